@@ -1,0 +1,98 @@
+"""What ``detect_anomaly`` looks at: non-finite values, and arrays overwritten behind the library's back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .codegen import location
+from .errors import AnomalyError, MutationError, describe
+from .tape import Deferred, Node, label
+
+__all__ = ["check_backward", "check_forward", "check_kept"]
+
+
+def _first_bad(value: Any) -> tuple[int, ...] | None:
+    """Index of the first NaN or infinity."""
+    if getattr(value, "dtype", None) is None or value.dtype.kind not in "fc":
+        return None
+    finite = np.isfinite(value)
+    if bool(np.all(finite)):
+        return None
+    flat = int(np.argmin(np.ravel(finite)))
+    return tuple(int(i) for i in np.unravel_index(flat, value.shape))
+
+
+def _at(value: Any, index: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """The element of an operand that met the output's element ``index``, where shapes say so."""
+    try:
+        return str(np.broadcast_to(value, shape)[index])
+    except (ValueError, TypeError, IndexError):
+        return describe(value)
+
+
+def _fingerprint(value: Any) -> Any:
+    if value.__class__ is np.ndarray:
+        return value.copy()
+    if value.__class__ is tuple:
+        return tuple([_fingerprint(v) for v in value])
+    return None
+
+
+def _same(value: Any, print_: Any) -> bool:
+    if print_ is None:
+        return True
+    if print_.__class__ is tuple:
+        return all(_same(v, p) for v, p in zip(value, print_, strict=True))
+    return bool(np.array_equal(value, print_, equal_nan=print_.dtype.kind in "fc"))
+
+
+def check_forward(found: Any, result: Any, operands: tuple[Any, ...]) -> None:
+    """Remember the call's source line and content, and report a non-finite output made from finite input."""
+    line = location()
+    for t in result if isinstance(result, tuple) else (result,):
+        node = t._node
+        if node is not None:
+            main = node if node.primitive is found else node.parents[0]
+            main.info = (line, operands, _fingerprint(main.kept))
+        index = _first_bad(t._data)
+        if index is not None and all(_first_bad(operand) is None for operand in operands):
+            from_ = ", ".join(_at(operand, index, t.shape) for operand in operands)
+            raise AnomalyError(
+                f"{found.name} made {t._data[index]} at index {index} of shape {t.shape} from finite input {from_} "
+                f"(operands {', '.join(map(describe, operands))}), called at {line}"
+            )
+
+
+def check_kept(node: Node) -> None:
+    """Report an array that the node keeps and that was overwritten since it was recorded."""
+    line, _, prints = getattr(node, "info", None) or (None, None, None)
+    if prints is not None and not _same(node.kept, prints):
+        raise MutationError(
+            f"an array that {label(node)} kept for the backward pass was overwritten after it was recorded at {line}; "
+            "its gradient would be wrong"
+        )
+
+
+def check_backward(node: Node, g: Any, pulled: Any) -> None:
+    """Report a non-finite gradient that a rule made from a finite cotangent."""
+    line, operands, _ = getattr(node, "info", None) or ("a line outside detect_anomaly", (), None)
+    incoming = g if isinstance(g, tuple) else (g,)
+    if any(value is not None and _first_bad(_plain(value)) is not None for value in incoming):
+        return
+    for position, gradient in enumerate(pulled):
+        if gradient is None or isinstance(gradient, Deferred):
+            continue
+        value = _plain(gradient)
+        index = _first_bad(value)
+        if index is not None:
+            inputs = ", ".join(_at(operand, index, np.shape(value)) for operand in operands) or "unknown"
+            raise AnomalyError(
+                f"the backward pass of {label(node)} made {value[index]} at index {index} of the gradient of its operand {position} "
+                f"from a finite cotangent; its input there: {inputs}; recorded at {line}"
+            )
+
+
+def _plain(value: Any) -> Any:
+    return value._data if hasattr(value, "_data") else value

@@ -1,0 +1,146 @@
+"""``checkpoint``: keep nothing inside a function, and compute it again in the backward pass."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from . import tape
+from .codegen import finish_multi
+from .errors import MutationError
+from .modes import enable_grad, is_grad_enabled
+from .primitive import attach
+from .tensor import Tensor
+from .trees import flatten
+
+__all__ = ["checkpoint"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Recomputed:
+    """The operation that stands for one checkpointed call on the tape."""
+
+    broadcasts = False
+    shown = None
+    operands = ("inputs",)
+    multi = True
+
+    def __init__(self, function: Callable[..., Any], rebuild: Callable[..., Any], leaves: list[Any]) -> None:
+        self.name = f"checkpoint({getattr(function, '__name__', 'function')})"
+        self.function = function
+        self.rebuild = rebuild
+        # The inputs' data without their nodes, which are the parents; other arguments as they are.
+        self.leaves = [t._data if isinstance(t, Tensor) else t for t in leaves]
+        self.is_tensor = [isinstance(t, Tensor) for t in leaves]
+        self.tracked = [i for i, t in enumerate(leaves) if isinstance(t, Tensor) and t._node is not None]
+        self.random_state = np.random.get_state(legacy=False)  # noqa: NPY002 - the global generator is what f may use
+
+    def run(self, inputs: Sequence[Tensor]) -> tuple[list[Any], Callable[..., Any]]:
+        """Call the function with these Tensors in the places of the tracked arguments."""
+        values = [Tensor.at(v, None) if tensor else v for v, tensor in zip(self.leaves, self.is_tensor, strict=True)]
+        for place, t in zip(self.tracked, inputs, strict=True):
+            values[place] = t
+        args, kwargs = self.rebuild(values)
+        with enable_grad():
+            return flatten(self.function(*args, **kwargs))
+
+    def fresh(self) -> list[Tensor]:
+        """The tracked arguments as new leaves."""
+        data = [self.leaves[i] for i in self.tracked]
+        return [Tensor.at(d, tape.leaf(d.shape, d.dtype)) for d in data]
+
+    def as_tensors(self, node: tape.Node) -> tuple[Any, ...]:
+        """Inside a recorded backward pass the arguments are those on the outer tape."""
+        outputs, _ = node.kept or ((), None)
+        return outputs, [attach(self.leaves[i], node.parents[k]) for k, i in enumerate(self.tracked)]
+
+    def pull(self, node: tape.Node, g: tuple[Any, ...], parents: tuple[tape.Node | None, ...], kept: Any) -> tuple[Any, ...]:
+        from .transforms import alias
+
+        before, outer = kept
+        inputs = self.fresh() if outer is None else [alias(t) for t in outer]
+        state = np.random.get_state(legacy=False)  # noqa: NPY002
+        np.random.set_state(self.random_state)  # noqa: NPY002
+        try:
+            outputs = [y for y in self.run(inputs)[0] if isinstance(y, Tensor)]
+        finally:
+            np.random.set_state(state)  # noqa: NPY002
+        if len(outputs) != len(before) or not all(_equal(y._data, b) for y, b in zip(outputs, before, strict=True)):
+            raise MutationError(
+                f"{self.name}: computed again for the backward pass, it gave another result than before; its arguments or the "
+                "parameters it uses were overwritten, or it draws from a random generator (give it a fresh one with a fixed seed inside)"
+            )
+        seeds = [(y._node, h) for y, h in zip(outputs, g, strict=True) if y._node is not None and h is not None]
+        targets = [t._node for t in inputs] + list(parents[len(inputs) :])
+        wanted = [t for t, p in zip(targets, parents, strict=True) if p is not None and t is not None]
+        found = dict(
+            zip(
+                [t.position for t in wanted],
+                tape.gradients_of(seeds, wanted, retain_graph=outer is not None, create_graph=outer is not None, stop_at_targets=True),
+                strict=True,
+            )
+        )
+        results = []
+        for target, parent in zip(targets, parents, strict=True):
+            gradient = None if parent is None or target is None else found.get(target.position)
+            if parent is not None and gradient is None:
+                gradient = np.zeros(parent.shape, parent.dtype)
+            results.append(gradient)
+        return tuple(results)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    same = np.equal(a, b) | (np.not_equal(a, a) & np.not_equal(b, b))
+    return bool(a.shape == b.shape and np.all(same))
+
+
+def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
+    """The same function, whose inside is not kept for the backward pass but computed again there.
+
+    Memory falls from what ``f`` keeps to its inputs and outputs, for one more forward pass (Chen et al.,
+    "Training deep nets with sublinear memory cost", 2016). Tensors that ``f`` uses without being handed them
+    (parameters of a model) get their gradients too. NumPy's global random state is put back for the second
+    run; the second result is compared with the first.
+
+    Args:
+        f: a function of pytrees that returns a pytree of Tensors.
+
+    Raises:
+        MutationError: (in the backward pass) the second run gave another result.
+
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> checkpoint(lambda x: x * x * x)(x).backward()
+    >>> float(x.grad)
+    12.0
+    """
+
+    @functools.wraps(f)
+    def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not is_grad_enabled():
+            return f(*args, **kwargs)
+        leaves, rebuild = flatten((args, dict(kwargs)))
+        call = _Recomputed(f, rebuild, leaves)
+        start = tape.next_position()
+        values, build = call.run(call.fresh())
+        outputs = [y for y in values if isinstance(y, Tensor)]
+        _, outside = tape.ancestors([y._node for y in outputs if y._node is not None], start)
+        parents = (*[leaves[i]._node for i in call.tracked], *outside.values())
+        if not parents:
+            return build(values)  # type: ignore[no-any-return]
+        data = tuple([y._data for y in outputs])
+        wrapped = iter(finish_multi(call, data, parents, lambda: (data, None), False))  # type: ignore[arg-type]
+        results = []
+        for y in values:
+            if isinstance(y, Tensor):
+                t = next(wrapped)
+                results.append(t if y._node is not None else y)
+            else:
+                results.append(y)
+        return build(results)  # type: ignore[no-any-return]
+
+    return checkpointed

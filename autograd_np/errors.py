@@ -1,0 +1,96 @@
+"""The errors of the engine, and the words they use for operands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "AnomalyError",
+    "FreedGraphError",
+    "GradientShapeError",
+    "MutationError",
+    "NonDifferentiableError",
+    "describe",
+    "explain",
+]
+
+
+class FreedGraphError(RuntimeError):
+    """A backward pass met a part of the tape that an earlier pass has freed."""
+
+
+class MutationError(RuntimeError):
+    """An array that the tape keeps for the backward pass was overwritten after it was recorded."""
+
+
+class GradientShapeError(RuntimeError):
+    """A rule returned gradients whose number, shape or dtype does not fit the operands."""
+
+
+class NonDifferentiableError(TypeError):
+    """A gradient was asked of something that has none (an integer array, an operation without a rule)."""
+
+
+class AnomalyError(FloatingPointError):
+    """``detect_anomaly`` met the first value that is not finite, or an array overwritten unseen."""
+
+
+def describe(value: Any) -> str:
+    """Say what an operand is in a few words: ``(3, 4) float32``, ``2.5 (float)``, ``list of 3``.
+
+    >>> import numpy as np
+    >>> describe(np.zeros((3, 4), np.float32))
+    '(3, 4) float32'
+    """
+    shape = getattr(value, "shape", None)
+    dtype = getattr(value, "dtype", None)
+    if shape is not None and dtype is not None:
+        return f"{tuple(shape)} {dtype}"
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(describe(item) for item in value[:6])
+        more = ", …" if len(value) > 6 else ""
+        return f"{type(value).__name__} of {len(value)} [{inner}{more}]"
+    text = repr(value)
+    if len(text) > 60:
+        text = text[:57] + "..."
+    return f"{text} ({type(value).__name__})"
+
+
+_REMEDIES = (
+    ("broadcast", "make the shapes equal or broadcastable (NumPy's rules: axes align from the right, and each pair is equal or 1)"),
+    ("core dimension", "the last axis of the left operand must equal the second-to-last of the right; transpose or reshape one of them"),
+    ("shapes", "compare the shapes above axis by axis; reshape, transpose or expand_dims one of them"),
+    ("reshape", "the number of elements must stay the same; one entry of the new shape may be -1"),
+    ("out of bounds", "an axis or index must lie between -n and n - 1"),
+    ("concatenat", "all arrays must agree on every axis but the joined one"),
+    ("zero-size array", "an empty selection has no such value; pass initial= or check the size first"),
+)
+
+
+def explain(name: str, operands: dict[str, Any], error: Exception) -> Exception:
+    """Wrap NumPy's complaint: the same type, with the operation, every operand, and the remedy.
+
+    Args:
+        name: the operation.
+        operands: argument name → value.
+        error: what NumPy raised.
+
+    Returns:
+        An exception of the same type where that type can be built from a message, else the original.
+    """
+    if isinstance(error, (RecursionError, MemoryError)) or getattr(error, "_autograd_np", False):
+        return error
+    listed = ", ".join(f"{key} = {describe(value)}" for key, value in operands.items())
+    text = str(error)
+    lowered = text.lower()
+    remedy = next((words for key, words in _REMEDIES if key in lowered), None)
+    message = f"{name}: {text} — operands: {listed}" + (f" — {remedy}" if remedy else "")
+    kind = type(error)
+    if kind.__name__ == "_UFuncNoLoopError" or kind.__name__ == "_UFuncInputCastingError":
+        kind = TypeError
+    try:
+        wrapped = kind(message)
+    except TypeError:
+        return error
+    wrapped._autograd_np = True  # type: ignore[attr-defined]
+    return wrapped

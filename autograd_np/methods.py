@@ -1,0 +1,135 @@
+"""Puts operators and ndarray's methods on ``Tensor``. They are the primitives themselves, with no layer between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .codegen import operator_form
+from .primitive import FUNCTIONS, UFUNCS
+from .tensor import Tensor
+
+__all__ = ["install"]
+
+# operator → ufunc, for the operators that have a reflected form
+BINARY = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "floordiv": np.floor_divide,
+    "mod": np.remainder, "divmod": np.divmod, "pow": np.power, "matmul": np.matmul, "and": np.bitwise_and,
+    "or": np.bitwise_or, "xor": np.bitwise_xor, "lshift": np.left_shift, "rshift": np.right_shift,
+}  # fmt: skip
+COMPARISONS = {
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
+}  # fmt: skip
+UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
+
+# methods that take the same parameters as NumPy's function of that name
+SAME_AS_FUNCTION = (
+    "sum", "mean", "var", "std", "prod", "max", "min", "any", "all", "argmax", "argmin", "cumsum", "cumprod",
+    "swapaxes", "squeeze", "ravel", "repeat", "take", "diagonal", "trace", "dot", "argsort", "argpartition",
+    "nonzero", "searchsorted", "choose", "round", "clip", "conj", "conjugate",
+)  # fmt: skip
+
+IN_PLACE = {
+    "sort": "np.sort(t, ...)",
+    "partition": "np.partition(t, ...)",
+    "fill": "np.full_like(t, value)",
+    "put": "ag.index_update(t, index, values)",
+    "resize": "np.resize(t, shape)",
+    "itemset": "ag.index_update(t, index, value)",
+    "byteswap": "t.numpy().byteswap()",
+    "setflags": "t.data.setflags(...)",
+    "setfield": "t.data.setfield(...)",
+    "view": "t.numpy().view(...), which has no gradient, or t.astype(...)",
+    "getfield": "t.numpy().getfield(...)",
+}
+
+
+def _refused(word: str, remedy: str) -> Callable[..., Any]:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"Tensor.{word} would change or reinterpret the array in place; use {remedy}")
+
+    method.__name__ = word
+    method.__doc__ = f"Refused: use {remedy}."
+    return method
+
+
+def _iterate(self: Tensor) -> Iterator[Tensor]:
+    """The items along the first axis; all n of them together cost O(n) in the backward pass."""
+    if self._data.ndim == 0:
+        raise TypeError("iteration over a 0-d Tensor")
+    return iter(FUNCTIONS[np.unstack](self))
+
+
+def _reshape(self: Tensor, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
+    """The same elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
+    target = shape[0] if len(shape) == 1 else shape
+    if order == "C" and copy is None:
+        return FUNCTIONS[np.reshape](self, target)  # type: ignore[no-any-return]
+    return FUNCTIONS[np.reshape](self, target, order=order, copy=copy)  # type: ignore[no-any-return]
+
+
+def _transpose(self: Tensor, *axes: Any) -> Tensor:
+    """The axes permuted: ``t.transpose()``, ``t.transpose(1, 0)`` or ``t.transpose((1, 0))``."""
+    if not axes or axes == (None,):
+        return FUNCTIONS[np.transpose](self)  # type: ignore[no-any-return]
+    return FUNCTIONS[np.transpose](self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)  # type: ignore[no-any-return]
+
+
+def _compress(self: Tensor, condition: Any, axis: int | None = None) -> Tensor:
+    """The slices along ``axis`` where ``condition`` is true."""
+    return FUNCTIONS[np.compress](condition, self, axis)  # type: ignore[no-any-return]
+
+
+def _flatten(self: Tensor, order: str = "C") -> Tensor:
+    """One axis, always a copy in memory."""
+    return FUNCTIONS[np.ravel](self, order).copy()  # type: ignore[no-any-return]
+
+
+def _tobytes(self: Tensor, order: Any = "C") -> bytes:
+    """The bytes of the elements."""
+    return self._data.tobytes(order)  # type: ignore[no-any-return]
+
+
+def install() -> None:
+    """Put everything on the class."""
+    from .primitives import activations, elementwise, indexing
+
+    put: dict[str, Any] = {}
+    for word, ufunc in BINARY.items():
+        put[f"__{word}__"] = operator_form(UFUNCS[ufunc])
+        put[f"__r{word}__"] = operator_form(UFUNCS[ufunc], reflected=True)
+    for word, ufunc in COMPARISONS.items():
+        put[f"__{word}__"] = operator_form(UFUNCS[ufunc])
+    for word, ufunc in UNARY.items():
+        put[f"__{word}__"] = UFUNCS[ufunc]
+    for word in SAME_AS_FUNCTION:
+        numpy_function = getattr(np, word)
+        if numpy_function not in UFUNCS and numpy_function not in FUNCTIONS:
+            print("DEV: no", word)
+            continue
+        put[word] = UFUNCS[numpy_function] if isinstance(numpy_function, np.ufunc) else FUNCTIONS[numpy_function]
+    for word in ("exp", "log", "sqrt", "tanh"):
+        put[word] = UFUNCS[getattr(np, word)]
+    put |= {
+        "relu": activations.relu,
+        "sigmoid": activations.sigmoid,
+        "astype": elementwise.astype,
+        "copy": elementwise.copy,
+        "__copy__": elementwise.copy,
+        "__getitem__": indexing.getitem,
+        "__iter__": _iterate,
+        "reshape": _reshape,
+        "transpose": _transpose,
+        "compress": _compress,
+        "flatten": _flatten,
+        "tobytes": _tobytes,
+        "T": property(lambda self: FUNCTIONS[np.transpose](self), doc="The axes in reverse order."),
+        "mT": property(lambda self: FUNCTIONS[np.matrix_transpose](self), doc="The last two axes exchanged."),
+        "real": property(lambda self: FUNCTIONS[np.real](self), doc="The real part."),
+        "imag": property(lambda self: FUNCTIONS[np.imag](self), doc="The imaginary part."),
+    }
+    put |= {word: _refused(word, remedy) for word, remedy in IN_PLACE.items()}
+    for word, value in put.items():
+        setattr(Tensor, word, value)

@@ -1,0 +1,160 @@
+"""Modes of recording, per thread and per task: ``no_grad``, ``enable_grad``, ``detect_anomaly``.
+
+``ACTIVE[0]`` counts the modes that are on anywhere in the process. While it is zero, which is nearly
+always, a recorded operation pays one list look-up; only otherwise does it read the context variables.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Generator
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+__all__ = ["detect_anomaly", "enable_grad", "is_anomaly_enabled", "is_grad_enabled", "no_grad"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+V = TypeVar("V")
+
+ACTIVE = [0]
+_count_lock = threading.Lock()
+_grad_enabled: ContextVar[bool] = ContextVar("autograd_np_grad_enabled", default=True)
+_anomaly: ContextVar[bool] = ContextVar("autograd_np_detect_anomaly", default=False)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on this thread (or task) are recorded.
+
+    >>> with no_grad():
+    ...     is_grad_enabled()
+    False
+    """
+    return not ACTIVE[0] or _grad_enabled.get()
+
+
+def is_anomaly_enabled() -> bool:
+    """Whether ``detect_anomaly`` is on for this thread (or task)."""
+    return bool(ACTIVE[0]) and _anomaly.get()
+
+
+class _Mode(Generic[V]):
+    """A context manager and decorator that sets one context variable and restores it in any case."""
+
+    _variable: ContextVar[V]
+    _value: V
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[V]] = []
+
+    def __enter__(self) -> None:
+        with _count_lock:
+            ACTIVE[0] += 1
+        self._tokens.append(self._variable.set(self._value))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._variable.reset(self._tokens.pop())
+        finally:
+            with _count_lock:
+                ACTIVE[0] -= 1
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        mode = type(self)
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with mode():
+                    return await function(*args, **kwargs)
+
+            return cast("Callable[P, R]", awaited)
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def generated(*args: P.args, **kwargs: P.kwargs) -> Any:
+                return _steps(mode, function(*args, **kwargs))
+
+            return cast("Callable[P, R]", generated)
+
+        @functools.wraps(function)
+        def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+            with mode():
+                return function(*args, **kwargs)
+
+        return wrapped
+
+
+def _steps(mode: type[_Mode[Any]], generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Run each step of a generator in the mode, and what lies between the steps outside it."""
+    step: Callable[[Any], Any] = generator.send
+    value: Any = None
+    try:
+        while True:
+            try:
+                with mode():
+                    item = step(value)
+            except StopIteration as stop:
+                return stop.value
+            try:
+                value = yield item
+                step = generator.send
+            except GeneratorExit:
+                raise
+            except BaseException as error:  # handed on to the generator, as `yield from` does
+                value = error
+                step = generator.throw
+    finally:
+        generator.close()
+
+
+class no_grad(_Mode[bool]):  # noqa: N801 - used as a context manager, named as PyTorch names it
+    """Record nothing inside: results need no gradient, and nothing is kept.
+
+    Works as a context manager and as a decorator, per thread and per asyncio task.
+
+    >>> import autograd_np as ag
+    >>> x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with ag.no_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
+
+    _variable = _grad_enabled
+    _value = False
+
+
+class enable_grad(_Mode[bool]):  # noqa: N801 - used as a context manager, named as PyTorch names it
+    """Record inside, also within ``no_grad``. A context manager and a decorator."""
+
+    _variable = _grad_enabled
+    _value = True
+
+
+class detect_anomaly(_Mode[bool]):  # noqa: N801 - used as a context manager, named as PyTorch names it
+    """Report the first non-finite value, forward or backward, and every array overwritten unseen.
+
+    Inside, each operation remembers the source line that called it; a NaN or infinity that an operation
+    makes from finite input raises :class:`~autograd_np.errors.AnomalyError` at once, in the forward pass
+    as in the backward pass, with the operation, the index, the input that made it and that line. Arrays
+    that the tape keeps are fingerprinted, and one that was changed before the backward pass raises
+    :class:`~autograd_np.errors.MutationError`. It costs time: use it to find a fault.
+
+    >>> import autograd_np as ag
+    >>> x = ag.Tensor([1.0, 0.0], requires_grad=True)
+    >>> with ag.detect_anomaly():
+    ...     ag.log(x)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    autograd_np.errors.AnomalyError: log made -inf at index (1,) ...
+    """
+
+    _variable = _anomaly
+    _value = True
+
+

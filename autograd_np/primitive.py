@@ -1,0 +1,391 @@
+"""How an operation and its derivative rules are declared: ``primitive`` and ``rule``.
+
+A primitive is a function on arrays; its rules are lines of mathematics on arrays:
+
+>>> import numpy as np
+>>> import autograd_np as ag
+>>> @ag.primitive()
+... def cube(x):
+...     return x**3
+>>> ag.rule(cube, lambda g, x: g * 3 * x**2)
+>>> float(ag.grad(cube)(2.0))
+12.0
+
+The rule's parameter names say what the tape keeps between forward and backward:
+
+======================  ==============================================================
+``g`` (first)           the cotangent, of the output's shape (a tuple for several outputs,
+                        with None where no gradient arrived)
+``x`` (an operand)      its value
+``out``                 the output (the tuple of outputs)
+``x_shape``, ``x_dtype``  shape and dtype of an operand, without keeping its value
+``out_shape``           shape of the output
+``axis`` (an option)    the option's value in the call
+``needs``               joint rules only: which operands need a gradient
+======================  ==============================================================
+
+The code that records a call is written out per primitive at its first call (see codegen.py), as
+``dataclasses`` writes ``__init__``: a loop generic over operands and kept values costs three times as much.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, overload
+
+import numpy as np
+
+from . import codegen
+from .codegen import same
+from .tape import Node, next_position
+
+__all__ = ["FUNCTIONS", "REGISTRY", "UFUNCS", "Primitive", "Slot", "on_arrays", "primitive", "rule", "same"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Rule = Callable[..., Any]
+
+REGISTRY: dict[str, Primitive] = {}
+UFUNCS: dict[np.ufunc, Callable[..., Any]] = {}
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+_DERIVED = ("shape", "dtype")
+
+
+class Slot:
+    """One kept value: where it comes from, and for the rules of which operands."""
+
+    __slots__ = ("name", "operand", "source", "users")
+
+    def __init__(self, name: str, source: str, operand: str | None) -> None:
+        self.name = name
+        self.source = source  # "value", "shape", "dtype", "out", "option"
+        self.operand = operand
+        self.users: set[str] = set()
+
+
+class Primitive:
+    """An operation: its body on arrays, its operands, and the rules of their gradients.
+
+    Attributes:
+        name: public name.
+        body: the computation on arrays (NumPy's own function for a ufunc).
+        operands: names of the differentiable parameters, in the signature's order.
+        sequence: whether the single operand is a sequence of arrays.
+        multi: whether the body returns a tuple of outputs.
+        shown: of a ``multi`` primitive, how many outputs the caller sees (None: all); the others are
+            intermediate results that the rules use and the tape differentiates.
+        broadcasts: whether the operands broadcast against each other, so that a rule's gradient may be a
+            broadcast of the operand's shape. The engine sums it back.
+        view: whether the output may share memory with the operand.
+        discrete: parameters that accept a Tensor that needs a gradient although none flows to them,
+            because the function is piecewise constant in them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        body: Callable[..., Any],
+        signature: inspect.Signature,
+        *,
+        operands: tuple[str, ...],
+        multi: bool,
+        shown: int | None,
+        broadcasts: bool,
+        view: bool,
+        discrete: tuple[str, ...],
+    ) -> None:
+        self.name = name
+        self.body = body
+        self.signature = signature
+        self.parameters = tuple(signature.parameters)
+        self.operands = operands
+        first = signature.parameters.get(operands[0]) if operands else None
+        self.sequence = first is not None and (
+            first.kind is inspect.Parameter.VAR_POSITIONAL or first.name in ("arrays", "operands")
+        )
+        self.multi = multi
+        self.shown = shown
+        self.broadcasts = broadcasts
+        self.view = view
+        self.discrete = discrete
+        self.rules: dict[str, Rule] = {}
+        self.joint: Rule | None = None
+        self.slots: list[Slot] = []
+        self.function: Callable[..., Any] = body
+        self.numpy_functions: list[Any] = []
+        self.pull: Callable[..., tuple[Any, ...]] = self._first_pull
+
+    def __repr__(self) -> str:
+        kind = "joint rule" if self.joint else f"rules for {', '.join(self.rules) or 'nothing'}"
+        return f"<Primitive {self.name}{self.signature} with {kind}>"
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether any rule is declared."""
+        return bool(self.rules) or self.joint is not None
+
+    def _first_pull(self, node: Node, g: Any, parents: Any, kept: Any) -> tuple[Any, ...]:
+        codegen.build(self)
+        return self.pull(node, g, parents, kept)
+
+    def as_tensors(self, node: Node) -> tuple[Any, ...]:
+        """The kept values as Tensors at their place on the tape, so that a rule's work is recorded."""
+        kept: list[Any] = []
+        for slot, value in zip(self.slots, node.kept or (), strict=True):
+            if value is None:
+                kept.append(None)
+            elif slot.source == "out":
+                kept.append(self._outputs_as_tensors(node, value) if self.multi else attach(value, node))
+            elif slot.source != "value":
+                kept.append(value)
+            elif self.sequence:
+                kept.append(tuple(attach(v, p) for v, p in zip(value, node.parents, strict=True)))
+            else:
+                assert slot.operand is not None
+                kept.append(attach(value, node.parents[self.operands.index(slot.operand)]))
+        return tuple(kept)
+
+    @staticmethod
+    def _outputs_as_tensors(node: Node, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(
+            attach(value, pick(node, index, value)) if value.dtype.kind in "fc" else value
+            for index, value in enumerate(values)
+        )
+
+
+def attach(value: Any, node: Node | None) -> Any:
+    """The Tensor of ``value`` at ``node``; the plain value where there is no node."""
+    if node is None:
+        return value
+    return codegen.TENSOR.at(value, node)
+
+
+def pick(parent: Node, index: int, value: Any) -> Node:
+    """The node of one output of an operation that has several."""
+    node = Node()
+    node.position = next_position()
+    node.primitive = codegen.PICK
+    node.parents = (parent,)
+    node.kept = (index,)
+    node.shape = value.shape
+    node.dtype = value.dtype
+    return node
+
+
+@overload
+def primitive(function: types.FunctionType, /) -> Callable[..., Any]: ...
+
+
+@overload
+def primitive(
+    *numpy_functions: Any,
+    name: str | None = ...,
+    wrt: str | None = ...,
+    multi: bool = ...,
+    shown: int | None = ...,
+    broadcasts: bool = ...,
+    view: bool = ...,
+    discrete: str = ...,
+    override: Any = ...,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def primitive(
+    *numpy_functions: Any,
+    name: str | None = None,
+    wrt: str | None = None,
+    multi: bool = False,
+    shown: int | None = None,
+    broadcasts: bool = False,
+    view: bool = False,
+    discrete: str = "",
+    override: Any = None,
+) -> Any:
+    """Declare an operation: the decorated function computes it on arrays.
+
+    The function it returns takes Tensors, arrays and numbers and returns Tensors; what it records is
+    decided by the rules given with :func:`rule`. Without a rule the operation is not differentiable
+    and its results need no gradient.
+
+    Args:
+        *numpy_functions: NumPy functions or ufuncs that shall dispatch here when they meet a Tensor.
+            With a ufunc the decorated function gives signature and documentation, and the ufunc itself
+            is the body.
+        name: the name in messages, pictures and the registry; the function's own by default.
+        wrt: names of the differentiable parameters, separated by spaces. By default the leading
+            parameters without a default. A parameter named ``arrays`` or ``*operands`` is a sequence of arrays.
+        multi: the body returns a tuple of arrays; the caller gets a tuple of Tensors.
+        shown: with ``multi``, return only the first ``shown`` outputs (a single Tensor for 1).
+        broadcasts: the operands broadcast against each other; the engine sums the gradients back.
+        view: the output may share memory with the first operand.
+        discrete: names of array parameters in which the function is piecewise constant.
+        override: use this as the body instead of the decorated function.
+
+    Returns:
+        The decorator.
+    """
+    if len(numpy_functions) == 1 and isinstance(numpy_functions[0], types.FunctionType) and not _is_numpy(numpy_functions[0]):
+        return primitive()(numpy_functions[0])
+
+    def declare(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+        own = name or function.__name__
+        if own in REGISTRY and REGISTRY[own].function.__module__.partition(".")[0] == "autograd_np" != function.__module__.partition(".")[0]:
+            raise ValueError(f"primitive {own!r} exists in autograd_np; give yours another name")
+        if wrt is None:
+            leading = []
+            for parameter in signature.parameters.values():
+                if parameter.default is not inspect.Parameter.empty or parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+                    break
+                leading.append(parameter.name)
+            operands = tuple(leading)
+        else:
+            operands = tuple(wrt.split())
+        unknown = [word for word in (*operands, *discrete.split()) if word not in signature.parameters]
+        if unknown:
+            raise ValueError(f"primitive {own!r}: no parameter named {', '.join(unknown)} in {signature}")
+        body: Any = override or function
+        for numpy_function in numpy_functions:
+            if isinstance(numpy_function, np.ufunc) and override is None:
+                body = numpy_function
+        made = Primitive(
+            own,
+            body,
+            signature,
+            operands=operands,
+            multi=multi,
+            shown=shown,
+            broadcasts=broadcasts,
+            view=view,
+            discrete=tuple(discrete.split()),
+        )
+        public = codegen.stub(made, function)
+        made.function = public
+        made.numpy_functions = list(numpy_functions)
+        REGISTRY[own] = made
+        for numpy_function in numpy_functions:
+            if isinstance(numpy_function, np.ufunc):
+                UFUNCS[numpy_function] = public
+            else:
+                FUNCTIONS[numpy_function] = public
+        return public
+
+    return declare
+
+
+def _is_numpy(function: Any) -> bool:
+    return str(getattr(function, "__module__", "")).partition(".")[0] == "numpy"
+
+
+def primitive_of(function: Callable[..., Any]) -> Primitive:
+    """The primitive behind a public function.
+
+    Raises:
+        TypeError: the function was not declared with :func:`primitive`.
+    """
+    found = getattr(function, "__primitive__", None)
+    if found is None:
+        found = UFUNCS.get(function) if isinstance(function, np.ufunc) else FUNCTIONS.get(function)
+        found = getattr(found, "__primitive__", None)
+    if found is None:
+        raise TypeError(f"{getattr(function, '__name__', function)!r} is not a primitive; declare it with @primitive() first")
+    return found  # type: ignore[no-any-return]
+
+
+def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None = None, **by_name: Rule) -> None:
+    """Give a primitive its derivative rules.
+
+    Args:
+        function: the primitive (or the NumPy function that dispatches to it).
+        *rules: one per differentiable parameter, in order; None where there is no gradient.
+        joint: one rule for all of them, for operations whose gradients share work: it may name
+            ``needs`` (a tuple of bool, which gradients are wanted) and returns a sequence of gradients
+            with None for those that are not.
+        **by_name: rules by parameter name.
+
+    Raises:
+        TypeError: the function is no primitive, or a rule takes ``**kwargs`` or a keyword-only argument.
+        ValueError: a rule names something that the operation does not have.
+    """
+    found = primitive_of(function)
+    if len(rules) > len(found.operands):
+        raise ValueError(
+            f"rule for {found.name}: {len(rules)} rules for {len(found.operands)} differentiable parameters "
+            f"({', '.join(found.operands) or 'none'})"
+        )
+    given = dict(zip(found.operands, rules, strict=False))
+    for key, value in by_name.items():
+        if key not in found.operands:
+            raise ValueError(f"rule for {found.name}: {key!r} is not one of its differentiable parameters {found.operands}")
+        given[key] = value
+    if found.sequence and given:
+        raise ValueError(f"rule for {found.name}: an operation on a sequence of arrays takes a joint rule")
+    for each in (*given.values(), joint):
+        if each is not None:
+            check_names(found, each)
+    found.rules.update({key: value for key, value in given.items() if value is not None})
+    if joint is not None:
+        found.joint = joint
+    found.pull = found._first_pull
+    codegen.reset(found)
+
+
+def names_of(each: Rule) -> tuple[str, ...]:
+    """The parameter names of a rule after the cotangent."""
+    return tuple(inspect.signature(each).parameters)[1:]
+
+
+def check_names(found: Primitive, each: Rule) -> None:
+    """Hold a rule's parameter names to what the operation has."""
+    parameters = list(inspect.signature(each).parameters.values())
+    if not parameters:
+        raise TypeError(f"rule for {found.name}: a rule takes the cotangent g first")
+    for parameter in parameters:
+        if parameter.kind not in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY):
+            raise TypeError(f"rule for {found.name}: {parameter} is not allowed; name each value that the rule uses")
+    for word in names_of(each):
+        source_of(found, word)
+
+
+def source_of(found: Primitive, word: str) -> tuple[str, str | None]:
+    """Where the value of a rule's parameter comes from: (source, operand)."""
+    if word == "needs":
+        return "needs", None
+    if word == "out":
+        return "out", None
+    if word in ("out_shape", "out_dtype"):
+        return word, None
+    if word in found.operands:
+        return "value", word
+    if word in found.parameters:
+        return "option", word
+    for ending in _DERIVED:
+        operand = word.removesuffix("_" + ending)
+        if operand != word and operand in found.parameters:
+            return ending, operand
+    raise ValueError(
+        f"rule for {found.name}: {word!r} is neither out, an operand, an option, nor <operand>_shape or _dtype "
+        f"(the operation has {', '.join(found.parameters)})"
+    )
+
+
+def on_arrays(function: Callable[..., R]) -> Callable[..., R]:
+    """The same operation for use inside a rule: plain arrays in, plain arrays out; Tensors in, Tensors out.
+
+    NumPy's functions do that by themselves; this gives it to operations that NumPy does not have.
+    """
+    found = primitive_of(function)
+
+    @functools.wraps(found.body)
+    def either(*args: Any, **kwargs: Any) -> Any:
+        tensor = codegen.TENSOR
+        for value in args:
+            if value.__class__ is tensor:
+                return function(*args, **kwargs)
+        return found.body(*args, **kwargs)
+
+    return either

@@ -1,0 +1,95 @@
+"""Functions that are compositions of primitives: their gradients follow from those of their parts.
+
+A composition is a plain function on Tensors. ``@composition(np.fn)`` lets ``np.fn(tensor)`` dispatch to
+it, as ``@primitive(np.fn)`` does for a primitive, and lists it for the documentation and the proofs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+from ..codegen import foreign
+from ..primitive import FUNCTIONS, primitive_of
+from ..tensor import ArrayLike, Tensor
+
+__all__ = ["COMPOSITIONS", "composition", "lifted", "no_out", "publish", "refused"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# name → the function; its ``numpy_functions`` attribute holds what dispatches to it
+COMPOSITIONS: dict[str, Callable[..., Any]] = {}
+
+
+class _Named:
+    """What :func:`foreign` needs of an operation, for its messages."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def composition(*numpy_functions: Callable[..., Any], name: str | None = None) -> Callable[[F], F]:
+    """Declare a function made of primitives; the given NumPy functions dispatch to it on Tensors.
+
+    Args:
+        *numpy_functions: the NumPy functions that it is.
+        name: the name in the lists; the function's own by default.
+
+    Returns:
+        The decorator; it returns the function itself.
+    """
+
+    def declare(function: F) -> F:
+        function.numpy_functions = list(numpy_functions)  # type: ignore[attr-defined]
+        function.__composition__ = True  # type: ignore[attr-defined]
+        COMPOSITIONS[name or function.__name__] = function
+        for each in numpy_functions:
+            FUNCTIONS[each] = function
+        return function
+
+    return declare
+
+
+def lifted(x: ArrayLike, name: str, word: str = "x") -> Tensor:
+    """``x`` as a Tensor (a constant, if it is not one).
+
+    Raises:
+        TypeError: ``x`` is no array of numbers.
+    """
+    if isinstance(x, Tensor):
+        return x
+    value = foreign(x, _Named(name), word)  # type: ignore[arg-type]
+    if value is NotImplemented:
+        raise TypeError(f"{name}: {word} must be a Tensor, an array or a number, not {type(x).__name__}")
+    return Tensor(value)
+
+
+def publish(function: Callable[..., Any], made: Callable[..., Any], *numpy_functions: Any) -> None:
+    """Let a function that only prepares the arguments of the primitive ``made`` stand for it in public."""
+    found = primitive_of(made)
+    found.function = function
+    function.__primitive__ = found  # type: ignore[attr-defined]
+    for numpy_function in numpy_functions:
+        FUNCTIONS[numpy_function] = function
+        found.numpy_functions.append(numpy_function)
+
+
+def refused(numpy_function: Any, remedy: str) -> None:
+    """Let a NumPy function that writes in place raise on Tensors, saying what to write instead."""
+
+    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(f"np.{numpy_function.__name__} writes into its first argument, which a Tensor does not allow; use {remedy}")
+
+    refuse.__name__ = numpy_function.__name__
+    refuse.__doc__ = f"Refused: use {remedy}."
+    FUNCTIONS.setdefault(numpy_function, refuse)
+
+
+def no_out(name: str, out: Any) -> None:
+    """Refuse ``out=``.
+
+    Raises:
+        TypeError: ``out`` is given.
+    """
+    if out is not None:
+        raise TypeError(f"{name}: out= would overwrite an array that the tape may keep; use the returned Tensor: t = {name}(...)")

@@ -1,0 +1,279 @@
+"""Elementwise functions whose gradient is zero or has no meaning: they give Tensors that need none.
+
+They are piecewise constant (rounding, comparisons, tests) or work on integers and booleans. A Tensor that needs
+a gradient may be passed to any of them; the result is off the tape.
+"""
+# mypy: disable-error-code="empty-body"
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..primitive import FUNCTIONS, primitive
+from ..tensor import ArrayLike, Tensor
+
+__all__ = [
+    "allclose", "around", "array_equal", "array_equiv", "bitwise_and", "bitwise_count", "bitwise_invert", "bitwise_left_shift",
+    "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "equal", "fix", "floor", "floor_divide", "gcd",
+    "greater", "greater_equal", "invert", "isclose", "iscomplex", "iscomplexobj", "isfinite", "isinf", "isnan", "isnat", "isneginf",
+    "isposinf", "isreal", "isrealobj", "lcm", "left_shift", "less", "less_equal", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "nextafter", "not_equal", "right_shift", "rint", "round", "signbit", "spacing", "trunc",
+]  # fmt: skip
+
+
+# ---------------------------------------------------------------- of one array
+
+
+@primitive(np.floor)
+def floor(x: ArrayLike, /) -> Tensor:
+    """The largest integer <= x, elementwise, as a float."""
+
+
+@primitive(np.ceil)
+def ceil(x: ArrayLike, /) -> Tensor:
+    """The smallest integer >= x, elementwise, as a float."""
+
+
+@primitive(np.trunc)
+def trunc(x: ArrayLike, /) -> Tensor:
+    """x without its fractional part, elementwise, as a float."""
+
+
+@primitive(np.rint)
+def rint(x: ArrayLike, /) -> Tensor:
+    """x rounded to the nearest integer (halves to even), elementwise, as a float."""
+
+
+@primitive(np.signbit)
+def signbit(x: ArrayLike, /) -> Tensor:
+    """Whether the sign bit is set (x < 0, or x is -0.0), elementwise."""
+
+
+@primitive(np.spacing)
+def spacing(x: ArrayLike, /) -> Tensor:
+    """The distance from x to the adjacent floating-point number, elementwise."""
+
+
+@primitive(np.isfinite)
+def isfinite(x: ArrayLike, /) -> Tensor:
+    """Whether x is neither infinite nor NaN, elementwise."""
+
+
+@primitive(np.isinf)
+def isinf(x: ArrayLike, /) -> Tensor:
+    """Whether x is infinite, elementwise."""
+
+
+@primitive(np.isnan)
+def isnan(x: ArrayLike, /) -> Tensor:
+    """Whether x is NaN, elementwise."""
+
+
+@primitive(np.isnat)
+def isnat(x: ArrayLike, /) -> Tensor:
+    """Whether x is not-a-time: for dates only, so for the numbers of a Tensor it raises NumPy's ``TypeError``."""
+
+
+@primitive(np.logical_not)
+def logical_not(x: ArrayLike, /) -> Tensor:
+    """Whether x is zero (false), elementwise."""
+
+
+@primitive(np.invert)
+def invert(x: ArrayLike, /) -> Tensor:
+    """The bits of an integer inverted (``~x``), or the negation of a boolean, elementwise."""
+
+
+@primitive(np.bitwise_count)
+def bitwise_count(x: ArrayLike, /) -> Tensor:
+    """The number of one bits in |x| for integers, elementwise."""
+
+
+@primitive(np.round, np.around)
+def round(x: ArrayLike, /, decimals: int = 0, out: None = None) -> Tensor:  # noqa: A001 - NumPy's name
+    """``x`` rounded to ``decimals`` places (halves to even), elementwise."""
+    return np.round(x, decimals)  # type: ignore[no-any-return]
+
+
+@primitive(np.fix)
+def fix(x: ArrayLike, /, out: None = None) -> Tensor:
+    """``x`` rounded to the nearest integer towards zero, elementwise, as a float."""
+    return np.fix(x)  # type: ignore[no-any-return]
+
+
+@primitive(np.isposinf)
+def isposinf(x: ArrayLike, /, out: None = None) -> Tensor:
+    """Whether x is +inf, elementwise."""
+    return np.isposinf(x)  # type: ignore[no-any-return]
+
+
+@primitive(np.isneginf)
+def isneginf(x: ArrayLike, /, out: None = None) -> Tensor:
+    """Whether x is -inf, elementwise."""
+    return np.isneginf(x)  # type: ignore[no-any-return]
+
+
+@primitive(np.isreal)
+def isreal(x: ArrayLike, /) -> Tensor:
+    """Whether the imaginary part is zero, elementwise."""
+    return np.isreal(x)  # type: ignore[return-value]
+
+
+@primitive(np.iscomplex)
+def iscomplex(x: ArrayLike, /) -> Tensor:
+    """Whether the imaginary part is not zero, elementwise."""
+    return np.iscomplex(x)  # type: ignore[return-value]
+
+
+# ---------------------------------------------------------------- of two arrays
+
+
+@primitive(np.floor_divide)
+def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """``floor(x / y)``, elementwise."""
+
+
+@primitive(np.nextafter)
+def nextafter(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """The floating-point number next to x in the direction of y, elementwise."""
+
+
+@primitive(np.equal)
+def equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """``x == y``, elementwise."""
+
+
+@primitive(np.not_equal)
+def not_equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """``x != y``, elementwise."""
+
+
+@primitive(np.less)
+def less(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """``x < y``, elementwise."""
+
+
+@primitive(np.less_equal)
+def less_equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """``x <= y``, elementwise."""
+
+
+@primitive(np.greater)
+def greater(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """``x > y``, elementwise."""
+
+
+@primitive(np.greater_equal)
+def greater_equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """``x >= y``, elementwise."""
+
+
+@primitive(np.logical_and)
+def logical_and(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """Whether both are nonzero, elementwise."""
+
+
+@primitive(np.logical_or)
+def logical_or(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """Whether one of them is nonzero, elementwise."""
+
+
+@primitive(np.logical_xor)
+def logical_xor(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """Whether exactly one of them is nonzero, elementwise."""
+
+
+@primitive(np.bitwise_and)
+def bitwise_and(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """``x & y`` of integers or booleans, elementwise."""
+
+
+@primitive(np.bitwise_or)
+def bitwise_or(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """``x | y`` of integers or booleans, elementwise."""
+
+
+@primitive(np.bitwise_xor)
+def bitwise_xor(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """``x ^ y`` of integers or booleans, elementwise."""
+
+
+@primitive(np.left_shift)
+def left_shift(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """``x << y`` of integers, elementwise."""
+
+
+@primitive(np.right_shift)
+def right_shift(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """``x >> y`` of integers, elementwise."""
+
+
+@primitive(np.gcd)
+def gcd(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """The greatest common divisor of |x| and |y|, elementwise, for integers."""
+
+
+@primitive(np.lcm)
+def lcm(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """The least common multiple of |x| and |y|, elementwise, for integers."""
+
+
+@primitive(np.isclose)
+def isclose(x: ArrayLike, y: ArrayLike, /, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    """``|x - y| <= atol + rtol · |y|``, elementwise."""
+    return np.isclose(x, y, rtol, atol, equal_nan)  # type: ignore[return-value]
+
+
+# ---------------------------------------------------------------- answers about whole arrays: Python's True or False
+
+
+def _array(x: ArrayLike) -> Any:
+    return x._data if isinstance(x, Tensor) else x
+
+
+def allclose(x: ArrayLike, y: ArrayLike, /, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether ``|x - y| <= atol + rtol · |y|`` everywhere: a Python bool."""
+    return np.allclose(_array(x), _array(y), rtol, atol, equal_nan)
+
+
+def array_equal(x: ArrayLike, y: ArrayLike, /, equal_nan: bool = False) -> bool:
+    """Whether shapes and all elements are equal: a Python bool."""
+    return np.array_equal(_array(x), _array(y), equal_nan)
+
+
+def array_equiv(x: ArrayLike, y: ArrayLike, /) -> bool:
+    """Whether all elements are equal after broadcasting: a Python bool."""
+    return np.array_equiv(_array(x), _array(y))
+
+
+def iscomplexobj(x: ArrayLike, /) -> bool:
+    """Whether the dtype is complex: a Python bool."""
+    return np.iscomplexobj(_array(x))
+
+
+def isrealobj(x: ArrayLike, /) -> bool:
+    """Whether the dtype is not complex: a Python bool."""
+    return np.isrealobj(_array(x))
+
+
+def _real_if_close(x: ArrayLike, /, tol: float = 100) -> Tensor:
+    """Refused: the dtype of its result depends on the values."""
+    raise TypeError("np.real_if_close on a Tensor: the dtype of its result, and so the gradient, would depend on the values; use np.real(t)")
+
+
+for _numpy_function, _own in {
+    np.allclose: allclose,
+    np.array_equal: array_equal,
+    np.array_equiv: array_equiv,
+    np.iscomplexobj: iscomplexobj,
+    np.isrealobj: isrealobj,
+    np.real_if_close: _real_if_close,
+}.items():
+    FUNCTIONS[_numpy_function] = _own
+
+# Other names that NumPy and the array API have for the same functions.
+around = round
+bitwise_invert = bitwise_not = invert
+bitwise_left_shift, bitwise_right_shift = left_shift, right_shift

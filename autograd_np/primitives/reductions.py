@@ -1,0 +1,489 @@
+"""Reductions: sums, means, products, extrema and logsumexp over any axes.
+
+Options are NumPy's. ``axis`` is None (all axes), an axis or a tuple of axes, negative ones included;
+``where`` is a mask of the elements to take, and the others have gradient 0; ``keepdims`` leaves the
+reduced axes with size 1; ``dtype`` is that of the result (and of the accumulation).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..primitive import on_arrays, primitive, rule
+from ..protocols import UFUNC_METHODS
+from ..tensor import ArrayLike, Tensor
+from .composed import composition, no_out
+from .layout import Axis, axes_of, count_of, expand, lay, reverse, spread, unlay
+from .zeros import zdiv, zmul
+
+__all__ = [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "count_nonzero",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "ptp",
+    "std",
+    "sum",
+    "var",
+]
+
+
+def given(initial: Any, where: Any) -> dict[str, Any]:
+    """The options ``initial`` and ``where`` where they were given (NumPy tells "not given" from every value)."""
+    options = {} if initial is None else {"initial": initial}
+    return options if where is True else options | {"where": where}
+
+
+# ---------------------------------------------------------------- sum and mean
+
+
+@primitive(np.sum)
+def sum(
+    x: ArrayLike,
+    /,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: ArrayLike = True,
+) -> Tensor:
+    """``Σ x`` over ``axis``, plus ``initial``. Gradient: 1 at every element taken.
+
+    Shape and dtype are NumPy's (small integers sum as int64). Empty sums are ``initial``, 0 by default.
+
+    >>> sum(np.ones((2, 3)), axis=-1)
+    Tensor([3., 3.], shape=(2,), dtype=float64)
+    """
+    if initial is None and where is True:
+        return np.add.reduce(x, axis, dtype, None, keepdims)  # type: ignore[no-any-return]
+    return np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(initial, where))  # type: ignore[no-any-return]
+
+
+def _spread_sum(g: Any, x_shape: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
+    g = expand(g, len(x_shape), axis, keepdims)
+    if where is not True:
+        return np.where(np.broadcast_to(where, x_shape), g, 0)
+    return spread(g, x_shape)
+
+
+rule(sum, lambda g, x_shape, axis, keepdims, where: _spread_sum(g, x_shape, axis, keepdims, where))
+
+
+@primitive(np.mean)
+def mean(
+    x: ArrayLike, /, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True
+) -> Tensor:
+    """``(1/n) Σ x`` over ``axis``. Gradient: 1/n at every element taken.
+
+    Integers give float64, as in NumPy. The mean of nothing is NaN, with NumPy's warning.
+
+    >>> mean(np.array([[1.0, 3.0], [5.0, 7.0]]), axis=0)
+    Tensor([3., 5.], shape=(2,), dtype=float64)
+    """
+    if dtype is None and where is True:
+        kind = getattr(x, "dtype", None)
+        if kind is not None and kind.char in "fd":
+            # What np.mean does, without its wrapper; exact while float32 holds the count.
+            n = count_of(x.shape, axis) if axis is None else 0
+            total = np.add.reduce(x, axis, None, None, keepdims)
+            n = n or count_of(x.shape, axis)
+            if 0 < n <= 1 << 24:
+                return total / n  # type: ignore[no-any-return]
+    return np.mean(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)  # type: ignore[no-any-return]
+
+
+def _taken(x_shape: Any, axis: Axis, where: Any, dtype: Any) -> Any:
+    """How many elements ``where`` takes, per result, in a shape that broadcasts against the operand."""
+    return np.sum(np.broadcast_to(where, x_shape), axis=axis, keepdims=True, dtype=dtype)
+
+
+def _real(dtype: Any) -> Any:
+    """The real dtype of the same precision."""
+    return np.dtype(dtype).type(0).real.dtype if np.dtype(dtype).kind == "c" else dtype
+
+
+def mean_rule(g: Any, x_shape: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
+    g = expand(g, len(x_shape), axis, keepdims)
+    if where is not True:
+        n = _taken(x_shape, axis, where, _real(g.dtype))
+        return np.where(np.broadcast_to(where, x_shape), zdiv(g, n), 0)
+    n = count_of(x_shape, axis)
+    return spread(g / n if n else g, x_shape)
+
+
+rule(mean, lambda g, x_shape, axis, keepdims, where: mean_rule(g, x_shape, axis, keepdims, where))
+
+
+# ---------------------------------------------------------------- variance
+
+
+@primitive(np.var, wrt="x mean", broadcasts=True)
+def var(
+    x: ArrayLike,
+    /,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike = True,
+    mean: ArrayLike | None = None,
+    correction: float | None = None,
+) -> Tensor:
+    """``Σ |x − m|² / (n − ddof)`` over ``axis``, where ``m`` is the mean. Gradient: ``2 (x − m) / (n − ddof)``.
+
+    ``mean`` is the mean where it is known (computed with ``keepdims=True``); it has a gradient too.
+    ``correction`` is another name of ``ddof``. With ``ddof ≥ n`` the result is NumPy's (NaN or inf, with a warning).
+
+    >>> var(np.array([1.0, 2.0, 3.0]), ddof=1).item()
+    1.0
+    """
+    return np.var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **variance_options(where, mean, correction))  # type: ignore[no-any-return]
+
+
+@primitive(np.std, wrt="x mean", broadcasts=True)
+def std(
+    x: ArrayLike,
+    /,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike = True,
+    mean: ArrayLike | None = None,
+    correction: float | None = None,
+) -> Tensor:
+    """``√var(x)`` over ``axis``; the options are those of :func:`var`. Gradient: ``(x − m) / ((n − ddof) · std)``.
+
+    Where all elements are equal the gradient is 0, in every order. Magnitudes whose squares overflow or
+    underflow do not disturb it.
+
+    >>> std(np.array([1.0, 3.0])).item()
+    1.0
+    """
+    return np.std(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **variance_options(where, mean, correction))  # type: ignore[no-any-return]
+
+
+def variance_options(where: Any, mean: Any, correction: Any) -> dict[str, Any]:
+    options = {} if where is True else {"where": where}
+    if mean is not None:
+        options["mean"] = mean
+    if correction is not None:
+        options["correction"] = correction
+    return options
+
+
+def _deviation(x: Any, axis: Axis, dtype: Any, where: Any, mean: Any) -> Any:
+    """``x − m``, 0 where ``where`` leaves out."""
+    if dtype is not None:
+        x = x.astype(dtype)
+    if mean is None:
+        mean = _plain_mean(x, axis, where)
+    d = np.subtract(x, mean)
+    return d if where is True else np.where(where, d, 0)
+
+
+def _plain_mean(x: Any, axis: Axis, where: Any) -> Any:
+    """The mean with size-1 axes, 0 for the mean of nothing (without np.mean's warning, which the forward pass gave)."""
+    if where is True:
+        return np.sum(x, axis=axis, keepdims=True) / (count_of(x.shape, axis) or 1)
+    n = _taken(x.shape, axis, where, _real(x.dtype))
+    return np.sum(x, axis=axis, keepdims=True, where=where) / np.maximum(n, 1)
+
+
+def _freedom(x_shape: Any, axis: Axis, where: Any, ddof: Any, correction: Any, dtype: Any) -> Any:
+    """``n − ddof``, not below 0 (NumPy's divisor)."""
+    ddof = ddof if correction is None else correction
+    if where is True:
+        left = count_of(x_shape, axis) - ddof
+        return left if left > 0 else 0
+    return np.maximum(_taken(x_shape, axis, where, dtype) - ddof, 0)
+
+
+def _conjugate(d: Any) -> Any:
+    return np.conjugate(d) if d.dtype.kind == "c" else d
+
+
+def var_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any) -> Any:
+    d = _deviation(x, axis, dtype, where, mean)
+    g = expand(g, len(x.shape), axis, keepdims)
+    n = _freedom(x.shape, axis, where, ddof, correction, g.dtype)
+    # The cotangent is scaled before it meets the elements: one pass over them.
+    return (2 * g / n if where is True and n else zdiv(2 * g, n)) * _conjugate(d)
+
+
+def _var_mean_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any) -> Any:
+    return -var_rule(g, x, axis, dtype, ddof, keepdims, where, mean, correction)
+
+
+rule(var, var_rule, mean=_var_mean_rule)
+
+
+@primitive(wrt="x")
+def peak(x: Any, axis: Any) -> Any:
+    """The largest magnitude over ``axis`` with size-1 axes, 1 where that is 0: a scale, without gradient."""
+    top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
+    return np.where(np.equal(top, 0), 1, top)
+
+
+_peak = on_arrays(peak)
+
+
+def std_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any) -> Any:
+    d = _deviation(x, axis, dtype, where, mean)
+    if mean is None:
+        # The rounding of the mean, taken out: the deviations of equal elements are then 0.
+        again = np.subtract(d, _plain_mean(d, axis, where))
+        d = again if where is True else np.where(where, again, 0)
+    g = expand(g, len(x.shape), axis, keepdims)
+    n = _freedom(x.shape, axis, where, ddof, correction, g.dtype)
+    # d / std does not depend on the scale of d; with the scale taken out no square overflows.
+    d = d / _peak(d, axis)
+    square = np.square(d) if d.dtype.kind != "c" else np.real(d * np.conjugate(d))
+    total = np.sum(square, axis=axis, keepdims=True)
+    flat = np.equal(total, 0)
+    spreads = np.sqrt(np.where(flat, 1, zdiv(total, n)))
+    return np.where(flat, 0, zdiv(g, spreads * n)) * _conjugate(d)
+
+
+def _std_mean_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any) -> Any:
+    return -std_rule(g, x, axis, dtype, ddof, keepdims, where, mean, correction)
+
+
+rule(std, std_rule, mean=_std_mean_rule)
+
+
+# ---------------------------------------------------------------- products
+
+
+@primitive(np.prod)
+def prod(
+    x: ArrayLike,
+    /,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: ArrayLike = True,
+) -> Tensor:
+    """``Π x`` over ``axis``, times ``initial``. Gradient: the product of the other elements (and of ``initial``).
+
+    It is found without division, from the products before and after each element, so that it is exact
+    with any number of zeros, in every order.
+
+    >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
+    >>> prod(x).backward()
+    >>> x.grad
+    array([ 0., 10.,  0.])
+    """
+    if initial is None and where is True:
+        return np.multiply.reduce(x, axis, dtype, None, keepdims)  # type: ignore[no-any-return]
+    return np.prod(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(initial, where))  # type: ignore[no-any-return]
+
+
+def before(x: Any) -> Any:
+    """The product of the elements before each element of the last axis."""
+    return np.concatenate((np.ones_like(x[..., :1]), np.cumprod(x[..., :-1], axis=-1)), axis=-1)
+
+
+def _others(x: Any) -> Any:
+    """The product of all elements of the last axis but one, for each one."""
+    return before(x) * reverse(before(reverse(x)))
+
+
+def _prod_rule(g: Any, x: Any, axis: Axis, dtype: Any, keepdims: bool, initial: Any, where: Any) -> Any:
+    if dtype is not None:
+        x = x.astype(dtype)
+    shape = x.shape
+    if where is not True:
+        where = np.broadcast_to(where, shape)
+        x = np.where(where, x, 1)
+    others = unlay(_others(lay(x, axis)), shape, axis)
+    g = expand(g, len(shape), axis, keepdims)
+    g = zmul(g if initial is None else g * initial, others)
+    return g if where is True else np.where(where, g, 0)
+
+
+rule(prod, _prod_rule)
+
+
+# ---------------------------------------------------------------- extrema
+
+
+@primitive(np.max, np.amax)
+def max(
+    x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True
+) -> Tensor:
+    """The largest element over ``axis`` (NaN, if one is NaN), and no less than ``initial``.
+
+    Gradient: 1 at the largest element, 1/k at each of k equal ones. ``initial`` counts as one more
+    element: where it is larger the gradient is 0, where it ties it takes its share.
+
+    >>> x = Tensor([1.0, 3.0, 3.0], requires_grad=True)
+    >>> max(x).backward()
+    >>> x.grad
+    array([0. , 0.5, 0.5])
+    """
+    if initial is None and where is True:
+        return np.max(x, axis, None, keepdims)  # type: ignore[no-any-return]
+    return np.max(x, axis=axis, keepdims=keepdims, **given(initial, where))  # type: ignore[no-any-return]
+
+
+@primitive(np.min, np.amin)
+def min(
+    x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True
+) -> Tensor:
+    """The smallest element over ``axis`` (NaN, if one is NaN), and no more than ``initial``. Ties share as in :func:`max`.
+
+    >>> min(np.array([[4.0, 2.0], [3.0, 5.0]]), axis=1)
+    Tensor([2., 3.], shape=(2,), dtype=float64)
+    """
+    if initial is None and where is True:
+        return np.min(x, axis, None, keepdims)  # type: ignore[no-any-return]
+    return np.min(x, axis=axis, keepdims=keepdims, **given(initial, where))  # type: ignore[no-any-return]
+
+
+@primitive(wrt="x")
+def winners(x: Any, top: Any, axis: Any, initial: Any, where: Any) -> Any:
+    """Which elements made the extremum ``top``: 1/k at each of k equal ones, 0 elsewhere. Without gradient."""
+    mask = np.equal(x, top) | np.not_equal(x, x)  # a NaN is the extremum of what it is among
+    if where is not True:
+        mask = mask & where
+    n = np.sum(mask, axis=axis, keepdims=True, dtype=_real(x.dtype))
+    if initial is not None:
+        n = n + np.equal(top, initial)
+    return mask / np.maximum(n, 1)
+
+
+_winners = on_arrays(winners)
+
+
+def extremum_rule(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Any:
+    """The gradient of max and min: the cotangent, shared by the elements that equal the result."""
+    ndim = len(x.shape)
+    return expand(g, ndim, axis, keepdims) * _winners(x, expand(out, ndim, axis, keepdims), axis, initial, where)
+
+
+rule(max, extremum_rule)
+rule(min, extremum_rule)
+
+
+@composition(np.ptp)
+def ptp(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False) -> Tensor:
+    """``max(x) − min(x)`` over ``axis``. Ties share as in :func:`max`; where all are equal the gradient is 0.
+
+    >>> ptp(np.array([1.0, 4.0, 2.0])).item()
+    3.0
+    """
+    no_out("ptp", out)
+    return np.subtract(max(x, axis, keepdims=keepdims), min(x, axis, keepdims=keepdims))
+
+
+# ---------------------------------------------------------------- logsumexp
+
+
+@primitive
+def logsumexp(x: ArrayLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """``log Σ exp(x)`` over ``axis``, without overflow. Gradient: ``softmax(x)``.
+
+    Of nothing, or of −inf alone, the value is −inf and the gradient 0. A small sum beside the largest
+    element keeps its accuracy (``log1p``).
+
+    >>> logsumexp(np.array([1000.0, 1000.0])).item()
+    1000.6931471805599
+    """
+    if getattr(x, "dtype", np.dtype(float)).kind not in "fc":
+        x = np.asarray(x, dtype=float) if isinstance(x, (int, bool)) else x.astype(float)
+    if 0 in np.shape(x):
+        with np.errstate(divide="ignore"):
+            return np.log(np.sum(x, axis=axis, keepdims=keepdims))  # type: ignore[no-any-return]
+    top = np.max(x, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    mask = np.equal(x, top)
+    n = np.sum(mask, axis=axis, keepdims=True, dtype=_real(top.dtype))
+    # Σ exp(x − top) = n + rest, and n ≥ 1 unless the largest is infinite (or NaN).
+    rest = np.sum(np.where(mask, 0, np.exp(np.subtract(x, top))), axis=axis, keepdims=True)
+    some = np.maximum(n, 1)
+    with np.errstate(divide="ignore"):
+        value = np.where(np.equal(n, 0), np.log(rest), np.log1p(rest / some) + np.log(some) + top)
+    return value if keepdims else np.squeeze(value, axis=axes_of(axis, len(np.shape(x))))[()]  # type: ignore[no-any-return]
+
+
+@primitive(wrt="x")
+def ceiling(x: Any, axis: Any) -> Any:
+    """The largest element over ``axis`` with size-1 axes, 0 where it is infinite: a shift, without gradient."""
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    return np.where(np.isfinite(top), top, 0)
+
+
+_ceiling = on_arrays(ceiling)
+
+
+def _softmax(x: Any, axis: Axis) -> Any:
+    # exp(x) / Σ exp(x) from the elements themselves: the result of logsumexp has lost the digits that
+    # distinguish neighbours of 1e8. The shift cancels, so it needs no derivative.
+    e = np.exp(np.subtract(x, _ceiling(x, axis)))
+    total = np.sum(e, axis=axis, keepdims=True)
+    return np.divide(e, np.where(np.equal(total, 0), 1, total))
+
+
+rule(logsumexp, lambda g, x, axis, keepdims: zmul(expand(g, len(x.shape), axis, keepdims), _softmax(x, axis)))
+
+
+# ---------------------------------------------------------------- without gradient
+
+
+@primitive(np.any)
+def any(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True) -> Tensor:
+    """Whether any element over ``axis`` is not 0. No gradient."""
+    return np.any(x, axis=axis, keepdims=keepdims, where=where)  # type: ignore[no-any-return]
+
+
+@primitive(np.all)
+def all(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True) -> Tensor:
+    """Whether every element over ``axis`` is not 0. No gradient."""
+    return np.all(x, axis=axis, keepdims=keepdims, where=where)  # type: ignore[no-any-return]
+
+
+@primitive(np.argmax)
+def argmax(x: ArrayLike, /, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Tensor:
+    """The index of the largest element along ``axis`` (the first of equal ones; of the flat array for None). No gradient."""
+    return np.argmax(x, axis=axis, keepdims=keepdims)  # type: ignore[return-value]
+
+
+@primitive(np.argmin)
+def argmin(x: ArrayLike, /, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Tensor:
+    """The index of the smallest element along ``axis`` (the first of equal ones; of the flat array for None). No gradient."""
+    return np.argmin(x, axis=axis, keepdims=keepdims)  # type: ignore[return-value]
+
+
+@primitive(np.count_nonzero)
+def count_nonzero(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """How many elements over ``axis`` are not 0. No gradient."""
+    return np.asarray(np.count_nonzero(x, axis=axis, keepdims=keepdims)) if axis is None else np.count_nonzero(x, axis=axis, keepdims=keepdims)  # type: ignore[return-value]
+
+
+UFUNC_METHODS.update(
+    {
+        (np.add, "reduce"): sum,
+        (np.multiply, "reduce"): prod,
+        (np.maximum, "reduce"): max,
+        (np.minimum, "reduce"): min,
+        (np.logaddexp, "reduce"): logsumexp,
+        (np.logical_and, "reduce"): all,
+        (np.logical_or, "reduce"): any,
+    }
+)

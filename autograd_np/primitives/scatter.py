@@ -1,0 +1,176 @@
+"""The gradient of indexing: pieces, each at its index, summed into one array of zeros.
+
+``y = x[index]`` has the gradient ``zeros; zeros[index] += g``. Written that way, n slices of an array of n
+elements would cost n arrays of n. So the rule of indexing returns a :class:`Scatter`, which holds the pair
+(index, g); the tape collects the pairs that arrive at one array, and the sum is made once, in one buffer.
+
+An index is *basic* if it is made of integers, slices, ``None`` and ``...``: it selects a view, no element
+twice. Arrays of booleans also select no element twice. Arrays of integers may.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import codegen
+from ..codegen import option
+from ..primitive import Primitive, primitive, primitive_of, rule
+from ..tape import Deferred
+from ..tensor import ArrayLike, Tensor
+
+__all__ = ["BASIC", "Scatter", "is_basic", "repeats", "scatter", "settle"]
+
+# Classes of basic indices. bool is not among them: True and False select by mask.
+BASIC = frozenset(
+    {int, slice, type(None), type(Ellipsis)}
+    | {np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.longlong, np.ulonglong}
+)
+
+
+def settle(index: Any, copy: bool, found: Primitive) -> Any:
+    """An index made of what NumPy and the tape can hold: Tensors unwrapped, lists as arrays.
+
+    Args:
+        index: what stands in the brackets.
+        copy: whether the tape keeps the index, so that arrays the caller may write are copied.
+        found: the operation, for messages.
+
+    Raises:
+        TypeError: a Tensor in the index needs a gradient.
+    """
+    if index.__class__ is tuple:
+        for part in index:
+            if part.__class__ not in BASIC:
+                return tuple([part if part.__class__ in BASIC else _settle_part(part, copy, found) for part in index])
+        return index
+    if index.__class__ in BASIC:
+        return index
+    part = _settle_part(index, copy, found)
+    return (part,) if part.__class__ is np.ndarray else part
+
+
+def _settle_part(part: Any, copy: bool, found: Primitive) -> Any:
+    kind = part.__class__
+    if kind is Tensor:
+        copy = copy and part._shared
+        part = option(part, found, "index")
+        kind = part.__class__
+    elif kind is not np.ndarray and not hasattr(kind, "__index__") and not isinstance(part, np.generic) and hasattr(kind, "__len__"):
+        part = np.asarray(part)
+        if part.size == 0 and part.dtype.kind == "f":
+            part = part.astype(np.intp)  # [] selects nothing
+        return part
+    if kind is np.ndarray:
+        if part.ndim == 0 and part.dtype.kind in "iu":
+            return int(part)
+        if copy:
+            return part.copy()
+    return part
+
+
+def is_basic(index: Any) -> bool:
+    """Whether an index selects a view."""
+    if index.__class__ is tuple:
+        return all([part.__class__ in BASIC for part in index])
+    return index.__class__ in BASIC
+
+
+def repeats(index: Any) -> bool:
+    """Whether an index can select the same element twice: whether there is an array of integers in it."""
+    if index.__class__ is not tuple:
+        index = (index,)
+    advanced = [part for part in index if part.__class__ not in BASIC]
+    return any([getattr(part, "dtype", np.dtype(bool)).kind != "b" for part in advanced])
+
+
+def accumulate(buffer: Any, index: Any, g: Any, fresh: bool = False) -> None:
+    """``buffer[index] += g``, adding repeatedly where the index repeats.
+
+    Args:
+        buffer: a contiguous array that this call may write.
+        index: a settled index.
+        g: of the shape of ``buffer[index]``.
+        fresh: the buffer is all zeros.
+
+    ``np.add.at`` is the definition, and 4 times slower on many axes than on one: where it pays, positions in
+    the flat buffer are computed instead.
+    """
+    if not repeats(index):
+        if fresh:
+            buffer[index] = g
+        else:
+            buffer[index] += g
+        return
+    shape = buffer.shape
+    parts = index if index.__class__ is tuple else (index,)
+    leading = len(parts)
+    if leading <= len(shape) and all([part.__class__ is int or getattr(part, "dtype", shape) in _INTEGERS for part in parts]):
+        rows = np.ravel_multi_index(parts, shape[:leading], mode="wrap").ravel()
+        width = math.prod(shape[leading:])
+        if width == 1:
+            positions = rows
+        else:
+            count = math.prod(shape[:leading])
+            order = np.arange(rows.size)
+            last = np.empty(count, np.intp)
+            last[rows] = order
+            if (last[rows] == order).all():
+                table = np.reshape(buffer, (count, width))
+                table[rows] += np.reshape(g, (rows.size, width))
+                return
+            positions = (rows[:, None] * width + np.arange(width)).ravel()
+    elif buffer.size <= 8 * g.size:
+        positions = np.arange(buffer.size).reshape(shape)[index].ravel()
+    else:
+        np.add.at(buffer, index, g)
+        return
+    np.add.at(np.reshape(buffer, (buffer.size,)), positions, np.reshape(g, (positions.size,)))
+
+
+_INTEGERS = frozenset(np.dtype(code) for code in np.typecodes["AllInteger"])
+
+
+@primitive(wrt="arrays")
+def scatter(arrays: ArrayLike, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Tensor:
+    """Zeros of ``shape`` with each array added at its index; repeated elements are added repeatedly.
+
+    Args:
+        arrays: the pieces; piece i has the shape of ``zeros(shape)[indices[i]]``.
+        indices: settled indices (no Tensors or lists).
+        shape: of the result.
+
+    Gradient of piece i: ``g[indices[i]]``.
+    """
+    dtypes = {piece.dtype for piece in arrays}
+    buffer = np.zeros_like(arrays[0], shape=shape, order="C", dtype=dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes))
+    fresh = True
+    for index, piece in zip(indices, arrays, strict=True):
+        accumulate(buffer, index, piece, fresh)
+        fresh = False
+    return buffer  # type: ignore[no-any-return]
+
+
+def _scatter_rule(g: Any, needs: tuple[bool, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([(g if index is Ellipsis else g[index]) if need else None for need, index in zip(needs, indices, strict=True)])
+
+
+rule(scatter, joint=_scatter_rule)
+_body = primitive_of(scatter).body
+
+
+class Scatter(Deferred):
+    """The gradient of an array that was indexed: a list of (index, cotangent of the selection)."""
+
+    __slots__ = ()
+
+    def whole(self, g: Any) -> Any:
+        return Ellipsis, g
+
+    def dense(self) -> Any:
+        indices, pieces = zip(*self.parts, strict=True)
+        tensor = codegen.TENSOR
+        recorded = any([piece.__class__ is tensor for piece in pieces])
+        return (scatter if recorded else _body)(pieces, indices, self.shape)

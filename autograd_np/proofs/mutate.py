@@ -1,0 +1,241 @@
+"""The proof of the proof: every rule is broken in turn, and the check must go red each time.
+
+A mutant is a rule whose gradient, cotangent or kept values are altered. It is killed if some case's gradients
+then disagree with the central differences (or with the convention stated at a kink), which are the ones of the
+proof itself: the differences depend on forward values alone, so they are measured once per case and judge all
+mutants. A mutant whose gradients equal the true ones in every case (a reversed gradient of one element) is
+no mutant: that is found by comparing the actual gradients, never by assumption.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import codegen
+from ..errors import GradientShapeError
+from ..primitive import REGISTRY, Primitive
+from ..tape import Deferred
+from ..tensor import Tensor
+from .differences import Check, GradcheckError
+from .prove import SEED, Case, cases, differ, leaf
+
+__all__ = ["MUTATIONS", "Score", "mutants", "score"]
+
+Rule = Callable[..., Any]
+
+
+def _largest_off(g: Any) -> Any:
+    g = np.array(g)
+    if g.size:
+        at = np.unravel_index(int(np.argmax(np.abs(np.nan_to_num(g)))), g.shape)
+        g[at] *= 1.01
+    return g
+
+
+def _each(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A change of the gradient that needs an array (Deferred contributions are summed first)."""
+
+    def changed(g: Any) -> Any:
+        if isinstance(g, Deferred):
+            g = g.dense()
+        if isinstance(g, tuple):
+            return tuple(None if part is None else changed(part) for part in g)
+        if isinstance(g, Tensor):
+            return g
+        return change(np.asarray(g))
+
+    return changed
+
+
+# name → what is done to the gradient of one operand. All of them leave the shape as it is.
+OUTPUT: dict[str, Callable[[Any], Any]] = {
+    "scaled by 1.01": lambda g: g * np.asarray(1.01).astype(g.dtype),
+    "scaled by 2": lambda g: g * 2,
+    "sign flipped": lambda g: -g,
+    "zeroed": np.zeros_like,
+    "reversed": lambda g: np.ascontiguousarray(g).ravel()[::-1].reshape(g.shape),
+    "permuted": lambda g: np.roll(np.ascontiguousarray(g).ravel(), 1).reshape(g.shape),
+    "transposed": lambda g: np.swapaxes(g, -1, -2) if g.ndim > 1 and g.shape[-1] == g.shape[-2] else g,
+    "one element off": _largest_off,
+    "conjugated": np.conj,
+}
+# name → what is done to the cotangent that the rule is given.
+INPUT: dict[str, Callable[[Any], Any]] = {
+    "cotangent reversed": lambda g: np.ascontiguousarray(g).ravel()[::-1].reshape(g.shape),
+    "cotangent permuted": lambda g: np.roll(np.ascontiguousarray(g).ravel(), 1).reshape(g.shape),
+    "cotangent without sign": np.abs,
+}
+# Right at first order, wrong at second: the rule's result no longer depends on what it was made of.
+SECOND = ("cut from the values", "cut from the cotangent")
+MUTATIONS = (*OUTPUT, *INPUT, *SECOND)
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return Tensor.at(value._data, None)
+    if isinstance(value, tuple):
+        return tuple(_cut(part) for part in value)
+    return value
+
+
+class Broken:
+    """Stands in for one rule, or one result of a joint rule, and breaks it as ``mutation`` says (None: not at all)."""
+
+    def __init__(self, primitive: Primitive, operand: int, name: str | None) -> None:
+        self.primitive = primitive
+        self.operand = operand
+        self.name = name
+        self.mutation: str | None = None
+        original = primitive.joint if name is None else primitive.rules[name]
+        assert original is not None
+        self.original: Rule = original
+
+        @functools.wraps(self.original)
+        def rule(g: Any, *values: Any) -> Any:
+            mutation = self.mutation
+            if mutation in INPUT:
+                g = _each(INPUT[mutation])(g)
+            elif mutation == "cut from the cotangent":
+                g = _cut(g)
+            elif mutation == "cut from the values":
+                values = tuple(_cut(value) for value in values)
+            pulled = self.original(g, *values)
+            if mutation in OUTPUT:
+                change = _each(OUTPUT[mutation])
+                if name is None:
+                    pulled = tuple(change(h) if i == operand and h is not None else h for i, h in enumerate(pulled))
+                else:
+                    pulled = change(pulled)
+            return pulled
+
+        self.rule = rule
+
+    def __enter__(self) -> Broken:
+        if self.name is None:
+            self.primitive.joint = self.rule
+        else:
+            self.primitive.rules[self.name] = self.rule
+        self._rebuild()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.name is None:
+            self.primitive.joint = self.original
+        else:
+            self.primitive.rules[self.name] = self.original
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        self.primitive.pull = self.primitive._first_pull
+        codegen.reset(self.primitive)
+
+
+@dataclass
+class Score:
+    """The mutants of one primitive.
+
+    Attributes:
+        name: the primitive.
+        killed: how many made the proof go red.
+        same: how many had the true gradients in every case, and so were none.
+        survived: the others, in words.
+    """
+
+    name: str
+    killed: int = 0
+    same: int = 0
+    survived: list[str] = field(default_factory=list)
+
+
+class Judge:
+    """One case with its differences, measured once, and the true gradients."""
+
+    def __init__(self, primitive: Primitive, case: Case, order: int) -> None:
+        self.primitive = primitive
+        self.case = case
+        self.order = order
+        self.check: Check | None = case.check(order, seed=SEED) if order else None
+        self.true = self.gradients()
+
+    def gradients(self) -> list[Any]:
+        """What the rules, as they are now, give."""
+        if self.check is not None:
+            return self.check.analytic()
+        return [np.asarray(g) for g in self.case.gradients([leaf(np.asarray(a)) for a in self.case.arrays()], ones=True)[1]]
+
+    def red(self, grads: list[Any]) -> bool:
+        """Whether the proof rejects these gradients."""
+        if self.check is not None:
+            return self.check.verify(grads, locate=False) is not None
+        stated = self.case.sample.expected
+        assert stated is not None
+        return any(
+            e is not None and differ(np.asarray(g), np.broadcast_to(np.asarray(e, dtype=g.dtype), g.shape), 1e-12, 0.0, 1e-15) is not None
+            for g, e in zip(grads, stated, strict=True)
+        )
+
+
+def mutants(primitive: Primitive) -> list[tuple[int, str | None]]:
+    """The rules to break: (operand's number, its name; None for a part of a joint rule)."""
+    codegen.build(primitive)
+    if primitive.joint is None:
+        return [(i, word) for i, word in enumerate(primitive.operands)]
+    if primitive.sequence:
+        return [(0, None), (1, None)]
+    return [(i, None) for i in range(len(primitive.operands))]
+
+
+def score(name: str) -> Score:
+    """Break every rule of a primitive in every way, and count what the proof notices."""
+    result = Score(name)
+    primitive = REGISTRY.get(name)
+    if primitive is None or not primitive.differentiable:
+        return result
+    usable = [case for case in (Case(primitive, sample) for sample in cases(name) if sample.order > 0) if case.floating and any(a.size for a in case.arrays())]
+    usable.sort(key=lambda case: (case.sample.expected is not None, sum(a.size for a in case.arrays()) > 40))
+    judges: dict[tuple[int, int], Judge] = {}
+
+    def judge(number: int, order: int) -> Judge:
+        if (number, order) not in judges:
+            judges[number, order] = Judge(primitive, usable[number], order)
+        return judges[number, order]
+
+    for operand, word in mutants(primitive):
+        broken = Broken(primitive, operand, word)
+        for mutation in MUTATIONS:
+            second = mutation in SECOND
+            changed = killed = False
+            for number, case in enumerate(usable):
+                if second and (case.sample.order < 2 or case.sample.expected is not None):
+                    continue
+                order = 2 if second else 0 if case.sample.expected is not None else 1
+                held = judge(number, order)
+                broken.mutation = mutation
+                try:
+                    with broken:
+                        grads = held.gradients()
+                except (GradientShapeError, GradcheckError):
+                    killed = True
+                    break
+                finally:
+                    broken.mutation = None
+                # Rounding is no change: a mutant of a gradient that is zero but for rounding errors is none.
+                if all(differ(g, t, 1e-10, 1e-12) is None for g, t in zip(grads, held.true, strict=True)):
+                    continue
+                changed = True
+                if held.red(grads):
+                    killed = True
+                    break
+            words = f"{word or f'result {operand} of the joint rule'} {mutation}"
+            if killed:
+                result.killed += 1
+            elif changed:
+                result.survived.append(words)
+            else:
+                result.same += 1
+    return result

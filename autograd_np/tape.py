@@ -1,0 +1,329 @@
+"""The tape: nodes, and the one backward walk. This file knows no operation of NumPy.
+
+Every recorded operation makes a :class:`Node` with the next position. A node's parents always have
+smaller positions, so the nodes that a result depends on, taken in falling order of position, are its
+backward pass: when a node's turn comes, every operation that used its output has already contributed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from .errors import FreedGraphError, GradientShapeError
+from .modes import ACTIVE, enable_grad, is_anomaly_enabled, no_grad
+
+__all__ = ["Deferred", "Node", "ancestors", "backward", "gradients_of", "next_position"]
+
+# One counter for the process: a Tensor made on one thread may be used on another. The step of an
+# itertools.count is atomic.
+next_position: Callable[[], int] = itertools.count(1).__next__
+_leaf_lock = threading.Lock()
+
+# The position of the newest write the library made into an array (see mutation.py). Only nodes older
+# than it can keep an array that has changed, so the usual node pays one comparison.
+LAST_WRITE = [0]
+
+
+class Node:
+    """One recorded operation, or one leaf: its place on the tape and what its rule asked to keep.
+
+    Attributes:
+        position: place on the tape; parents have smaller ones.
+        primitive: the operation (None for a leaf).
+        parents: one node (or None, where no gradient is needed) per differentiable operand.
+        kept: the values that the rules name, in the primitive's order; None once freed.
+        shape: shape of the output.
+        dtype: dtype of the output.
+        grad: of a leaf, the accumulated gradient.
+        name: a label for pictures and error messages.
+        info: what a mode wrote down about the call (anomaly detection: the source line).
+    """
+
+    __slots__ = ("__weakref__", "dtype", "grad", "info", "kept", "name", "parents", "position", "primitive", "shape")
+
+    position: int
+    primitive: Any
+    parents: tuple[Node | None, ...]
+    kept: tuple[Any, ...] | None
+    shape: Any
+    dtype: Any
+    grad: Any
+    name: str | None
+    info: Any
+
+
+def leaf(shape: Any, dtype: Any) -> Node:
+    """A node with no operation behind it: where gradients arrive."""
+    node = Node()
+    node.position = next_position()
+    node.primitive = None
+    node.parents = ()
+    node.kept = ()
+    node.shape = shape
+    node.dtype = dtype
+    node.grad = None
+    return node
+
+
+class Deferred:
+    """A gradient contribution that is summed later, when all of its parent's have arrived.
+
+    Slices of one array contribute pieces to a common buffer, and the outputs of one operation
+    contribute slots to a common tuple; either way the sum costs what the pieces cost, not the whole
+    once per piece. ``+`` collects, :meth:`dense` finishes.
+    """
+
+    __slots__ = ("parts", "shape")
+    dtype = None
+    __array_ufunc__ = None  # an ndarray on the left gives way to __radd__
+
+    def __init__(self, shape: Any, parts: list[Any]) -> None:
+        self.shape = shape
+        self.parts = parts
+
+    def __add__(self, other: Any) -> Deferred:
+        # Each contribution is made for this one sum, so the list may grow in place: n pieces cost O(n).
+        if isinstance(other, Deferred):
+            self.parts.extend(other.parts)
+        else:
+            self.parts.append(self.whole(other))
+        return self
+
+    def __radd__(self, other: Any) -> Deferred:
+        return self.__add__(other)
+
+    def whole(self, g: Any) -> Any:
+        """The part that stands for an ordinary gradient of the full shape."""
+        raise NotImplementedError
+
+    def dense(self) -> Any:
+        """The finished sum."""
+        raise NotImplementedError
+
+
+def fit(g: Any, parent: Node, node: Node) -> Any:
+    """Hold a rule's gradient to its parent: sum what was broadcast, cast, take the real part.
+
+    Raises:
+        GradientShapeError: the gradient's shape is not the parent's, nor a broadcast of it.
+    """
+    if isinstance(g, Deferred):
+        if g.shape != parent.shape:
+            raise GradientShapeError(_misfit(g.shape, parent, node))
+        return g
+    shape = parent.shape
+    try:
+        given = g.shape
+    except AttributeError:
+        raise GradientShapeError(
+            f"the rule of {label(node)} returned {type(g).__name__}, not an array of shape {shape}"
+        ) from None
+    if given != shape:
+        extra = len(given) - len(shape)
+        if not node.primitive.broadcasts or extra < 0:
+            raise GradientShapeError(_misfit(given, parent, node))
+        axes = list(range(extra))
+        for axis, size in enumerate(shape):
+            if given[extra + axis] != size:
+                if size != 1:
+                    raise GradientShapeError(_misfit(given, parent, node))
+                axes.append(extra + axis)
+        g = np.sum(g, axis=tuple(axes))
+        if g.shape != shape:
+            g = np.reshape(g, shape)
+    if g.dtype != parent.dtype:
+        if g.dtype.kind == "c" and parent.dtype.kind != "c":
+            g = np.real(g)
+        if g.dtype.kind not in "fcbiu":
+            raise GradientShapeError(f"the rule of {label(node)} returned dtype {g.dtype} for a {parent.dtype} operand")
+        if g.dtype != parent.dtype:
+            g = g.astype(parent.dtype)
+    return g
+
+
+def label(node: Node) -> str:
+    """The operation's name, for messages."""
+    name = getattr(node, "name", None)
+    operation = "leaf" if node.primitive is None else str(node.primitive.name)
+    return f"{operation} {name!r}" if name else operation
+
+
+def _misfit(given: Any, parent: Node, node: Node) -> str:
+    return (
+        f"the rule of {label(node)} returned a gradient of shape {given} for an operand of shape {parent.shape}; "
+        "a rule must return the operand's shape (or, for an operation declared with broadcasts=True, a broadcast of it)"
+    )
+
+
+def ancestors(roots: Iterable[Node], floor: int, stops: set[int] | None = None) -> tuple[dict[int, Node], dict[int, Node]]:
+    """The nodes that the roots depend on, by position: those at or above ``floor``, and the first ones met below it.
+
+    Args:
+        roots: where to start.
+        floor: nodes below this position are noted and not entered.
+        stops: positions of nodes that are noted and not entered, wherever they lie.
+    """
+    found: dict[int, Node] = {}
+    below: dict[int, Node] = {}
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        position = node.position
+        if position < floor:
+            below[position] = node
+        elif position not in found:
+            found[position] = node
+            if stops is None or position not in stops:
+                stack.extend([parent for parent in node.parents if parent is not None])
+    return found, below
+
+
+def _leading_to(roots: Iterable[Node], targets: set[int], stops: set[int] | None) -> set[int]:
+    """Positions of the nodes through which a gradient must pass to reach a target."""
+    found, _ = ancestors(roots, min(targets), stops)
+    needed = set(targets)
+    for position in sorted(found):
+        if any(parent is not None and parent.position in needed for parent in found[position].parents):
+            needed.add(position)
+    return needed
+
+
+def _walk(
+    seeds: Sequence[tuple[Node, Any]], needed: set[int] | None, targets: set[int], stop: bool, retain: bool, create: bool
+) -> tuple[list[tuple[Node, Any]], dict[int, Any]]:
+    """The backward pass: returns the gradients that reached leaves and those of the targets."""
+    heap: list[int] = []  # negated positions: the smallest is the newest node
+    pending: dict[int, list[Any]] = {}  # position → [node, the cotangent so far]
+    deferred: set[int] = set()
+    leaves: list[tuple[Node, Any]] = []
+    found: dict[int, Any] = {}
+    anomaly = is_anomaly_enabled()
+    for node, g in seeds:
+        entry = pending.get(node.position)
+        if entry is None:
+            heappush(heap, -node.position)
+            pending[node.position] = [node, g]
+        else:
+            entry[1] = entry[1] + g
+    while heap:
+        position = -heappop(heap)
+        node, g = pending.pop(position)
+        if deferred and position in deferred:
+            g = g.dense()
+            if g.__class__ is not tuple and g.dtype != node.dtype:
+                g = fit(g, node, node)
+        if targets and position in targets:
+            found[position] = g
+            if stop:
+                continue
+        primitive = node.primitive
+        if primitive is None:
+            leaves.append((node, g))
+            continue
+        parents = node.parents
+        if needed is not None:
+            parents = tuple([p if p is not None and p.position in needed else None for p in parents])
+            if not any(parents):
+                continue
+        kept = node.kept
+        if kept is None:
+            raise FreedGraphError(
+                f"backward through {label(node)} a second time: its kept values were freed by the first backward pass; "
+                "pass retain_graph=True to the earlier backward() or gradients() call"
+            )
+        if position < LAST_WRITE[0]:
+            from .mutation import check_unwritten
+
+            check_unwritten(node)
+        if anomaly:
+            from .anomaly import check_kept
+
+            check_kept(node)
+        if create:
+            kept = primitive.as_tensors(node)
+        elif not retain:
+            node.kept = None
+        pulled = primitive.pull(node, g, parents, kept)
+        if anomaly:
+            from .anomaly import check_backward
+
+            check_backward(node, g, pulled)
+        for parent, contribution in zip(parents, pulled):  # noqa: B905 - `pull` answers for the count
+            if parent is None:
+                continue
+            try:
+                fits = contribution.dtype is parent.dtype and contribution.shape == parent.shape
+            except AttributeError:
+                fits = False
+            if not fits:
+                contribution = fit(contribution, parent, node)
+                if isinstance(contribution, Deferred):
+                    deferred.add(parent.position)
+            position = parent.position
+            entry = pending.get(position)
+            if entry is None:
+                pending[position] = [parent, contribution]
+                heappush(heap, -position)
+            else:
+                entry[1] = entry[1] + contribution
+    return leaves, found
+
+
+def _run(
+    seeds: Sequence[tuple[Node, Any]], needed: set[int] | None, targets: set[int], stop: bool, retain: bool, create: bool
+) -> tuple[list[tuple[Node, Any]], dict[int, Any]]:
+    # A singular derivative (1/0 under a zero cotangent) is dealt with by the rules; the forward pass
+    # has already warned about a value that overflows.
+    with np.errstate(all="ignore"):
+        if create:
+            with enable_grad():
+                return _walk(seeds, needed, targets, stop, retain, create)
+        if ACTIVE[0]:
+            with no_grad():
+                return _walk(seeds, needed, targets, stop, retain, create)
+        return _walk(seeds, needed, targets, stop, retain, create)
+
+
+def backward(root: Node, g: Any, *, retain_graph: bool, own: Callable[[Any], Any]) -> None:
+    """Accumulate the gradient of ``root`` into every leaf it depends on.
+
+    Args:
+        root: the node of the result.
+        g: the cotangent, of the root's shape and dtype.
+        retain_graph: keep what the nodes hold, for another pass.
+        own: turns a gradient into an array that nothing else refers to.
+    """
+    leaves, _ = _run([(root, g)], None, set(), False, retain_graph, False)
+    del g
+    while leaves:
+        node, value = leaves.pop()
+        with _leaf_lock:
+            node.grad = own(value) if node.grad is None else own(node.grad + value)
+
+
+def gradients_of(
+    seeds: Sequence[tuple[Node, Any]],
+    targets: Sequence[Node],
+    *,
+    retain_graph: bool,
+    create_graph: bool,
+    stop_at_targets: bool = False,
+) -> list[Any]:
+    """The gradients of the seeds with respect to ``targets``, None where there is no path.
+
+    The walk enters only nodes that lead to a target, and leaves every ``.grad`` alone. With
+    ``stop_at_targets`` a target that depends on another does not pass its gradient on.
+    """
+    positions = {node.position for node in targets}
+    if not positions:
+        return []
+    needed = _leading_to([node for node, _ in seeds], positions, positions if stop_at_targets else None)
+    seeds = [(node, g) for node, g in seeds if node.position in needed]
+    _, found = _run(seeds, needed, positions, stop_at_targets, retain_graph, create_graph)
+    return [found.get(node.position) for node in targets]

@@ -1,0 +1,485 @@
+"""Functions of functions: ``grad``, ``vjp``, ``jvp``, ``jacobian``, ``hessian``, ``hvp``, ``checkpoint``.
+
+All take and return pytrees (dicts, lists, tuples, namedtuples) of arrays, numbers or Tensors, and nest to
+any depth. Each call gives its arguments fresh places on the tape and differentiates with respect to those
+places alone, so that nested calls cannot confuse each other's perturbations. The result is a Tensor where
+a Tensor came in, or where it depends on a Tensor of an enclosing computation; else it is a plain array.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import tape
+from .codegen import same
+from .errors import NonDifferentiableError, describe
+from .modes import enable_grad, is_grad_enabled
+from .primitive import primitive, rule
+from .tensor import ArrayLike, Tensor, seed
+from .trees import flatten, tree_map
+
+__all__ = [
+    "elementwise_grad",
+    "grad",
+    "gradients",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "value_and_grad",
+    "vjp",
+]
+
+
+@primitive(view=True)
+def alias(x: ArrayLike, /) -> Tensor:
+    """The same value at a new place on the tape. Gradient: 1."""
+    return x  # type: ignore[no-any-return]
+
+
+rule(alias, same)
+
+
+def gradients(
+    ys: Any,
+    xs: Any,
+    grad_ys: Any = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> Any:
+    """The gradients of ``ys`` with respect to ``xs``, without touching any ``.grad``.
+
+    Args:
+        ys: a Tensor or a pytree of Tensors; several are summed (with ``grad_ys`` as weights).
+        xs: a Tensor or a pytree of Tensors, leaves or intermediate results.
+        grad_ys: cotangents, one per ``ys``; may be left out (None) for outputs of one real element.
+        create_graph: record the backward pass, so that the result can be differentiated again.
+        retain_graph: keep the tape for another pass; by default as ``create_graph``.
+        allow_unused: give None for an ``x`` that ``ys`` do not depend on, rather than raise.
+
+    Returns:
+        A pytree like ``xs``: Tensors if ``create_graph``, else plain arrays.
+
+    Raises:
+        NonDifferentiableError: an ``x`` needs no gradient, or (without ``allow_unused``) is not used.
+
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> first = gradients(x**3, x, create_graph=True)
+    >>> float(gradients(first, x))
+    18.0
+    """
+    outputs = _tensors(ys, "ys")
+    inputs, rebuild = flatten(xs)
+    for x in inputs:
+        if not isinstance(x, Tensor) or x._node is None:
+            raise NonDifferentiableError(f"gradients: xs must be Tensors with requires_grad=True, got {describe(x)} without a gradient")
+    cotangents = [None] * len(outputs) if grad_ys is None else flatten(grad_ys)[0] if not isinstance(grad_ys, (list, tuple)) else list(grad_ys)
+    if len(cotangents) != len(outputs):
+        raise ValueError(f"gradients: {len(outputs)} ys and {len(cotangents)} grad_ys")
+    found = _pull(
+        outputs,
+        [x._node for x in inputs],
+        cotangents,
+        retain=create_graph if retain_graph is None else retain_graph,
+        create=create_graph,
+    )
+    if not allow_unused:
+        for x, g in zip(inputs, found, strict=True):
+            if g is None:
+                raise NonDifferentiableError(
+                    f"gradients: ys do not depend on an x ({x.name or describe(x)}); pass allow_unused=True to get None for it"
+                )
+    return rebuild(found)
+
+
+def _tensors(tree: Any, word: str) -> list[Tensor]:
+    leaves, _ = flatten(tree)
+    for leaf in leaves:
+        if not isinstance(leaf, Tensor):
+            raise TypeError(f"gradients: {word} must be Tensors, got {describe(leaf)}")
+    return leaves
+
+
+def _pull(outputs: Sequence[Tensor], nodes: Sequence[Any], cotangents: Sequence[Any], *, retain: bool, create: bool) -> list[Any]:
+    """Gradients of outputs with respect to nodes: Tensors if ``create``, else owned arrays; None where unused."""
+    seeds = []
+    for y, g in zip(outputs, cotangents, strict=True):
+        if y._node is None:
+            continue
+        if create and isinstance(g, Tensor) and g._node is not None:
+            if g.shape != y.shape:
+                raise ValueError(f"the cotangent has shape {g.shape}, the output {y.shape}; they must be equal")
+            seeds.append((y._node, g if g.dtype == y.dtype else g.astype(y.dtype)))
+        else:
+            plain = seed(y, g)
+            seeds.append((y._node, Tensor.at(plain, None) if create else plain))
+    found = tape.gradients_of(seeds, nodes, retain_graph=retain, create_graph=create)
+    return [None if g is None else _lifted(g) if create else _owned(g) for g in found]
+
+
+def _lifted(g: Any) -> Tensor:
+    return g if isinstance(g, Tensor) else Tensor.at(g, None)
+
+
+def _owned(g: Any) -> Any:
+    """An array of its own: gradients may share memory with each other or with the tape."""
+    return np.array(g) if isinstance(g, np.generic) else g.copy()
+
+
+class _Call:
+    """One call of a function under a transform: its differentiated leaves, and what came out."""
+
+    def __init__(self, name: str, args: tuple[Any, ...], argnum: int | tuple[int, ...], guard: bool = False) -> None:
+        self.name = name
+        self.outer = is_grad_enabled()
+        self.start = tape.next_position()
+        self.numbers = (argnum,) if isinstance(argnum, int) else tuple(argnum)
+        self.single = isinstance(argnum, int)
+        wrapped = list(args)
+        self.leaves: list[Tensor] = []
+        self.originals: list[Any] = []
+        self.rebuilds = []
+        for number in self.numbers:
+            if not -len(args) <= number < len(args):
+                raise TypeError(f"{name}: argnum {number} with {len(args)} positional arguments; differentiated arguments are passed by position")
+            originals, rebuild = flatten(args[number])
+            leaves = [self._leaf(original, number, guard) for original in originals]
+            wrapped[number] = rebuild(leaves)
+            self.leaves += leaves
+            self.originals += originals
+            self.rebuilds.append((len(leaves), rebuild))
+        self.args = tuple(wrapped)
+        self.given_tensor = any(isinstance(original, Tensor) for original in self.originals)
+
+    def _leaf(self, value: Any, number: int, guard: bool) -> Tensor:
+        if isinstance(value, Tensor):
+            if value._node is not None and self.outer:
+                return alias(value)
+            t = Tensor.at(value._data, None, value._shared)
+        else:
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                value = float(value)
+            t = Tensor(value)
+            # The caller's array can change only after this call returns, which matters to a pullback alone.
+            t._shared = t._shared and guard
+        if t._data.dtype.kind not in "fc":
+            raise NonDifferentiableError(
+                f"{self.name}: argument {number} has dtype {t._data.dtype}; gradients need a floating dtype: pass it as float, e.g. x.astype(float)"
+            )
+        t.requires_grad = True
+        return t
+
+    def run(self, function: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
+        if self.outer:
+            return function(*self.args, **kwargs)
+        with enable_grad():
+            return function(*self.args, **kwargs)
+
+    def depends_outside(self, outputs: Sequence[Tensor]) -> bool:
+        """Whether the outputs depend on Tensors from outside this call, so that the result belongs to their tape."""
+        if not self.outer:
+            return False
+        _, below = tape.ancestors([y._node for y in outputs if y._node is not None], self.start)
+        return bool(below)
+
+    def nodes(self) -> list[Any]:
+        return [t._node for t in self.leaves]
+
+    def pull(self, outputs: Sequence[Tensor], cotangents: Sequence[Any], *, retain: bool, create: bool) -> list[Any]:
+        """Gradients with respect to the leaves, zeros where unused, of the form the caller gets."""
+        found = _pull(outputs, self.nodes(), cotangents, retain=retain or create, create=create)
+        return [self.form(np.zeros_like(t._data) if g is None else g, original) for g, t, original in zip(found, self.leaves, self.originals, strict=True)]
+
+    @staticmethod
+    def form(g: Any, original: Any) -> Any:
+        """A Tensor for a Tensor or a value on the tape, an array for an array, a NumPy scalar for a number."""
+        if isinstance(g, Tensor):
+            if g._node is not None or isinstance(original, Tensor):
+                return g
+            g = g._data
+        elif isinstance(original, Tensor):
+            return Tensor.at(g, None)
+        if isinstance(original, (int, float, complex, np.generic)) and g.ndim == 0:
+            return g[()]
+        return np.asarray(g) if isinstance(g, np.generic) else g
+
+    def arrange(self, values: Sequence[Any]) -> Any:
+        """Leaf values as the argument (or the tuple of arguments) they belong to."""
+        parts, at = [], 0
+        for count, rebuild in self.rebuilds:
+            parts.append(rebuild(values[at : at + count]))
+            at += count
+        return parts[0] if self.single else tuple(parts)
+
+
+def _output(value: Any, name: str) -> Tensor:
+    """A function's output as a Tensor (a constant, if it did not use its arguments)."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (list, tuple, dict)) or value is None:
+        raise TypeError(f"{name}: the function must return one array or number, not {type(value).__name__}; use vjp or jacobian for pytrees")
+    return Tensor(value)
+
+
+def _scalar(value: Any, name: str) -> Tensor:
+    y = _output(value, name)
+    if y.size != 1:
+        raise TypeError(f"{name}: the function must return one number, got shape {y.shape}; use jacobian, elementwise_grad or vjp, or sum the result")
+    if y.dtype.kind == "c":
+        raise TypeError(f"{name}: the function returned a complex number; a gradient needs a real one: take .real, .imag or abs")
+    return y
+
+
+def _released(tree: Any, outer: bool, tensors: bool) -> Any:
+    """Outputs as the caller gets them: plain values where nothing outside needs a Tensor."""
+
+    def release(leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor) or tensors:
+            return leaf if outer or not isinstance(leaf, Tensor) else leaf.detach()
+        value = leaf._data
+        return value[()] if value.ndim == 0 else value
+
+    return tree_map(release, tree)
+
+
+def grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
+    """The function that computes the gradient of a scalar-valued ``f``.
+
+    Args:
+        f: a function of arrays that returns one real number (with ``has_aux``: a pair of it and anything).
+        argnum: the positional argument to differentiate, or a tuple of them.
+        has_aux: ``f`` returns ``(value, aux)``; so does the gradient function, ``(gradient, aux)``.
+
+    Returns:
+        A function of the same arguments that returns a pytree like the argument (a tuple of them for a tuple).
+
+    Raises:
+        TypeError: (at the call) ``f`` does not return one real number, or the argument is not floating.
+
+    >>> grad(lambda x: x**3)(2.0)
+    np.float64(12.0)
+    >>> grad(grad(lambda x: x**3))(2.0)
+    np.float64(12.0)
+    """
+    both = value_and_grad(f, argnum, has_aux=has_aux)
+
+    @functools.wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, result = both(*args, **kwargs)
+        return (result, value[1]) if has_aux else result
+
+    return gradient
+
+
+def value_and_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
+    """The function that computes the value and the gradient of ``f`` in one pass.
+
+    The arguments are those of :func:`grad`; the result is ``(value, gradient)``, with ``has_aux``
+    ``((value, aux), gradient)``.
+
+    >>> value_and_grad(lambda x: x**2)(3.0)
+    (np.float64(9.0), np.float64(6.0))
+    """
+
+    @functools.wraps(f)
+    def both(*args: Any, **kwargs: Any) -> Any:
+        call = _Call("grad", args, argnum)
+        value = call.run(f, kwargs)
+        aux = None
+        if has_aux:
+            if not isinstance(value, tuple) or len(value) != 2:
+                raise TypeError("grad: with has_aux=True the function returns a pair (value, aux)")
+            value, aux = value
+        y = _scalar(value, "grad")
+        create = call.depends_outside([y])
+        result = call.arrange(call.pull([y], [None], retain=False, create=create))
+        tensors = create or call.given_tensor
+        value = _released(y, call.outer, tensors)
+        if has_aux:
+            value = (value, _released(aux, call.outer, tensors))
+        return value, result
+
+    return both
+
+
+def elementwise_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """The derivative of a function that acts on each element alone: the gradient of ``f(x).sum()``.
+
+    >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)
+    array([1.    , 0.42  ])
+    """
+
+    @functools.wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        call = _Call("elementwise_grad", args, argnum)
+        y = _output(call.run(f, kwargs), "elementwise_grad")
+        create = call.depends_outside([y])
+        return call.arrange(call.pull([y], [np.ones_like(y._data)], retain=False, create=create))
+
+    return derivative
+
+
+def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """The value of ``f(*args)`` and its pullback, the function that maps a cotangent to gradients.
+
+    Args:
+        f: a function of pytrees of arrays that returns a pytree of arrays.
+        *args: its arguments, all differentiated.
+
+    Returns:
+        ``(out, pullback)``; ``pullback(g)`` takes a pytree like ``out`` and returns the gradient for a
+        single argument, a tuple of them for several. It can be called any number of times.
+
+    >>> out, pullback = vjp(np.sin, 0.0)
+    >>> pullback(2.0)
+    np.float64(2.0)
+    """
+    call = _Call("vjp", args, tuple(range(len(args))), guard=True)
+    call.single = len(args) == 1
+    leaves, rebuild = flatten(call.run(f, {}))
+    outputs = [_output(leaf, "vjp") for leaf in leaves]
+    create = call.depends_outside(outputs)
+
+    def pullback(cotangent: Any) -> Any:
+        given, _ = flatten(cotangent)
+        if len(given) != len(outputs):
+            raise ValueError(f"pullback: the output has {len(outputs)} arrays, the cotangent {len(given)}")
+        recorded = is_grad_enabled() and (create or any(isinstance(g, Tensor) and g._node is not None for g in given))
+        return call.arrange(call.pull(outputs, given, retain=True, create=recorded))
+
+    return _released(rebuild(outputs), call.outer, create or call.given_tensor), pullback
+
+
+def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
+    """The value of ``f`` and its derivative along ``tangents``: J·v.
+
+    The pullback is linear in its cotangent u, g = Jᵀu; differentiating ⟨g, v⟩ with respect to u gives J·v.
+    (Christianson's two reverse passes; about twice the cost of a forward-mode product.)
+
+    Args:
+        f: a function of arrays that returns a pytree of arrays.
+        primals: the tuple of arguments (a single array stands for a tuple of one).
+        tangents: the directions, like ``primals``.
+
+    Returns:
+        ``(out, tangent)``, both like the output of ``f``.
+
+    >>> jvp(np.square, (3.0,), (1.0,))
+    (np.float64(9.0), np.float64(6.0))
+    """
+    if not isinstance(primals, (tuple, list)):
+        primals, tangents = (primals,), (tangents,)
+    if len(primals) != len(tangents):
+        raise ValueError(f"jvp: {len(primals)} primals and {len(tangents)} tangents")
+    call = _Call("jvp", tuple(primals), tuple(range(len(primals))))
+    directions = [d for part in tangents for d in flatten(part)[0]]
+    if len(directions) != len(call.leaves):
+        raise ValueError(f"jvp: the primals have {len(call.leaves)} arrays, the tangents {len(directions)}")
+    leaves, rebuild = flatten(call.run(f, {}))
+    outputs = [_output(leaf, "jvp") for leaf in leaves]
+    # The result depends on Tensors outside through the outputs, or through the tangents.
+    outside = call.depends_outside(outputs) or (call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions))
+    with enable_grad():
+        weights = [Tensor(np.ones_like(y._data), requires_grad=True) if y.dtype.kind in "fc" else None for y in outputs]
+        pairs = [(y, u) for y, u in zip(outputs, weights, strict=True) if u is not None]
+        pulled = _pull([y for y, _ in pairs], call.nodes(), [u for _, u in pairs], retain=True, create=True)
+        # Conjugation makes the pairing bilinear in the convention of the gradients (dL/dRe - i dL/dIm).
+        used = [(g, d) for g, d in zip(pulled, directions, strict=True) if g is not None and g._node is not None]
+        found = _pull(
+            [g for g, _ in used], [u._node for _, u in pairs], [d for _, d in used], retain=outside, create=outside
+        )
+    along = iter(found)
+    results = []
+    for y, u in zip(outputs, weights, strict=True):
+        t = next(along) if u is not None else None
+        t = np.zeros_like(y._data) if t is None else t
+        t = t if isinstance(t, Tensor) else Tensor.at(t, None)
+        results.append(t)
+    tensors = outside or call.given_tensor
+    return _released(rebuild(outputs), call.outer, tensors), _released(rebuild(results), call.outer, tensors)
+
+
+def jacobian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """The function that computes the Jacobian of ``f``: shape ``out.shape + x.shape``, one backward pass per output element.
+
+    For pytrees the result is a tree like the output of trees like the argument.
+
+    >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+
+    @functools.wraps(f)
+    def matrix(*args: Any, **kwargs: Any) -> Any:
+        call = _Call("jacobian", args, argnum)
+        leaves, rebuild = flatten(call.run(f, kwargs))
+        outputs = [_output(leaf, "jacobian") for leaf in leaves]
+        create = call.depends_outside(outputs)
+        return rebuild([call.arrange(_rows(call, y, create)) for y in outputs])
+
+    return matrix
+
+
+def _rows(call: _Call, y: Tensor, create: bool) -> list[Any]:
+    """The Jacobian of one output with respect to every leaf."""
+    shape, dtype = y.shape, y.dtype
+    rows: list[list[Any]] = []
+    if dtype.kind in "fc":
+        for k in range(y.size):
+            basis = np.zeros(y.size, dtype)
+            basis[k] = 1
+            rows.append(_pull([y], call.nodes(), [basis.reshape(shape)], retain=True, create=create))
+    results = []
+    for i, (t, original) in enumerate(zip(call.leaves, call.originals, strict=True)):
+        column = [row[i] if row[i] is not None else np.zeros_like(t._data) for row in rows]
+        if create and any(isinstance(g, Tensor) for g in column):
+            full = np.reshape(np.stack(column), shape + t.shape)
+        elif column:
+            full = np.stack(column).reshape(shape + t.shape)
+        else:
+            full = np.zeros(shape + t.shape, t.dtype)
+        results.append(call.form(full, original))
+    return results
+
+
+def hessian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """The function that computes the Hessian of a scalar-valued ``f``: shape ``x.shape + x.shape``.
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    return functools.wraps(f)(jacobian(grad(f, argnum), argnum))
+
+
+def hvp(f: Callable[..., Any], *args: Any, argnum: int = 0) -> Any:
+    """The product of the Hessian of a scalar-valued ``f`` with a vector, without building the Hessian.
+
+    ``hvp(f)(x, v)`` and ``hvp(f, x, v)`` are the same; further arguments of ``f`` stand between ``x`` and ``v``.
+
+    >>> hvp(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
+    array([4., 2.])
+    """
+
+    def product(*values: Any, **kwargs: Any) -> Any:
+        *arguments, vector = values
+        if not arguments:
+            raise TypeError("hvp: needs the arguments of f and, last, the vector")
+        call = _Call("hvp", tuple(arguments), argnum)
+        directions, _ = flatten(vector)
+        if len(directions) != len(call.leaves):
+            raise ValueError(f"hvp: the argument has {len(call.leaves)} arrays, the vector {len(directions)}")
+        y = _scalar(call.run(f, kwargs), "hvp")
+        outside = call.depends_outside([y]) or (call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions))
+        with enable_grad():
+            first = _pull([y], call.nodes(), [None], retain=True, create=True)
+            used = [(g, d) for g, d in zip(first, directions, strict=True) if g is not None and g._node is not None]
+            return call.arrange(call.pull([g for g, _ in used], [d for _, d in used], retain=outside, create=outside))
+
+    return product(*args) if args else product
