@@ -17,7 +17,7 @@ for _m in sorted(m.name for m in pkgutil.iter_modules(primitives.__path__)):
         continue
     for _w in getattr(_mod, "__all__", ()):
         if _w in ("zmul", "zdiv"): continue
-        globals()[_w] = getattr(_mod, _w)
+        if hasattr(_mod, _w): globals()[_w] = getattr(_mod, _w)
 from . import methods
 try:
     methods.install()

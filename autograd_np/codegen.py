@@ -157,7 +157,7 @@ def unpack(arrays: Any, found: Primitive) -> tuple[list[Any], list[Node | None],
 
 def snapshots(values: list[Any], shared: list[bool]) -> tuple[Any, ...]:
     """The values to keep of a sequence operand."""
-    return tuple([v.copy() if s else v for v, s in zip(values, shared, strict=True)])
+    return tuple([mutation.keep(v) if s else v for v, s in zip(values, shared, strict=True)])
 
 
 def finish_multi(
@@ -175,7 +175,7 @@ def finish_multi(
         node.parents = parents
         node.kept = kept()
         node.shape = tuple([v.shape for v in values])
-        node.dtype = ()  # one per output; not None, which is the dtype of a Deferred
+        node.dtype = None
     results = []
     for index, value in enumerate(values if found.shown is None else values[: found.shown]):
         differentiable = record and value.dtype.kind in "fc"
@@ -228,7 +228,7 @@ def _keep_expression(found: Primitive, slot: Any) -> str:
         else:
             text = f"shape_of({slot.operand})" if slot.source == "shape" else f"dtype_of({slot.operand})"
     elif slot.source == "value":
-        text = f"snapshots({slot.operand}_v, {slot.operand}_s)" if found.sequence else f"({slot.operand}.copy() if {slot.operand}_s else {slot.operand})"
+        text = f"snapshots({slot.operand}_v, {slot.operand}_s)" if found.sequence else "(({0}.copy() if {0}.nbytes < 4096 else keep({0})) if {0}_s else {0})".format(slot.operand)
     else:
         text = f"(keep_option({slot.name}) if {slot.name}.__class__ in MUTABLE else {slot.name})"
     if not found.sequence and len(slot.users) < len(found.operands):
@@ -458,7 +458,7 @@ def _build_form(found: Primitive, public: types.FunctionType, form: dict[str, bo
         Tensor=TENSOR, Node=Node, new=object.__new__, next_position=next_position, ACTIVE=ACTIVE,
         recording=is_grad_enabled, body=found.body, P=found, foreign=foreign, required=required, option=option,
         out_given=out_given, failed=failed, unpack=unpack, snapshots=snapshots, ndarray=np.ndarray, writable=mutation.writable,
-        keep_option=mutation.keep_option, MUTABLE=mutation.MUTABLE, finish_multi=finish_multi, observe=observe,
+        keep=mutation.keep, keep_option=mutation.keep_option, MUTABLE=mutation.MUTABLE, finish_multi=finish_multi, observe=observe,
         shape_of=np.shape, dtype_of=dtype_of, loosely=loosely, PLAIN=PLAIN,
     )  # fmt: skip
     parameters = found.signature.parameters.values()

@@ -44,7 +44,7 @@ def describe(value: Any) -> str:
     """
     shape = getattr(value, "shape", None)
     dtype = getattr(value, "dtype", None)
-    if shape is not None and dtype is not None:
+    if shape is not None and dtype is not None and not isinstance(value, type):
         return f"{tuple(shape)} {dtype}"
     if isinstance(value, (list, tuple)):
         inner = ", ".join(describe(item) for item in value[:6])

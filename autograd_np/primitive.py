@@ -89,7 +89,7 @@ class Primitive:
         self,
         name: str,
         body: Callable[..., Any],
-        signature: inspect.Signature,
+        declared: Callable[..., Any],
         *,
         operands: tuple[str, ...],
         multi: bool,
@@ -100,13 +100,10 @@ class Primitive:
     ) -> None:
         self.name = name
         self.body = body
-        self.signature = signature
-        self.parameters = tuple(signature.parameters)
+        self.declared = declared
+        self.parameters = parameter_names(declared)
         self.operands = operands
-        first = signature.parameters.get(operands[0]) if operands else None
-        self.sequence = first is not None and (
-            first.kind is inspect.Parameter.VAR_POSITIONAL or first.name in ("arrays", "operands")
-        )
+        self.sequence = bool(operands) and operands[0] in ("arrays", "operands")
         self.multi = multi
         self.shown = shown
         self.broadcasts = broadcasts
@@ -122,6 +119,11 @@ class Primitive:
     def __repr__(self) -> str:
         kind = "joint rule" if self.joint else f"rules for {', '.join(self.rules) or 'nothing'}"
         return f"<Primitive {self.name}{self.signature} with {kind}>"
+
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        """The signature that the operation was declared with."""
+        return inspect.signature(self.declared)
 
     @property
     def differentiable(self) -> bool:
@@ -232,22 +234,19 @@ def primitive(
         return primitive()(numpy_functions[0])
 
     def declare(function: Callable[P, R]) -> Callable[P, R]:
-        signature = inspect.signature(function)
         own = name or function.__name__
+        parameters = parameter_names(function)
         if own in REGISTRY and REGISTRY[own].function.__module__.partition(".")[0] == "autograd_np" != function.__module__.partition(".")[0]:
             raise ValueError(f"primitive {own!r} exists in autograd_np; give yours another name")
         if wrt is None:
-            leading = []
-            for parameter in signature.parameters.values():
-                if parameter.default is not inspect.Parameter.empty or parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-                    break
-                leading.append(parameter.name)
-            operands = tuple(leading)
+            code = function.__code__  # type: ignore[attr-defined]
+            leading = code.co_argcount - len(function.__defaults__ or ())  # type: ignore[attr-defined]
+            operands = ("operands",) if leading == 0 and code.co_flags & inspect.CO_VARARGS else parameters[:leading]
         else:
             operands = tuple(wrt.split())
-        unknown = [word for word in (*operands, *discrete.split()) if word not in signature.parameters]
+        unknown = [word for word in (*operands, *discrete.split()) if word not in parameters]
         if unknown:
-            raise ValueError(f"primitive {own!r}: no parameter named {', '.join(unknown)} in {signature}")
+            raise ValueError(f"primitive {own!r}: no parameter named {', '.join(unknown)} among {', '.join(parameters)}")
         body: Any = override or function
         for numpy_function in numpy_functions:
             if isinstance(numpy_function, np.ufunc) and override is None:
@@ -255,7 +254,7 @@ def primitive(
         made = Primitive(
             own,
             body,
-            signature,
+            function,
             operands=operands,
             multi=multi,
             shown=shown,
@@ -334,19 +333,30 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
     codegen.reset(found)
 
 
+def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The parameter names of a Python function, in the order of its signature (which costs 30 times as much to build)."""
+    code = function.__code__  # type: ignore[attr-defined]
+    count, keywords = code.co_argcount, code.co_kwonlyargcount
+    rest = code.co_varnames[count + keywords :]
+    starred = rest[:1] if code.co_flags & inspect.CO_VARARGS else ()
+    double = rest[len(starred) : len(starred) + 1] if code.co_flags & inspect.CO_VARKEYWORDS else ()
+    return (*code.co_varnames[:count], *starred, *code.co_varnames[count : count + keywords], *double)
+
+
 def names_of(each: Rule) -> tuple[str, ...]:
     """The parameter names of a rule after the cotangent."""
-    return tuple(inspect.signature(each).parameters)[1:]
+    return parameter_names(each)[1:]
 
 
 def check_names(found: Primitive, each: Rule) -> None:
     """Hold a rule's parameter names to what the operation has."""
-    parameters = list(inspect.signature(each).parameters.values())
-    if not parameters:
+    if not isinstance(each, types.FunctionType):
+        raise TypeError(f"rule for {found.name}: a rule is a Python function or lambda, not {each!r}: its parameter names say what is kept")
+    code = each.__code__
+    if code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS) or code.co_kwonlyargcount:
+        raise TypeError(f"rule for {found.name}: {inspect.signature(each)} is not allowed; name each value that the rule uses")
+    if not code.co_argcount:
         raise TypeError(f"rule for {found.name}: a rule takes the cotangent g first")
-    for parameter in parameters:
-        if parameter.kind not in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY):
-            raise TypeError(f"rule for {found.name}: {parameter} is not allowed; name each value that the rule uses")
     for word in names_of(each):
         source_of(found, word)
 

@@ -80,7 +80,7 @@ class Deferred:
     """
 
     __slots__ = ("parts", "shape")
-    dtype = None
+    dtype = ()  # no node's, so that `fit` sees every one (an operation with several outputs has None)
     __array_ufunc__ = None  # an ndarray on the left gives way to __radd__
 
     def __init__(self, shape: Any, parts: list[Any]) -> None:
@@ -114,7 +114,8 @@ def fit(g: Any, parent: Node, node: Node) -> Any:
         GradientShapeError: the gradient's shape is not the parent's, nor a broadcast of it.
     """
     if isinstance(g, Deferred):
-        if g.shape != parent.shape:
+        # Of n outputs the shape is a tuple of n: comparing it for each of them would cost O(n²).
+        if g.shape is not parent.shape and g.shape != parent.shape:
             raise GradientShapeError(_misfit(g.shape, parent, node))
         return g
     shape = parent.shape
@@ -200,6 +201,8 @@ def _walk(
     """The backward pass: returns the gradients that reached leaves and those of the targets."""
     heap: list[int] = []  # negated positions: the smallest is the newest node
     pending: dict[int, list[Any]] = {}  # position → [node, the cotangent so far]
+    # The newest pending node is held apart: in a chain it is the next one, and never enters the heap.
+    best, best_node, best_g = 0, None, None
     deferred: set[int] = set()
     leaves: list[tuple[Node, Any]] = []
     found: dict[int, Any] = {}
@@ -211,9 +214,15 @@ def _walk(
             pending[node.position] = [node, g]
         else:
             entry[1] = entry[1] + g
-    while heap:
-        position = -heappop(heap)
-        node, g = pending.pop(position)
+    while True:
+        if heap and -heap[0] > best:
+            position = -heappop(heap)
+            node, g = pending.pop(position)
+        elif best:
+            position, node, g = best, best_node, best_g
+            best = 0
+        else:
+            break
         if deferred and position in deferred:
             g = g.dense()
             if g.__class__ is not tuple and g.dtype != node.dtype:
@@ -266,12 +275,21 @@ def _walk(
                 if isinstance(contribution, Deferred):
                     deferred.add(parent.position)
             position = parent.position
+            if position == best:
+                best_g = best_g + contribution
+                continue
             entry = pending.get(position)
-            if entry is None:
+            if entry is not None:
+                entry[1] = entry[1] + contribution
+                continue
+            if position > best:
+                if best:
+                    pending[best] = [best_node, best_g]
+                    heappush(heap, -best)
+                best, best_node, best_g = position, parent, contribution
+            else:
                 pending[position] = [parent, contribution]
                 heappush(heap, -position)
-            else:
-                entry[1] = entry[1] + contribution
     return leaves, found
 
 

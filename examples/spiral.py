@@ -22,6 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# A matrix product of this size is done before a second thread has woken up.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -122,19 +125,19 @@ def train(
     with logging_redirect_tqdm(), tqdm(total=epochs, desc="training", unit="epoch") as bar:
         for epoch in range(epochs):
             loss = loss_of(parameters, *data)
-            loss.backward()
-            now = rate / (1.0 + decay * epoch)
-            for p, velocity in zip(flat, velocities, strict=True):
-                velocity[...] = momentum * velocity - now * p.grad
-                p.writable()[...] += velocity
-                p.zero_grad()
+            rate_now = rate / (1.0 + decay * epoch)
             history.loss.append(loss.item())
             if epoch % step == 0 or epoch == epochs - 1:
                 with ag.no_grad():
                     history.held_out_epochs.append(epoch)
                     history.held_out_loss.append(loss_of(parameters, *held_out).item())
                 bar.set_postfix(loss=f"{history.loss[-1]:.4f}", refresh=False)
-                log.info("epoch %5d  loss %.5f  held-out loss %.5f  rate %.4f", epoch, history.loss[-1], history.held_out_loss[-1], now)
+                log.info("epoch %5d  loss %.5f  held-out loss %.5f  rate %.4f", epoch, history.loss[-1], history.held_out_loss[-1], rate_now)
+            loss.backward()
+            for p, velocity in zip(flat, velocities, strict=True):
+                velocity[...] = momentum * velocity - rate_now * p.grad
+                p.writable()[...] += velocity
+                p.zero_grad()
             bar.update()
     return history
 
@@ -281,8 +284,8 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=at_least(0), default=0, help="seed of the data and of the first weights")
     parser.add_argument("--points", type=at_least(2), default=200, help="training points per class")
     parser.add_argument("--hidden", type=at_least(1), nargs="*", default=[64, 64], help="widths of the hidden layers")
-    parser.add_argument("--epochs", type=at_least(1), default=2000, help="steps of gradient descent")
-    parser.add_argument("--rate", type=at_least(0, float), default=0.5, help="learning rate at the start")
+    parser.add_argument("--epochs", type=at_least(1), default=600, help="steps of gradient descent")
+    parser.add_argument("--rate", type=at_least(0, float), default=0.2, help="learning rate at the start")
     parser.add_argument("--decay", type=at_least(0, float), default=1e-3, help="the rate falls as rate / (1 + decay * epoch)")
     parser.add_argument("--momentum", type=at_least(0, float), default=0.9, help="share of the last step that is kept")
     parser.add_argument("--out", type=Path, default=Path("spiral_output"), help="folder of the pictures")
@@ -306,7 +309,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     sizes = [2, *options.hidden, 3]
     parameters = initialise(sizes, rng)
     count = sum(p.size for layer in parameters for p in layer)
-    print(f"network {' → '.join(map(str, sizes))} with {count} parameters, float32; {len(x)} training points, {len(held_out[0])} held out")
+    print(f"network {'-'.join(map(str, sizes))} with {count} parameters, float32; {len(x)} training points, {len(held_out[0])} held out")
+
+    start = time.perf_counter()
+    status = 0
+    try:
+        check_gradients(parameters, x, labels)
+    except AssertionError as error:
+        print(f"gradient check     FAILED: {error}")
+        status = 1
+    else:
+        print(f"gradient check     passed: tape and central differences agree for each of the {count} parameters ({time.perf_counter() - start:.1f} s)")
 
     start = time.perf_counter()
     history = train(parameters, data, held_out, epochs=options.epochs, rate=options.rate, decay=options.decay, momentum=options.momentum)
@@ -315,23 +328,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     unseen = accuracy(parameters, *held_out)
     print(f"training accuracy  {accuracy(parameters, *data):.2%}")
     print(f"held-out accuracy  {unseen:.2%}")
-    status = 0
-    try:
-        check_gradients(parameters, x, labels)
-    except AssertionError as error:
-        print(f"gradient check     FAILED: {error}")
-        status = 1
-    else:
-        print(f"gradient check     passed: tape and central differences agree for each of the {count} parameters")
 
-    for name, figure in {
+    pictures = {
         "spiral_dataset.png": draw_dataset(x),
         "colored_spiral_dataset.png": draw_classes(x, labels),
         "decision_boundary.png": draw_boundary(parameters, x, labels, f"Decision regions, {unseen:.1%} of held-out points right"),
         "loss_curve.png": draw_loss(history),
-    }.items():
-        save(figure, options.out / name)
-    print(f"pictures in {options.out.resolve()}: spiral_dataset.png, colored_spiral_dataset.png, decision_boundary.png, loss_curve.png")
+    }
+    try:
+        for name, figure in pictures.items():
+            save(figure, options.out / name)
+    except OSError as error:
+        print(f"spiral.py: cannot write to {options.out}: {error.strerror}", file=sys.stderr)
+        return 1
+    print(f"pictures in {options.out.resolve()}: {', '.join(pictures)}")
     return status
 
 

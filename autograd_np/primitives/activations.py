@@ -21,6 +21,7 @@ import numpy as np
 
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
+from .composed import composition
 from .gaussian import erf, erfc, gauss, normal_cdf
 
 __all__ = [
@@ -487,6 +488,7 @@ def log_softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Ten
 rule(log_softmax, lambda g, out, axis: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True))
 
 
+@composition()
 def softmin(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Tensor:
     """``softmax(−x)`` along ``axis``."""
     return softmax(np.negative(x), axis)

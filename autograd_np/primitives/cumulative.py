@@ -3,9 +3,11 @@
 ``axis=None`` takes the flat array, as in NumPy.
 """
 
+# The bodies compute on arrays; the types declared are those of the public functions.
+# mypy: disable-error-code="no-any-return,return-value,call-overload,arg-type,assignment"
+
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -77,7 +79,7 @@ def cumsum(x: ArrayLike, /, axis: int | None = None, dtype: Any = None, out: Non
     >>> cumsum(np.array([1.0, 2.0, 3.0]))
     Tensor([1., 3., 6.], shape=(3,), dtype=float64)
     """
-    return np.cumsum(x, axis=axis, dtype=dtype)  # type: ignore[return-value]
+    return np.cumsum(x, axis=axis, dtype=dtype)
 
 
 def _cumsum_rule(g: Any, x_shape: Any, axis: int | None) -> Any:
@@ -102,7 +104,7 @@ def cumprod(x: ArrayLike, /, axis: int | None = None, dtype: Any = None, out: No
     >>> x.grad
     array([ 1., 12.,  0.])
     """
-    return np.cumprod(x, axis=axis, dtype=dtype)  # type: ignore[return-value]
+    return np.cumprod(x, axis=axis, dtype=dtype)
 
 
 def _cumprod_rule(g: Any, x: Any, axis: int | None, dtype: Any) -> Any:
@@ -126,10 +128,10 @@ def _cumulative(function: Any, first: Any, x: Any, axis: int | None, dtype: Any,
         raise ValueError(f"{name}: for an array of {x.ndim} axes give axis; the flat array's is {function.__name__}")
     result = function(np.reshape(x, (1,)) if x.ndim == 0 else x, axis=axis, dtype=dtype)
     if not include_initial:
-        return result  # type: ignore[no-any-return]
+        return result
     axis = 0 if axis is None else axis % result.ndim
-    shape = result.shape[:axis] + (1,) + result.shape[axis + 1 :]
-    return np.concatenate((first(result, shape=shape), result), axis=axis)  # type: ignore[return-value]
+    shape = (*result.shape[:axis], 1, *result.shape[axis + 1 :])
+    return np.concatenate((first(result, shape=shape), result), axis=axis)
 
 
 @composition(np.cumulative_sum)
@@ -168,7 +170,7 @@ def maximum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Ten
     >>> maximum_accumulate(np.array([1.0, 3.0, 2.0]))
     Tensor([1., 3., 3.], shape=(3,), dtype=float64)
     """
-    return np.maximum.accumulate(x, axis=axis, dtype=dtype)  # type: ignore[no-any-return]
+    return np.maximum.accumulate(x, axis=axis, dtype=dtype)
 
 
 @primitive
@@ -178,13 +180,17 @@ def minimum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Ten
     >>> minimum_accumulate(np.array([2.0, 3.0, 1.0]))
     Tensor([2., 2., 1.], shape=(3,), dtype=float64)
     """
-    return np.minimum.accumulate(x, axis=axis, dtype=dtype)  # type: ignore[no-any-return]
+    return np.minimum.accumulate(x, axis=axis, dtype=dtype)
 
 
 @primitive(wrt="x", multi=True)
 def runs(x: Any, top: Any) -> Any:
-    """Of a running extremum along the last axis, without gradient: which elements equal it (1 or 0), the
-    share 1/k of the k equal ones so far, and whether it is the same (1) as one step earlier."""
+    """Of a running extremum along the last axis: where it is hit, shared and the same. Without gradient.
+
+    Returns:
+        Which elements equal it (1 or 0), the share 1/k of the k equal ones so far, and whether it is the
+        same (1) as one step earlier.
+    """
     hit = np.equal(x, top) | np.not_equal(x, x)
     hit = hit.astype(top.dtype)
     same = np.concatenate((np.zeros_like(hit[..., :1]), np.equal(top[..., 1:], top[..., :-1]).astype(top.dtype)), axis=-1)
@@ -213,7 +219,7 @@ def logcumsumexp(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Tensor:
     >>> logcumsumexp(np.array([0.0, 0.0])).tolist()
     [0.0, 0.6931471805599453]
     """
-    return np.logaddexp.accumulate(x, axis=axis, dtype=dtype)  # type: ignore[no-any-return]
+    return np.logaddexp.accumulate(x, axis=axis, dtype=dtype)
 
 
 def _logcumsumexp_rule(g: Any, x: Any, out: Any, axis: int) -> Any:
@@ -238,14 +244,24 @@ rule(logcumsumexp, _logcumsumexp_rule)
 def scatter_last(g: Any, index: Any, size: int) -> Any:
     """``out[…, index[…, j]] += g[…, j]`` on zeros of ``size`` elements along the last axis. Gradient: taken along ``index``."""
     index = np.broadcast_to(index, g.shape)
-    rows = np.reshape(np.arange(math.prod(g.shape[:-1])), (*g.shape[:-1], 1))
-    flat = np.zeros_like(g, shape=(rows.size * size,))
+    first = np.ones_like(index, shape=(*g.shape[:-1], 1))
+    rows = np.reshape(np.cumsum(first) - 1, first.shape)  # counted by cumsum: arrays of the index's own kind
+    flat = np.zeros_like(g, shape=(first.size * size,))
     np.add.at(flat, np.ravel(index + rows * size), np.ravel(g))
     return np.reshape(flat, (*g.shape[:-1], size))
 
 
 rule(scatter_last, lambda h, g_shape, index: np.take_along_axis(h, np.broadcast_to(index, g_shape), axis=-1))
 scatter = on_arrays(scatter_last)
+
+
+@primitive(wrt="x")
+def taken_last(x: Any, index: Any) -> Any:
+    """``x[…, index]``, where the index array may be of the kind of ``x``. Gradient: scattered to where it was taken."""
+    return np.take(x, index, axis=-1)
+
+
+rule(taken_last, lambda g, x_shape, index: scatter(np.reshape(g, (*x_shape[:-1], index.size)), np.reshape(index, (index.size,)), x_shape[-1]))
 
 
 @primitive
@@ -258,7 +274,7 @@ def add_reduceat(x: ArrayLike, indices: Any, axis: int = 0, dtype: Any = None) -
     >>> add_reduceat(np.array([1.0, 2.0, 3.0, 4.0]), [0, 2])
     Tensor([3., 7.], shape=(2,), dtype=float64)
     """
-    return np.add.reduceat(x, indices, axis, dtype)  # type: ignore[no-any-return]
+    return np.add.reduceat(x, indices, axis, dtype)
 
 
 def _segments(indices: Any, size: int) -> tuple[Any, Any]:

@@ -167,7 +167,7 @@ def _strings(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     return subscripts, arrays
 
 
-def einsum(*operands: Any, out: None = None, optimize: Any = False, dtype: None = None, order: str = "K", casting: str = "safe") -> Tensor:
+def einsum(*operands: Any, out: None = None, optimize: Any = False, dtype: Any = None, order: str = "K", casting: str = "safe") -> Tensor:
     """Sums of products by Einstein's convention, in any of NumPy's forms.
 
     Args:
@@ -192,9 +192,9 @@ def einsum(*operands: Any, out: None = None, optimize: Any = False, dtype: None 
     11.0
     """
     no_out("einsum", out)
-    if dtype is not None or order != "K" or casting != "safe":
-        word = "dtype" if dtype is not None else "order" if order != "K" else "casting"
-        raise TypeError(f"einsum: {word}= is not supported on Tensors; convert the operands with .astype, or the result")
+    for word, value, default in (("dtype", dtype, None), ("order", order, "K"), ("casting", casting, "safe")):
+        if value != default:
+            raise TypeError(f"einsum: {word}= is not supported on Tensors; convert the operands with .astype, or the result")
     subscripts, arrays = _strings(operands)
     arrays = tuple([np.asarray(x) if x.__class__ in (float, int, complex, bool) else x for x in arrays])
     if len(arrays) == 1:

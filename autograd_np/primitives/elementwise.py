@@ -19,9 +19,40 @@ from ..tensor import ArrayLike, Tensor
 from .zeros import keep, zdiv, zmul
 
 __all__ = [
-    "abs", "absolute", "add", "angle", "astype", "conj", "conjugate", "copy", "copysign", "divide", "divmod", "fabs",
-    "float_power", "fmod", "frexp", "hypot", "imag", "ldexp", "mod", "modf", "multiply", "negative", "positive", "pow",
-    "power", "real", "reciprocal", "remainder", "sign", "sqrt", "square", "cbrt", "subtract", "true_divide",
+    "abs",
+    "absolute",
+    "add",
+    "angle",
+    "astype",
+    "cbrt",
+    "conj",
+    "conjugate",
+    "copy",
+    "copysign",
+    "divide",
+    "divmod",
+    "fabs",
+    "float_power",
+    "fmod",
+    "frexp",
+    "hypot",
+    "imag",
+    "ldexp",
+    "mod",
+    "modf",
+    "multiply",
+    "negative",
+    "positive",
+    "pow",
+    "power",
+    "real",
+    "reciprocal",
+    "remainder",
+    "sign",
+    "sqrt",
+    "square",
+    "subtract",
+    "true_divide",
 ]  # fmt: skip
 
 
@@ -96,7 +127,8 @@ rule(
 )
 rule(negative, lambda g: -g)
 rule(positive, same)
-rule(reciprocal, lambda g, out: -zmul(g, out * out))
+# Twice zmul, not zmul of out²: in second order a plain out · out would make 0 · inf.
+rule(reciprocal, lambda g, out: -zmul(zmul(g, out), out))
 rule(square, lambda g, x: twice(g * x))
 
 
@@ -117,7 +149,7 @@ def fmod(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
 
 @primitive(np.divmod, multi=True, broadcasts=True)
-def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Tensor, Tensor]:  # noqa: A001 - NumPy's name
+def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Tensor, Tensor]:
     """``(floor_divide(x, y), remainder(x, y))``. The quotient has gradient 0, the remainder 1 and -floor(x / y)."""
 
 
@@ -180,15 +212,19 @@ def _power_x(g: Any, x: Any, y: Any) -> Any:
         if y == 0.5:
             return zdiv(g, twice(np.sqrt(x)))
         if y == -1:
-            return -zmul(g, np.square(np.reciprocal(x)))
+            return -zdiv(zdiv(g, x), x)
         return zmul(g, y * np.power(x, y - 1))
     # zmul(y, ...) is y · x^(y-1) with the value 0 at y = 0 and the exact derivatives in x and y everywhere.
     return zmul(g, zmul(y, np.power(x, y - 1)))
 
 
 def _power_y(g: Any, out: Any, x: Any, y: Any) -> Any:
-    if is_number(x) and x > 0:
-        return zmul(g, out) * math.log(x)
+    if is_number(x):
+        if x > 0:
+            return zmul(g, out) * math.log(x)
+        if x == 0:
+            return keep(np.not_equal(y, 0), zmul(g, zmul(out, -math.inf)))
+        return zmul(g, zmul(out, math.nan))
     return zmul(g, power_log(out, x, y, 1))
 
 
@@ -361,9 +397,7 @@ def copy(x: ArrayLike, /, order: str = "K") -> Tensor:
 
 
 @primitive(np.astype, view=True)
-def astype(
-    x: ArrayLike, /, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True, *, device: Any = None
-) -> Tensor:
+def astype(x: ArrayLike, /, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True, *, device: Any = None) -> Tensor:
     """The elements as ``dtype``; parameters as in ``ndarray.astype`` and ``np.astype``.
 
     Gradient: g, cast back to the dtype of x. A result of integers or booleans needs no gradient; from
@@ -384,8 +418,8 @@ rule(copy, same)
 rule(astype, same)
 
 # Other names that NumPy and the array API have for the same functions.
-abs = absolute  # noqa: A001 - NumPy's name
+abs = absolute
 conj = conjugate
 mod = remainder
-pow = power  # noqa: A001 - NumPy's name
+pow = power
 true_divide = divide

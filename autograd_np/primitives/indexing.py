@@ -43,7 +43,7 @@ def _plain(value: Any) -> Any:
     return value._data if value.__class__ is TENSOR else value
 
 
-# ---------------------------------------------------------------- x[index]
+# ---------------------------------------------------------------- reading and replacing by index
 
 
 @primitive(name="getitem", wrt="x", view=True)
@@ -97,13 +97,13 @@ def _dtype(value: Any) -> Any:
 @primitive(name="index_update", wrt="x values", broadcasts=True)
 def _index_update(x: ArrayLike, index: Any, values: ArrayLike) -> Tensor:
     _same_kind("index_update", x, values)
-    result = np.copy(x)
+    result: Any = np.copy(x)
     result[index] = values
-    return result  # type: ignore[return-value]
+    return result  # type: ignore[no-any-return]
 
 
 def _values_gradient(g: Any, index: Any, values_shape: tuple[int, ...], winners: bool) -> Any:
-    piece = _pick(g, index)
+    piece: Any = _pick(g, index)
     if winners and repeats(index):
         # Of the values assigned to one element the last stays, and only that one has a gradient.
         order = np.arange(piece.size).reshape(piece.shape)
@@ -153,12 +153,12 @@ publish(index_update, _index_update)
 @primitive(name="index_add", wrt="x values", broadcasts=True)
 def _index_add(x: ArrayLike, index: Any, values: ArrayLike) -> Tensor:
     _same_kind("index_add", x, values)
-    result = np.copy(x, order="C")
+    result: Any = np.copy(x, order="C")
     if repeats(index):
         accumulate(result, index, np.broadcast_to(values, result[index].shape))
     else:
         result[index] += values
-    return result  # type: ignore[return-value]
+    return result  # type: ignore[no-any-return]
 
 
 rule(
@@ -201,7 +201,23 @@ def _flat(indices: Any, shape: tuple[int, ...]) -> Any:
     return np.unravel_index(indices % max(size, 1), shape) if size else (indices,) * len(shape)
 
 
-@primitive(np.take, wrt="x")
+@primitive(name="take", wrt="x")
+def _take(x: ArrayLike, indices: Any, axis: int | None = None, mode: str = "raise") -> Tensor:
+    return np.take(x, indices, axis=axis, mode=mode)  # type: ignore[call-overload, no-any-return]
+
+
+def _take_rule(g: Any, x_shape: tuple[int, ...], indices: Any, axis: int | None, mode: str) -> Any:
+    if x_shape == ():
+        return np.sum(g)
+    if axis is None:
+        return Scatter(x_shape, [(_flat(_bounded(indices, int(np.prod(x_shape)), mode), x_shape), g)])
+    axis %= len(x_shape)
+    return Scatter(x_shape, [((slice(None),) * axis + (_bounded(indices, x_shape[axis], mode),), g)])
+
+
+rule(_take, _take_rule)
+
+
 def take(x: ArrayLike, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise") -> Tensor:
     """The elements (``axis=None``: of the flattened array) or slices along ``axis`` at ``indices``.
 
@@ -220,19 +236,16 @@ def take(x: ArrayLike, indices: Any, axis: int | None = None, out: None = None, 
     >>> take(np.array([10.0, 20.0, 30.0]), [0, -1])
     Tensor([10., 30.], shape=(2,), dtype=float64)
     """
-    return np.take(x, indices, axis=axis, mode=mode)  # type: ignore[arg-type, return-value]
+    no_out("take", out)
+    return _take(x, _array(indices), axis, mode)
 
 
-def _take_rule(g: Any, x_shape: tuple[int, ...], indices: Any, axis: int | None, mode: str) -> Any:
-    if x_shape == ():
-        return np.sum(g)
-    if axis is None:
-        return Scatter(x_shape, [(_flat(_bounded(indices, int(np.prod(x_shape)), mode), x_shape), g)])
-    axis %= len(x_shape)
-    return Scatter(x_shape, [((slice(None),) * axis + (_bounded(indices, x_shape[axis], mode),), g)])
+publish(take, _take, np.take)
 
 
-rule(take, _take_rule)
+def _array(indices: Any) -> Any:
+    """The indices as the tape can keep them: nested lists as an array."""
+    return np.asarray(indices) if indices.__class__ in (list, tuple) else indices
 
 
 def _along(indices: Any, shape: tuple[int, ...], axis: int | None) -> tuple[Any, ...]:
@@ -246,7 +259,14 @@ def _along(indices: Any, shape: tuple[int, ...], axis: int | None) -> tuple[Any,
     )
 
 
-@primitive(np.take_along_axis, wrt="x")
+@primitive(name="take_along_axis", wrt="x")
+def _take_along_axis(x: ArrayLike, indices: Any, axis: int | None) -> Tensor:
+    return np.take_along_axis(x, indices, axis)  # type: ignore[return-value]
+
+
+rule(_take_along_axis, lambda g, x_shape, indices, axis: np.sum(g) if x_shape == () else Scatter(x_shape, [(_along(indices, x_shape, axis), g)]))
+
+
 def take_along_axis(x: ArrayLike, indices: Any, axis: int | None = -1) -> Tensor:
     """The elements at ``indices`` along ``axis``, each line by its own: what ``argsort`` and ``argmax`` return.
 
@@ -261,10 +281,10 @@ def take_along_axis(x: ArrayLike, indices: Any, axis: int | None = -1) -> Tensor
 
     Gradient: g at the selected elements, summed over repeated selections.
     """
-    return np.take_along_axis(x, np.asarray(indices), axis)  # type: ignore[return-value]
+    return _take_along_axis(x, _array(indices), axis)
 
 
-rule(take_along_axis, lambda g, x_shape, indices, axis: np.reshape(g, x_shape) if x_shape == () else Scatter(x_shape, [(_along(indices, x_shape, axis), g)]))
+publish(take_along_axis, _take_along_axis, np.take_along_axis)
 
 
 def put_along_axis(x: ArrayLike, indices: Any, values: ArrayLike, axis: int | None = -1) -> Tensor:
@@ -421,9 +441,8 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
         ValueError: the number of functions is not that of the conditions, or one more.
     """
     conditions = _plain(condlist)
-    if np.ndim(conditions) == 0 or (not isinstance(conditions, (list, tuple)) and np.ndim(conditions) < 2 and np.ndim(_plain(x)) > 0):
-        conditions = [conditions]
-    elif isinstance(conditions, (list, tuple)) and np.ndim(_plain(conditions[0])) == 0 and np.ndim(_plain(x)) > 0:
+    alone = not isinstance(conditions, (list, tuple)) and np.ndim(conditions) == 0
+    if alone or (np.ndim(_plain(x)) > 0 and np.ndim(_plain(conditions[0])) == 0):
         conditions = [conditions]
     masks = [np.asarray(_plain(condition), dtype=bool) for condition in conditions]
     if len(funclist) == len(masks) + 1:

@@ -1,4 +1,4 @@
-"""Joining, splitting and repeating: ``concatenate``, ``stack``, ``split``, ``tile``, ``repeat``, ``insert``, ``meshgrid``, …"""
+"""Joining and splitting: ``concatenate``, ``stack``, ``block``, ``split``, ``unstack``, …"""
 # The bodies compute on arrays; the types declared are those of the public functions.
 # mypy: disable-error-code="no-any-return,return-value"
 
@@ -10,13 +10,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
-from .composed import composition
+from .composed import composition, publish
 from .elementwise import copy
-from .shaping import atleast_1d, atleast_2d, atleast_3d, broadcast_to, cast, moveaxis, ravel, raw, reshape, tensor_of
+from .shaping import atleast_1d, atleast_2d, atleast_3d, ravel, reshape, tensor_of
 
 __all__ = [
     "append",
@@ -25,19 +25,12 @@ __all__ = [
     "column_stack",
     "concat",
     "concatenate",
-    "delete",
     "dsplit",
     "dstack",
     "hsplit",
     "hstack",
-    "insert",
-    "meshgrid",
-    "repeat",
-    "resize",
     "split",
     "stack",
-    "tile",
-    "trim_zeros",
     "unstack",
     "vsplit",
     "vstack",
@@ -53,9 +46,7 @@ def _along(axis: int, index: Any) -> tuple[Any, ...]:
 
 
 @primitive(np.concatenate)
-def concatenate(
-    arrays: Sequence[ArrayLike], /, axis: int | None = 0, out: None = None, *, dtype: Any = None, casting: str = "same_kind"
-) -> Tensor:
+def concatenate(arrays: Sequence[ArrayLike], /, axis: int | None = 0, out: None = None, *, dtype: Any = None, casting: str = "same_kind") -> Tensor:
     """The arrays one after the other along an axis they have; with ``axis=None``, all of them flattened.
 
     The dtype is the common one of the arrays, or ``dtype``. Gradients: the pieces of the cotangent.
@@ -163,8 +154,8 @@ def block(arrays: Any) -> Tensor:
         ValueError: the lists are empty or differ in depth, or the blocks do not fit.
         TypeError: tuples instead of lists.
 
-    >>> block([[np.eye(1), [[2.0]]], [[[3.0, 4.0]]]]).tolist()
-    [[1.0, 2.0], [3.0, 4.0]]
+    >>> block([[np.eye(1), np.zeros((1, 2))], [np.ones((1, 3))]]).tolist()
+    [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
     """
     depth = _depth(arrays, "arrays")
     ndim = max([depth, *[x.ndim for x in _blocks(arrays)]])
@@ -259,7 +250,6 @@ def array_split(x: ArrayLike, /, indices_or_sections: Any, axis: int = 0) -> lis
     return [t[_along(axis, slice(start, stop))] for start, stop in spans]
 
 
-@composition(np.split)
 def split(x: ArrayLike, /, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
     """The pieces of ``x`` along ``axis``: a number of equal ones, or those between the given indices.
 
@@ -278,6 +268,9 @@ def split(x: ArrayLike, /, indices_or_sections: Any, axis: int = 0) -> list[Tens
         if length % count:
             raise ValueError(f"split: array split does not result in an equal division: axis {axis} of {t.shape} into {count}")
     return array_split(t, indices_or_sections, axis)
+
+
+publish(split, _split, np.split)
 
 
 def _at_least(t: Tensor, ndim: int, name: str) -> None:
@@ -325,190 +318,3 @@ def _restacked(g: Any, x_shape: Any, axis: int) -> Any:
 
 
 rule(unstack, joint=_restacked)
-
-
-# ---------------------------------------------------------------- repeating
-
-
-@primitive(np.tile)
-def tile(x: ArrayLike, /, reps: Any) -> Tensor:
-    """``x`` laid out ``reps`` times along each axis. Gradient: the sum over the copies.
-
-    >>> tile([1, 2], (2, 2)).tolist()
-    [[1, 2, 1, 2], [1, 2, 1, 2]]
-    """
-    return np.tile(x, reps)
-
-
-def _untile(g: Any, x_shape: Any, reps: Any) -> Any:
-    try:
-        counts = tuple(reps)
-    except TypeError:
-        counts = (reps,)
-    shape = (1,) * (len(counts) - len(x_shape)) + x_shape
-    counts = (1,) * (len(shape) - len(counts)) + counts
-    laid: list[int] = []
-    axes = []
-    for count, size in zip(counts, shape, strict=True):
-        if count != 1:
-            axes.append(len(laid))
-            laid.append(int(count))
-        laid.append(size)
-    if axes:
-        g = np.sum(np.reshape(g, tuple(laid)), axis=tuple(axes))
-    return np.reshape(g, x_shape)
-
-
-rule(tile, _untile)
-
-
-@primitive(name="repeat")
-def _repeat(x: ArrayLike, /, repeats: int, axis: int | None = None) -> Tensor:
-    """:func:`repeat` with one number for all elements."""
-    return np.repeat(x, repeats, axis)
-
-
-def _unrepeat(g: Any, x_shape: Any, repeats: int, axis: int | None) -> Any:
-    if axis is None or not x_shape:
-        return np.sum(np.reshape(g, (*x_shape, repeats)), axis=-1)
-    place = axis % len(x_shape) + 1
-    return np.sum(np.reshape(g, (*x_shape[:place], repeats, *x_shape[place:])), axis=place)
-
-
-rule(_repeat, _unrepeat)
-
-
-@composition(np.repeat)
-def repeat(x: ArrayLike, /, repeats: Any, axis: int | None = None) -> Tensor:
-    """Each element of ``x`` ``repeats`` times along ``axis``, of the flattened ``x`` without one. Gradient: the sum over the repeats.
-
-    Args:
-        x: the array.
-        repeats: one number, or one for each place along the axis.
-        axis: the axis.
-
-    >>> repeat([1, 2], [2, 1]).tolist()
-    [1, 1, 2]
-    """
-    counts = np.asarray(raw(repeats))
-    if counts.dtype.kind not in "biu":
-        raise TypeError(f"repeat: repeats must be integers, not {counts.dtype}")
-    if counts.size == 1 and counts.ndim < 2:
-        return _repeat(x, int(counts.item()), axis)
-    t = tensor_of(x)
-    length = t.size if axis is None else t.shape[normalize_axis_index(axis, t.ndim)]
-    return t.take(np.repeat(np.arange(length), counts), axis)
-
-
-@composition(np.resize)
-def resize(x: ArrayLike, /, new_shape: Any) -> Tensor:
-    """The elements of ``x`` in ``new_shape``, repeated from the start where there are too few, cut off where there are too many."""
-    shape = (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)
-    size = 1
-    for length in shape:
-        if length < 0:
-            raise ValueError("resize: all elements of `new_shape` must be non-negative")
-        size *= length
-    flat = ravel(x)
-    if not flat.size or not size:
-        return np.zeros_like(flat, shape=shape)
-    repeats = -(-size // flat.size)
-    if repeats > 1:
-        flat = tile(flat, repeats)
-    return reshape(flat if flat.size == size else flat[:size], shape)
-
-
-# ---------------------------------------------------------------- inserting and deleting
-
-
-@composition(np.insert)
-def insert(x: ArrayLike, /, obj: Any, values: ArrayLike, axis: int | None = None) -> Tensor:
-    """``x`` with ``values`` inserted before the indices ``obj`` along ``axis``; of the flattened ``x`` without one.
-
-    ``values`` takes the dtype of ``x`` and broadcasts as in NumPy. Gradients flow to ``x`` and ``values``.
-
-    >>> insert([1.0, 2.0], 1, 5.0).tolist()
-    [1.0, 5.0, 2.0]
-    """
-    t = tensor_of(x)
-    if axis is None:
-        t, axis = (t if t.ndim == 1 else ravel(t)), 0
-    axis = normalize_axis_index(axis, t.ndim)
-    length = t.shape[axis]
-    obj = raw(obj)
-    new = cast(values, t.dtype)
-    if new.ndim < t.ndim:
-        new = reshape(new, (1,) * (t.ndim - new.ndim) + new.shape)
-    # NumPy's own insert of marks tells how many values go in, and then of their numbers, where each goes.
-    count = np.insert(np.arange(length), obj, -1).size - length
-    if count == 1 and not (isinstance(obj, slice) and len(range(*obj.indices(length))) != 1):
-        if not isinstance(obj, slice) and np.ndim(obj) == 0:
-            new = moveaxis(new, 0, axis)
-        count = new.shape[axis]
-    new = broadcast_to(new, (*t.shape[:axis], count, *t.shape[axis + 1 :]))
-    places = np.insert(np.arange(length), obj, np.arange(length, length + count))
-    return concatenate([t, new], axis).take(places, axis)
-
-
-@composition(np.delete)
-def delete(x: ArrayLike, /, obj: Any, axis: int | None = None) -> Tensor:
-    """``x`` without the places ``obj`` (an index, a slice, indices or a mask) along ``axis``; of the flattened ``x`` without one.
-
-    >>> delete([1.0, 2.0, 3.0], 1).tolist()
-    [1.0, 3.0]
-    """
-    t = tensor_of(x)
-    if axis is None:
-        t, axis = (t if t.ndim == 1 else ravel(t)), 0
-    axis = normalize_axis_index(axis, t.ndim)
-    return t.take(np.delete(np.arange(t.shape[axis]), raw(obj)), axis)
-
-
-@composition(np.trim_zeros)
-def trim_zeros(x: ArrayLike, /, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Tensor:
-    """``x`` without the zeros at its front (``f``) and back (``b``), along every axis or those of ``axis``.
-
-    Where the zeros are is taken from the values: the function is piecewise a slice, and so is its gradient.
-
-    >>> trim_zeros([0.0, 1.0, 0.0, 2.0, 0.0]).tolist()
-    [1.0, 0.0, 2.0]
-    """
-    t = tensor_of(x)
-    sides = trim.lower()
-    if sides not in ("fb", "bf", "f", "b"):
-        raise ValueError(f"trim_zeros: unexpected character(s) in `trim`: {trim!r}")
-    axes = range(t.ndim) if axis is None else normalize_axis_tuple(axis, t.ndim, "axis")
-    where = np.nonzero(raw(t)) if t.ndim else ()
-    index = [slice(None)] * t.ndim
-    for each in axes:
-        if where[each].size:
-            index[each] = slice(int(where[each].min()) if "f" in sides else None, int(where[each].max()) + 1 if "b" in sides else None)
-        else:
-            index[each] = slice(0, 0)
-    return t[tuple(index)] if index else t
-
-
-@composition(np.meshgrid)
-def meshgrid(*arrays: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Tensor, ...]:
-    """The coordinate arrays of a grid, one per vector: the ``i``-th varies along axis ``i`` (with ``xy``, the first two exchanged).
-
-    Args:
-        *arrays: vectors (or numbers).
-        copy: give each its own memory, rather than a broadcast view.
-        sparse: leave the other axes at length one.
-        indexing: ``xy`` (Cartesian) or ``ij`` (matrix).
-    """
-    if indexing not in ("xy", "ij"):
-        raise ValueError("meshgrid: Valid values for `indexing` are 'xy' and 'ij'.")
-    ndim = len(arrays)
-    grids = [reshape(x, (1,) * i + (-1,) + (1,) * (ndim - 1 - i)) for i, x in enumerate(arrays)]
-    if indexing == "xy" and ndim > 1:
-        grids[0] = reshape(arrays[0], (1, -1) + (1,) * (ndim - 2))
-        grids[1] = reshape(arrays[1], (-1, 1) + (1,) * (ndim - 2))
-    if not sparse:
-        shape = np.broadcast_shapes(*[grid.shape for grid in grids])
-        grids = [broadcast_to(grid, shape) for grid in grids]
-    return tuple([_copied(grid) for grid in grids] if copy else grids)
-
-
-_copied = copy

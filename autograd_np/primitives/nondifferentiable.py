@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import FUNCTIONS, primitive
+from ..primitive import FUNCTIONS, UFUNCS, primitive
 from ..tensor import ArrayLike, Tensor
 
 __all__ = [
     "allclose", "around", "array_equal", "array_equiv", "bitwise_and", "bitwise_count", "bitwise_invert", "bitwise_left_shift",
     "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "equal", "fix", "floor", "floor_divide", "gcd",
-    "greater", "greater_equal", "invert", "isclose", "iscomplex", "iscomplexobj", "isfinite", "isinf", "isnan", "isnat", "isneginf",
+    "greater", "greater_equal", "invert", "isclose", "iscomplex", "iscomplexobj", "isfinite", "isinf", "isnan", "isneginf",
     "isposinf", "isreal", "isrealobj", "lcm", "left_shift", "less", "less_equal", "logical_and", "logical_not", "logical_or",
     "logical_xor", "nextafter", "not_equal", "right_shift", "rint", "round", "signbit", "spacing", "trunc",
 ]  # fmt: skip
@@ -71,11 +71,6 @@ def isnan(x: ArrayLike, /) -> Tensor:
     """Whether x is NaN, elementwise."""
 
 
-@primitive(np.isnat)
-def isnat(x: ArrayLike, /) -> Tensor:
-    """Whether x is not-a-time: for dates only, so for the numbers of a Tensor it raises NumPy's ``TypeError``."""
-
-
 @primitive(np.logical_not)
 def logical_not(x: ArrayLike, /) -> Tensor:
     """Whether x is zero (false), elementwise."""
@@ -92,27 +87,27 @@ def bitwise_count(x: ArrayLike, /) -> Tensor:
 
 
 @primitive(np.round, np.around)
-def round(x: ArrayLike, /, decimals: int = 0, out: None = None) -> Tensor:  # noqa: A001 - NumPy's name
+def round(x: ArrayLike, /, decimals: int = 0, out: None = None) -> Tensor:
     """``x`` rounded to ``decimals`` places (halves to even), elementwise."""
-    return np.round(x, decimals)  # type: ignore[no-any-return]
+    return np.round(x, decimals)  # type: ignore[return-value]
 
 
 @primitive(np.fix)
 def fix(x: ArrayLike, /, out: None = None) -> Tensor:
     """``x`` rounded to the nearest integer towards zero, elementwise, as a float."""
-    return np.fix(x)  # type: ignore[no-any-return]
+    return np.fix(x)  # type: ignore[return-value]
 
 
 @primitive(np.isposinf)
 def isposinf(x: ArrayLike, /, out: None = None) -> Tensor:
     """Whether x is +inf, elementwise."""
-    return np.isposinf(x)  # type: ignore[no-any-return]
+    return np.isposinf(x)  # type: ignore[return-value]
 
 
 @primitive(np.isneginf)
 def isneginf(x: ArrayLike, /, out: None = None) -> Tensor:
     """Whether x is -inf, elementwise."""
-    return np.isneginf(x)  # type: ignore[no-any-return]
+    return np.isneginf(x)  # type: ignore[return-value]
 
 
 @primitive(np.isreal)
@@ -258,20 +253,26 @@ def isrealobj(x: ArrayLike, /) -> bool:
     return np.isrealobj(_array(x))
 
 
+def _isnat(x: ArrayLike, /) -> Tensor:
+    """Refused: it is about dates."""
+    raise TypeError("np.isnat tests dates for not-a-time, and a Tensor holds numbers; np.isnan tests for NaN")
+
+
 def _real_if_close(x: ArrayLike, /, tol: float = 100) -> Tensor:
     """Refused: the dtype of its result depends on the values."""
     raise TypeError("np.real_if_close on a Tensor: the dtype of its result, and so the gradient, would depend on the values; use np.real(t)")
 
 
-for _numpy_function, _own in {
+_answers: dict[Any, Any] = {
     np.allclose: allclose,
     np.array_equal: array_equal,
     np.array_equiv: array_equiv,
     np.iscomplexobj: iscomplexobj,
     np.isrealobj: isrealobj,
     np.real_if_close: _real_if_close,
-}.items():
-    FUNCTIONS[_numpy_function] = _own
+}
+FUNCTIONS.update(_answers)
+UFUNCS[np.isnat] = _isnat
 
 # Other names that NumPy and the array API have for the same functions.
 around = round

@@ -10,9 +10,10 @@ import numpy as np
 
 from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
-from .composed import composition
+from .composed import publish
 from .joining import concatenate
 from .shaping import broadcast_to, flip, tensor_of
+from .values import counted
 
 __all__ = ["pad"]
 
@@ -44,7 +45,6 @@ _OPTIONS = {
 }
 
 
-@composition(np.pad)
 def pad(
     x: ArrayLike,
     /,
@@ -117,8 +117,13 @@ def pad(
     return t
 
 
+publish(pad, _pad, np.pad)
+
+
 def _widths(pad_width: Any, ndim: int) -> Widths:
     """One pair of non-negative numbers per axis."""
+    if pad_width.__class__ is int and pad_width >= 0:
+        return ((pad_width, pad_width),) * ndim
     if isinstance(pad_width, dict):
         pairs = [(0, 0)] * ndim
         for axis, width in pad_width.items():
@@ -198,10 +203,10 @@ def _ramped(t: Tensor, axis: int, before: int, after: int, ends: Any) -> Tensor:
     parts = [t]
     along = (1,) * axis + (-1,) + (1,) * (t.ndim - axis - 1)
     if before:
-        steps = np.arange(before, dtype=t.dtype).reshape(along)
+        steps = np.reshape(counted(before, t), along)
         parts.insert(0, (_part(t, axis, 0, 1) - ends[0]) / before * steps + ends[0])
     if after:
-        steps = np.arange(after - 1, -1, -1, dtype=t.dtype).reshape(along)
+        steps = np.reshape(np.flip(counted(after, t)), along)
         parts.append((_part(t, axis, -1, None) - ends[1]) / after * steps + ends[1])
     return concatenate(parts, axis)
 

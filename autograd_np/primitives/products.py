@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import FUNCTIONS, on_arrays, primitive, rule
+from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, no_out
+from .shaping import moveaxis, reshape
 
 __all__ = ["cross", "dot", "inner", "kron", "matmul", "multi_dot", "outer", "tensordot", "vdot"]
 
@@ -166,7 +167,7 @@ def vdot(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
     Gradients: conj(g · y) and g · conj(x).
     """
-    return np.vdot(x, y)  # type: ignore[no-any-return]
+    return np.vdot(x, y)  # type: ignore[return-value]
 
 
 rule(
@@ -233,7 +234,7 @@ def _linalg_outer(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     return outer(x, y)
 
 
-@primitive(np.tensordot, np.linalg.tensordot, wrt="x y")
+@primitive(np.tensordot, wrt="x y")
 def tensordot(x: ArrayLike, y: ArrayLike, axes: Any = 2) -> Tensor:
     """The sum of products over several pairs of axes.
 
@@ -287,6 +288,12 @@ def _tensordot_y(g: Any, x: Any, x_shape: Shape, y_shape: Shape, axes: Any) -> A
 rule(tensordot, _tensordot_x, _tensordot_y)
 
 
+@composition(np.linalg.tensordot)
+def _linalg_tensordot(x: ArrayLike, y: ArrayLike, /, *, axes: Any = 2) -> Tensor:
+    """:func:`tensordot`."""
+    return tensordot(x, y, axes)
+
+
 # ---------------------------------------------------------------- kron, cross, multi_dot
 
 
@@ -297,10 +304,9 @@ def kron(x: ArrayLike, y: ArrayLike) -> Tensor:
     ndim = max(len(x_shape), len(y_shape))
     x_shape = (1,) * (ndim - len(x_shape)) + x_shape
     y_shape = (1,) * (ndim - len(y_shape)) + y_shape
-    function = FUNCTIONS[np.reshape]
-    left = function(x, tuple([n for size in x_shape for n in (size, 1)]))
-    right = function(y, tuple([n for size in y_shape for n in (1, size)]))
-    return np.reshape(left * right, tuple([a * b for a, b in zip(x_shape, y_shape, strict=True)]))
+    left = reshape(x, tuple([n for size in x_shape for n in (size, 1)]))
+    right = reshape(y, tuple([n for size in y_shape for n in (1, size)]))
+    return reshape(left * right, tuple([a * b for a, b in zip(x_shape, y_shape, strict=True)]))
 
 
 @primitive(name="cross_last", broadcasts=True)
@@ -336,12 +342,11 @@ def cross(x: ArrayLike, y: ArrayLike, axisa: int = -1, axisb: int = -1, axisc: i
         shape = np.shape(operand)
         if not -len(shape) <= place < len(shape) or shape[place] != 3:
             raise ValueError(f"cross: needs vectors of length 3 along axis {place}, got shape {shape}; append a zero to vectors of length 2")
-    move = FUNCTIONS[np.moveaxis]
     last = (-1, np.ndim(x) - 1), (-1, np.ndim(y) - 1)
-    left = x if axisa in last[0] else move(x, axisa, -1)
-    right = y if axisb in last[1] else move(y, axisb, -1)
+    left = x if axisa in last[0] else moveaxis(x, axisa, -1)
+    right = y if axisb in last[1] else moveaxis(y, axisb, -1)
     result = _cross_last(left, right)
-    return result if axisc in (-1, result.ndim - 1) else move(result, -1, axisc)  # type: ignore[no-any-return]
+    return result if axisc in (-1, result.ndim - 1) else moveaxis(result, -1, axisc)
 
 
 @composition(np.linalg.cross)
@@ -409,8 +414,7 @@ __all__ += ["vecdot"]
 def _linalg_vecdot(x: ArrayLike, y: ArrayLike, /, *, axis: int = -1) -> Tensor:
     """``vecdot`` over any axis."""
     if axis != -1:
-        move = FUNCTIONS[np.moveaxis]
-        x, y = move(x, axis, -1), move(y, axis, -1)
+        x, y = moveaxis(x, axis, -1), moveaxis(y, axis, -1)
     return vecdot(x, y)
 
 

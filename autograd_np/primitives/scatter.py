@@ -29,6 +29,9 @@ BASIC = frozenset(
     | {np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.longlong, np.ulonglong}
 )
 
+# Up to this many elements np.add.at, 10 ns each, costs less than preparing anything faster.
+SMALL = 512
+
 
 def settle(index: Any, copy: bool, found: Primitive) -> Any:
     """An index made of what NumPy and the tape can hold: Tensors unwrapped, lists as arrays.
@@ -74,7 +77,7 @@ def _settle_part(part: Any, copy: bool, found: Primitive) -> Any:
 def is_basic(index: Any) -> bool:
     """Whether an index selects a view."""
     if index.__class__ is tuple:
-        return all([part.__class__ in BASIC for part in index])
+        return all(part.__class__ in BASIC for part in index)
     return index.__class__ in BASIC
 
 
@@ -83,20 +86,17 @@ def repeats(index: Any) -> bool:
     if index.__class__ is not tuple:
         index = (index,)
     advanced = [part for part in index if part.__class__ not in BASIC]
-    return any([getattr(part, "dtype", np.dtype(bool)).kind != "b" for part in advanced])
+    return any(getattr(part, "dtype", np.dtype(bool)).kind != "b" for part in advanced)
 
 
 def accumulate(buffer: Any, index: Any, g: Any, fresh: bool = False) -> None:
-    """``buffer[index] += g``, adding repeatedly where the index repeats.
+    """``buffer[index] += g``, adding repeatedly where the index repeats: ``np.add.at(buffer, index, g)``.
 
     Args:
         buffer: a contiguous array that this call may write.
         index: a settled index.
         g: of the shape of ``buffer[index]``.
         fresh: the buffer is all zeros.
-
-    ``np.add.at`` is the definition, and 4 times slower on many axes than on one: where it pays, positions in
-    the flat buffer are computed instead.
     """
     if not repeats(index):
         if fresh:
@@ -107,27 +107,62 @@ def accumulate(buffer: Any, index: Any, g: Any, fresh: bool = False) -> None:
     shape = buffer.shape
     parts = index if index.__class__ is tuple else (index,)
     leading = len(parts)
-    if leading <= len(shape) and all([part.__class__ is int or getattr(part, "dtype", shape) in _INTEGERS for part in parts]):
-        rows = np.ravel_multi_index(parts, shape[:leading], mode="wrap").ravel()
-        width = math.prod(shape[leading:])
-        if width == 1:
-            positions = rows
-        else:
-            count = math.prod(shape[:leading])
-            order = np.arange(rows.size)
-            last = np.empty(count, np.intp)
-            last[rows] = order
-            if (last[rows] == order).all():
-                table = np.reshape(buffer, (count, width))
-                table[rows] += np.reshape(g, (rows.size, width))
-                return
-            positions = (rows[:, None] * width + np.arange(width)).ravel()
-    elif buffer.size <= 8 * g.size:
-        positions = np.arange(buffer.size).reshape(shape)[index].ravel()
-    else:
+    # Arrays that say where their memory is are those that np.add.at can write; CuPy's, for one, are not.
+    direct = hasattr(buffer, "__array_interface__")
+    if direct and (g.size <= SMALL or (g.size < buffer.size // 8 and not _leads(parts, shape))):
         np.add.at(buffer, index, g)
         return
-    np.add.at(np.reshape(buffer, (buffer.size,)), positions, np.reshape(g, (positions.size,)))
+    if _leads(parts, shape):
+        rows = np.ravel_multi_index(parts, shape[:leading], mode="wrap").ravel() if buffer.size else np.zeros(0, np.intp)
+        width = math.prod(shape[leading:])
+    else:
+        rows, width = np.arange(buffer.size).reshape(shape)[index].ravel(), 1
+    if not rows.size or not width:
+        return
+    if direct:
+        _add_rows(np.reshape(buffer, (buffer.size // width, width)), rows, np.reshape(g, (rows.size, width)))
+    else:
+        _add_rows_pairwise(np.reshape(buffer, (buffer.size // width, width)), rows, np.reshape(g, (rows.size, width)))
+
+
+def _leads(parts: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an index consists of integers and arrays of integers for the leading axes."""
+    return len(parts) <= len(shape) and all(part.__class__ is int or getattr(part, "dtype", shape) in _INTEGERS for part in parts)
+
+
+def _add_rows(table: Any, rows: Any, g: Any) -> None:
+    """``table[rows] += g`` with repetitions. On one axis ``np.add.at`` is 4 times faster than on two."""
+    height, width = table.shape
+    if width > 1:
+        order = np.arange(rows.size)
+        last = np.empty(height, np.intp)
+        last[rows] = order
+        if (last[rows] == order).all():
+            table[rows] += g
+            return
+        rows = (rows[:, None] * width + np.arange(width)).ravel()
+    np.add.at(np.reshape(table, (height * width,)), rows, np.reshape(g, (rows.size,)))
+
+
+def _add_rows_pairwise(table: Any, rows: Any, g: Any) -> None:
+    """``table[rows] += g`` with repetitions, by reading and writing items alone.
+
+    The pieces are sorted by row, and neighbours of the same row are added in pairs until each row has one.
+    """
+    order = np.argsort(rows, kind="stable")
+    rows, g = rows[order], g[order]
+    while True:
+        first = np.append(True, rows[1:] != rows[:-1])
+        if first.all():
+            break
+        places = np.arange(rows.size)
+        even = (places - np.maximum.accumulate(np.where(first, places, 0))) % 2 == 0
+        left = np.flatnonzero(even)
+        paired = np.flatnonzero(np.append(~even, False)[left + 1])
+        merged = g[left]
+        merged[paired] = merged[paired] + g[left[paired] + 1]
+        rows, g = rows[left], merged
+    table[rows] += g
 
 
 _INTEGERS = frozenset(np.dtype(code) for code in np.typecodes["AllInteger"])
@@ -145,7 +180,7 @@ def scatter(arrays: ArrayLike, indices: tuple[Any, ...], shape: tuple[int, ...])
     Gradient of piece i: ``g[indices[i]]``.
     """
     dtypes = {piece.dtype for piece in arrays}
-    buffer = np.zeros_like(arrays[0], shape=shape, order="C", dtype=dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes))
+    buffer: Any = np.zeros_like(arrays[0], shape=shape, order="C", dtype=dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes))
     fresh = True
     for index, piece in zip(indices, arrays, strict=True):
         accumulate(buffer, index, piece, fresh)
@@ -167,10 +202,12 @@ class Scatter(Deferred):
     __slots__ = ()
 
     def whole(self, g: Any) -> Any:
+        """The piece that an ordinary gradient is: at ``...``."""
         return Ellipsis, g
 
     def dense(self) -> Any:
+        """The sum of the pieces; a recorded operation if one of them is a Tensor."""
         indices, pieces = zip(*self.parts, strict=True)
         tensor = codegen.TENSOR
-        recorded = any([piece.__class__ is tensor for piece in pieces])
+        recorded = any(piece.__class__ is tensor for piece in pieces)
         return (scatter if recorded else _body)(pieces, indices, self.shape)

@@ -70,8 +70,8 @@ def clip(
     a_max: ArrayLike | None = None,
     out: None = None,
     *,
-    min: ArrayLike | None = None,  # noqa: A002 - NumPy's name
-    max: ArrayLike | None = None,  # noqa: A002 - NumPy's name
+    min: ArrayLike | None = None,
+    max: ArrayLike | None = None,
 ) -> Tensor:
     """``minimum(maximum(x, a_min), a_max)``, elementwise; a bound may be an array, a Tensor, or None (open).
 
@@ -125,9 +125,7 @@ rule(_clip, _clip_x, _clip_min, _clip_max)
 
 
 @primitive(np.nan_to_num)
-def nan_to_num(
-    x: ArrayLike, /, copy: bool = True, nan: ArrayLike = 0.0, posinf: ArrayLike | None = None, neginf: ArrayLike | None = None
-) -> Tensor:
+def nan_to_num(x: ArrayLike, /, copy: bool = True, nan: ArrayLike = 0.0, posinf: ArrayLike | None = None, neginf: ArrayLike | None = None) -> Tensor:
     """``x`` with NaN and infinities replaced by finite numbers, elementwise. Gradient: 1 where x is finite, 0 elsewhere.
 
     Raises:
@@ -135,7 +133,7 @@ def nan_to_num(
     """
     if not copy:
         raise TypeError("nan_to_num: copy=False would overwrite an array that the tape may keep; use the returned Tensor")
-    return np.nan_to_num(x, True, nan, posinf, neginf)  # type: ignore[no-any-return,arg-type]
+    return np.nan_to_num(x, True, nan, posinf, neginf)  # type: ignore[no-any-return]
 
 
 def _finite_part(g: Any, x: Any) -> Any:

@@ -15,7 +15,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..primitive import primitive, rule, same
 from ..tensor import ArrayLike, Tensor
-from .composed import composition
+from .composed import composition, publish
 from .elementwise import copy
 
 __all__ = [
@@ -71,11 +71,11 @@ def cast(x: ArrayLike, dtype: Any) -> Tensor:
 def _reshape(x: ArrayLike, /, shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
     """:func:`reshape` with the order settled: C or F."""
     if copy is None:
-        return np.reshape(x, shape, order)  # type: ignore[call-overload]
-    return np.reshape(x, shape, order, copy=copy)  # type: ignore[call-overload]
+        return np.reshape(x, shape, order=order)  # type: ignore[call-overload]
+    return np.reshape(x, shape, order=order, copy=copy)  # type: ignore[call-overload]
 
 
-rule(_reshape, lambda g, x_shape, order: np.reshape(g, x_shape, order))
+rule(_reshape, lambda g, x_shape, order: np.reshape(g, x_shape, order=order))
 
 
 def _memory(x: ArrayLike) -> Any:
@@ -90,10 +90,7 @@ def _settled(x: ArrayLike, order: str) -> str:
     return order
 
 
-@composition(np.reshape)
-def reshape(
-    x: ArrayLike, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None
-) -> Tensor:
+def reshape(x: ArrayLike, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None) -> Tensor:
     """``x`` with another shape and the same elements in the same order. Gradient: the cotangent in the shape of ``x``.
 
     Args:
@@ -118,6 +115,9 @@ def reshape(
     if shape.__class__ is list:
         shape = tuple(shape)
     return _reshape(x, shape, order if order == "C" else _settled(x, order), copy)
+
+
+publish(reshape, _reshape, np.reshape)
 
 
 def _by_stride(x: Tensor) -> list[int]:
@@ -401,14 +401,14 @@ rule(roll, lambda g, shift, axis: np.roll(g, _negated(shift), axis))
 # ---------------------------------------------------------------- memory
 
 
-@composition(np.ascontiguousarray)
+@composition()
 def ascontiguousarray(x: ArrayLike, dtype: Any = None) -> Tensor:
     """``x`` with its memory in C order and at least one dimension; itself where it has that already."""
     t = atleast_1d(cast(x, dtype))
     return t if getattr(_memory(t), "c_contiguous", False) else copy(t, order="C")
 
 
-@composition(np.asfortranarray)
+@composition()
 def asfortranarray(x: ArrayLike, dtype: Any = None) -> Tensor:
     """``x`` with its memory in Fortran order; itself where it has that already."""
     t = cast(x, dtype)
@@ -421,7 +421,7 @@ _REQUIREMENTS = {
 }  # fmt: skip
 
 
-@composition(np.require)
+@composition()
 def require(x: ArrayLike, dtype: Any = None, requirements: str | Sequence[str] | None = None) -> Tensor:
     """``x`` of a dtype and with memory as ``requirements`` ask: C, F, A (aligned), W (writeable), O (owns its data), E.
 
@@ -447,4 +447,3 @@ def require(x: ArrayLike, dtype: Any = None, requirements: str | Sequence[str] |
     if any(not getattr(flags, names[key], False) for key in sorted(wanted & set(names))):
         t = copy(t, order=order)
     return t
-

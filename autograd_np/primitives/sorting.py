@@ -4,6 +4,9 @@ The gradient of a sorted array goes back along the permutation. Among equal elem
 that NumPy's ``argsort`` gives.
 """
 
+# The bodies compute on arrays; the types declared are those of the public functions.
+# mypy: disable-error-code="no-any-return,return-value,call-overload,arg-type,assignment"
+
 from __future__ import annotations
 
 from typing import Any
@@ -12,8 +15,8 @@ import numpy as np
 
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
-from .composed import composition, lifted, no_out
-from .cumulative import scatter
+from .composed import composition, lifted
+from .cumulative import scatter, taken_last
 from .layout import Axis, lay, unlay
 
 __all__ = [
@@ -50,7 +53,7 @@ def sort(x: ArrayLike, /, axis: int | None = -1, kind: str | None = None, order:
     Tensor([1., 2., 3.], shape=(3,), dtype=float64)
     """
     _no_order("sort", order)
-    return np.sort(x, axis=axis, kind=kind, stable=stable)  # type: ignore[return-value, call-overload, no-any-return]
+    return np.sort(x, axis=axis, kind=kind, stable=stable)
 
 
 def _sort_rule(g: Any, x: Any, axis: int | None, kind: Any, stable: Any) -> Any:
@@ -66,7 +69,7 @@ rule(sort, _sort_rule)
 def argsort(x: ArrayLike, /, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None) -> Tensor:
     """The indices that sort ``x`` along ``axis``. No gradient."""
     _no_order("argsort", order)
-    return np.argsort(x, axis=axis, kind=kind, stable=stable)  # type: ignore[return-value, call-overload, no-any-return]
+    return np.argsort(x, axis=axis, kind=kind, stable=stable)
 
 
 @primitive(np.partition, wrt="x")
@@ -79,7 +82,7 @@ def partition(x: ArrayLike, /, kth: Any, axis: int | None = -1, kind: str = "int
     2.0
     """
     _no_order("partition", order)
-    return np.partition(x, kth, axis=axis, kind=kind)  # type: ignore[return-value, call-overload, no-any-return]
+    return np.partition(x, kth, axis=axis, kind=kind)
 
 
 def _partition_rule(g: Any, x: Any, out: Any, axis: int | None) -> Any:
@@ -96,7 +99,7 @@ rule(partition, _partition_rule)
 def argpartition(x: ArrayLike, /, kth: Any, axis: int | None = -1, kind: str = "introselect", order: None = None) -> Tensor:
     """The indices that partition ``x`` along ``axis``. No gradient."""
     _no_order("argpartition", order)
-    return np.argpartition(x, kth, axis=axis, kind=kind)  # type: ignore[return-value, call-overload, no-any-return]
+    return np.argpartition(x, kth, axis=axis, kind=kind)
 
 
 # ---------------------------------------------------------------- order statistics
@@ -115,23 +118,32 @@ def places(x: Any, q: Any, method: str, skip: bool) -> Any:
     shape = (*x.shape[:-1], np.size(q))
     # The quantile of 0, 1, 2, … is the rank itself, whatever the method.
     if not skip:
-        rank = np.broadcast_to(_ranks(size, q, method), shape)
+        rank = like(x, shape, _ranks(size, q, method))
+        some: Any = 1
     else:
-        count = size - np.sum(np.isnan(x), axis=-1)
-        rank = np.zeros(shape)
-        for number in np.unique(count):
-            rank[count == number] = _ranks(int(number), q, method) if number else 0
-    low = np.floor(rank).astype(np.intp)
-    share = (rank - low).astype(x.dtype)
+        count = np.sum(np.logical_not(np.isnan(x)), axis=-1)[..., None]
+        rank = like(x, shape, 0)
+        for number in np.unique(count).tolist():
+            if number:
+                rank = np.where(np.equal(count, number), like(x, shape, _ranks(number, q, method)), rank)
+        some = np.greater(count, 0)
+    low = np.floor(rank)
+    share = rank - low
+    first, second = (weight.astype(x.dtype) for weight in ((1 - share) * some, share))
+    low = low.astype(np.intp)
     high = np.minimum(low + 1, size - 1)
-    first = 1 - share
-    if skip:
-        first = np.where((count == 0)[..., None], 0, first)
-    return np.take_along_axis(order, low, axis=-1), np.take_along_axis(order, high, axis=-1), first, share
+    return np.take_along_axis(order, low, axis=-1), np.take_along_axis(order, high, axis=-1), first, second
 
 
 def _ranks(size: int, q: Any, method: str) -> Any:
-    return np.ravel(np.quantile(np.arange(size, dtype=float), q, method=method))  # type: ignore[call-overload]
+    return np.ravel(np.quantile(np.arange(size, dtype=float), q, method=method))
+
+
+def like(x: Any, shape: tuple[int, ...], values: Any) -> Any:
+    """Values broadcast to a shape, as an array of the kind of ``x``, in double precision (a rank may need it)."""
+    made = np.zeros_like(x, shape=shape, dtype=float)
+    made[...] = values
+    return made
 
 
 _places = on_arrays(places)
@@ -161,7 +173,7 @@ def median(x: ArrayLike, /, axis: Axis = None, out: None = None, overwrite_input
     2.0
     """
     _intact("median", overwrite_input)
-    return np.median(x, axis=axis, keepdims=keepdims)  # type: ignore[return-value, no-any-return]
+    return np.median(x, axis=axis, keepdims=keepdims)
 
 
 rule(median, lambda g, x, axis: _quantile_rule(g, x, 0.5, axis, "linear", False))
@@ -175,7 +187,7 @@ def nanmedian(x: ArrayLike, /, axis: Axis = None, out: None = None, overwrite_in
     2.0
     """
     _intact("nanmedian", overwrite_input)
-    return np.nanmedian(x, axis=axis, keepdims=keepdims)  # type: ignore[return-value, no-any-return]
+    return np.nanmedian(x, axis=axis, keepdims=keepdims)
 
 
 rule(nanmedian, lambda g, x, axis: _quantile_rule(g, x, 0.5, axis, "linear", True))
@@ -202,7 +214,7 @@ def quantile(
     1.5
     """
     _intact("quantile", overwrite_input)
-    return np.quantile(x, q, axis=axis, method=method, keepdims=keepdims)  # type: ignore[return-value, call-overload, no-any-return]
+    return np.quantile(x, q, axis=axis, method=method, keepdims=keepdims)
 
 
 rule(quantile, lambda g, x, q, axis, method: _quantile_rule(g, x, q, axis, method, False))
@@ -225,7 +237,7 @@ def percentile(
     1.5
     """
     _intact("percentile", overwrite_input)
-    return np.percentile(x, q, axis=axis, method=method, keepdims=keepdims)  # type: ignore[return-value, call-overload, no-any-return]
+    return np.percentile(x, q, axis=axis, method=method, keepdims=keepdims)
 
 
 rule(percentile, lambda g, x, q, axis, method: _quantile_rule(g, x, np.true_divide(q, 100), axis, method, False))
@@ -248,7 +260,7 @@ def nanquantile(
     2.0
     """
     _intact("nanquantile", overwrite_input)
-    return np.nanquantile(x, q, axis=axis, method=method, keepdims=keepdims)  # type: ignore[return-value, call-overload, no-any-return]
+    return np.nanquantile(x, q, axis=axis, method=method, keepdims=keepdims)
 
 
 rule(nanquantile, lambda g, x, q, axis, method: _quantile_rule(g, x, q, axis, method, True))
@@ -271,7 +283,7 @@ def nanpercentile(
     2.0
     """
     _intact("nanpercentile", overwrite_input)
-    return np.nanpercentile(x, q, axis=axis, method=method, keepdims=keepdims)  # type: ignore[return-value, call-overload, no-any-return]
+    return np.nanpercentile(x, q, axis=axis, method=method, keepdims=keepdims)
 
 
 rule(nanpercentile, lambda g, x, q, axis, method: _quantile_rule(g, x, np.true_divide(q, 100), axis, method, True))
@@ -308,7 +320,7 @@ def unique(
     """
     x = lifted(x, "unique")
     index, inverse, counts = unique_indices(x, axis, equal_nan)
-    values = np.take(np.reshape(x, (-1,)) if axis is None else x, index, axis=0 if axis is None else axis)
+    values = taken_last(np.reshape(x, (-1,)), index) if axis is None else np.moveaxis(taken_last(np.moveaxis(x, axis, -1), index), -1, axis)
     chosen = [each for each, wanted in ((index, return_index), (inverse, return_inverse), (counts, return_counts)) if wanted]
     return (values, *chosen) if chosen else values
 
@@ -319,13 +331,13 @@ def unique(
 @primitive(np.searchsorted)
 def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: Any = None) -> Tensor:
     """Where ``v`` would go in the sorted ``a``. No gradient."""
-    return np.asarray(np.searchsorted(a, v, side=side, sorter=sorter)) if np.ndim(v) == 0 else np.searchsorted(a, v, side=side, sorter=sorter)  # type: ignore[return-value, call-overload, no-any-return]
+    return np.searchsorted(a, v, side=side, sorter=sorter)
 
 
 @primitive(np.digitize)
 def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Tensor:
     """The number of the bin that each element lies in. No gradient."""
-    return np.asarray(np.digitize(x, bins, right=right)) if np.ndim(x) == 0 else np.digitize(x, bins, right=right)  # type: ignore[return-value]
+    return np.digitize(x, bins, right=right)
 
 
 @primitive(np.bincount, wrt="weights")
@@ -335,7 +347,7 @@ def bincount(x: ArrayLike, /, weights: ArrayLike | None = None, minlength: int =
     >>> bincount(np.array([0, 2, 2]), np.array([1.0, 2.0, 3.0])).tolist()
     [1.0, 0.0, 5.0]
     """
-    return np.bincount(x, weights, minlength)  # type: ignore[return-value, arg-type]
+    return np.bincount(x, weights, minlength)
 
 
 rule(bincount, weights=lambda g, x: np.take(g, x))

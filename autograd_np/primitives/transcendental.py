@@ -20,9 +20,41 @@ from .elementwise import twice
 from .zeros import zdiv, zmul
 
 __all__ = [
-    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan",
-    "atan2", "atanh", "cos", "cosh", "deg2rad", "degrees", "exp", "exp2", "expm1", "i0", "log", "log10", "log1p", "log2",
-    "logaddexp", "logaddexp2", "rad2deg", "radians", "sin", "sinc", "sinh", "tan", "tanh",
+    "acos",
+    "acosh",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "degrees",
+    "exp",
+    "exp2",
+    "expm1",
+    "i0",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logaddexp2",
+    "rad2deg",
+    "radians",
+    "sin",
+    "sinc",
+    "sinh",
+    "tan",
+    "tanh",
 ]  # fmt: skip
 
 # Python floats, which leave float32 as it is; np.log(2) would be a float64.
@@ -163,12 +195,20 @@ def _over_square(a: Any, x: Any, y: Any) -> Any:
     return zdiv(zdiv(a, r), r)
 
 
+def _over_roots(g: Any, a: Any, b: Any) -> Any:
+    """``g / √(a·b)`` by one root at a time.
+
+    1 - x is exact near 1, where x² would have rounded; the product cannot overflow; for complex numbers it is
+    the principal branch; and beyond the domain, where a root is NaN, a zero g stays zero in every order.
+    """
+    return zdiv(zdiv(g, np.sqrt(a)), np.sqrt(b))
+
+
 rule(sin, lambda g, x: g * np.cos(x))
 rule(cos, lambda g, x: -(g * np.sin(x)))
 rule(tan, lambda g, out: g * (1 + out * out))
-# √(1-x)·√(1+x): 1 - x is exact near 1, where x² would have rounded; for complex x it is the principal branch.
-rule(arcsin, lambda g, x: zdiv(g, np.sqrt(1 - x) * np.sqrt(1 + x)))
-rule(arccos, lambda g, x: -zdiv(g, np.sqrt(1 - x) * np.sqrt(1 + x)))
+rule(arcsin, lambda g, x: _over_roots(g, 1 - x, 1 + x))
+rule(arccos, lambda g, x: -_over_roots(g, 1 - x, 1 + x))
 rule(arctan, lambda g, x: zdiv(g, 1 + x * x))
 rule(arctan2, lambda g, x, y: g * _over_square(y, x, y), lambda g, x, y: -(g * _over_square(x, x, y)))
 rule(deg2rad, lambda g: g * (math.pi / 180))
@@ -225,9 +265,9 @@ rule(tanh, lambda g, x: over_cosh2(g, x))
 rule(_over_cosh2, lambda h, x: over_cosh2(h, x), lambda h, out, x: -twice(h * out * np.tanh(x)))
 rule(
     arcsinh,
-    lambda g, x: zdiv(g, np.sqrt(1 - 1j * x) * np.sqrt(1 + 1j * x)) if x.dtype.kind == "c" else g / np.hypot(1.0, x),
+    lambda g, x: _over_roots(g, 1 - 1j * x, 1 + 1j * x) if x.dtype.kind == "c" else g / np.hypot(1.0, x),
 )
-rule(arccosh, lambda g, x: zdiv(g, np.sqrt(x - 1) * np.sqrt(x + 1)))
+rule(arccosh, lambda g, x: _over_roots(g, x - 1, x + 1))
 rule(arctanh, lambda g, x: zdiv(g, (1 - x) * (1 + x)))
 
 
@@ -282,7 +322,7 @@ rule(_sinc_derivative, lambda h, x, k: h * sinc_derivative(x, k + 1))
 @primitive(np.i0)
 def i0(x: ArrayLike, /) -> Tensor:
     """The modified Bessel function of the first kind and order 0, elementwise. Gradient: I₁(x)."""
-    return np.i0(x)
+    return np.i0(x)  # type: ignore[return-value]
 
 
 @primitive(name="i0_derivative", wrt="x")

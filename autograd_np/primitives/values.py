@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import NonDifferentiableError
 from ..primitive import FUNCTIONS, primitive
 from ..tensor import ArrayLike, Tensor
-from .composed import composition, refused
+from .composed import composition, publish, refused
 from .elementwise import copy
 from .shaping import broadcast_to, cast, expand_dims, moveaxis, raw, tensor_of
 
@@ -24,9 +24,7 @@ __all__ = ["empty_like", "full", "full_like", "geomspace", "linspace", "logspace
 
 
 @primitive(np.zeros_like)
-def zeros_like(
-    x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
-) -> Tensor:
+def zeros_like(x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Tensor:
     """Zeros of the shape and dtype of ``x``, or of those given. No gradient."""
     if dtype is None and shape is None and device is None:
         return np.zeros_like(x, order=order)  # type: ignore[call-overload]
@@ -34,17 +32,13 @@ def zeros_like(
 
 
 @primitive(np.ones_like)
-def ones_like(
-    x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
-) -> Tensor:
+def ones_like(x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Tensor:
     """Ones of the shape and dtype of ``x``, or of those given. No gradient."""
     return np.ones_like(x, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]
 
 
 @primitive(np.empty_like)
-def empty_like(
-    x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
-) -> Tensor:
+def empty_like(x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Tensor:
     """Arbitrary values of the shape and dtype of ``x``, or of those given. No gradient."""
     return np.empty_like(x, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]
 
@@ -55,7 +49,6 @@ def _full_like(x: ArrayLike, /, fill_value: Any, dtype: Any, order: str, shape: 
     return np.full_like(x, fill_value, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]
 
 
-@composition(np.full_like)
 def full_like(
     x: ArrayLike,
     /,
@@ -76,7 +69,10 @@ def full_like(
     return copy(broadcast_to(cast(fill_value, like.dtype if dtype is None else dtype), shape), order="C" if order in "KA" else order)
 
 
-@composition(np.full)
+publish(full_like, _full_like, np.full_like)
+
+
+@composition()
 def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, order: str = "C") -> Tensor:
     """A Tensor of ``shape`` with ``fill_value`` in every place; the gradient of ``fill_value`` is the sum of the cotangent.
 
@@ -94,9 +90,14 @@ def _inexact(*values: Any) -> Any:
     return np.result_type(*[raw(v) if hasattr(v, "dtype") or isinstance(v, (int, float, complex)) else np.asarray(v) for v in values], 0.0)
 
 
-def _counts(num: int, ndim: int, dtype: Any) -> Any:
-    """0, 1, …, num - 1 along a new first axis."""
-    return np.arange(num, dtype=dtype).reshape((-1,) + (1,) * ndim)
+def counted(num: int, like: Tensor, dtype: Any = None) -> Any:
+    """0, 1, …, num - 1 as an array of the same kind as that of ``like``, of its dtype or of ``dtype``."""
+    return np.arange(num, dtype=like.dtype if dtype is None else dtype, like=np.zeros_like(raw(like), shape=()))
+
+
+def _counts(num: int, like: Tensor, dtype: Any) -> Any:
+    """0, 1, …, num - 1 along a new axis in front of those of ``like``."""
+    return np.reshape(counted(num, like, dtype), (-1,) + (1,) * like.ndim)
 
 
 def _ended(y: Tensor, stop: Tensor) -> Tensor:
@@ -145,7 +146,7 @@ def linspace(
     exact = _inexact(start, stop)
     a, b = cast(start, exact), cast(stop, exact)
     delta = b - a
-    k = _counts(num, delta.ndim, exact)
+    k = _counts(num, delta, exact)
     step = delta / div if div > 0 else full_like(delta, np.nan)
     y = (step if div > 0 else delta) * k + a
     if endpoint and num > 1:
@@ -155,9 +156,7 @@ def linspace(
 
 
 @composition(np.logspace)
-def logspace(
-    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, base: ArrayLike = 10.0, dtype: Any = None, axis: int = 0
-) -> Tensor:
+def logspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, base: ArrayLike = 10.0, dtype: Any = None, axis: int = 0) -> Tensor:
     """``base ** linspace(start, stop, num)``. The gradient flows to both ends and to ``base``."""
     if np.ndim(raw(base)):
         shape = np.broadcast_shapes(np.shape(start), np.shape(stop), np.shape(base))
@@ -170,17 +169,14 @@ def logspace(
 def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Tensor:
     """``num`` values from ``start`` to ``stop`` with equal ratios: ``start · (stop / start) ** (k / div)``. The gradient flows to both ends.
 
-    Raises:
-        ValueError: an end is zero.
+    An end of zero, which NumPy refuses, gives NaN.
     """
     num = _counted(num, "geomspace")
-    if np.any(np.equal(raw(start), 0)) or np.any(np.equal(raw(stop), 0)):
-        raise ValueError("geomspace: Geometric sequence cannot include zero")
     div = num - 1 if endpoint else num
     exact = _inexact(start, stop)
     a, b = cast(start, exact), cast(stop, exact)
     ratio = b / a
-    k = _counts(num, ratio.ndim, np.real(np.zeros(0, exact)).dtype)
+    k = _counts(num, ratio, np.real(np.zeros(0, exact)).dtype)
     y = a * ratio ** (k / max(div, 1))
     if endpoint and num > 1:
         y = _ended(y, b)

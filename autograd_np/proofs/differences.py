@@ -292,7 +292,7 @@ class Check:
             smallest = [self._roughness(direction, step) for step in sorted(steps)[:2]]
             level = max(smallest)
             found: list[tuple[float, float, float]] = []
-            finer: float | None = None
+            finer, unsure = 0.0, 0.0
             for step in sorted(steps):
                 measured = self._measure(direction, step)
                 if measured is None:
@@ -300,9 +300,9 @@ class Check:
                 value, lower, noise = measured
                 noise = max(noise, level / step)
                 # Coarse steps over a wave agree with their own lower order by chance, but not with a finer step.
-                error = abs(value - lower) + noise + abs(value - (0.0 if finer is None else finer))
+                error = abs(value - lower) + noise + max(0.0, abs(value - finer) - ROUNDING * unsure)
                 found.append((error, value, noise))
-                finer = value
+                finer, unsure = value, noise
             # The least relative error; where nothing stands out of the rounding errors, the least absolute one.
             best = min(found, key=lambda each: each[0] / (abs(each[1]) or 1e-300), default=None)
             if best is not None and best[0] > 0.1 * abs(best[1]):

@@ -57,7 +57,9 @@ class DuckArray(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         self.calls[name] += 1
-        if any(isinstance(x, np.ndarray) and x.size > 1 for x in inputs):
+        # The second argument of ``at`` and ``reduceat`` is an index.
+        arithmetic = inputs[:1] + inputs[2:] if method in ("at", "reduceat") else inputs
+        if any(isinstance(x, np.ndarray) and x.size > 1 for x in arithmetic):
             self.mixed[name] += 1
         out = kwargs.pop("out", None)
         result = getattr(ufunc, method)(*plain(inputs), **plain(kwargs))

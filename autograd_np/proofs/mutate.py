@@ -9,7 +9,7 @@ no mutant: that is found by comparing the actual gradients, never by assumption.
 
 from __future__ import annotations
 
-import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,8 +95,7 @@ class Broken:
         assert original is not None
         self.original: Rule = original
 
-        @functools.wraps(self.original)
-        def rule(g: Any, *values: Any) -> Any:
+        def apply(g: Any, values: tuple[Any, ...]) -> Any:
             mutation = self.mutation
             if mutation in INPUT:
                 g = _each(INPUT[mutation])(g)
@@ -113,7 +112,10 @@ class Broken:
                     pulled = change(pulled)
             return pulled
 
-        self.rule = rule
+        # A rule's parameter names say what the tape keeps, so the mutant has the original's.
+        first, *rest = inspect.signature(self.original).parameters
+        kept = "".join(f"{word}, " for word in rest)
+        self.rule: Rule = eval(f"lambda {', '.join((first, *rest))}: apply({first}, ({kept}))", {"apply": apply})  # noqa: S307 - our own text
 
     def __enter__(self) -> Broken:
         if self.name is None:
@@ -142,13 +144,13 @@ class Score:
     Attributes:
         name: the primitive.
         killed: how many made the proof go red.
-        same: how many had the true gradients in every case, and so were none.
+        same: those that had the true gradients in every case, and so were none, in words.
         survived: the others, in words.
     """
 
     name: str
     killed: int = 0
-    same: int = 0
+    same: list[str] = field(default_factory=list)
     survived: list[str] = field(default_factory=list)
 
 
@@ -237,5 +239,5 @@ def score(name: str) -> Score:
             elif changed:
                 result.survived.append(words)
             else:
-                result.same += 1
+                result.same.append(words)
     return result

@@ -35,6 +35,7 @@ class Sample:
         float32: whether to prove the case in float32 too.
         strided: whether to prove it on non-contiguous copies too.
         rtol: relative tolerance against central differences.
+        duck: whether to run it on duck arrays too (not where the function must look at the data to decide what to do).
     """
 
     args: tuple[Any, ...]
@@ -45,6 +46,7 @@ class Sample:
     float32: bool = True
     strided: bool = True
     rtol: float = 1e-6
+    duck: bool = True
 
 
 # name of the primitive → its cases, and what the value must equal (None: the NumPy function it dispatches for)
@@ -60,6 +62,7 @@ def case(
     float32: bool = True,
     strided: bool = True,
     rtol: float = 1e-6,
+    duck: bool = True,
     **kwargs: Any,
 ) -> Sample:
     """A sample: the call's own arguments and keywords, and how to prove it.
@@ -70,7 +73,7 @@ def case(
     if isinstance(order, str):
         kwargs["order"] = order
         order = 2
-    return Sample(args, kwargs, label, order, expected, float32, strided, rtol)
+    return Sample(args, kwargs, label, order, expected, float32, strided, rtol, duck)
 
 
 def samples(name: str, *cases: Sample, oracle: Callable[..., Any] | None = None) -> None:

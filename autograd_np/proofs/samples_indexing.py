@@ -140,6 +140,7 @@ samples(
     case(normal(1, 4), np.array([[1, 1], [0, 3]]), 1, label="x broadcasts"),
     case(normal(3, 4), np.array([0, 5, 5, -1]), None, label="flattened"),
     case(normal(0, 4), np.zeros((0, 2), int), 1, label="empty"),
+    case(np.array(2.0), np.array([0, 0]), None, label="0-d"),
 )
 
 samples(

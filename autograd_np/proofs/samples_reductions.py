@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .samples import away, case, normal, positive, samples
+from .samples import away, case, normal, samples
 
 __all__: list[str] = []
 
@@ -72,8 +72,8 @@ samples(
     case(normal(70, 70), axis=1, label="large", order=1),
 )
 
-_spread = [each for each in _axes(normal) if each.args[0].size > 1 and each.kwargs.get("axis") not in ((), 0) or each.label == ""]
-for name, each in (("var", np.var), ("std", np.std)):
+_spread = [each for each in _axes(normal) if (each.args[0].size > 1 and each.kwargs.get("axis") not in ((), 0)) or each.label == ""]
+for name in ("var", "std"):
     samples(
         name,
         *_spread,
@@ -238,6 +238,13 @@ for name in ("cumulative_sum", "cumulative_prod"):
         case(normal(2, 3), axis=-1, include_initial=True, label="negative axis, include_initial"),
         case(normal(2, 3), axis=0, dtype=np.float64, label="dtype"),
     )
+def _recurrence(a: Any, b: Any) -> Any:
+    s = b.copy()
+    for i in range(1, b.shape[-1]):
+        s[..., i] += a[..., i] * s[..., i - 1]
+    return s
+
+
 samples(
     "recurrence",
     case(normal(5), normal(5), label="odd length", float32=False),
@@ -245,15 +252,8 @@ samples(
     case(normal(1), normal(1), label="one"),
     case(normal(2, 0), normal(2, 0), label="empty"),
     case(np.array([1.0, 0.0, 2.0, 0.0]), normal(4), label="zeros"),
-    oracle=lambda a, b: _recurrence(a, b),
+    oracle=_recurrence,
 )
-
-
-def _recurrence(a: Any, b: Any) -> Any:
-    s = b.copy()
-    for i in range(1, b.shape[-1]):
-        s[..., i] += a[..., i] * s[..., i - 1]
-    return s
 
 
 _rises = np.array([1.0, 3.0, 2.0, 3.0, 3.0, 5.0])
@@ -296,4 +296,11 @@ samples(
     case(normal(2, 6), [0, 4], axis=-1, label="negative axis"),
     case(normal(4, 2), np.array([1, 3]), axis=0, label="a head left out"),
     oracle=np.add.reduceat,
+)
+samples(
+    "taken_last",
+    case(normal(2, 4), np.array([0, 3, 3]), label="repeats"),
+    case(normal(4), np.array([[1, 0], [1, 1]]), label="a shape of its own"),
+    case(normal(4), np.zeros(0, int), label="empty"),
+    oracle=lambda x, index: x[..., index],
 )

@@ -1,0 +1,162 @@
+"""What a derivative does where eigenvalues or singular values coincide.
+
+The derivative of eigenvectors divides by the distances of eigenvalues. At a tie that is 0/0 for a function that does
+not depend on the choice of the eigenvectors, and x/0 for one that does, which has no derivative. Here each
+quotient is judged by its numerator, its rounding error and the distance: kept, taken as 0, or taken as 0 with a
+:class:`DegenerateWarning`. What can be said at a tie without knowing more of the function than its gradient:
+
+- A function of the eigenvalues alone: exact. Where it is not differentiable (the largest of two that tie) the
+  weight is split evenly among those that tie, which is the subgradient of least norm.
+- A function of the eigenvectors alone that is well defined (a projector on the whole tied space): exactly 0.
+- A function of both, such as V·sqrt(λ)·Vᴴ: its derivative within the tied space is the limit of a quotient
+  whose numerator and denominator both vanish, and it is lost. It is warned about.
+- A function that tells the tied eigenvectors apart: no derivative. It is warned about.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor
+
+__all__ = ["DegenerateWarning", "adjoint", "check_free", "conjugate", "even", "separable", "settled_phase", "unrecorded", "value"]
+
+
+class DegenerateWarning(UserWarning):
+    """A gradient was asked where it is not determined: eigenvalues or singular values coincide, or are cut off."""
+
+
+# Of the rounding error of a dot product of length n: n·eps·Σ|a||b|, times a margin for what came before it.
+MARGIN = 64
+
+_LOST = (
+    "{what} coincide, and the function depends on which vectors of their common space were chosen: it has no "
+    "derivative there; the terms between them are left out of the gradient"
+)
+_UNKNOWN = (
+    "{what} coincide, and the function uses both them and their vectors: how it varies within their common space cannot "
+    "be seen from its gradient, and is left out of it. Add a small perturbation that separates them, or use a function "
+    "that needs no decomposition"
+)
+
+
+def _warn(found: Any, text: str) -> None:
+    # The flag of a duck array or of a tracer has no truth to look at.
+    if type(found) in (bool, np.bool_) and found:
+        warnings.warn(text, DegenerateWarning, stacklevel=4)
+
+
+def unrecorded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function on arrays for use inside rules, whose result is constant: masks, weights, orders.
+
+    Tensors give Tensors that need no gradient, arrays of whatever kind arrays.
+    """
+
+    @functools.wraps(function)
+    def plain(*args: Any) -> Any:
+        if any(isinstance(x, Tensor) for x in args):
+            return Tensor.at(function(*[x._data if isinstance(x, Tensor) else x for x in args]), None)
+        return function(*args)
+
+    return plain
+
+
+@unrecorded
+def value(x: Any) -> Any:
+    """The value without its place on the tape."""
+    return x
+
+
+@unrecorded
+def separable(numerator: Any, scale: Any, gap: Any, size: Any, used: Any, inner: bool, what: str) -> Any:
+    """1 where ``numerator / gap`` is right, 0 where 0 must stand for it.
+
+    Args:
+        numerator: what the gap divides, shape (..., m, n).
+        scale: the sum of the absolute values that made up the numerator; its rounding error is a few eps of it.
+        gap: distance of the two values, at least 0.
+        size: the larger of their absolute values.
+        used: whether the function uses the values themselves too (False, or an array of bool).
+        inner: whether the diagonal is a value against itself, which is no pair.
+        what: the values, for the warning.
+    """
+    n = max(numerator.shape[-2:])
+    eps = float(np.finfo(gap.dtype).eps)
+    rounding = MARGIN * n * eps * scale
+    magnitude = np.abs(numerator)
+    largest = np.max(size, axis=(-2, -1), keepdims=True, initial=0)
+    close = gap <= 8 * n * eps * largest
+    negligible = magnitude <= rounding
+    # Within tiny values (the null space of a matrix) distances smaller than the rounding error of the largest
+    # value are still right in proportion, and so is a numerator that vanishes with them.
+    proportional = (magnitude >= 1000 * rounding) & (magnitude * size <= 100 * gap * scale) & (gap > 0)
+    pairs = np.ones_like(magnitude, dtype=bool)
+    if inner:
+        pairs = pairs & ~np.tril(np.triu(pairs))
+    _warn(np.any(close & ~negligible & ~proportional & pairs), _LOST.format(what=what))
+    if used is not False:
+        _warn(np.any(close & negligible & used & pairs), _UNKNOWN.format(what=what))
+    return np.where(pairs & (~close | proportional), np.ones_like(gap), np.zeros_like(gap))
+
+
+@unrecorded
+def check_free(numerator: Any, scale: Any, what: str) -> Any:
+    """Warn if the function depends on a basis that is free."""
+    eps = float(np.finfo(numerator.dtype).eps)
+    _warn(np.any(np.abs(numerator) > MARGIN * max(*numerator.shape[-2:], 1) * eps * scale), _LOST.format(what=what).replace("coincide", "are free"))
+    return numerator
+
+
+@unrecorded
+def settled_phase(excess: Any, scale: Any, entry: Any, length: int, what: str) -> Any:
+    """1 where the phase of a complex vector is settled by ``entry`` being real and the function depends on it.
+
+    Args:
+        excess: derivative of the function along the phase, one per vector.
+        scale: the sum of the absolute values that made it up.
+        entry: the component of the vector that LAPACK made real.
+        length: number of the terms in the sum.
+        what: the vectors, for the warning.
+    """
+    eps = float(np.finfo(excess.dtype).eps)
+    depends = np.abs(excess) > MARGIN * length * eps * scale
+    settled = (np.abs(np.imag(entry)) <= 1e-3 * np.abs(np.real(entry))) & (np.real(entry) != 0)
+    _warn(
+        np.any(depends & ~settled),
+        f"the function depends on the phase of {what}, which is not settled here: it has no derivative, and the phase is left out of the gradient",
+    )
+    return np.where(depends & settled, np.ones_like(excess), np.zeros_like(excess))
+
+
+@unrecorded
+def tie_weights(values: Any) -> Any:
+    """The matrix that replaces each of a sorted list of numbers by the mean of those that tie with it."""
+    n = values.shape[-1]
+    if n == 0:
+        return np.zeros_like(values[..., None] * values[..., None, :])
+    eps = float(np.finfo(values.dtype).eps)
+    largest = np.max(np.abs(values), axis=-1, keepdims=True)
+    steps = np.abs(np.diff(values, axis=-1)) > 8 * n * eps * largest
+    cluster = np.concatenate([np.zeros_like(values[..., :1], dtype=int), np.cumsum(steps, axis=-1)], axis=-1)
+    same = np.equal(cluster[..., None], cluster[..., None, :]).astype(values.dtype)
+    return same / np.sum(same, axis=-1, keepdims=True)
+
+
+def even(values: Any, g: Any) -> Any:
+    """``g`` with the parts of tied values split evenly."""
+    return np.matmul(tie_weights(values), g[..., None])[..., 0]
+
+
+def conjugate(x: Any) -> Any:
+    """The complex conjugate; a real array itself."""
+    return np.conj(x) if x.dtype.kind == "c" else x
+
+
+def adjoint(x: Any) -> Any:
+    """The conjugate transpose xᴴ over the last two axes."""
+    return conjugate(np.matrix_transpose(x))

@@ -1,0 +1,204 @@
+"""Weighted means, covariance and histograms, composed of primitives."""
+
+# The bodies compute on arrays; the types declared are those of the public functions.
+# mypy: disable-error-code="no-any-return,return-value,call-overload,arg-type,assignment"
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..errors import NonDifferentiableError
+from ..primitive import primitive
+from ..tensor import ArrayLike, Tensor
+from .composed import composition, lifted
+from .layout import Axis, axes_of
+from .reductions import mean, sum
+from .shaping import cast
+from .sorting import bincount, like
+
+__all__ = ["average", "corrcoef", "cov", "histogram"]
+
+
+@composition(np.average)
+def average(x: ArrayLike, /, axis: Axis = None, weights: ArrayLike | None = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+    """``Σ w·x / Σ w`` over ``axis``; with ``returned`` the pair of it and ``Σ w``.
+
+    The weights have the shape of ``x``, or of its axes ``axis``. They have a gradient too.
+
+    Raises:
+        ZeroDivisionError: weights sum to 0.
+        TypeError, ValueError: the weights' shape fits neither.
+
+    >>> average(np.array([1.0, 4.0]), weights=np.array([3.0, 1.0])).item()
+    1.75
+    """
+    x = lifted(x, "average")
+    if weights is None:
+        result = mean(x, axis, keepdims=keepdims)
+        total: Any = np.full_like(result, x.size / result.size if result.size else np.nan)
+        return (result, total) if returned else result
+    w = lifted(weights, "average", "weights")
+    if x.shape != w.shape:
+        if axis is None:
+            raise TypeError(f"average: weights of shape {w.shape} for x of shape {x.shape} need an axis")
+        given = axis if isinstance(axis, tuple) else (axis,)
+        given = tuple(a % x.ndim for a in given)
+        if w.shape != tuple(x.shape[a] for a in given):
+            raise ValueError(f"average: weights of shape {w.shape} fit neither x of shape {x.shape} nor its axes {axis}")
+        w = np.transpose(w, tuple(int(i) for i in np.argsort(given)))
+        w = np.reshape(w, tuple(size if a in given else 1 for a, size in enumerate(x.shape)))
+    dtype = np.result_type(x.dtype, w.dtype, *(["f8"] if x.dtype.kind in "iub" else []))
+    axes = None if axis is None else axes_of(axis, x.ndim)
+    total = sum(w, axes if w.ndim else None, dtype, keepdims=keepdims)
+    if np.any(np.equal(total, 0)).item():
+        raise ZeroDivisionError("average: the weights sum to 0")
+    result = sum(np.multiply(cast(x, dtype), cast(w, dtype)), axes, keepdims=keepdims) / total
+    if returned:
+        return result, total if total.shape == result.shape else np.broadcast_to(total, result.shape)
+    return result
+
+
+def _rows(x: Tensor, dtype: Any) -> Tensor:
+    x = cast(x, dtype)
+    return x if x.ndim == 2 else np.reshape(x, (1, x.size))
+
+
+@composition(np.cov)
+def cov(
+    m: ArrayLike,
+    y: ArrayLike | None = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: ArrayLike | None = None,
+    *,
+    dtype: Any = None,
+) -> Tensor:
+    """The covariance of the rows of ``m`` (and of ``y``): ``(X − mean) W (X − mean)ᴴ / (n − ddof)``.
+
+    The options are NumPy's: columns instead of rows without ``rowvar``; ``bias`` divides by n; ``fweights``
+    counts repetitions, ``aweights`` are relative weights and have a gradient. The result is at least double precision.
+
+    >>> cov(np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])).tolist()
+    [[1.0, -1.0], [-1.0, 1.0]]
+    """
+    if ddof is not None and ddof != int(ddof):
+        raise ValueError(f"cov: ddof must be an integer, got {ddof}")
+    operands = [lifted(m, "cov", "m")] + ([] if y is None else [lifted(y, "cov", "y")])
+    for each in operands:
+        if each.ndim > 2:
+            raise ValueError(f"cov: takes one or two axes, got shape {each.shape}")
+    if dtype is None:
+        dtype = np.result_type(*[each.dtype for each in operands], np.float64)
+    parts = [_rows(each, dtype) for each in operands]
+    if not rowvar:
+        parts = [part.T if each.ndim != 1 and (k == 0 or part.shape[0] != 1) else part for k, (part, each) in enumerate(zip(parts, operands, strict=True))]
+    if parts[0].shape[0] == 0:
+        return Tensor(np.zeros((0, 0)))
+    x: Any = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=0)
+    if ddof is None:
+        ddof = 0 if bias else 1
+    w: Any = None
+    if fweights is not None:
+        w = Tensor(like(x._data, (x.shape[1],), _frequencies(fweights, x.shape[1])))
+    if aweights is not None:
+        relative = cast(lifted(aweights, "cov", "aweights"), float)
+        if relative.shape != (x.shape[1],):
+            raise ValueError(f"cov: aweights of shape {relative.shape} for {x.shape[1]} observations")
+        if np.any(np.less(relative, 0)).item():
+            raise ValueError("cov: aweights must not be negative")
+        w = relative if w is None else w * relative
+    centre, total = average(x, axis=1, weights=w, returned=True)
+    total = total[0]
+    if w is None:
+        left: Any = x.shape[1] - ddof
+    elif ddof == 0:
+        left = total
+    elif aweights is None:
+        left = total - ddof
+    else:
+        left = total - ddof * sum(w * relative) / total
+    if (left.item() if isinstance(left, Tensor) else left) <= 0:
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=2)
+        left = 0.0
+    x = x - centre[:, None]
+    scaled = x if w is None else x * w
+    right = scaled.T
+    product = np.matmul(x, np.conjugate(right) if right.dtype.kind == "c" else right)
+    return np.squeeze(product * np.true_divide(1, left))
+
+
+def _frequencies(fweights: Any, size: int) -> Any:
+    w = fweights._data if isinstance(fweights, Tensor) else np.asarray(fweights)
+    if (w != np.round(w)).any():
+        raise TypeError("cov: fweights must be integers")
+    if w.shape != (size,):
+        raise ValueError(f"cov: fweights of shape {w.shape} for {size} observations")
+    if (w < 0).any():
+        raise ValueError("cov: fweights must not be negative")
+    return w
+
+
+@composition(np.corrcoef)
+def corrcoef(x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, *, dtype: Any = None) -> Tensor:
+    """The correlation of the rows of ``x`` (and of ``y``): the covariance divided by both standard deviations, within [−1, 1].
+
+    Where a correlation is ±1 its gradient is 0.
+
+    >>> corrcoef(np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]))[0, 1].item()
+    -1.0
+    """
+    c = cov(x, y, rowvar, dtype=dtype)
+    if c.ndim == 0:
+        return c / c
+    variance = np.diagonal(c)
+    deviation = np.sqrt(np.real(variance) if c.dtype.kind == "c" else variance)
+    c = c / deviation[:, None] / deviation[None, :]
+    if c.dtype.kind == "c":
+        return np.clip(np.real(c), -1, 1) + 1j * np.clip(np.imag(c), -1, 1)
+    return np.clip(c, -1, 1)
+
+
+@primitive(wrt="x", multi=True)
+def histogram_counts(x: ArrayLike, bins: Any, range: Any, density: bool | None, weights: ArrayLike | None) -> Any:
+    """np.histogram itself: the counts and the edges. No gradient."""
+    return np.histogram(x, bins, range, weights=weights, density=density)
+
+
+@primitive(wrt="x")
+def bin_numbers(x: ArrayLike, edges: ArrayLike) -> Any:
+    """The bin of each element of the flat ``x``, one after the last for what lies outside. No gradient."""
+    x = np.ravel(x)
+    last = len(edges) - 1
+    number = np.searchsorted(edges, x, side="right") - 1
+    number = np.where(np.equal(x, edges[-1]), last - 1, number)
+    return np.where((number < 0) | (number > last) | np.isnan(x), last, number)
+
+
+@composition(np.histogram)
+def histogram(
+    x: ArrayLike, /, bins: Any = 10, range: tuple[float, float] | None = None, density: bool | None = None, weights: ArrayLike | None = None
+) -> tuple[Tensor, Tensor]:
+    """Counts per bin, or sums of ``weights``, and the edges of the bins. Gradient for the weights alone.
+
+    Raises:
+        NonDifferentiableError: ``bins`` needs a gradient: the counts are piecewise constant in it.
+
+    >>> histogram(np.array([0.0, 1.0, 1.0]), bins=2)[0].tolist()
+    [1, 2]
+    """
+    if isinstance(bins, Tensor) and bins.requires_grad:
+        raise NonDifferentiableError("histogram has no gradient with respect to bins; pass bins.detach() to treat it as a constant")
+    x = lifted(x, "histogram")
+    counts, edges = histogram_counts(x, bins, range, density, weights)
+    if not (isinstance(weights, Tensor) and weights.requires_grad):
+        return counts, edges
+    width = edges.size - 1
+    counts = bincount(bin_numbers(x, edges), np.reshape(weights, (-1,)), width + 1)[:width]
+    if density:
+        counts = counts / (np.subtract(edges[1:], edges[:-1]) * sum(counts))
+    return counts, edges

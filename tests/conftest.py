@@ -1,0 +1,26 @@
+"""What holds for every test: no state is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from autograd_np import modes
+
+
+@pytest.fixture(autouse=True)
+def no_state_left_behind() -> Iterator[None]:
+    """A test that leaves a mode of recording, or NumPy's error state, other than it found it fails."""
+    errors = np.geterr()
+    options = np.get_printoptions()
+    assert modes.ACTIVE[0] == 0, "an earlier test left a mode on"
+    yield
+    left = modes.ACTIVE[0]
+    modes.ACTIVE[0] = 0
+    assert left == 0, f"the test left {left} modes of recording on"
+    assert modes._grad_enabled.get(), "the test left recording off"
+    assert not modes._anomaly.get(), "the test left anomaly detection on"
+    assert np.geterr() == errors, "the test changed NumPy's error state"
+    assert np.get_printoptions() == options, "the test changed NumPy's print options"
