@@ -187,7 +187,7 @@ def counted(pulled: Any, parents: tuple[Node | None, ...], node: Node) -> tuple[
     """The gradients of a joint rule, one per operand."""
     gradients = tuple(pulled)
     if len(gradients) != len(parents):
-        raise GradientShapeError(f"the rule of {label(node)} returned {len(gradients)} gradients for {len(parents)} operands")
+        raise GradientShapeError(f"the rule of {label(node)} returned {len(gradients)} gradients for {len(parents)} operands ({', '.join(node.primitive.operands)}; wrt= in its declaration names them)")
     return gradients
 
 

@@ -82,11 +82,6 @@ def _compress(self: Tensor, condition: Any, axis: int | None = None) -> Tensor:
     return FUNCTIONS[np.compress](condition, self, axis)  # type: ignore[no-any-return]
 
 
-def _flatten(self: Tensor, order: str = "C") -> Tensor:
-    """One axis, always a copy in memory."""
-    return FUNCTIONS[np.ravel](self, order).copy()  # type: ignore[no-any-return]
-
-
 def _tobytes(self: Tensor, order: Any = "C") -> bytes:
     """The bytes of the elements."""
     return self._data.tobytes(order)  # type: ignore[no-any-return]
@@ -94,7 +89,7 @@ def _tobytes(self: Tensor, order: Any = "C") -> bytes:
 
 def install() -> None:
     """Put everything on the class."""
-    from .primitives import activations, elementwise, indexing
+    from .primitives import activations, elementwise, indexing, shaping
 
     put: dict[str, Any] = {}
     for word, ufunc in BINARY.items():
@@ -123,7 +118,7 @@ def install() -> None:
         "reshape": _reshape,
         "transpose": _transpose,
         "compress": _compress,
-        "flatten": _flatten,
+        "flatten": shaping.flatten,
         "tobytes": _tobytes,
         "T": property(lambda self: FUNCTIONS[np.transpose](self), doc="The axes in reverse order."),
         "mT": property(lambda self: FUNCTIONS[np.matrix_transpose](self), doc="The last two axes exchanged."),

@@ -111,12 +111,12 @@ def _names(function: Callable[..., Any]) -> tuple[str, ...]:
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What ``Tensor.__array_function__`` does."""
     own = FUNCTIONS.get(function)
+    if own is not None and not kwargs:
+        return own(*args)
     module = str(getattr(function, "__module__", "numpy")).replace("numpy", "np")
     name = f"{module}.{getattr(function, '__name__', function)}"
     if own is None:
         raise unsupported(name)
-    if not kwargs:
-        return own(*args)
     if kwargs.get("out", own) is None:
         kwargs = {k: v for k, v in kwargs.items() if k != "out"}
     known = _names(own)

@@ -165,7 +165,12 @@ rule(
 # ---------------------------------------------------------------- powers and roots
 
 
-@primitive(np.power, broadcasts=True)
+def _raised(x: Any, y: Any) -> Any:
+    # ndarray's ** squares in a quarter of np.power's time; for other exponents the two may differ (at -inf ** 0.5).
+    return x**y if is_number(y) and y == 2 and not is_number(x) else np.power(x, y)
+
+
+@primitive(np.power, broadcasts=True, override=_raised)
 def power(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``x ** y``, elementwise; dtypes and domain as in NumPy. Gradients: y·x^(y-1) and x^y·ln x.
 
