@@ -88,6 +88,8 @@ def test_public_names_exist_once_and_are_sorted_out() -> None:
 def test_public_name_has_docstring_signature_and_types(name: str) -> None:
     value = getattr(ag, name)
     assert (inspect.getdoc(value) or "").strip(), f"{name} has no docstring"
+    if inspect.isclass(value) and issubclass(value, BaseException):
+        return  # its arguments are those of its base class
     signature = inspect.signature(value)
     if inspect.isfunction(value):
         for parameter in signature.parameters.values():

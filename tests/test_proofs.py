@@ -62,13 +62,11 @@ def test_every_operand_is_differentiated_in_some_case() -> None:
         found = REGISTRY.get(name)
         if found is None or found.joint is not None or not found.rules:
             continue
-        words = {
-            word
-            for sample in cases(name)
-            if sample.order > 0
-            for word, value in inspect.signature(found.function).bind(*sample.args, **sample.kwargs).arguments.items()
-            if any(getattr(part, "dtype", np.dtype(int)).kind in "fc" for part in (value if isinstance(value, (tuple, list)) else [value]))
-        }
+        words = set()
+        for sample in cases(name):
+            given = inspect.signature(found.function).bind(*sample.args, **sample.kwargs).arguments
+            if sample.order > 0:
+                words |= {word for word, value in given.items() if isinstance(value, np.ndarray) and value.dtype.kind in "fc"}
         unproved += [f"{name}({word})" for word in found.rules if word not in words and word in inspect.signature(found.function).parameters]
     assert not unproved, f"rules that no case needs: {', '.join(unproved)}"
 
@@ -139,7 +137,7 @@ def test_conversion_of_a_duck_is_noticed(broken):
 
 def test_an_array_of_another_kind_is_noticed(broken):
     assert broken(double, lambda g, x_shape: g * np.full(x_shape, 2, np.float32), sample=case(normal(3), order=1)) == ["duck"]
-    assert broken(cubed, lambda g, x: np.full(3, 12.0), sample=case(np.full(3, 2.0), order=0)) == ["duck"]
+    assert broken(cubed, lambda g, x: np.full(3, 12.0), sample=case(np.full(3, 2.0), order=0, float32=False)) == ["duck"]
 
 
 def test_double_precision_in_a_rule_is_noticed(broken):
@@ -176,7 +174,7 @@ def test_a_kink_is_held_to_its_convention(broken):
         return g * np.where(np.greater(x, 0), 1.0, -1.0)
 
     x = np.array([-1.0, 0.0, 2.0])
-    assert broken(bent, sides, sample=case(x, order=1, expected=(np.array([-1.0, 0.0, 1.0]),))) == ["kink"]
+    assert broken(bent, sides, sample=case(x, order=1, expected=(np.array([-1.0, 0.0, 1.0]),), float32=False)) == ["kink"]
 
 
 def test_a_missing_oracle_is_noticed(broken):
@@ -212,12 +210,6 @@ def test_a_wrong_value_is_noticed() -> None:
     assert differ(expected[:2], expected, 0.0, 0.0) == "shape (2,) instead of (3,)"
     assert differ(expected.astype(np.float32), expected, 0.0, 0.0) == "dtype float32 instead of float64"
     assert "at index (2,)" in str(differ(np.array([1.0, np.nan, -np.inf]), expected, 0.0, 0.0))
-
-
-def test_a_kink_is_held_to_its_convention(broken) -> None:
-    x = np.array([-1.0, 0.0, 2.0])
-    sides = lambda g, x: g * np.where(np.greater(x, 0), 1.0, -1.0)  # noqa: E731
-    assert broken(lambda_("kinked", np.abs), sides, samples=[case(x, order=1, expected=(np.array([-1.0, 0.0, 1.0]),), float32=False)]) == ["kink"]
 
 
 def test_strided_memory_is_what_it_says() -> None:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -244,9 +245,12 @@ rule(logcumsumexp, _logcumsumexp_rule)
 def scatter_last(g: Any, index: Any, size: int) -> Any:
     """``out[…, index[…, j]] += g[…, j]`` on zeros of ``size`` elements along the last axis. Gradient: taken along ``index``."""
     index = np.broadcast_to(index, g.shape)
-    first = np.ones_like(index, shape=(*g.shape[:-1], 1))
-    rows = np.reshape(np.cumsum(first) - 1, first.shape)  # counted by cumsum: arrays of the index's own kind
-    flat = np.zeros_like(g, shape=(first.size * size,))
+    if not hasattr(g, "__array_interface__"):
+        # Arrays that do not say where their memory is are not NumPy's, and np.add.at cannot write them.
+        place = np.cumsum(np.ones_like(index, shape=(size, 1)), axis=0) - 1
+        return np.sum(np.where(np.equal(index[..., None, :], place), g[..., None, :], 0), axis=-1)
+    flat = np.zeros_like(g, shape=(math.prod(g.shape[:-1]) * size,))
+    rows = np.reshape(np.arange(math.prod(g.shape[:-1])), (*g.shape[:-1], 1))
     np.add.at(flat, np.ravel(index + rows * size), np.ravel(g))
     return np.reshape(flat, (*g.shape[:-1], size))
 

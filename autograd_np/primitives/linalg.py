@@ -216,7 +216,7 @@ def _slogdet_rule(g: Any, out: Any, x: Any) -> Any:
     weight: Any = 0.0 if g_log is None else g_log
     if g_sign is not None:
         if sign.dtype.kind == "c":
-            weight = weight + 1j * np.imag(g_sign * sign)
+            weight = weight + np.imag(g_sign * sign) * 1j
         elif g_log is None:
             return (np.zeros_like(x),)
     singular = np.equal(sign, 0)[..., None, None]

@@ -19,7 +19,7 @@ import numpy as np
 from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import publish
-from .linalg_degenerate import DegenerateWarning, adjoint, check_free, conjugate, even, separable, settled_phase, unrecorded, value
+from .linalg_degenerate import DegenerateWarning, adjoint, check_free, conjugate, even, over, separable, settled_phase, unrecorded, value
 
 __all__ = [
     "DegenerateWarning",
@@ -176,7 +176,7 @@ def _eigh_rule(g: Any, out: Any, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
         row = v[..., -1 if upper else 0, :]
         excess = np.imag(np.sum(v * g_vectors, axis=-2))
         kept = settled_phase(value(excess), np.sum(np.abs(v_ * g_), axis=-2), value(row), v.shape[-1], "the eigenvectors")
-        shift = excess * kept / (np.real(row) + (1 - kept))
+        shift = over(excess, np.real(row), kept)
         x = x - 1j * row[..., :, None] * shift[..., None, :]
     skew = x - adjoint(x)
     gap = w[..., None, :] - w[..., :, None]
@@ -186,7 +186,7 @@ def _eigh_rule(g: Any, out: Any, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
     kept = separable(
         value(skew), scale, np.abs(value(gap)), np.maximum(sizes[..., None, :], sizes[..., :, None]), used, True, "eigh: eigenvalues"
     )
-    inner = 0.5 * skew * kept / (gap + (1 - kept))
+    inner = over(0.5 * skew, gap, kept)
     whole = np.matmul(np.matmul(conjugate(v), inner), _t(v))
     if g_values is not None:
         whole = whole + _from_values(v, g_values)
@@ -268,7 +268,7 @@ def _eig_rule(g: Any, out: Any) -> Any:
             entry = np.diagonal(rows, axis1=-2, axis2=-1)
             excess = np.imag(along)
             kept = settled_phase(value(excess), np.sum(np.abs(v_ * g_), axis=-2), value(entry), v.shape[-1], "the eigenvectors")
-            shift = excess * kept / (np.real(entry) + (1 - kept))
+            shift = over(excess, np.real(entry), kept)
             x = x - 1j * _t(rows) * shift[..., None, :]
         gap = w[..., None, :] - w[..., :, None]
         sizes = np.abs(w_)
@@ -276,7 +276,7 @@ def _eig_rule(g: Any, out: Any) -> Any:
         kept = separable(
             value(x), scale, np.abs(value(gap)), np.maximum(sizes[..., None, :], sizes[..., :, None]), used, True, "eig: eigenvalues"
         )
-        whole = np.matmul(x * kept / (gap + (1 - kept)), _t(v))
+        whole = np.matmul(over(x, gap, kept), _t(v))
     if g_values is not None:
         part = g_values[..., :, None] * _t(v)
         whole = part if whole is None else whole + part

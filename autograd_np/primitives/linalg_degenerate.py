@@ -24,7 +24,7 @@ import numpy as np
 
 from ..tensor import Tensor
 
-__all__ = ["DegenerateWarning", "adjoint", "check_free", "conjugate", "even", "separable", "settled_phase", "unrecorded", "value"]
+__all__ = ["DegenerateWarning", "adjoint", "check_free", "conjugate", "even", "over", "separable", "settled_phase", "unrecorded", "value"]
 
 
 class DegenerateWarning(UserWarning):
@@ -145,6 +145,11 @@ def tie_weights(values: Any) -> Any:
     cluster = np.concatenate([np.zeros_like(values[..., :1], dtype=int), np.cumsum(steps, axis=-1)], axis=-1)
     same = np.equal(cluster[..., None], cluster[..., None, :]).astype(values.dtype)
     return same / np.sum(same, axis=-1, keepdims=True)
+
+
+def over(numerator: Any, denominator: Any, kept: Any) -> Any:
+    """numerator / denominator where ``kept`` is 1, and 0 where it is 0."""
+    return numerator * kept / np.where(np.not_equal(kept, 0), denominator, 1.0)
 
 
 def even(values: Any, g: Any) -> Any:

@@ -16,7 +16,7 @@ from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import publish
 from .linalg_decompositions import SVDResult, eigh, eigvalsh
-from .linalg_degenerate import DegenerateWarning, adjoint, check_free, conjugate, even, separable, settled_phase, unrecorded, value
+from .linalg_degenerate import DegenerateWarning, adjoint, check_free, conjugate, even, over, separable, settled_phase, unrecorded, value
 
 __all__ = ["SVDResult", "lstsq", "pinv", "svd", "svdvals"]
 
@@ -58,11 +58,11 @@ def svd(x: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermi
         return SVDResult(*_svd(x, full_matrices))
     # As NumPy: |λ| in descending order, with the sign moved into V.
     w, u = eigh(x)
-    size = np.abs(w)
+    size: Any = np.abs(w)
     order = _descending(size)
     sign = value(np.take_along_axis(np.sign(w), order, axis=-1))
-    u = np.take_along_axis(u, order[..., None, :], axis=-1)
-    return SVDResult(u, np.take_along_axis(size, order, axis=-1), adjoint(u * sign[..., None, :]))
+    vectors: Any = np.take_along_axis(u, order[..., None, :], axis=-1)
+    return SVDResult(vectors, np.take_along_axis(size, order, axis=-1), adjoint(vectors * sign[..., None, :]))
 
 
 publish(svd, _svd, np.linalg.svd)
@@ -98,7 +98,7 @@ def _between(u: Any, s: Any, w: Any, g_u: Any, g_s: Any, g_w: Any, wide: bool) -
         # The common phase of uₖ and vₖ. LAPACK makes one component r of them real: θ = −Im(du_r)/u_r, or Im(dw_r)/w_r.
         row = u[..., 0, :] if wide else w[..., :, 0]
         kept = settled_phase(value(excess), size, value(row), u.shape[-2] + w.shape[-1], "the singular vectors")
-        shift = 1j * excess * kept / (np.real(row) + (1 - kept))
+        shift = 1j * over(excess, np.real(row), kept)
         if wide:
             x = x - row[..., :, None] * shift[..., None, :]
         else:
@@ -111,7 +111,7 @@ def _between(u: Any, s: Any, w: Any, g_u: Any, g_s: Any, g_w: Any, wide: bool) -
     used = _pair_used(g_s, scale)
     near = separable(value(plus), scale, np.abs(value(gap)), sizes, used, True, "svd: singular values")
     null = separable(value(minus), scale, value(total), sizes, used, u.dtype.kind != "c", "svd: singular values that are 0")
-    return plus * near / (gap + (1 - near)) + minus * null / (total + (1 - null))
+    return over(plus, gap, near) + over(minus, total, null)
 
 
 def _pair_used(g: Any, scale: Any) -> Any:
@@ -146,7 +146,7 @@ def _outside(u: Any, free: Any, g_u: Any, g_free: Any, s: Any, g_s: Any, what: s
     size = np.zeros_like(scale) + s_[..., None, :]
     used = False if g_s is None else np.not_equal(value(g_s), 0)[..., None, :] | np.not_equal(scale, 0)
     kept = separable(value(rest), scale, size, size, used, False, "svd: singular values that are 0")
-    quotient = rest * kept / (s[..., None, :] + (1 - kept))
+    quotient = over(rest, s[..., None, :], kept)
     return quotient if free is None else np.matmul(conjugate(free), quotient)
 
 
@@ -270,7 +270,7 @@ def _pinv_rule(g: Any, out: Any, x: Any, rcond: Any) -> Any:
     first = np.matmul(np.matmul(gh, conjugate(p)), pt)
     first = first - np.matmul(conjugate(x), np.matmul(conjugate(p), first))
     second = np.matmul(pt, np.matmul(conjugate(p), gh))
-    second = second - np.matmul(np.matmul(second, pt), _t(x))
+    second = second - np.matmul(np.matmul(second, _t(x)), pt)
     return first + second - np.matmul(np.matmul(pt, g), pt)
 
 

@@ -117,7 +117,7 @@ def nanmean(
     >>> nanmean(np.array([1.0, np.nan, 3.0])).item()
     2.0
     """
-    return np.nanmean(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    return np.nanmean(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(None, where))
 
 
 rule(nanmean, lambda g, x, x_shape, axis, keepdims, where: mean_rule(g, x_shape, axis, keepdims, _numbers(x, where)))

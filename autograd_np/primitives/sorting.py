@@ -42,6 +42,11 @@ def _no_order(name: str, order: Any) -> None:
         raise TypeError(f"{name}: order= names the fields of structured arrays, which Tensors do not have; leave it out")
 
 
+def _kinds(kind: Any, stable: Any) -> dict[str, Any]:
+    """The options ``kind`` and ``stable`` where they were given (CuPy lacks the second)."""
+    return {word: value for word, value in (("kind", kind), ("stable", stable)) if value is not None}
+
+
 # ---------------------------------------------------------------- sort and partition
 
 
@@ -53,12 +58,12 @@ def sort(x: ArrayLike, /, axis: int | None = -1, kind: str | None = None, order:
     Tensor([1., 2., 3.], shape=(3,), dtype=float64)
     """
     _no_order("sort", order)
-    return np.sort(x, axis=axis, kind=kind, stable=stable)
+    return np.sort(x, axis=axis, **_kinds(kind, stable))
 
 
 def _sort_rule(g: Any, x: Any, axis: int | None, kind: Any, stable: Any) -> Any:
     shape = x.shape
-    order = np.argsort(lay(x, axis), axis=-1, kind=kind, stable=stable)
+    order = np.argsort(lay(x, axis), axis=-1, **_kinds(kind, stable))
     return unlay(np.take_along_axis(lay(g, axis), np.argsort(order, axis=-1), axis=-1), shape, axis)
 
 
@@ -69,7 +74,7 @@ rule(sort, _sort_rule)
 def argsort(x: ArrayLike, /, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None) -> Tensor:
     """The indices that sort ``x`` along ``axis``. No gradient."""
     _no_order("argsort", order)
-    return np.argsort(x, axis=axis, kind=kind, stable=stable)
+    return np.argsort(x, axis=axis, **_kinds(kind, stable))
 
 
 @primitive(np.partition, wrt="x")

@@ -173,7 +173,9 @@ class Case:
 
         return Check(call, self.arrays(), self.words(), name=self.name, order=order, rtol=self.sample.rtol, seed=seed + order)
 
-    def gradients(self, operands: Sequence[Any], *, ones: bool = False, leaves: Sequence[Any] | None = None) -> tuple[list[Any], list[Any]]:
+    def gradients(
+        self, operands: Sequence[Any], *, ones: bool = False, leaves: Sequence[Any] | None = None, strided: bool = False
+    ) -> tuple[list[Any], list[Any]]:
         """Outputs and gradients of the operands that are Tensors, under one fixed cotangent (or one of ones)."""
         with np.errstate(all="ignore"), enable_grad():
             outputs = self.call(self.primitive.function, operands, leaves)
@@ -187,7 +189,7 @@ class Case:
                 u = np.ones(y.shape) if ones else np.where(np.isfinite(plain(y._data)), u, 0.0)
                 if y.requires_grad:
                     ys.append(y)
-                    u = u.astype(y.dtype)
+                    u = scattered(u.astype(y.dtype)) if strided else u.astype(y.dtype)
                     cotangents.append(DuckArray(u) if isinstance(y._data, DuckArray) else u)
             xs = [x for x in operands if isinstance(x, Tensor) and x.requires_grad]
             found = gradients(ys, xs, cotangents, allow_unused=True)
@@ -202,6 +204,13 @@ def as_list(result: Any) -> list[Any]:
 def leaf(a: Any) -> Tensor:
     """A Tensor that needs a gradient."""
     return Tensor(a, requires_grad=True)
+
+
+def kept_as_is(a: Any) -> Tensor:
+    """The same on memory that the tape keeps without copying, as that of an intermediate result."""
+    t = leaf(a)
+    t._shared = False
+    return t
 
 
 def values_of(outputs: Sequence[Any]) -> list[Any]:
@@ -442,7 +451,7 @@ class Examination:
                 if words:
                     self.found("strided", f"the value is {words}")
         if self.reference is not None:
-            _, grads = self.case.gradients([leaf(np.asarray(a)) for a in operands], leaves=moved)
+            _, grads = self.case.gradients([kept_as_is(np.asarray(a)) for a in operands], leaves=moved, strided=True)
             for word, g, e in zip(self.case.words(), grads, self.reference, strict=True):
                 words = differ(np.asarray(g), np.asarray(e), 1e-11, 1e-13)
                 if words:

@@ -39,6 +39,7 @@ for name in ("nansum", "nanprod", "nanmean", "nanvar", "nanstd", "nanmax", "nanm
     samples(
         name,
         case(away(3, 4), label="all axes"),
+        case(away(3, 3), axis=0, label="square"),
         case(away(3, 4), axis=-1, keepdims=True, label="negative axis, keepdims"),
         case(away(2, 3, 4), axis=(0, 2), label="tuple"),
         case(_holed(away(3, 4)), axis=(0, -1), keepdims=True, order=0, label="NaN, tuple"),

@@ -21,6 +21,7 @@ def _axes(make: Any) -> list[Any]:
     return [
         case(make(3, 4), label="all axes"),
         case(make(3, 4), axis=0),
+        case(make(3, 3), axis=0, label="square"),
         case(make(3, 4), axis=-1, label="negative axis"),
         case(make(2, 3, 4), axis=1, label="middle axis"),
         case(make(2, 3, 4), axis=(0, 2), label="tuple of axes"),
@@ -154,10 +155,10 @@ samples(
 
 
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    wide = np.asarray(x, np.longdouble)
+    wide = np.asarray(x, np.clongdouble if np.iscomplexobj(x) else np.longdouble)
     with np.errstate(divide="ignore"):
         value = np.log(np.sum(np.exp(wide), axis=axis, keepdims=keepdims))
-    return value.astype(np.result_type(x, np.float32) if np.asarray(x).dtype.kind == "f" else float)
+    return value.astype(np.result_type(x, np.float32) if np.asarray(x).dtype.kind in "fc" else float)
 
 
 for name in ("any", "all"):
@@ -210,6 +211,7 @@ def _running(make: Any) -> list[Any]:
     return [
         case(make(5), label="one axis", axis=0),
         case(make(3, 4), axis=0),
+        case(make(3, 3), axis=0, label="square"),
         case(make(3, 4), axis=-1, label="negative axis"),
         case(make(2, 3, 4), axis=1, label="middle axis"),
         case(make(3, 1), axis=1, label="size-1 axis"),
@@ -304,3 +306,9 @@ samples(
     case(normal(4), np.zeros(0, int), label="empty"),
     oracle=lambda x, index: x[..., index],
 )
+
+for name in ("sum", "mean", "var", "std", "prod", "logsumexp", "cumsum", "cumprod"):
+    samples(name, case(normal(3, 4) + 1j * normal(3, 4), axis=1, label="complex"))
+samples("var", case(normal(3, 3) + 1j * normal(3, 3), axis=0, ddof=1, mean=normal(1, 3) + 1j * normal(1, 3), label="complex, another mean"))
+samples("std", case(normal(3, 3) + 1j * normal(3, 3), axis=0, ddof=1, mean=normal(1, 3) + 1j * normal(1, 3), label="complex, another mean"))
+samples("recurrence", case(normal(3, 3) + 1j * normal(3, 3), normal(3, 3) + 1j * normal(3, 3), label="complex, square"))

@@ -47,6 +47,7 @@ for name in ("median", "nanmedian"):
         case(away(5), label="odd"),
         case(away(6), label="even"),
         case(away(3, 4), label="all axes"),
+        case(away(3, 3), axis=0, label="square"),
         case(away(3, 4), axis=-1, label="negative axis"),
         case(away(2, 3, 4), axis=(0, 2), label="tuple"),
         case(away(3, 4), axis=0, keepdims=True, label="keepdims"),

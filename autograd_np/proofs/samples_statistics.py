@@ -114,4 +114,5 @@ for name in ("convolve", "correlate"):
             for mode in ("full", "same", "valid")
         ],
         case(normal(5), normal(3), label="default mode"),
+        case(normal(4) + 1j * normal(4), normal(2) + 1j * normal(2), "same", label="complex"),
     )
