@@ -221,7 +221,7 @@ def _slots(found: Primitive) -> list[Any]:
 
 def _keep_expression(found: Primitive, slot: Any) -> str:
     if slot.source == "out":
-        text = "value"
+        text = "_value"
     elif slot.source in ("shape", "dtype"):
         if found.sequence and slot.operand == found.operands[0]:
             text = f"tuple([v.{slot.source} for v in {slot.operand}_v])"
@@ -287,7 +287,7 @@ def source(found: Primitive, *, operator: bool = False, reflected: bool = False)
     call = _call(found, parameters)
     values = _tuple([f"{w}_v" if found.sequence and w == operands[0] else w for w in words])
     add("    try:")
-    add(f"        value = body({call})")
+    add(f"        _value = body({call})")
     add("    except Exception as error:")
     add(f"        raise failed(error, P, {values}) from None")
     nodes = [f"{w}_n" for w in operands]
@@ -300,31 +300,31 @@ def source(found: Primitive, *, operator: bool = False, reflected: bool = False)
     parents = (f"tuple({nodes[0]})" if found.sequence else _tuple(nodes)) if found.differentiable else "()"
     observed = f"tuple({operands[0]}_v)" if found.sequence else _tuple(list(operands) if operands else words[:1])
     if found.multi:
-        add(f"    t = finish_multi(P, value, {parents}, lambda: {kept}, {shared})")
+        add(f"    _t = finish_multi(P, _value, {parents}, lambda: {kept}, {shared})")
     else:
-        add("    t = new(Tensor)")
-        add("    t._data = value")
-        add(f"    t._shared = {shared}")
+        add("    _t = new(Tensor)")
+        add("    _t._data = _value")
+        add(f"    _t._shared = {shared}")
         if found.differentiable:
             needs = f"any([n is not None for n in {nodes[0]}])" if found.sequence else " or ".join(f"{n} is not None" for n in nodes)
             if len(nodes) > 1:
                 needs = f"({needs})"
-            inexact = " and value.dtype.kind in 'fc'" if {"dtype", "index"} & set(words) else ""
+            inexact = " and _value.dtype.kind in 'fc'" if {"dtype", "index"} & set(words) else ""
             add(f"    if {needs} and (not ACTIVE[0] or recording()){inexact}:")
-            add("        n = new(Node)")
-            add("        n.position = next_position()")
-            add("        n.primitive = P")
-            add(f"        n.parents = {parents}")
-            add(f"        n.kept = {kept}")
-            add("        n.shape = value.shape")
-            add("        n.dtype = value.dtype")
-            add("        t._node = n")
+            add("        _n = new(Node)")
+            add("        _n.position = next_position()")
+            add("        _n.primitive = P")
+            add(f"        _n.parents = {parents}")
+            add(f"        _n.kept = {kept}")
+            add("        _n.shape = _value.shape")
+            add("        _n.dtype = _value.dtype")
+            add("        _t._node = _n")
             add("    else:")
-            add("        t._node = None")
+            add("        _t._node = None")
         else:
-            add("    t._node = None")
-    add(f"    if ACTIVE[0]: observe(P, t, {observed})")
-    add("    return t")
+            add("    _t._node = None")
+    add(f"    if ACTIVE[0]: observe(P, _t, {observed})")
+    add("    return _t")
     return "\n".join(lines) + "\n"
 
 

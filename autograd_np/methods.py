@@ -101,9 +101,6 @@ def install() -> None:
         put[f"__{word}__"] = UFUNCS[ufunc]
     for word in SAME_AS_FUNCTION:
         numpy_function = getattr(np, word)
-        if numpy_function not in UFUNCS and numpy_function not in FUNCTIONS:
-            print("DEV: no", word)
-            continue
         put[word] = UFUNCS[numpy_function] if isinstance(numpy_function, np.ufunc) else FUNCTIONS[numpy_function]
     for word in ("exp", "log", "sqrt", "tanh"):
         put[word] = UFUNCS[getattr(np, word)]

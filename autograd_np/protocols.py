@@ -11,6 +11,7 @@ import numpy as np
 
 from . import codegen
 from .primitive import FUNCTIONS, REGISTRY, UFUNCS
+from .primitives import load_all
 
 __all__ = ["call_function", "call_ufunc"]
 
@@ -48,6 +49,9 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
         left = REGISTRY["reshape"].function(a, np.shape(a) + (1,) * np.ndim(b))
         return function(*_with_options(name, (left, b), kwargs))
     function = UFUNC_METHODS.get((ufunc, method))
+    if function is None:
+        load_all()
+        function = UFUNC_METHODS.get((ufunc, method))
     if function is None:
         raise unsupported(name)
     if method == "reduce":
@@ -111,6 +115,9 @@ def _names(function: Callable[..., Any]) -> tuple[str, ...]:
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What ``Tensor.__array_function__`` does."""
     own = FUNCTIONS.get(function)
+    if own is None:
+        load_all()
+        own = FUNCTIONS.get(function)
     if own is not None and not kwargs:
         return own(*args)
     module = str(getattr(function, "__module__", "numpy")).replace("numpy", "np")

@@ -1,0 +1,65 @@
+"""The rule book: one chapter of NumPy per file.
+
+The chapters that most programs use are imported with the package; the others when one of their functions
+is first used, by name or through NumPy's protocols.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+import numpy as np
+
+__all__ = ["LAZY", "LAZY_NAMES", "load", "load_all"]
+
+# chapter → the public names in it
+LAZY: dict[str, tuple[str, ...]] = {
+    "differencing": (
+        "convolve",
+        "correlate",
+        "diff",
+        "ediff1d",
+        "gradient",
+        "interp",
+        "trapezoid",
+    ),
+    "nans": (
+        "nanargmax",
+        "nanargmin",
+        "nancumprod",
+        "nancumsum",
+        "nanmax",
+        "nanmean",
+        "nanmin",
+        "nanprod",
+        "nanstd",
+        "nansum",
+        "nanvar",
+    ),
+    "padding": (
+        "pad",
+    ),
+    "statistics": (
+        "average",
+        "corrcoef",
+        "cov",
+        "histogram",
+    ),
+}
+# ufuncs that the oldest supported NumPy does not have
+RECENT = tuple([word for word in ("matvec", "vecmat") if hasattr(np, word)])
+LAZY_NAMES = {word: "products" for word in RECENT} | {name: chapter for chapter, names in LAZY.items() for name in names}
+# chapters whose names stand in the namespaces autograd_np.linalg and autograd_np.fft
+NAMESPACES = ("linalg", "linalg_decompositions", "linalg_norms", "linalg_svd", "fft")
+
+
+def load(chapter: str) -> ModuleType:
+    """Import a chapter."""
+    return importlib.import_module(f"{__name__}.{chapter}")
+
+
+def load_all() -> None:
+    """Import every chapter: afterwards the registry is complete."""
+    for chapter in (*LAZY, *NAMESPACES):
+        load(chapter)

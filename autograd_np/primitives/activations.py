@@ -174,7 +174,7 @@ rule(hardtanh, lambda g, out, min_val, max_val: g * ((out > min_val) & (out < ma
 
 @primitive()
 def hardshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
-    """``x`` where \\|x\\| > ``lambd``, else 0. Gradient: 1 or 0; 0 at the jumps x = ±``lambd``."""
+    """``x`` where |x| > ``lambd``, else 0. Gradient: 1 or 0; 0 at the jumps x = ±``lambd``."""
     return x * (np.abs(x) > lambd) if lambd > 0 else np.positive(x)  # type: ignore[no-any-return]
 
 
@@ -260,7 +260,7 @@ def sigmoid(x: ArrayLike, /) -> Tensor:
     >>> sigmoid(np.array([-800.0, 0.0, 800.0])).tolist()
     [0.0, 0.5, 1.0]
     """
-    e = np.exp(-np.abs(x))
+    e = np.exp(-1.0 * np.abs(x))
     # The numerator is 1 for x ≥ 0 and e for x < 0; e never exceeds 1, so a maximum selects.
     return np.maximum(e, np.greater_equal(x, 0)) / (1 + e)  # type: ignore[no-any-return]
 
@@ -268,7 +268,7 @@ def sigmoid(x: ArrayLike, /) -> Tensor:
 @primitive(name="sigmoid_slope")
 def _sigmoid_slope(x: ArrayLike, /) -> Tensor:
     """``σ'(x) = σ(x) σ(−x) = e^−|x| / (1 + e^−|x|)²``; ``sech²(x) = 4 σ'(2x)``. Gradient: ``−σ'(x) tanh(x/2)``."""
-    e = np.exp(-np.abs(x))
+    e = np.exp(-1.0 * np.abs(x))
     return e / np.square(1 + e)  # type: ignore[no-any-return]
 
 
@@ -283,7 +283,7 @@ rule(_sigmoid_slope, lambda g, x, out: -(g * out * np.tanh(x / 2)))
 @primitive()
 def log_sigmoid(x: ArrayLike, /) -> Tensor:
     """``log σ(x) = min(x, 0) − log(1 + e^−|x|)``. Gradient: ``σ(−x)``."""
-    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))  # type: ignore[no-any-return]
+    return np.minimum(x, 0) - np.log1p(np.exp(-1.0 * np.abs(x)))  # type: ignore[no-any-return]
 
 
 rule(log_sigmoid, lambda g, x: g * _sigma(-x))
@@ -305,7 +305,7 @@ def softplus(x: ArrayLike, /, beta: float = 1.0, threshold: float | None = None)
     if beta == 0:
         raise ValueError("beta = 0 divides by zero")
     u = x if beta == 1 else x * beta
-    y = np.maximum(u, 0) + np.log1p(np.exp(-np.abs(u)))
+    y = np.maximum(u, 0) + np.log1p(np.exp(-1.0 * np.abs(u)))
     if beta != 1:
         y = y / beta
     return y if threshold is None else np.where(u > threshold, x, y)  # type: ignore[no-any-return]
@@ -365,7 +365,7 @@ rule(tanhshrink, lambda g, x: g * np.square(np.tanh(x)))
 @primitive()
 def softsign(x: ArrayLike, /) -> Tensor:
     """``x / (1 + |x|)``; ±1 at ±inf. Gradient: ``1 / (1 + |x|)²``."""
-    r = 1 / (1 + np.abs(x))
+    r = 1 / (1.0 + np.abs(x))
     return np.where(np.abs(x) < 1, np.minimum(np.maximum(x, -1), 1) * r, np.copysign(1 - r, x))  # type: ignore[no-any-return]
 
 
@@ -375,7 +375,7 @@ rule(softsign, lambda g, x: g * np.square(1 / (1 + np.abs(x))))
 @primitive()
 def hard_sigmoid(x: ArrayLike, /) -> Tensor:
     """``min(max(x + 3, 0), 6) / 6``. Gradient: 1/6 for −3 < x < 3, else 0; 0 at both kinks."""
-    return np.minimum(np.maximum(x + 3, 0), 6) / 6  # type: ignore[no-any-return]
+    return np.minimum(np.maximum(x + 3.0, 0), 6) / 6  # type: ignore[no-any-return]
 
 
 rule(hard_sigmoid, lambda g, x: g * (np.abs(x) < 3) / 6)
@@ -384,7 +384,7 @@ rule(hard_sigmoid, lambda g, x: g * (np.abs(x) < 3) / 6)
 @primitive()
 def hard_swish(x: ArrayLike, /) -> Tensor:
     """``x · hard_sigmoid(x)``; 0 at −inf. Gradient: ``x/3 + 1/2`` for −3 < x < 3, 0 below, 1 above; 0 at −3 and 1 at 3, the smaller sides."""
-    return np.maximum(x, -3) * (np.minimum(np.maximum(x + 3, 0), 6) / 6)  # type: ignore[no-any-return]
+    return np.maximum(x, -3) * (np.minimum(np.maximum(x + 3.0, 0), 6) / 6)  # type: ignore[no-any-return]
 
 
 rule(hard_swish, lambda g, x: g * ((np.minimum(np.maximum(x, -3), 3) / 3 + 0.5) * (np.abs(x) < 3) + (x >= 3)))
@@ -398,7 +398,7 @@ _DENSITY = 1 / math.sqrt(2 * math.pi)
 
 def _gelu_gate(x: Any) -> tuple[Any, Any]:
     """2u and its derivative, where the tanh form of gelu is x σ(2u), u = √(2/π) (x + 0.044715 x³). Saturated long before ±40."""
-    x = np.minimum(np.maximum(x, -40), 40)
+    x = np.minimum(np.maximum(x, -40.0), 40.0)
     square = x * x
     return (2 * _TANH_GELU) * x * (1 + 0.044715 * square), (2 * _TANH_GELU) * (1 + (3 * 0.044715) * square)
 
@@ -427,7 +427,7 @@ def _gelu_rule(g: Any, x: Any, approximate: str) -> Any:
     if approximate == "none":
         return g * (normal_cdf(x) + _far(x) * (_DENSITY * gauss(x, 0.5)))
     gate, slope = _gelu_gate(x)
-    return g * (_sigma(gate) + np.minimum(np.maximum(x, -40), 40) * (slope * sigmoid_slope(gate)))
+    return g * (_sigma(gate) + np.minimum(np.maximum(x, -40.0), 40.0) * (slope * sigmoid_slope(gate)))
 
 
 rule(gelu, _gelu_rule)
@@ -437,23 +437,25 @@ rule(gelu, _gelu_rule)
 
 
 @lru_cache(maxsize=32)
-def lowest(dtype: Any) -> Any:
-    """The most negative finite number of a floating dtype; None for an integer dtype."""
-    return np.finfo(dtype).min if dtype.kind == "f" else None
+def _lowest(dtype: Any) -> Any:
+    """The most negative finite number of a floating dtype."""
+    return np.finfo(dtype).min
 
 
-def shifted(x: Any, axis: Any) -> tuple[Any, Any]:
-    """x minus its maximum along the axis, and the sum of the exponentials of that, at least 1.
+def _sum(e: Any, axis: Any) -> Any:
+    """Σe along the axis, at least 1: a row holds an exp(0) = 1, but for a row of −inf, whose softmax becomes 0 by this."""
+    return np.maximum(np.add.reduce(e, axis=axis, keepdims=True), 1)
 
-    The sum contains an exp(0) = 1, except in a row of −inf, where 1 makes softmax 0 (the gradient of logsumexp there).
-    """
+
+def _shifted(x: Any, axis: Any) -> Any:
+    """x minus its maximum along the axis, −inf in a row of −inf."""
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
-    if x.dtype.kind == "c":
-        raise TypeError("complex numbers have no order, and so no softmax; take the real part or the absolute value")
-    floor = lowest(x.dtype)
-    top = np.maximum.reduce(x, axis=axis, keepdims=True) if floor is None else np.maximum.reduce(x, axis=axis, keepdims=True, initial=floor)
-    return x - top, axis
+    if x.dtype.kind != "f":
+        if x.dtype.kind == "c":
+            raise TypeError("complex numbers have no order, and so no softmax; take the real part or the absolute value")
+        x = np.multiply(x, 1.0)
+    return x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=_lowest(x.dtype))
 
 
 @primitive()
@@ -465,9 +467,9 @@ def softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Tensor:
     >>> softmax(np.array([0.0, -np.inf, 0.0])).tolist()
     [0.5, 0.0, 0.5]
     """
-    z, axis = shifted(x, axis)
+    z = _shifted(x, axis)
     e = np.exp(z)
-    return e / np.maximum(np.add.reduce(e, axis=axis, keepdims=True), 1)  # type: ignore[no-any-return]
+    return e / _sum(e, axis)  # type: ignore[no-any-return]
 
 
 def _softmax_rule(g: Any, out: Any, axis: Any) -> Any:
@@ -481,8 +483,8 @@ rule(softmax, _softmax_rule)
 @primitive()
 def log_softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Tensor:
     """``x − log Σ e^x`` along ``axis``, for any magnitude of x. −inf gives −inf. Gradient: ``g − softmax(x) · Σ g``."""
-    z, axis = shifted(x, axis)
-    return z - np.log(np.maximum(np.add.reduce(np.exp(z), axis=axis, keepdims=True), 1))  # type: ignore[no-any-return]
+    z = _shifted(x, axis)
+    return z - np.log(_sum(np.exp(z), axis))  # type: ignore[no-any-return]
 
 
 rule(log_softmax, lambda g, out, axis: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True))
@@ -491,7 +493,7 @@ rule(log_softmax, lambda g, out, axis: g - np.exp(out) * np.sum(g, axis=axis, ke
 @composition()
 def softmin(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Tensor:
     """``softmax(−x)`` along ``axis``."""
-    return softmax(np.negative(x), axis)
+    return softmax(np.multiply(x, -1.0), axis)
 
 
 @primitive()
@@ -505,7 +507,7 @@ def glu(x: ArrayLike, /, axis: int = -1) -> Tensor:
     if not shape or shape[axis] % 2:
         raise ValueError(f"glu halves axis {axis}, whose length must be even; x has shape {shape}")
     a, b = np.split(x, 2, axis)
-    return a * _sigma(b)  # type: ignore[no-any-return]
+    return a * _sigma(b)  # type: ignore[return-value]
 
 
 def _glu_rule(g: Any, x: Any, axis: int) -> Any:

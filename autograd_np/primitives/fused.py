@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import describe
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
-from .activations import log_softmax, sigmoid_slope, softplus
+from .activations import log_softmax, softplus
 from .zeros import zmul
 
 __all__ = ["binary_cross_entropy_with_logits", "one_hot", "softmax_cross_entropy"]
@@ -136,7 +136,7 @@ def softmax_cross_entropy(
     ndim = len(shape)
     if not -ndim <= axis < ndim:
         raise ValueError(f"axis {axis} is out of bounds for logits of shape {shape}")
-    if reduction != "mean" and reduction != "sum" and reduction != "none":  # noqa: PLR1714 - the cheaper form
+    if reduction != "mean" and reduction != "sum" and reduction != "none":
         raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing = {label_smoothing} is not in [0, 1]")
@@ -151,19 +151,17 @@ def softmax_cross_entropy(
     if targets.shape == rows_shape:
         if targets.dtype.kind not in "iub":
             raise TypeError(f"class numbers must be integers, not {targets.dtype}; convert them with targets.astype(int)")
-        return _of_classes(logits, targets, axis, rows_shape, reduction, label_smoothing, ignore_index, weight)
+        return _of_classes(logits, targets, axis, rows_shape, reduction, label_smoothing, ignore_index, weight)  # type: ignore[no-any-return]
     if targets.shape != shape:
         raise ValueError(
             f"targets have shape {targets.shape}; logits of shape {shape} need class numbers of shape {rows_shape}, or probabilities of shape {shape}"
         )
     if ignore_index is not None:
         raise ValueError("ignore_index is for class numbers; give the rows to ignore probabilities of 0")
-    return _of_probabilities(logits, targets, axis, rows_shape, reduction, label_smoothing, weight)
+    return _of_probabilities(logits, targets, axis, rows_shape, reduction, label_smoothing, weight)  # type: ignore[no-any-return]
 
 
-def _of_classes(
-    logits: Any, targets: Any, axis: int, rows_shape: Any, reduction: str, smoothing: float, ignore_index: int | None, weight: Any
-) -> Any:
+def _of_classes(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction: str, smoothing: float, ignore_index: int | None, weight: Any) -> Any:
     """(loss, e, Σe, flat index of each row's class), then (a, b, W) unless every row has the same scale.
 
     The loss of a row is ``a (lse − z_y) + b Σ_c W_c (lse − z_c)``, so its gradient is ``p (a + b ΣW) − a onehot − b W``.
@@ -261,7 +259,8 @@ def _of_probabilities(logits: Any, targets: Any, axis: int, rows_shape: Any, red
         loss = np.add.reduce(loss)
         if reduction == "mean" and rows:
             loss = loss / rows
-    return loss, e, total, q, np.add.reduce(q, axis=0 if first else 1, keepdims=not first)
+    sums = np.add.reduce(q, axis=0) if first else np.add.reduce(q, axis=1, keepdims=True)
+    return loss, e, total, q, sums
 
 
 def _logits_rule(g: Any, out: Any, logits_shape: Any, axis: int, reduction: str) -> Any:

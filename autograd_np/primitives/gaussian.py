@@ -45,8 +45,8 @@ def _ratio(p: tuple[float, ...], q: tuple[float, ...], w: Any) -> Any:
 def _double(x: Any) -> tuple[Any, Any]:
     """x as float64, and the floating dtype of the result."""
     dtype = getattr(x, "dtype", None)
-    if dtype is None or dtype.kind not in "f":
-        x = np.divide(x, 1)
+    if dtype is None or dtype.kind != "f":
+        x = np.multiply(x, 1.0)
         dtype = x.dtype
     return x.astype(np.float64), dtype
 

@@ -112,7 +112,13 @@ samples(
     case(np.zeros((1, 4)), np.array([0.3, -0.2, 1.5, 0.0]), order=1, expected=(np.array([[0.3, 0, 1, 0]]), np.zeros(4)), label="kink"),
     oracle=_prelu,
 )
-samples("relu6", *_kinked(6.0), case(uniform(5, 5.9, 3), label="near 6"), _at([0.0, 6.0, 3.0, 7.0, -1.0], [0, 0, 1, 0, 0]), oracle=_pointwise(lambda x: min(max(x, 0.0), 6.0)))
+samples(
+    "relu6",
+    *_kinked(6.0),
+    case(uniform(5, 5.9, 3), label="near 6"),
+    _at([0.0, 6.0, 3.0, 7.0, -1.0], [0, 0, 1, 0, 0]),
+    oracle=_pointwise(lambda x: min(max(x, 0.0), 6.0)),
+)
 samples(
     "hardtanh",
     *_kinked(-1.0, 1.0),
@@ -264,7 +270,12 @@ samples(
     _at([INF, -INF, 30.0], [0, 0, 0], "extremes"),
     oracle=_pointwise(math.erfc),
 )
-samples("normal_cdf", *_smooth(), case(np.append(_BOTH_SIDES, -30.0), label="every range", float32=False), oracle=_pointwise(lambda x: math.erfc(-x / math.sqrt(2)) / 2))
+samples(
+    "normal_cdf",
+    *_smooth(),
+    case(np.append(_BOTH_SIDES, -30.0), label="every range", float32=False),
+    oracle=_pointwise(lambda x: math.erfc(-x / math.sqrt(2)) / 2),
+)
 
 
 def _bell(x: Any, rate: float) -> Any:
@@ -392,6 +403,8 @@ def _reduced(*args: Any, label: str, **options: Any) -> list[Sample]:
 
 
 _WEIGHT = np.array([0.5, 2.0, 1.25])
+_ONE = 1 / (1 + math.e)  # σ(−1)
+_LESS = 1 / (1 + math.exp(0.7))  # σ(−0.7)
 _IGNORED = np.array([[0.3, -INF, 1.0], [-INF, -INF, -INF], [INF, 0.0, 1.0], [0.1, 0.2, 0.3]])
 samples(
     "softmax_cross_entropy",
@@ -417,9 +430,9 @@ samples(
     case(np.zeros((0, 3)), np.zeros(0, int), order=1, label="no rows"),
     case(np.zeros((0, 3)), np.zeros((0, 3)), order=1, label="no rows, probabilities"),
     case(np.array([[1e4, -1e4, 0.0], [0.0, 1e4, 1e4 - 1]]), np.array([1, 2]), label="extremes", rtol=1e-5, float32=False),
-    case(np.array([[0.0, -INF, 1.0]]), np.array([2]), order=1, expected=(np.array([[1 / (1 + math.e), 0, math.e / (1 + math.e) - 1]]),), label="excluded class"),
+    case(np.array([[0.0, -INF, 1.0]]), np.array([2]), order=1, expected=(np.array([[_ONE, 0, -_ONE]]),), label="excluded class"),
     case(_IGNORED, np.array([7, 7, 7, 7]), ignore_index=7, order=1, expected=(np.zeros((4, 3)),), label="every row ignored"),
-    case(_IGNORED[:2], np.array([2, -1]), ignore_index=-1, order=1, expected=(np.array([[1 / (1 + math.exp(0.7)), 0, -1 / (1 + math.exp(0.7))], [0, 0, 0]]),), label="−inf, ignored"),
+    case(_IGNORED[:2], np.array([2, -1]), ignore_index=-1, order=1, expected=(np.array([[_LESS, 0, -_LESS], [0, 0, 0]]),), label="−inf, ignored"),
     oracle=_cross_entropy,
 )
 
