@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .codegen import location
-from .errors import AnomalyError, MutationError, describe
-from .tape import Deferred, Node, label
+from .errors import AnomalyError, MutationError, describe, label
+from .tape import Deferred, Node
 
 __all__ = ["check_backward", "check_forward", "check_kept"]
 

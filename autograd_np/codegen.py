@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import mutation
-from .errors import GradientShapeError, NonDifferentiableError, explain
+from .errors import GradientShapeError, NonDifferentiableError, explain, label
 from .modes import ACTIVE, is_anomaly_enabled, is_grad_enabled
-from .tape import Deferred, Node, label, next_position
+from .tape import Deferred, Node, next_position
 
 if TYPE_CHECKING:
     from .primitive import Primitive, Rule

@@ -12,6 +12,8 @@ __all__ = [
     "NonDifferentiableError",
     "describe",
     "explain",
+    "label",
+    "misfit",
 ]
 
 
@@ -94,3 +96,18 @@ def explain(name: str, operands: dict[str, Any], error: Exception) -> Exception:
         return error
     wrapped._autograd_np = True  # type: ignore[attr-defined]
     return wrapped
+
+
+def label(node: Any) -> str:
+    """The operation of a node, and its name if it has one, for messages."""
+    name = getattr(node, "name", None)
+    operation = "leaf" if node.primitive is None else str(node.primitive.name)
+    return f"{operation} {name!r}" if name else operation
+
+
+def misfit(given: Any, parent: Any, node: Any) -> str:
+    """The message for a gradient whose shape is not its operand's."""
+    return (
+        f"the rule of {label(node)} returned a gradient of shape {given} for an operand of shape {parent.shape}; "
+        "a rule must return the operand's shape (or, for an operation declared with broadcasts=True, a broadcast of it)"
+    )

@@ -14,6 +14,8 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
+import numpy as np
+
 __all__ = ["detect_anomaly", "enable_grad", "is_anomaly_enabled", "is_grad_enabled", "no_grad"]
 
 P = ParamSpec("P")
@@ -156,5 +158,24 @@ class detect_anomaly(_Mode[bool]):  # noqa: N801 - used as a context manager, na
 
     _variable = _anomaly
     _value = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._states: list[np.errstate] = []
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        # NumPy's own warning would come first, and says less.
+        state = np.errstate(all="ignore")
+        state.__enter__()
+        self._states.append(state)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._states.pop().__exit__(kind, value, traceback)
+        finally:
+            super().__exit__(kind, value, traceback)
 
 

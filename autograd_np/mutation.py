@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import MutationError
-from .tape import LAST_WRITE, Node, label, next_position
+from .errors import MutationError, label
+from .tape import LAST_WRITE, Node, next_position
 
 __all__ = ["check_unwritten", "expose", "keep", "keep_option", "mark_written", "owner", "writable"]
 

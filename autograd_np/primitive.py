@@ -239,8 +239,8 @@ def primitive(
         if own in REGISTRY and REGISTRY[own].function.__module__.partition(".")[0] == "autograd_np" != function.__module__.partition(".")[0]:
             raise ValueError(f"primitive {own!r} exists in autograd_np; give yours another name")
         if wrt is None:
-            code = function.__code__  # type: ignore[attr-defined]
-            leading = code.co_argcount - len(function.__defaults__ or ())  # type: ignore[attr-defined]
+            code = function.__code__
+            leading = code.co_argcount - len(function.__defaults__ or ())
             operands = ("operands",) if leading == 0 and code.co_flags & inspect.CO_VARARGS else parameters[:leading]
         else:
             operands = tuple(wrt.split())
@@ -335,7 +335,7 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
 
 def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
     """The parameter names of a Python function, in the order of its signature (which costs 30 times as much to build)."""
-    code = function.__code__  # type: ignore[attr-defined]
+    code = function.__code__
     count, keywords = code.co_argcount, code.co_kwonlyargcount
     rest = code.co_varnames[count + keywords :]
     starred = rest[:1] if code.co_flags & inspect.CO_VARARGS else ()

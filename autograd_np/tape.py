@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import FreedGraphError, GradientShapeError
+from .errors import FreedGraphError, GradientShapeError, label, misfit
 from .modes import ACTIVE, enable_grad, is_anomaly_enabled, no_grad
 
 __all__ = ["Deferred", "Node", "ancestors", "backward", "gradients_of", "next_position"]
@@ -31,31 +31,19 @@ LAST_WRITE = [0]
 
 
 class Node:
-    """One recorded operation, or one leaf: its place on the tape and what its rule asked to keep.
-
-    Attributes:
-        position: place on the tape; parents have smaller ones.
-        primitive: the operation (None for a leaf).
-        parents: one node (or None, where no gradient is needed) per differentiable operand.
-        kept: the values that the rules name, in the primitive's order; None once freed.
-        shape: shape of the output.
-        dtype: dtype of the output.
-        grad: of a leaf, the accumulated gradient.
-        name: a label for pictures and error messages.
-        info: what a mode wrote down about the call (anomaly detection: the source line).
-    """
+    """One recorded operation, or one leaf: its place on the tape and what its rule asked to keep."""
 
     __slots__ = ("__weakref__", "dtype", "grad", "info", "kept", "name", "parents", "position", "primitive", "shape")
 
-    position: int
-    primitive: Any
-    parents: tuple[Node | None, ...]
-    kept: tuple[Any, ...] | None
-    shape: Any
+    position: int  # parents have smaller ones
+    primitive: Any  # the operation; None for a leaf
+    parents: tuple[Node | None, ...]  # one per differentiable operand; None where no gradient is needed
+    kept: tuple[Any, ...] | None  # the values that the rules name, in the primitive's order; None once freed
+    shape: Any  # of the output
     dtype: Any
-    grad: Any
-    name: str | None
-    info: Any
+    grad: Any  # of a leaf: the accumulated gradient
+    name: str | None  # a label for pictures and messages
+    info: Any  # what a mode wrote down about the call (anomaly detection: the source line)
 
 
 def leaf(shape: Any, dtype: Any) -> Node:
@@ -116,24 +104,22 @@ def fit(g: Any, parent: Node, node: Node) -> Any:
     if isinstance(g, Deferred):
         # Of n outputs the shape is a tuple of n: comparing it for each of them would cost O(n²).
         if g.shape is not parent.shape and g.shape != parent.shape:
-            raise GradientShapeError(_misfit(g.shape, parent, node))
+            raise GradientShapeError(misfit(g.shape, parent, node))
         return g
     shape = parent.shape
     try:
         given = g.shape
     except AttributeError:
-        raise GradientShapeError(
-            f"the rule of {label(node)} returned {type(g).__name__}, not an array of shape {shape}"
-        ) from None
+        raise GradientShapeError(f"the rule of {label(node)} returned {type(g).__name__}, not an array of shape {shape}") from None
     if given != shape:
         extra = len(given) - len(shape)
         if not node.primitive.broadcasts or extra < 0:
-            raise GradientShapeError(_misfit(given, parent, node))
+            raise GradientShapeError(misfit(given, parent, node))
         axes = list(range(extra))
         for axis, size in enumerate(shape):
             if given[extra + axis] != size:
                 if size != 1:
-                    raise GradientShapeError(_misfit(given, parent, node))
+                    raise GradientShapeError(misfit(given, parent, node))
                 axes.append(extra + axis)
         g = np.sum(g, axis=tuple(axes))
         if g.shape != shape:
@@ -148,27 +134,10 @@ def fit(g: Any, parent: Node, node: Node) -> Any:
     return g
 
 
-def label(node: Node) -> str:
-    """The operation's name, for messages."""
-    name = getattr(node, "name", None)
-    operation = "leaf" if node.primitive is None else str(node.primitive.name)
-    return f"{operation} {name!r}" if name else operation
-
-
-def _misfit(given: Any, parent: Node, node: Node) -> str:
-    return (
-        f"the rule of {label(node)} returned a gradient of shape {given} for an operand of shape {parent.shape}; "
-        "a rule must return the operand's shape (or, for an operation declared with broadcasts=True, a broadcast of it)"
-    )
-
-
 def ancestors(roots: Iterable[Node], floor: int, stops: set[int] | None = None) -> tuple[dict[int, Node], dict[int, Node]]:
     """The nodes that the roots depend on, by position: those at or above ``floor``, and the first ones met below it.
 
-    Args:
-        roots: where to start.
-        floor: nodes below this position are noted and not entered.
-        stops: positions of nodes that are noted and not entered, wherever they lie.
+    Nodes below ``floor``, and those at the positions ``stops``, are noted and not entered.
     """
     found: dict[int, Node] = {}
     below: dict[int, Node] = {}
@@ -195,18 +164,24 @@ def _leading_to(roots: Iterable[Node], targets: set[int], stops: set[int] | None
     return needed
 
 
-def _walk(
-    seeds: Sequence[tuple[Node, Any]], needed: set[int] | None, targets: set[int], stop: bool, retain: bool, create: bool
-) -> tuple[list[tuple[Node, Any]], dict[int, Any]]:
+Seeds = Sequence[tuple[Node, Any]]
+Reached = tuple[list[tuple[Node, Any]], dict[int, Any]]
+
+
+def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, retain: bool, create: bool) -> Reached:
     """The backward pass: returns the gradients that reached leaves and those of the targets."""
     heap: list[int] = []  # negated positions: the smallest is the newest node
     pending: dict[int, list[Any]] = {}  # position → [node, the cotangent so far]
     # The newest pending node is held apart: in a chain it is the next one, and never enters the heap.
-    best, best_node, best_g = 0, None, None
+    best = 0
+    best_node: Any = None
+    best_g: Any = None
     deferred: set[int] = set()
     leaves: list[tuple[Node, Any]] = []
     found: dict[int, Any] = {}
-    anomaly = is_anomaly_enabled()
+    watch: Any = None
+    if is_anomaly_enabled():
+        from . import anomaly as watch
     for node, g in seeds:
         entry = pending.get(node.position)
         if entry is None:
@@ -250,19 +225,15 @@ def _walk(
             from .mutation import check_unwritten
 
             check_unwritten(node)
-        if anomaly:
-            from .anomaly import check_kept
-
-            check_kept(node)
+        if watch is not None:
+            watch.check_kept(node)
         if create:
             kept = primitive.as_tensors(node)
         elif not retain:
             node.kept = None
         pulled = primitive.pull(node, g, parents, kept)
-        if anomaly:
-            from .anomaly import check_backward
-
-            check_backward(node, g, pulled)
+        if watch is not None:
+            watch.check_backward(node, g, pulled)
         for parent, contribution in zip(parents, pulled):  # noqa: B905 - `pull` answers for the count
             if parent is None:
                 continue
@@ -293,17 +264,12 @@ def _walk(
     return leaves, found
 
 
-def _run(
-    seeds: Sequence[tuple[Node, Any]], needed: set[int] | None, targets: set[int], stop: bool, retain: bool, create: bool
-) -> tuple[list[tuple[Node, Any]], dict[int, Any]]:
+def _run(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, retain: bool, create: bool) -> Reached:
     # A singular derivative (1/0 under a zero cotangent) is dealt with by the rules; the forward pass
     # has already warned about a value that overflows.
     with np.errstate(all="ignore"):
-        if create:
-            with enable_grad():
-                return _walk(seeds, needed, targets, stop, retain, create)
-        if ACTIVE[0]:
-            with no_grad():
+        if create or ACTIVE[0]:
+            with enable_grad() if create else no_grad():
                 return _walk(seeds, needed, targets, stop, retain, create)
         return _walk(seeds, needed, targets, stop, retain, create)
 
@@ -326,12 +292,7 @@ def backward(root: Node, g: Any, *, retain_graph: bool, own: Callable[[Any], Any
 
 
 def gradients_of(
-    seeds: Sequence[tuple[Node, Any]],
-    targets: Sequence[Node],
-    *,
-    retain_graph: bool,
-    create_graph: bool,
-    stop_at_targets: bool = False,
+    seeds: Seeds, targets: Sequence[Node], *, retain_graph: bool, create_graph: bool, stop_at_targets: bool = False
 ) -> list[Any]:
     """The gradients of the seeds with respect to ``targets``, None where there is no path.
 

@@ -312,7 +312,7 @@ def elementwise_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -
     """The derivative of a function that acts on each element alone: the gradient of ``f(x).sum()``.
 
     >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)
-    array([1.    , 0.42  ])
+    array([1.  , 0.42])
     """
 
     @functools.wraps(f)

@@ -356,7 +356,7 @@ def tanhshrink(x: ArrayLike, /) -> Tensor:
     w = np.square(near)
     p = (_TANH_P[0] * w + _TANH_P[1]) * w + _TANH_P[2]
     q = ((w + _TANH_Q[1]) * w + _TANH_Q[2]) * w + _TANH_Q[3]
-    return np.where(np.abs(x) < 0.55, -(near * w) * (p / q), x - np.tanh(x))  # type: ignore[no-any-return]
+    return np.where(np.abs(x) < 0.55, -(near * w) * (p / q), x - np.tanh(1.0 * x))  # type: ignore[no-any-return]
 
 
 rule(tanhshrink, lambda g, x: g * np.square(np.tanh(x)))
@@ -366,7 +366,7 @@ rule(tanhshrink, lambda g, x: g * np.square(np.tanh(x)))
 def softsign(x: ArrayLike, /) -> Tensor:
     """``x / (1 + |x|)``; ±1 at ±inf. Gradient: ``1 / (1 + |x|)²``."""
     r = 1 / (1.0 + np.abs(x))
-    return np.where(np.abs(x) < 1, np.minimum(np.maximum(x, -1), 1) * r, np.copysign(1 - r, x))  # type: ignore[no-any-return]
+    return np.where(np.abs(x) < 1, np.minimum(np.maximum(x, -1.0), 1.0) * r, np.copysign(1 - r, x))  # type: ignore[no-any-return]
 
 
 rule(softsign, lambda g, x: g * np.square(1 / (1 + np.abs(x))))
@@ -384,7 +384,7 @@ rule(hard_sigmoid, lambda g, x: g * (np.abs(x) < 3) / 6)
 @primitive()
 def hard_swish(x: ArrayLike, /) -> Tensor:
     """``x · hard_sigmoid(x)``; 0 at −inf. Gradient: ``x/3 + 1/2`` for −3 < x < 3, 0 below, 1 above; 0 at −3 and 1 at 3, the smaller sides."""
-    return np.maximum(x, -3) * (np.minimum(np.maximum(x + 3.0, 0), 6) / 6)  # type: ignore[no-any-return]
+    return np.maximum(x, -3.0) * (np.minimum(np.maximum(x + 3.0, 0), 6) / 6)  # type: ignore[no-any-return]
 
 
 rule(hard_swish, lambda g, x: g * ((np.minimum(np.maximum(x, -3), 3) / 3 + 0.5) * (np.abs(x) < 3) + (x >= 3)))

@@ -311,7 +311,7 @@ class Check:
         if key not in direction.cache:
             smallest = [self._roughness(direction, step) for step in sorted(steps)[:2]]
             level = max(smallest)
-            found: list[tuple[float, float, float]] = []
+            found: dict[float, tuple[float, float, float]] = {}
             finer, unsure = 0.0, 0.0
             for step in sorted(steps):
                 measured = self._measure(direction, step)
@@ -321,14 +321,28 @@ class Check:
                 noise = max(noise, level / step)
                 # Coarse steps over a wave agree with their own lower order by chance, but not with a finer step.
                 error = abs(value - lower) + noise + max(0.0, abs(value - finer) - ROUNDING * unsure)
-                found.append((error, value, noise))
+                found[step] = (error, value, noise)
                 finer, unsure = value, noise
             # The least relative error; where nothing stands out of the rounding errors, the least absolute one.
-            best = min(found, key=lambda each: each[0] / (abs(each[1]) or 1e-300), default=None)
+            best = self._smoothest(direction, found, lambda each: each[0] / (abs(each[1]) or 1e-300))
             if best is not None and best[0] > 0.1 * abs(best[1]):
-                best = min(found)
+                best = self._smoothest(direction, found, lambda each: each[0])
             direction.cache[key] = None if best is None else best[1:]
         return direction.cache[key]  # type: ignore[no-any-return]
+
+    def _smoothest(
+        self, direction: Direction, found: dict[float, tuple[float, float, float]], rank: Callable[[tuple[float, float, float]], float]
+    ) -> tuple[float, float, float] | None:
+        """The measurement that ranks first, after the function's roughness over its step is added to its error."""
+        rough: set[float] = set()
+        while found:
+            step = min(found, key=lambda each: rank(found[each]))
+            if step in rough:
+                return found[step]
+            rough.add(step)
+            error, value, noise = found[step]
+            found[step] = (error + self._roughness(direction, step) / step, value, noise)
+        return None
 
     # ------------------------------------------------------------ comparing
 
