@@ -14,10 +14,29 @@ import autograd_np as ag
 from autograd_np.primitives.activations import sigmoid_slope
 from autograd_np.primitives.gaussian import gauss, normal_cdf
 
-POINTWISE = (
-    "relu leaky_relu relu6 hardtanh hardshrink softshrink elu selu celu sigmoid log_sigmoid softplus silu mish tanhshrink softsign "
-    "hard_sigmoid hard_swish gelu erf erfc"
-).split()
+POINTWISE = [
+    "relu",
+    "leaky_relu",
+    "relu6",
+    "hardtanh",
+    "hardshrink",
+    "softshrink",
+    "elu",
+    "selu",
+    "celu",
+    "sigmoid",
+    "log_sigmoid",
+    "softplus",
+    "silu",
+    "mish",
+    "tanhshrink",
+    "softsign",
+    "hard_sigmoid",
+    "hard_swish",
+    "gelu",
+    "erf",
+    "erfc",
+]
 OVER_AXIS = ["softmax", "log_softmax", "softmin"]
 INF = math.inf
 

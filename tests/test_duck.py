@@ -51,7 +51,18 @@ def test_a_duck_counts():
 
 def test_results_of_ducks_are_ducks():
     duck = DuckArray(A)
-    for result in (duck + 1, 1 + duck, -duck, duck @ duck.T, np.sum(duck), duck.sum(axis=0), duck[0], duck.T, duck.astype(np.float32), *np.split(duck, 2, axis=1)):
+    for result in (
+        duck + 1,
+        1 + duck,
+        -duck,
+        duck @ duck.T,
+        np.sum(duck),
+        duck.sum(axis=0),
+        duck[0],
+        duck.T,
+        duck.astype(np.float32),
+        *np.split(duck, 2, axis=1),
+    ):
         assert isinstance(result, DuckArray)
     duck[0] = 7.0
     assert np.all(plain(duck)[0] == 7.0)

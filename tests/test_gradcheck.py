@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import namedtuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -18,6 +18,11 @@ from autograd_np.proofs.gradcheck import GradcheckError, gradcheck
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(3, 4))
 Y = RNG.uniform(0.5, 2.0, size=(3, 4))
+
+
+class Pair(NamedTuple):
+    left: Any
+    right: Any
 
 
 @pytest.fixture
@@ -58,9 +63,8 @@ def test_a_single_array_is_the_only_argument():
 
 
 def test_trees_of_inputs_and_outputs():
-    pair = namedtuple("pair", "left right")
     assert gradcheck(lambda p: {"a": p["w"] * 3, "b": [np.sin(p["b"][0]), p["n"]]}, {"w": X, "b": (Y, None), "n": np.arange(3)})
-    assert gradcheck(lambda p: p.left * p.right, pair(X, Y))
+    assert gradcheck(lambda p: p.left * p.right, Pair(X, Y))
 
 
 def test_integers_and_others_are_constants():
@@ -137,7 +141,9 @@ def test_infinite_outputs_take_no_part():
 
 def test_the_message_names_everything(operation):
     twice = operation("doubled", lambda x: 2 * x, lambda g: g * np.where(np.arange(12).reshape(3, 4) == 6, 2.02, 2.0))
-    with pytest.raises(GradcheckError, match=r"doubled: gradient with respect to argument 0, at index \(1, 2\): the rule gives 2\.02, .* 2 \(relative error 0\.0099\)") as caught:
+    with pytest.raises(
+        GradcheckError, match=r"doubled: gradient with respect to argument 0, at index \(1, 2\): the rule gives 2\.02, .* 2 \(relative error 0\.0099\)"
+    ) as caught:
         gradcheck(twice, X)
     found = caught.value.mismatch
     assert (found.order, found.number, found.index) == (1, 0, (1, 2))

@@ -11,7 +11,8 @@ import pytest
 
 from autograd_np.primitive import REGISTRY, primitive, rule
 from autograd_np.proofs import mutate
-from autograd_np.proofs.prove import EXEMPT, Case, cases, differ, examine, names, scattered, subject
+from autograd_np.proofs.cases import Case, cases, differ, names, scattered, subject
+from autograd_np.proofs.prove import EXEMPT, examine
 from autograd_np.proofs.samples import ORACLES, SAMPLES, Sample, case, load, normal
 from autograd_np.tensor import Tensor
 

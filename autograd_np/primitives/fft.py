@@ -63,7 +63,7 @@ def _axes(x_shape: tuple[int, ...], s: Any, axes: Any) -> tuple[int, ...]:
         axes = range(ndim) if s is None else range(-len(s), 0)
     chosen = tuple([int(axis) % ndim for axis in axes])
     if s is not None and len(set(chosen)) < len(chosen):
-        raise TypeError(f"an axis that occurs twice in axes={axes} has no gradient here together with s=")
+        raise TypeError(f"fftn: an axis that occurs twice in axes={tuple(axes)} has no gradient here together with s=")
     return chosen
 
 

@@ -277,12 +277,7 @@ def _pinv_rule(g: Any, out: Any, x: Any, rcond: Any) -> Any:
 rule(_pinv, _pinv_rule)
 
 
-@primitive(name="lstsq", wrt="x y", multi=True)
-def _lstsq(x: ArrayLike, y: ArrayLike, rcond: Any = None) -> Tensor:
-    """Solution, residuals, rank and singular values; see :func:`lstsq`."""
-    return np.linalg.lstsq(x, y, rcond)
-
-
+@primitive(np.linalg.lstsq, wrt="x y", multi=True)
 def lstsq(x: ArrayLike, y: ArrayLike, rcond: float | None = None) -> Any:
     """The solution z of least norm of min ‖x z − y‖.
 
@@ -293,16 +288,12 @@ def lstsq(x: ArrayLike, y: ArrayLike, rcond: float | None = None) -> Any:
             cut off is not negligible, a :class:`DegenerateWarning` says that the gradient takes it as 0.
 
     Returns:
-        The tuple (solution, residuals, rank, singular values): the rank a plain integer, the others Tensors with gradients.
-        As in NumPy the residuals ‖x z − y‖² are empty unless m > n and the rank is n.
+        The tuple (solution, residuals, rank, singular values), all Tensors; the rank, an integer, has no gradient. As in NumPy the
+        residuals ‖x z − y‖² are empty unless m > n and the rank is n.
 
     The solution is pinv(x) y, and has its gradient (see :func:`pinv`).
     """
-    solution, residuals, rank, s = _lstsq(x, y, rcond)
-    return solution, residuals, rank.item(), s
-
-
-publish(lstsq, _lstsq, np.linalg.lstsq)
+    return np.linalg.lstsq(x, y, rcond)
 
 
 def _lstsq_rule(g: Any, out: Any, needs: Any, x: Any, y: Any, rcond: Any) -> Any:
@@ -346,4 +337,4 @@ def _lstsq_rule(g: Any, out: Any, needs: Any, x: Any, y: Any, rcond: Any) -> Any
     return g_x if needs[0] else None, g_b[..., 0] if vector else g_b
 
 
-rule(_lstsq, joint=_lstsq_rule)
+rule(lstsq, joint=_lstsq_rule)

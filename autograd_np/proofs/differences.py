@@ -20,7 +20,6 @@ elements are searched for the worst.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,8 +27,9 @@ import numpy as np
 from ..modes import enable_grad, no_grad
 from ..tensor import Tensor
 from ..transforms import gradients
+from .diagnosis import GradcheckError, Mismatch, diagnose, mismatch_at
 
-__all__ = ["STEP", "Check", "GradcheckError", "Mismatch"]
+__all__ = ["STEP", "Check", "Direction"]
 
 STEP = 2e-3
 # No step is a multiple of another: a fast wave must not look like the same slow one at two of them.
@@ -41,53 +41,6 @@ ROUNDING = 4.0
 # A dense direction covers elements whose gradients lie within this factor of each other.
 BAND = 1e3
 SEARCHED = 4096
-
-
-@dataclass
-class Mismatch:
-    """Where a gradient and the differences disagree.
-
-    Attributes:
-        operation: name of the function.
-        order: which derivative (1: the gradient; 2: the gradient of the gradient).
-        argument: which input, in words.
-        number: its position among the leaves of the inputs (and, from order 2 on, the cotangents after them).
-        index: the element, None if only a joint direction of many elements disagrees.
-        analytic: the gradient that the rules give.
-        numeric: the central difference.
-        relative: their relative difference.
-        reason: what the differences say about the point, if they do not say "plain mismatch".
-    """
-
-    operation: str
-    order: int
-    argument: str
-    number: int
-    index: tuple[int, ...] | None
-    analytic: Any
-    numeric: Any
-    relative: float
-    reason: str = ""
-
-    def __str__(self) -> str:
-        kind = "gradient" if self.order == 1 else f"gradient of order {self.order}"
-        where = f"at index {self.index}" if self.index is not None else "along a random direction (each element alone agrees)"
-        head = f"{self.operation}: {kind} with respect to {self.argument}, {where}: "
-        if self.reason:
-            return head + self.reason
-        return head + f"the rule gives {self.analytic:.10g}, central differences {self.numeric:.10g} (relative error {self.relative:.2g})"
-
-
-class GradcheckError(AssertionError):
-    """A gradient disagrees with the differences, or cannot be compared with them.
-
-    Attributes:
-        mismatch: where and by how much, None if the comparison was impossible.
-    """
-
-    def __init__(self, message: str, mismatch: Mismatch | None = None) -> None:
-        super().__init__(message)
-        self.mismatch = mismatch
 
 
 class Direction:
@@ -216,9 +169,7 @@ class Check:
         for label, x, g in zip(self.labels, self.arrays, found, strict=True):
             g = np.zeros_like(x) if g is None else np.asarray(g)
             if g.shape != x.shape or g.dtype != x.dtype:
-                raise GradcheckError(
-                    f"{self.name}: the gradient of {label} is {g.shape} {g.dtype}, but {label} is {x.shape} {x.dtype}"
-                )
+                raise GradcheckError(f"{self.name}: the gradient of {label} is {g.shape} {g.dtype}, but {label} is {x.shape} {x.dtype}")
             results.append(g)
         return results
 
@@ -243,7 +194,7 @@ class Check:
 
     # ------------------------------------------------------------ measuring
 
-    def _differences(self, direction: Direction, step: float, points: int) -> list[list[Any]] | None:
+    def differences(self, direction: Direction, step: float, points: int) -> list[list[Any]] | None:
         """f(x + k·step·v) for k = -points … points without 0: a list per point; None if one is not finite."""
         key = (step, points)
         if key not in direction.cache:
@@ -257,9 +208,7 @@ class Check:
                 except (np.linalg.LinAlgError, FloatingPointError):
                     rows.append([np.full(y.shape, np.nan) for y in self.outputs])
             usable = all(
-                y.shape == y0.shape and bool(np.isfinite(y[u != 0]).all())
-                for row in rows
-                for y, y0, u in zip(row, self.outputs, self.cotangents, strict=True)
+                y.shape == y0.shape and bool(np.isfinite(y[u != 0]).all()) for row in rows for y, y0, u in zip(row, self.outputs, self.cotangents, strict=True)
             )
             direction.cache[key] = rows if usable else None
         return direction.cache[key]  # type: ignore[no-any-return]
@@ -269,7 +218,7 @@ class Check:
         key = ("measured", step)
         if key in direction.cache:
             return direction.cache[key]  # type: ignore[no-any-return]
-        rows = self._differences(direction, step, 3)
+        rows = self.differences(direction, step, 3)
         result = None
         if rows is not None:
             sixth = fourth = noise = unmoved = 0.0
@@ -293,7 +242,7 @@ class Check:
         """The rounding error of ⟨u, f⟩ measured by fifth differences on either side of the point."""
         key = ("rough", step)
         if key not in direction.cache:
-            rows = self._differences(direction, step, 6)
+            rows = self.differences(direction, step, 6)
             rough = 0.0
             if rows is not None:
                 for *f, u in zip(*rows, self.cotangents, strict=True):
@@ -324,17 +273,21 @@ class Check:
                 found[step] = (error, value, noise)
                 finer, unsure = value, noise
             # The least relative error; where nothing stands out of the rounding errors, the least absolute one.
-            best = self._smoothest(direction, found, lambda each: each[0] / (abs(each[1]) or 1e-300))
+            rough: set[float] = set()
+            best = self._smoothest(direction, found, rough, lambda each: each[0] / (abs(each[1]) or 1e-300))
             if best is not None and best[0] > 0.1 * abs(best[1]):
-                best = self._smoothest(direction, found, lambda each: each[0])
+                best = self._smoothest(direction, found, rough, lambda each: each[0])
             direction.cache[key] = None if best is None else best[1:]
         return direction.cache[key]  # type: ignore[no-any-return]
 
     def _smoothest(
-        self, direction: Direction, found: dict[float, tuple[float, float, float]], rank: Callable[[tuple[float, float, float]], float]
+        self,
+        direction: Direction,
+        found: dict[float, tuple[float, float, float]],
+        rough: set[float],
+        rank: Callable[[tuple[float, float, float]], float],
     ) -> tuple[float, float, float] | None:
-        """The measurement that ranks first, after the function's roughness over its step is added to its error."""
-        rough: set[float] = set()
+        """The measurement that ranks first, after the function's roughness over its step is added to its error (once: see ``rough``)."""
         while found:
             step = min(found, key=lambda each: rank(found[each]))
             if step in rough:
@@ -346,7 +299,7 @@ class Check:
 
     # ------------------------------------------------------------ comparing
 
-    def _agree(self, direction: Direction, grads: Sequence[Any], steps: Sequence[float]) -> tuple[bool, float, float, float]:
+    def agree(self, direction: Direction, grads: Sequence[Any], steps: Sequence[float]) -> tuple[bool, float, float, float]:
         """(whether they agree, analytic, numeric, relative error) along a direction."""
         expected = direction.along(grads)
         single = self._single(direction)
@@ -405,9 +358,9 @@ class Check:
         """
         for number, g in enumerate(grads):
             live = self.scales[number] != 0
-            bad = np.argwhere(~np.isfinite(g) & live) if g.ndim else (np.zeros((1, 0), int) if live and not np.isfinite(g) else [])
+            bad: Any = np.argwhere(~np.isfinite(g) & live) if g.ndim else (np.zeros((1, 0), int) if live and not np.isfinite(g) else [])
             if len(bad):
-                return self._diagnose(number, tuple(int(i) for i in bad[0]), grads)
+                return diagnose(self, number, tuple(int(i) for i in bad[0]), grads)
         if self.exhaustive:
             return self._search([k for k in range(len(grads)) if grads[k].size], grads, locate)
         failed = self._probe(grads)
@@ -417,7 +370,7 @@ class Check:
         found = self._search(numbers, grads, locate, only={k: v != 0 for k, v in failed.moves})
         if found is not None:
             return found
-        _, expected, value, relative = self._agree(failed, grads, LADDER)
+        _, expected, value, relative = self.agree(failed, grads, LADDER)
         words = " and ".join(self.labels[k] for k in numbers)
         return Mismatch(self.name, self.order, words, numbers[0], None, expected, value, relative)
 
@@ -448,16 +401,14 @@ class Check:
                     signs = [s * np.exp(1j * t) if a.dtype.kind == "c" else s for s, t, a in zip(signs, turn, self.arrays, strict=True)]
                 moves = [(k, np.where(mask, signs[k] * self.scales[k], 0.0)) for k, mask in enumerate(band) if mask.any()]
                 direction = Direction(moves)
-                if self._agree(direction, grads, LADDER)[0]:
+                if self.agree(direction, grads, LADDER)[0]:
                     continue
                 own = [(k, np.where(self.arrays[k] != 0, signs[k] * np.abs(self.arrays[k]), v) * (v != 0)) for k, v in moves]
-                if not self._agree(Direction(own), grads, LADDER)[0]:
+                if not self.agree(Direction(own), grads, LADDER)[0]:
                     return direction
         return None
 
-    def _search(
-        self, numbers: Sequence[int], grads: Sequence[Any], locate: bool, only: dict[int, Any] | None = None
-    ) -> Mismatch | None:
+    def _search(self, numbers: Sequence[int], grads: Sequence[Any], locate: bool, only: dict[int, Any] | None = None) -> Mismatch | None:
         """The worst element among some variables."""
         worst: tuple[float, int, int, complex] | None = None
         seen = 0
@@ -471,98 +422,14 @@ class Check:
                     break
                 for unit in self._units(number):
                     direction, steps = self.element(number, int(index), unit)
-                    good, _, _, relative = self._agree(direction, grads, steps)
+                    good, _, _, relative = self.agree(direction, grads, steps)
                     if not good and (worst is None or relative > worst[0]):
                         worst = (relative, number, int(index), unit)
                         if not locate:
-                            return self._mismatch(number, int(index), unit, grads)
+                            return mismatch_at(self, number, int(index), unit, grads)
         if worst is None:
             return None
-        return self._diagnose(worst[1], tuple(int(i) for i in np.unravel_index(worst[2], self.arrays[worst[1]].shape)), grads, worst[3])
-
-    def _mismatch(self, number: int, flat: int, unit: complex, grads: Sequence[Any]) -> Mismatch:
-        direction, steps = self.element(number, flat, unit)
-        _, expected, value, relative = self._agree(direction, grads, steps)
-        here = float(self.scales[number].flat[flat])
-        label = self.labels[number] + (" (imaginary part)" if unit == 1j else "")
-        index = tuple(int(i) for i in np.unravel_index(flat, self.arrays[number].shape))
-        per = here * self._only_weight(direction)
-        return Mismatch(self.name, self.order, label, number, index, expected / per + 0.0, value / per + 0.0, relative)
-
-    def _only_weight(self, direction: Direction) -> float:
-        """The cotangent of the one output that moves along a direction; 1 if several do, so that ⟨u, f⟩ is what is reported."""
-        moved = self._differences(direction, self.step, 3)
-        if moved is None or any(y.dtype.kind == "c" for y in self.outputs):
-            return 1.0
-        weights = [u[(u != 0) & np.any([row[j] != moved[0][j] for row in moved[1:]], axis=0)] for j, u in enumerate(self.cotangents)]
-        found = np.concatenate([w.ravel() for w in weights])
-        return float(found[0]) if found.size == 1 else 1.0
-
-    def _diagnose(self, number: int, index: tuple[int, ...], grads: Sequence[Any], unit: complex = 1.0) -> Mismatch:
-        """The mismatch at an element, and what the differences on either side of it say."""
-        flat = int(np.ravel_multi_index(index, self.arrays[number].shape)) if index else 0
-        mismatch = self._mismatch(number, flat, unit, grads)
-        direction, _ = self.element(number, flat, unit)
-        here = float(self.scales[number].flat[flat])
-        per = here * self._only_weight(direction)
-        own = float(abs(self.arrays[number].flat[flat])) / here or 1.0
-        point = f"{self.arrays[number].flat[flat]:.10g}"
-        gives = f"the rule gives {mismatch.analytic:.10g}"
-        slopes = [self._slopes(direction, own * step) for step in (1e-3, 1e-4, 1e-5, 1e-6)]
-        sides = []
-        for side in (0, 1):
-            values = [pair[side] for pair in slopes]
-            if None in values:
-                sides.append(("unsettled", np.nan))
-                continue
-            steepness = np.array(values, float) / per
-            if not np.isfinite(steepness).all():
-                sides.append(("undefined", np.nan))
-            elif abs(steepness[3] - steepness[2]) <= 1e-3 * max(np.abs(steepness[2:])) or max(np.abs(steepness)) == 0:
-                sides.append(("slope", float(steepness[3])))
-            elif np.all(np.abs(steepness[1:]) > 2 * np.abs(steepness[:-1])):
-                sides.append(("steep", float(steepness[3])))
-            else:
-                sides.append(("unsettled", float(steepness[3])))
-        (left, a), (right, b) = sides
-        if left == right == "slope":
-            if abs(a - b) > 1e-2 * max(abs(a), abs(b)):
-                mismatch.reason = f"not differentiable at {point}: left slope {a:.6g}, right slope {b:.6g}; {gives}"
-        elif "undefined" in (left, right):
-            words = {"slope": "{:.6g}", "undefined": "undefined", "steep": "without bound", "unsettled": "unsettled"}
-            mismatch.reason = (
-                f"not differentiable at {point}, the edge of the domain: left slope {words[left].format(a)}, "
-                f"right slope {words[right].format(b)}; {gives}"
-            )
-        elif "steep" in (left, right):
-            words = {"slope": "{:.6g}", "steep": "without bound", "unsettled": "unsettled"}
-            mismatch.reason = (
-                f"not differentiable at {point} (a jump or a vertical tangent): left slope {words[left].format(a)}, "
-                f"right slope {words[right].format(b)}; {gives}"
-            )
-        return mismatch
-
-    def _slopes(self, direction: Direction, step: float) -> list[float | None]:
-        """The one-sided derivatives, by three points each; None where they drown in rounding errors."""
-        slopes: list[float | None] = []
-        for side in (-1, 1):
-            rows = []
-            for k in (1, 2):
-                moved = list(self.arrays)
-                for number, v in direction.moves:
-                    moved[number] = self.arrays[number] + (side * k * step) * v
-                rows.append(self.values(moved))
-            total = weight = 0.0
-            for y0, y1, y2, u in zip(self.outputs, *rows, self.cotangents, strict=True):
-                if y1.shape != y0.shape or y2.shape != y0.shape:
-                    total = np.nan
-                    break
-                used = u != 0
-                near, far = y1[used] - y0[used], y2[used] - y0[used]
-                total += float(np.sum((u[used] * (4 * near - far)).real))
-                weight += float(np.sum((np.abs(u[used] * y0[used]))[(near != 0) | (far != 0)]))
-            slopes.append(None if 0 < abs(total) < 64 * self.eps * weight else total / (2 * side * step))
-        return slopes
+        return diagnose(self, worst[1], tuple(int(i) for i in np.unravel_index(worst[2], self.arrays[worst[1]].shape)), grads, worst[3])
 
 
 def _scale(a: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -27,8 +27,9 @@ class DuckArray(NDArrayOperatorsMixin):
 
     __slots__ = ("_array",)
 
-    calls: Counter[str] = Counter()
-    mixed: Counter[str] = Counter()
+    calls: ClassVar[Counter[str]] = Counter()
+    mixed: ClassVar[Counter[str]] = Counter()
+    _array: Any
 
     def __init__(self, array: Any) -> None:
         if isinstance(array, DuckArray):

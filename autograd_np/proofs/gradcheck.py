@@ -9,7 +9,8 @@ import numpy as np
 
 from ..tensor import Tensor
 from ..trees import flatten
-from .differences import STEP, Check, GradcheckError, Mismatch
+from .diagnosis import GradcheckError, Mismatch
+from .differences import STEP, Check
 
 __all__ = ["GradcheckError", "Mismatch", "gradcheck"]
 
@@ -82,9 +83,7 @@ def gradcheck(
 
     try:
         for level in range(1, order + 1):
-            check = Check(
-                call, arrays, labels, name=name, order=level, rtol=rtol, step=STEP if eps is None else eps, seed=seed + level, exhaustive=exhaustive
-            )
+            check = Check(call, arrays, labels, name=name, order=level, rtol=rtol, step=STEP if eps is None else eps, seed=seed + level, exhaustive=exhaustive)
             if level == 1:
                 _presentable(check, name)
             mismatch = check.verify(check.analytic())
@@ -111,9 +110,7 @@ def _presentable(check: Check, name: str) -> None:
         raise ValueError(f"gradcheck: {name} returns no finite floating value at this point, so there is nothing to compare")
     for y, again in zip(check.outputs, check.values(check.arrays), strict=True):
         if y.shape != again.shape or not np.array_equal(y, again, equal_nan=True):
-            raise GradcheckError(
-                f"{name} is not deterministic: two calls with the same inputs differ; fix the seed of its random numbers inside the function"
-            )
+            raise GradcheckError(f"{name} is not deterministic: two calls with the same inputs differ; fix the seed of its random numbers inside the function")
 
 
 def _differentiable(leaf: Any) -> Any:

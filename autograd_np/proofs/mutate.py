@@ -10,9 +10,10 @@ no mutant: that is found by comparing the actual gradients, never by assumption.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -21,8 +22,9 @@ from ..errors import GradientShapeError
 from ..primitive import REGISTRY, Primitive
 from ..tape import Deferred
 from ..tensor import Tensor
-from .differences import Check, GradcheckError
-from .prove import SEED, Case, cases, differ, leaf
+from .cases import SEED, Case, cases, differ, leaf
+from .diagnosis import GradcheckError
+from .differences import Check
 
 __all__ = ["MUTATIONS", "Score", "mutants", "score"]
 
@@ -106,10 +108,8 @@ class Broken:
             pulled = self.original(g, *values)
             if mutation in OUTPUT:
                 change = _each(OUTPUT[mutation])
-                if name is None:
-                    pulled = tuple(change(h) if i == operand and h is not None else h for i, h in enumerate(pulled))
-                else:
-                    pulled = change(pulled)
+                joint = name is None
+                pulled = tuple(change(h) if i == operand and h is not None else h for i, h in enumerate(pulled)) if joint else change(pulled)
             return pulled
 
         # A rule's parameter names say what the tape keeps, so the mutant has the original's.
@@ -117,7 +117,7 @@ class Broken:
         kept = "".join(f"{word}, " for word in rest)
         self.rule: Rule = eval(f"lambda {', '.join((first, *rest))}: apply({first}, ({kept}))", {"apply": apply})  # noqa: S307 - our own text
 
-    def __enter__(self) -> Broken:
+    def __enter__(self) -> Self:
         if self.name is None:
             self.primitive.joint = self.rule
         else:
@@ -194,6 +194,12 @@ def mutants(primitive: Primitive) -> list[tuple[int, str | None]]:
 
 def score(name: str) -> Score:
     """Break every rule of a primitive in every way, and count what the proof notices."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the samples go to where NumPy warns
+        return _score(name)
+
+
+def _score(name: str) -> Score:
     result = Score(name)
     primitive = REGISTRY.get(name)
     if primitive is None or not primitive.differentiable:
