@@ -9,6 +9,7 @@ import numpy as np
 
 from .codegen import operator_form
 from .primitive import FUNCTIONS, UFUNCS
+from .protocols import call_function, call_ufunc
 from .tensor import Tensor
 
 __all__ = ["install"]
@@ -105,6 +106,8 @@ def install() -> None:
     for word in ("exp", "log", "sqrt", "tanh"):
         put[word] = UFUNCS[getattr(np, word)]
     put |= {
+        "__array_ufunc__": call_ufunc,
+        "__array_function__": call_function,
         "relu": activations.relu,
         "sigmoid": activations.sigmoid,
         "astype": elementwise.astype,

@@ -27,8 +27,12 @@ def unsupported(name: str) -> TypeError:
     )
 
 
-def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What ``Tensor.__array_ufunc__`` does."""
+def call_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """``Tensor.__array_ufunc__``: the primitive of the ufunc, with the ufunc's options seen to."""
+    if not kwargs and method == "__call__":
+        function = UFUNCS.get(ufunc)
+        if function is not None:
+            return function(*inputs)
     name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     out = kwargs.pop("out", None)
     if out is not None and any(o is not None for o in (out if isinstance(out, tuple) else (out,))):
@@ -40,7 +44,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
         function = UFUNCS.get(ufunc)
         if function is None:
             raise unsupported(name)
-        return function(*_with_options(name, inputs, kwargs)) if kwargs else function(*inputs)
+        return function(*_with_options(name, inputs, kwargs))
     if method == "outer":
         function = UFUNCS.get(ufunc)
         if function is None or len(inputs) != 2:
@@ -112,8 +116,8 @@ def _names(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple([p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)])
 
 
-def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What ``Tensor.__array_function__`` does."""
+def call_function(self: Any, function: Any, kinds: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``Tensor.__array_function__``: the function declared for NumPy's, its arguments by our names."""
     own = FUNCTIONS.get(function)
     if own is None:
         load_all()

@@ -7,6 +7,7 @@ backward pass: when a node's turn comes, every operation that used its output ha
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -95,6 +96,13 @@ class Deferred:
         raise NotImplementedError
 
 
+@functools.lru_cache(maxsize=32)
+def _ones(length: int, dtype: Any) -> Any:
+    ones = np.ones(length, dtype)
+    ones.flags.writeable = False
+    return ones
+
+
 def fit(g: Any, parent: Node, node: Node) -> Any:
     """Hold a rule's gradient to its parent: sum what was broadcast, cast, take the real part.
 
@@ -115,13 +123,16 @@ def fit(g: Any, parent: Node, node: Node) -> Any:
         extra = len(given) - len(shape)
         if not node.primitive.broadcasts or extra < 0:
             raise GradientShapeError(misfit(given, parent, node))
+        if extra == 1 and len(given) == 2 and given[1:] == shape and g.dtype.char in "fd" and given[0] > 8:
+            # The sum over rows (the gradient of a bias) as a product: BLAS takes a third of the time.
+            return fit(np.dot(_ones(given[0], g.dtype), g), parent, node)
         axes = list(range(extra))
         for axis, size in enumerate(shape):
             if given[extra + axis] != size:
                 if size != 1:
                     raise GradientShapeError(misfit(given, parent, node))
                 axes.append(extra + axis)
-        g = np.sum(g, axis=tuple(axes))
+        g = g.sum(axis=tuple(axes))
         if g.shape != shape:
             g = np.reshape(g, shape)
     if g.dtype != parent.dtype:

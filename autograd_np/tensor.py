@@ -380,19 +380,11 @@ class Tensor:
     def __delitem__(self, index: Any) -> None:
         raise TypeError("Tensors are not deleted from in place; use np.delete(t, ...) or indexing")
 
-    # ---------------------------------------------------------------- NumPy's protocols
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from .protocols import call_ufunc
-
-        return call_ufunc(ufunc, method, inputs, kwargs)
-
-    def __array_function__(self, function: Any, kinds: Any, args: Any, kwargs: Any) -> Any:
-        from .protocols import call_function
-
-        return call_function(function, args, kwargs)
-
     if TYPE_CHECKING:  # installed by methods.py, as the functions they are
+
+        def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any: ...
+        def __array_function__(self, function: Any, kinds: Any, args: Any, kwargs: Any) -> Any: ...
+
         T: Tensor
         mT: Tensor  # noqa: N815 - the array API's name
         real: Tensor
@@ -530,7 +522,9 @@ def seed(t: Tensor, gradient: ArrayLike | None) -> Any:
             )
         if data.dtype.kind == "c":
             raise RuntimeError("backward of a complex Tensor needs a cotangent: backward(gradient), or take .real or abs first")
-        return np.ones_like(data)
+        if isinstance(data, np.generic):
+            return data.dtype.type(1)
+        return np.ones(data.shape, data.dtype) if data.__class__ is np.ndarray else np.ones_like(data)
     if isinstance(gradient, Tensor):
         gradient = gradient._data
     if not hasattr(type(gradient), "__array_function__"):

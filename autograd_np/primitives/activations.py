@@ -392,18 +392,18 @@ rule(hard_swish, lambda g, x: g * ((np.minimum(np.maximum(x, -3), 3) / 3 + 0.5) 
 
 # ---------------------------------------------------------------- Gaussian error linear unit
 
-_TANH_GELU = math.sqrt(2 / math.pi)
+_TANH_GELU = math.sqrt(8 / math.pi)
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 
 
-def _gelu_gate(x: Any) -> tuple[Any, Any]:
-    """2u and its derivative, where the tanh form of gelu is x σ(2u), u = √(2/π) (x + 0.044715 x³). Saturated long before ±40."""
+def _cubic(x: Any) -> tuple[Any, Any, Any]:
+    """x within ±40 (where the tanh form has long saturated), u = √(8/π) (x + 0.044715 x³), and du/dx."""
     x = np.minimum(np.maximum(x, -40.0), 40.0)
     square = x * x
-    return (2 * _TANH_GELU) * x * (1 + 0.044715 * square), (2 * _TANH_GELU) * (1 + (3 * 0.044715) * square)
+    return x, _TANH_GELU * (x + 0.044715 * (square * x)), _TANH_GELU * (1 + (3 * 0.044715) * square)
 
 
-@primitive()
+@primitive(multi=True, shown=1)
 def gelu(x: ArrayLike, /, approximate: str = "none") -> Tensor:
     """``x Φ(x)`` with Φ the normal distribution function; 0 at −inf. Gradient: ``Φ(x) + x φ(x)``.
 
@@ -416,18 +416,24 @@ def gelu(x: ArrayLike, /, approximate: str = "none") -> Tensor:
         ValueError: another ``approximate``.
     """
     if approximate == "none":
-        return np.maximum(x, -FAR) * normal_cdf(x)  # type: ignore[no-any-return]
-    if approximate == "tanh":
+        gate = normal_cdf(x)
+    elif approximate == "tanh":
         # (1 + tanh u) / 2 = σ(2u), which does not cancel for negative u.
-        return np.maximum(x, -FAR) * _sigma(_gelu_gate(x)[0])  # type: ignore[no-any-return]
-    raise ValueError(f"approximate is 'none' or 'tanh', not {approximate!r}")
+        gate = _sigma(_cubic(x)[1])
+    else:
+        raise ValueError(f"approximate is 'none' or 'tanh', not {approximate!r}")
+    return np.maximum(x, -FAR) * gate, gate  # type: ignore[return-value]
 
 
-def _gelu_rule(g: Any, x: Any, approximate: str) -> Any:
+def _gelu_rule(g: Any, x: Any, out: Any, approximate: str) -> Any:
+    g, g_gate = g
     if approximate == "none":
-        return g * (normal_cdf(x) + _far(x) * (_DENSITY * gauss(x, 0.5)))
-    gate, slope = _gelu_gate(x)
-    return g * (_sigma(gate) + np.minimum(np.maximum(x, -40.0), 40.0) * (slope * sigmoid_slope(gate)))
+        bounded, slope = _far(x), _DENSITY * gauss(x, 0.5)
+    else:
+        bounded, u, inner = _cubic(x)
+        slope = inner * sigmoid_slope(u)
+    d = 0.0 if g is None else g * (out[1] + bounded * slope)
+    return d if g_gate is None else d + g_gate * slope
 
 
 rule(gelu, _gelu_rule)

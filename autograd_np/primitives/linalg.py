@@ -110,6 +110,32 @@ def _sums_without(logs: Any) -> tuple[Any, Any]:
     return np.cumsum(_shifted(logs), axis=-1), np.flip(after, axis=-1)
 
 
+def _scaled(x: Any, power: Any) -> Any:
+    """x · 2^power, without overflow or underflow on the way (NumPy's ldexp knows no complex numbers)."""
+    half = np.floor(power / 2)
+    return x * np.exp2(half) * np.exp2(power - half)
+
+
+def _balanced(x: Any) -> tuple[Any, Any, Any]:
+    """x = 2^e y 2^f with the largest element of each column (and about that of each row) of y near 1: (y, e, f).
+
+    So rows and columns of very different magnitude keep their own accuracy.
+    """
+    size = np.abs(x)
+    exponents = np.where(size > 0, np.frexp(size)[1], -np.inf).astype(size.dtype)
+    e = np.max(exponents, axis=-1, keepdims=True, initial=-np.inf)
+    e = np.where(np.isfinite(e), e, 0.0)
+    f = np.max(exponents - e, axis=-2, keepdims=True, initial=-np.inf)
+    f = np.where(np.isfinite(f), f, 0.0)
+    return _scaled(x, -(e + f)), e, f
+
+
+def _unbalanced(y: Any, e: Any, f: Any) -> Any:
+    """The derivative with respect to x of 2^(Σe + Σf) times a function of y, from its derivative with respect to y."""
+    power = (np.sum(e, axis=-2, keepdims=True) - e) + (np.sum(f, axis=-1, keepdims=True) - f)
+    return _scaled(y, power)
+
+
 @primitive(name="cofactors")
 def _cofactors(x: Any) -> Any:
     """The cofactors C of square matrices, the derivative of their determinant.
@@ -117,10 +143,11 @@ def _cofactors(x: Any) -> Any:
     For x = U diag(s) W: C = det U · det W · conj(U) diag(∏_{m≠i} s_m) conj(W).
     """
     with np.errstate(divide="ignore", over="ignore", under="ignore"):
+        x, e, f = _balanced(x)
         u, s, w, phase = _turned(x)
         before, after = _sums_without(np.log(s))
         middle = np.exp(before + after)
-        return phase * np.matmul(conjugate(u) * middle[..., None, :], conjugate(w))
+        return _unbalanced(phase * np.matmul(conjugate(u) * middle[..., None, :], conjugate(w)), e, f)
 
 
 @primitive(name="cofactors_derivative")
@@ -130,6 +157,7 @@ def _cofactors_derivative(h: Any, x: Any) -> Any:
     For diagonal x, ∂Cᵢᵢ/∂xₖₖ = Pᵢₖ and ∂Cᵢⱼ/∂xⱼᵢ = −Pᵢⱼ, where Pᵢⱼ = ∏_{m≠i,j} s_m and Pᵢᵢ = 0.
     """
     with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
+        x, e, f = _balanced(x)
         u, s, w, phase = _turned(x)
         logs = np.log(s)
         before, after = _sums_without(logs)
@@ -138,10 +166,10 @@ def _cofactors_derivative(h: Any, x: Any) -> Any:
         between = np.cumsum(np.where(inner != 0, _shifted(logs)[..., None, :], np.zeros_like(inner)), axis=-1)
         p = np.triu(np.exp(before[..., :, None] + between + after[..., None, :]), 1)
         p = p + _t(p)
-        k = np.matmul(adjoint(u), np.matmul(h, adjoint(w)))
+        k = np.matmul(adjoint(u), np.matmul(_scaled(h, -(e + f)), adjoint(w)))
         spread = np.matmul(p, np.diagonal(k, axis1=-2, axis2=-1)[..., None])[..., 0]
         turned = np.matmul(conjugate(u) * spread[..., None, :], conjugate(w)) - np.matmul(np.matmul(conjugate(u), p * _t(k)), conjugate(w))
-        return phase * turned
+        return _unbalanced(phase * turned, e, f)
 
 
 @unrecorded

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..tensor import Tensor
 
-__all__ = ["DegenerateWarning", "adjoint", "check_free", "conjugate", "even", "over", "separable", "settled_phase", "unrecorded", "value"]
+__all__ = ["DegenerateWarning", "adjoint", "check_free", "conjugate", "even", "over", "separable", "settled_phase", "unrecorded", "value", "warn"]
 
 
 class DegenerateWarning(UserWarning):
@@ -45,7 +45,8 @@ _UNKNOWN = (
 )
 
 
-def _warn(found: Any, text: str) -> None:
+def warn(found: Any, text: str) -> None:
+    """Give a :class:`DegenerateWarning` if ``found`` is true."""
     # The flag of a duck array or of a tracer has no truth to look at.
     if type(found) in (bool, np.bool_) and found:
         warnings.warn(text, DegenerateWarning, stacklevel=4)
@@ -98,9 +99,9 @@ def separable(numerator: Any, scale: Any, gap: Any, size: Any, used: Any, inner:
     pairs = np.ones_like(magnitude, dtype=bool)
     if inner:
         pairs = pairs & ~np.tril(np.triu(pairs))
-    _warn(np.any(close & ~negligible & ~proportional & pairs), _LOST.format(what=what))
+    warn(np.any(close & ~negligible & ~proportional & pairs), _LOST.format(what=what))
     if used is not False:
-        _warn(np.any(close & negligible & used & pairs), _UNKNOWN.format(what=what))
+        warn(np.any(close & negligible & used & pairs), _UNKNOWN.format(what=what))
     return np.where(pairs & (~close | proportional), np.ones_like(gap), np.zeros_like(gap))
 
 
@@ -108,7 +109,7 @@ def separable(numerator: Any, scale: Any, gap: Any, size: Any, used: Any, inner:
 def check_free(numerator: Any, scale: Any, what: str) -> Any:
     """Warn if the function depends on a basis that is free."""
     eps = float(np.finfo(numerator.dtype).eps)
-    _warn(np.any(np.abs(numerator) > MARGIN * max(*numerator.shape[-2:], 1) * eps * scale), _LOST.format(what=what).replace("coincide", "are free"))
+    warn(np.any(np.abs(numerator) > MARGIN * max(*numerator.shape[-2:], 1) * eps * scale), _LOST.format(what=what).replace("coincide", "are free"))
     return numerator
 
 
@@ -126,7 +127,7 @@ def settled_phase(excess: Any, scale: Any, entry: Any, length: int, what: str) -
     eps = float(np.finfo(excess.dtype).eps)
     depends = np.abs(excess) > MARGIN * length * eps * scale
     settled = (np.abs(np.imag(entry)) <= 1e-3 * np.abs(np.real(entry))) & (np.real(entry) != 0)
-    _warn(
+    warn(
         np.any(depends & ~settled),
         f"the function depends on the phase of {what}, which is not settled here: it has no derivative, and the phase is left out of the gradient",
     )

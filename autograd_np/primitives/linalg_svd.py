@@ -7,7 +7,6 @@ The conventions are those of linalg_decompositions.py: xᵀ transposes, xᴴ con
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import publish
 from .linalg_decompositions import SVDResult, eigh, eigvalsh
-from .linalg_degenerate import DegenerateWarning, adjoint, check_free, conjugate, even, over, separable, settled_phase, unrecorded, value
+from .linalg_degenerate import adjoint, check_free, conjugate, even, over, separable, settled_phase, unrecorded, value, warn
 
 __all__ = ["SVDResult", "lstsq", "pinv", "svd", "svdvals"]
 
@@ -204,15 +203,13 @@ def _checked(x: Any, rcond: Any, what: str) -> Any:
     if rcond is None or 0 in x.shape[-2:]:
         return x
     s = np.linalg.svd(x, compute_uv=False)
-    cut = s <= np.asarray(rcond)[..., None] * np.max(s, axis=-1, keepdims=True)
+    cut = s <= (rcond[..., None] if hasattr(rcond, "shape") else rcond) * np.max(s, axis=-1, keepdims=True)
     largest_cut = np.max(np.where(cut, s, 0.0), axis=-1)
     smallest_kept = np.min(np.where(cut, np.inf, s), axis=-1)
-    if np.any(largest_cut > 1e-6 * smallest_kept):
-        warnings.warn(
-            f"{what}: singular values that are not negligible are cut off by rcond; the gradient is that of a matrix in which they are 0",
-            DegenerateWarning,
-            stacklevel=2,
-        )
+    warn(
+        np.any(largest_cut > 1e-6 * smallest_kept),
+        f"{what}: singular values that are not negligible are cut off by rcond; the gradient is that of a matrix in which they are 0",
+    )
     return x
 
 
@@ -247,7 +244,9 @@ def pinv(x: ArrayLike, rcond: Any = None, hermitian: bool = False, *, rtol: Any 
         if rcond is not None:
             raise ValueError("pinv: rtol and rcond can't be both set")
         dtype = np.result_type(x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype, np.float32)
-        rcond = max(np.shape(x)[-2:]) * float(np.finfo(dtype).eps) if rtol is None else rtol
+        rcond = rtol if rtol is not None else max(np.shape(x)[-2:]) * float(np.finfo(dtype).eps)
+    if isinstance(rcond, (list, tuple)):
+        rcond = np.asarray(rcond)
     if hermitian:
         x = mirrored(x)
     return _pinv(x, rcond, hermitian)

@@ -322,10 +322,14 @@ class Check:
         size = max(abs(value), abs(expected)) if single else least
         error = abs(value - expected)
         relative = float(error / max(abs(value), abs(expected), np.finfo(float).tiny))
+        # What a gradient smaller than any number would have to be rounded to.
+        noise += float(np.finfo(np.float64).tiny * np.sum([np.sum(np.abs(v)) for _, v in direction.moves]))
         good = error <= self.rtol * size + ROUNDING * noise
         if not good and np.isfinite(error):
             noise += float(np.sum([np.sum(self.jitter()[k] * np.abs(v)) for k, v in direction.moves]))
-            good = error <= self.rtol * size + ROUNDING * noise
+            # What a gradient smaller than any number would have to be rounded to.
+        noise += float(np.finfo(np.float64).tiny * np.sum([np.sum(np.abs(v)) for _, v in direction.moves]))
+        good = error <= self.rtol * size + ROUNDING * noise
         return bool(good), expected, value, relative
 
     @staticmethod

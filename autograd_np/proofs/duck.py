@@ -29,7 +29,7 @@ class DuckArray(NDArrayOperatorsMixin):
 
     calls: ClassVar[Counter[str]] = Counter()
     mixed: ClassVar[Counter[str]] = Counter()
-    _array: Any
+    _array: np.ndarray[Any, Any]
 
     def __init__(self, array: Any) -> None:
         if isinstance(array, DuckArray):
