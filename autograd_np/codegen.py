@@ -45,10 +45,17 @@ def same(g: Any) -> Any:
 class Slots(Deferred):
     """The cotangents of the outputs of one operation, collected into a tuple (None where none arrived)."""
 
-    __slots__ = ()
+    __slots__ = ("count",)
+
+    def __init__(self, shape: Any, parts: list[Any], count: int) -> None:
+        super().__init__(shape, parts)
+        self.count = count
+
+    def whole(self, g: Any) -> Any:
+        return (0, g)  # an operation that shows one output has that output's node: its cotangent comes as it is
 
     def dense(self) -> tuple[Any, ...]:
-        collected: list[Any] = [None] * len(self.shape)
+        collected: list[Any] = [None] * self.count
         for index, g in self.parts:
             collected[index] = g if collected[index] is None else collected[index] + g
         return tuple(collected)
@@ -64,7 +71,7 @@ class Pick:
     @staticmethod
     def pull(node: Node, g: Any, parents: tuple[Node | None, ...], kept: tuple[Any, ...]) -> tuple[Any, ...]:
         (parent,) = parents
-        return (None if parent is None else Slots(parent.shape, [(kept[0], g)]),)
+        return (None if parent is None else Slots(parent.shape, [(kept[0], g)], kept[1]),)
 
     @staticmethod
     def as_tensors(node: Node) -> tuple[Any, ...] | None:
@@ -179,7 +186,7 @@ def finish_multi(
     results = []
     for index, value in enumerate(values if found.shown is None else values[: found.shown]):
         differentiable = record and value.dtype.kind in "fc"
-        results.append(TENSOR.at(value, pick(node, index, value) if differentiable else None, shared))
+        results.append(TENSOR.at(value, pick(node, index, value, len(values)) if differentiable else None, shared))
     return results[0] if found.shown == 1 else tuple(results)
 
 
@@ -221,7 +228,7 @@ def _slots(found: Primitive) -> list[Any]:
 
 def _keep_expression(found: Primitive, slot: Any) -> str:
     if slot.source == "out":
-        text = "_value"
+        text = "_out" if found.multi and found.shown == 1 else "_value"
     elif slot.source in ("shape", "dtype"):
         if found.sequence and slot.operand == found.operands[0]:
             text = f"tuple([v.{slot.source} for v in {slot.operand}_v])"
@@ -231,7 +238,8 @@ def _keep_expression(found: Primitive, slot: Any) -> str:
         text = f"snapshots({slot.operand}_v, {slot.operand}_s)" if found.sequence else "(({0}.copy() if {0}.nbytes < 4096 else keep({0})) if {0}_s else {0})".format(slot.operand)
     else:
         text = f"(keep_option({slot.name}) if {slot.name}.__class__ in MUTABLE else {slot.name})"
-    if not found.sequence and len(slot.users) < len(found.operands):
+    # (Every rule of an operation with hidden outputs gets a cotangent for each of them, so their number is needed.)
+    if not found.sequence and len(slot.users) < len(found.operands) and not (slot.source == "out" and found.multi):
         condition = " and ".join(f"{user}_n is None" for user in sorted(slot.users))
         text = f"(None if {condition} else {text})"
     return text
@@ -299,9 +307,12 @@ def source(found: Primitive, *, operator: bool = False, reflected: bool = False)
         shared = "True"
     parents = (f"tuple({nodes[0]})" if found.sequence else _tuple(nodes)) if found.differentiable else "()"
     observed = f"tuple({operands[0]}_v)" if found.sequence else _tuple(list(operands) if operands else words[:1])
-    if found.multi:
+    if found.multi and found.shown != 1:
         add(f"    _t = finish_multi(P, _value, {parents}, lambda: {kept}, {shared})")
     else:
+        if found.multi:  # one output is shown: an operation like any other, with hidden outputs for its rule
+            add("    _out = tuple(_value)")
+            add("    _value = _out[0]")
         add("    _t = new(Tensor)")
         add("    _t._data = _value")
         add(f"    _t._shared = {shared}")
@@ -389,6 +400,9 @@ def pull_source(found: Primitive) -> str:
 
     if found.slots:
         lines.append("    " + _tuple([f"k{i}" for i in range(len(found.slots))]) + " = kept")
+    if found.multi and found.shown == 1:
+        others = f" + (None,) * (len(k{position['out']}) - 1)" if "out" in position else ""
+        lines.append(f"    if g.__class__ is not tuple: g = (g,){others}")
     if found.joint is not None:
         lines.append(f"    return counted(joint({arguments(found.joint, None)}), parents, node)")
     else:

@@ -151,12 +151,11 @@ class Primitive:
                 kept.append(attach(value, node.parents[self.operands.index(slot.operand)]))
         return tuple(kept)
 
-    @staticmethod
-    def _outputs_as_tensors(node: Node, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(
-            attach(value, pick(node, index, value)) if value.dtype.kind in "fc" else value
+    def _outputs_as_tensors(self, node: Node, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple([
+            value if value.dtype.kind not in "fc" else attach(value, node if self.shown == 1 and index == 0 else pick(node, index, value, len(values)))
             for index, value in enumerate(values)
-        )
+        ])
 
 
 def attach(value: Any, node: Node | None) -> Any:
@@ -166,13 +165,13 @@ def attach(value: Any, node: Node | None) -> Any:
     return codegen.TENSOR.at(value, node)
 
 
-def pick(parent: Node, index: int, value: Any) -> Node:
-    """The node of one output of an operation that has several."""
+def pick(parent: Node, index: int, value: Any, count: int) -> Node:
+    """The node of one output of an operation that has ``count`` of them."""
     node = Node()
     node.position = next_position()
     node.primitive = codegen.PICK
     node.parents = (parent,)
-    node.kept = (index,)
+    node.kept = (index, count)
     node.shape = value.shape
     node.dtype = value.dtype
     return node

@@ -214,7 +214,7 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
             if g.__class__ is not tuple and g.dtype != node.dtype:
                 g = fit(g, node, node)
         if targets and position in targets:
-            found[position] = g
+            found[position] = g[0] if g.__class__ is tuple else g
             if stop:
                 continue
         primitive = node.primitive

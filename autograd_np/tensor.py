@@ -488,7 +488,10 @@ class Retaining:
         return getattr(self.primitive, word)
 
     def pull(self, node: tape.Node, g: Any, parents: Any, kept: Any) -> Any:
-        plain = g._data if isinstance(g, Tensor) else g
+        plain = g[0] if g.__class__ is tuple else g  # hidden outputs have cotangents of their own
+        if plain is None:
+            return self.primitive.pull(node, g, parents, kept)
+        plain = plain._data if isinstance(plain, Tensor) else plain
         node.grad = own(plain) if node.grad is None else own(node.grad + plain)
         return self.primitive.pull(node, g, parents, kept)
 
