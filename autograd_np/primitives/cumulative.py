@@ -204,7 +204,7 @@ _runs = on_arrays(runs)
 def _running_rule(g: Any, x: Any, out: Any, axis: int) -> Any:
     hit, share, same = _runs(lay(x, axis), lay(out, axis))
     # An element collects the shares of all later results up to where another one takes over.
-    return unlay(hit * _backwards(same, lay(g, axis) * share), x.shape, axis)
+    return unlay(zmul(hit, _backwards(same, lay(g, axis) * share)), x.shape, axis)
 
 
 rule(maximum_accumulate, _running_rule)

@@ -227,9 +227,6 @@ def _power_y(g: Any, out: Any, x: Any, y: Any) -> Any:
     if is_number(x):
         if x > 0:
             return zmul(g, out) * math.log(x)
-        if x == 0:
-            return keep(np.not_equal(y, 0), zmul(g, zmul(out, -math.inf)))
-        return zmul(g, zmul(out, math.nan))
     return zmul(g, power_log(out, x, y, 1))
 
 

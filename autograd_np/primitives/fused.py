@@ -123,8 +123,8 @@ def softmax_cross_entropy(
 
     Gradient: ``(softmax(logits) − target) · scale``. For probabilities: ``−log softmax(logits) · scale``.
 
-    >>> softmax_cross_entropy(np.array([[0.0, 0.0], [1e4, -1e4]]), np.array([1, 0])).item() == np.log(2) / 2
-    True
+    >>> round(softmax_cross_entropy([[0.0, 0.0], [1e4, -1e4]], [1, 0], reduction="sum").item(), 6)
+    0.693147
     """
     if not hasattr(targets, "dtype"):
         targets = np.asarray(targets)
@@ -351,8 +351,8 @@ def binary_cross_entropy_with_logits(
 
     Gradients: ``(1 − t) σ(z) − w⁺ t σ(−z)`` without cancellation; ``w⁺ log(1 + e^−z) − log(1 + e^z)`` for the targets.
 
-    >>> binary_cross_entropy_with_logits(np.array([0.0, 1e4]), np.array([1.0, 1.0]), reduction="sum").item() == np.log(2)
-    True
+    >>> round(binary_cross_entropy_with_logits([0.0, 1e4], [1, 1], reduction="sum").item(), 6)
+    0.693147
     """
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")

@@ -182,6 +182,12 @@ def _ratio(x: Any, g: Any) -> Any:
     return np.where((ratio > 0) & np.isfinite(ratio), ratio, np.ones_like(ratio))
 
 
+@unrecorded
+def _live(g: Any) -> Any:
+    """1 per matrix that is not all zero, else 0."""
+    return np.any(np.not_equal(g, 0), axis=(-2, -1), keepdims=True).astype(np.abs(g).dtype)
+
+
 cofactors = on_arrays(_cofactors)
 cofactors_derivative = on_arrays(_cofactors_derivative)
 
@@ -197,7 +203,7 @@ def _third(g: Any, h: Any, x: Any) -> Any:
     for k in range(points):
         root = complex(math.cos(2 * math.pi * k / points), math.sin(2 * math.pi * k / points))
         total = total + root.conjugate() * cofactors_derivative(h + 0j, x + (root * radius) * g)
-    return total / (points * radius)
+    return total * (_live(g) / (points * radius))
 
 
 rule(det, lambda g, x: zmul(g[..., None, None], cofactors(x)))

@@ -370,7 +370,7 @@ _winners = on_arrays(winners)
 def extremum_rule(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Any:
     """The gradient of max and min: the cotangent, shared by the elements that equal the result."""
     ndim = len(x.shape)
-    return expand(g, ndim, axis, keepdims) * _winners(x, expand(out, ndim, axis, keepdims), axis, initial, where)
+    return zmul(_winners(x, expand(out, ndim, axis, keepdims), axis, initial, where), expand(g, ndim, axis, keepdims))
 
 
 rule(max, extremum_rule)

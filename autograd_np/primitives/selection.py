@@ -40,15 +40,14 @@ def fmin(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
 
 def _split(g: Any, first: Any, second: Any) -> Any:
-    """``g`` where both masks hold, half of it where one does, 0 where none."""
-    # A mask cast to float and multiplied takes a tenth of the time of np.where on a random mask.
-    return (first.astype(g.dtype) + second.astype(g.dtype)) * (g * 0.5)
+    """``g`` where ``first`` holds (and so ``second``), half of it where only ``second`` does, 0 elsewhere, whatever ``g``."""
+    return keep(second, g * (0.5 + 0.5 * first.astype(g.dtype)))
 
 
 def _chosen(g: Any, x: Any, y: Any, out: Any) -> Any:
     """The part of ``g`` for x, where out is x or y (and the other may be NaN)."""
     won = np.equal(x, out)
-    return _split(g, won, np.logical_and(won, np.not_equal(y, out)))
+    return _split(g, np.logical_and(won, np.not_equal(y, out)), won)
 
 
 rule(maximum, lambda g, x, y: _split(g, x > y, x >= y), lambda g, x, y: _split(g, y > x, y >= x))

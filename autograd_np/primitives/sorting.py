@@ -18,6 +18,7 @@ from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted
 from .cumulative import scatter, taken_last
 from .layout import Axis, lay, unlay
+from .zeros import zmul
 
 __all__ = [
     "argpartition",
@@ -162,7 +163,7 @@ def _quantile_rule(g: Any, x: Any, q: Any, axis: Axis, method: str, skip: bool) 
         return np.zeros_like(x, shape=shape)
     low, high, first, second = _places(x, q, method, skip)
     g = np.moveaxis(np.reshape(g, (np.size(q), *x.shape[:-1])), 0, -1)
-    return unlay(scatter(g * first, low, size) + scatter(g * second, high, size), shape, axis)
+    return unlay(scatter(zmul(first, g), low, size) + scatter(zmul(second, g), high, size), shape, axis)
 
 
 def _intact(name: str, overwrite_input: bool) -> None:

@@ -31,17 +31,37 @@ def _zdiv(g: Any, d: Any) -> Any:
     return np.where(g, np.divide(g, d), g)
 
 
+# The integers that are as wide as the floating dtypes.
+_BITS = {"e": np.dtype(np.int16), "f": np.dtype(np.int32), "d": np.dtype(np.int64)}
+
+
 @primitive(broadcasts=True, name="keep", wrt="g", discrete="mask")
 def _keep(mask: Any, g: Any) -> Any:
-    """``g`` where ``mask`` is true, and 0 elsewhere, whatever ``g``. Shapes broadcast."""
-    return np.where(mask, g, 0)
+    """``g`` where the boolean ``mask`` is true, and 0 elsewhere, whatever ``g``. Shapes broadcast.
+
+    The bits of g are multiplied as an integer by 1 or 0: infinities and NaN vanish too, which a product of floats does not
+    give, and an unpredictable mask costs nothing, where np.where takes ten times as long.
+    """
+    bits = _BITS.get(g.dtype.char)
+    if bits is None:
+        return np.where(mask, g, 0)
+    return np.multiply(g.view(bits), mask).view(g.dtype)
 
 
 zmul = on_arrays(_zmul)
 zdiv = on_arrays(_zdiv)
 keep = on_arrays(_keep)
 
-# With respect to d both are constant (0) where g = 0, so the gradient there is 0 even for an infinite h.
-rule(_zmul, lambda h, d: zmul(h, d), lambda h, g: keep(np.not_equal(g, 0), zmul(h, g)))
-rule(_zdiv, lambda h, d: zdiv(h, d), lambda h, out, d: keep(np.not_equal(out, 0), -zdiv(zmul(h, out), d)))
+# With respect to d both are constant (0) where g = 0, so the gradient there is 0 even for an infinite h. With respect to
+# g the derivative is d, except where g = 0 meets an infinite d: the value there is 0 by definition, and so is the derivative.
+rule(
+    _zmul,
+    lambda h, g, d: keep(np.logical_or(np.not_equal(g, 0), np.isfinite(d)), zmul(h, d)),
+    lambda h, g: keep(np.not_equal(g, 0), zmul(h, g)),
+)
+rule(
+    _zdiv,
+    lambda h, out, d: keep(np.logical_or(np.not_equal(out, 0), np.not_equal(d, 0)), zdiv(h, d)),
+    lambda h, out, d: keep(np.not_equal(out, 0), -zdiv(zmul(h, out), d)),
+)
 rule(_keep, g=lambda h, mask: keep(mask, h))

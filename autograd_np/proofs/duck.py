@@ -79,7 +79,7 @@ class DuckArray(NDArrayOperatorsMixin):
     @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes."""
-        return self._array.shape
+        return tuple(self._array.shape)
 
     @property
     def dtype(self) -> Any:

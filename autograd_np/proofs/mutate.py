@@ -60,6 +60,7 @@ OUTPUT: dict[str, Callable[[Any], Any]] = {
     "scaled by 2": lambda g: g * 2,
     "sign flipped": lambda g: -g,
     "zeroed": np.zeros_like,
+    "one added": lambda g: g + np.ones((), g.dtype),
     "reversed": lambda g: np.ascontiguousarray(g).ravel()[::-1].reshape(g.shape),
     "permuted": lambda g: np.roll(np.ascontiguousarray(g).ravel(), 1).reshape(g.shape),
     "transposed": lambda g: np.swapaxes(g, -1, -2) if g.ndim > 1 and g.shape[-1] == g.shape[-2] else g,
