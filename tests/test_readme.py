@@ -21,7 +21,7 @@ def programs(text: str) -> list[tuple[str, str | None]]:
     """The ``python`` blocks of a page, each with the ``text`` block that follows it and shows its output."""
     found: list[tuple[str, str | None]] = []
     blocks = list(BLOCK.finditer(text))
-    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+    for block, following in zip(blocks, [*blocks[1:], None], strict=False):
         if block[1] == "python":
             adjoins = following is not None and following[1] == "text" and not text[block.end() : following.start()].strip()
             found.append((block[2], following[2] if following is not None and adjoins else None))

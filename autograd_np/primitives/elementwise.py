@@ -227,6 +227,7 @@ def _power_y(g: Any, out: Any, x: Any, y: Any) -> Any:
     if is_number(x):
         if x > 0:
             return zmul(g, out) * math.log(x)
+        x = np.full_like(y, x)  # np.log of a Python number would be a float64
     return zmul(g, power_log(out, x, y, 1))
 
 
@@ -269,7 +270,7 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 rule(sqrt, lambda g, out: zdiv(g, twice(out)))
 rule(cbrt, lambda g, out: zdiv(g, 3 * (out * out)))
 # zdiv(x, out) is x/out with the value 0 at x = 0: at the origin too.
-rule(hypot, lambda g, x, out: g * zdiv(x, out), lambda g, y, out: g * zdiv(y, out))
+rule(hypot, lambda g, x, out: zmul(zdiv(x, out), g), lambda g, y, out: zmul(zdiv(y, out), g))
 
 
 # ---------------------------------------------------------------- absolute value and sign
@@ -314,14 +315,19 @@ def copysign(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``|x|`` with the sign of y, elementwise. Gradient with respect to x: ±1 (0 at x = 0); y has none."""
 
 
-rule(absolute, lambda g, x: g * (zdiv(np.conjugate(x), np.absolute(x)) if x.dtype.kind == "c" else np.sign(x)))
-rule(fabs, lambda g, x: g * np.sign(x))
+def _signed(g: Any, x: Any) -> Any:
+    """``g · sign(x)``, 0 at x = 0 also for an infinite g (that of √|x|)."""
+    return keep(np.not_equal(x, 0), g * np.sign(x))
+
+
+rule(absolute, lambda g, x: zmul(zdiv(np.conjugate(x), np.absolute(x)), g) if x.dtype.kind == "c" else _signed(g, x))
+rule(fabs, _signed)
 # s = x/|x|: ds = (dx - s · Re(conj(s) dx)) / |x|.
 rule(
     _complex_sign,
     lambda g, x, out: keep(np.not_equal(x, 0), zdiv(g - np.real(g * out) * np.conjugate(out), np.absolute(x))),
 )
-rule(copysign, lambda g, x, y: g * (np.sign(x) * (math.copysign(1.0, y) if is_number(y) else np.copysign(1.0, y))))
+rule(copysign, lambda g, x, y: _signed(g, x) * (math.copysign(1.0, y) if is_number(y) else np.copysign(1.0, y)))
 
 
 # ---------------------------------------------------------------- complex parts
