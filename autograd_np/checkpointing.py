@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from . import tape
+from . import mutation, tape
 from .codegen import finish_multi
 from .errors import MutationError
 from .modes import enable_grad, is_grad_enabled
@@ -26,6 +26,8 @@ class _Recomputed:
     """The operation that stands for one checkpointed call on the tape."""
 
     broadcasts = False
+    elementwise = False
+    masks = False
     shown = None
     operands = ("inputs",)
     multi = True
@@ -34,15 +36,16 @@ class _Recomputed:
         self.name = f"checkpoint({getattr(function, '__name__', 'function')})"
         self.function = function
         self.rebuild = rebuild
-        # The inputs' data without their nodes, which are the parents; other arguments as they are.
-        self.leaves = [t._data if isinstance(t, Tensor) else t for t in leaves]
+        # The inputs' data without their nodes, which are the parents; copies of what the caller can write.
+        self.leaves = [_kept(t) for t in leaves]
+        self.shared = [t._family() if isinstance(t, Tensor) and t._data is kept else False for t, kept in zip(leaves, self.leaves, strict=True)]
         self.is_tensor = [isinstance(t, Tensor) for t in leaves]
         self.tracked = [i for i, t in enumerate(leaves) if isinstance(t, Tensor) and t._node is not None]
         self.random_state = np.random.get_state(legacy=False)  # noqa: NPY002 - the global generator is what f may use
 
     def run(self, inputs: Sequence[Tensor]) -> tuple[list[Any], Callable[..., Any]]:
         """Call the function with these Tensors in the places of the tracked arguments."""
-        values = [Tensor.at(v, None) if tensor else v for v, tensor in zip(self.leaves, self.is_tensor, strict=True)]
+        values = [Tensor.at(v, None, s) if tensor else v for v, tensor, s in zip(self.leaves, self.is_tensor, self.shared, strict=True)]
         for place, t in zip(self.tracked, inputs, strict=True):
             values[place] = t
         args, kwargs = self.rebuild(values)
@@ -51,18 +54,18 @@ class _Recomputed:
 
     def fresh(self) -> list[Tensor]:
         """The tracked arguments as new leaves."""
-        data = [self.leaves[i] for i in self.tracked]
-        return [Tensor.at(d, tape.leaf(d.shape, d.dtype)) for d in data]
+        data = [(self.leaves[i], self.shared[i]) for i in self.tracked]
+        return [Tensor.at(d, tape.leaf(d.shape, d.dtype), s) for d, s in data]
 
     def as_tensors(self, node: tape.Node) -> tuple[Any, ...]:
         """Inside a recorded backward pass the arguments are those on the outer tape."""
-        outputs, _ = node.kept or ((), None)
+        outputs = node.kept[0] if node.kept else ()
         return outputs, [attach(self.leaves[i], node.parents[k]) for k, i in enumerate(self.tracked)]
 
     def pull(self, node: tape.Node, g: tuple[Any, ...], parents: tuple[tape.Node | None, ...], kept: Any) -> tuple[Any, ...]:
         from .transforms import alias
 
-        before, outer = kept
+        before, outer = kept[:2]
         inputs = self.fresh() if outer is None else [alias(t) for t in outer]
         state = np.random.get_state(legacy=False)  # noqa: NPY002
         np.random.set_state(self.random_state)  # noqa: NPY002
@@ -95,8 +98,12 @@ class _Recomputed:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    same = np.equal(a, b) | (np.not_equal(a, a) & np.not_equal(b, b))
-    return bool(a.shape == b.shape and np.all(same))
+    return bool(a.shape == b.shape and np.all(np.equal(a, b) | (np.not_equal(a, a) & np.not_equal(b, b))))
+
+
+def _kept(value: Any) -> Any:
+    data, shared = (value._data, value._shared) if isinstance(value, Tensor) else (value, True)
+    return mutation.keep(data) if shared and data.__class__ is np.ndarray and mutation.writable(data) else data
 
 
 def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
@@ -133,11 +140,13 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
         if not parents:
             return build(values)  # type: ignore[no-any-return]
         data = tuple([y._data for y in outputs])
-        wrapped = iter(finish_multi(call, data, parents, lambda: (data, None), False))  # type: ignore[arg-type]
+        # The arguments stand among the kept values to be watched for writes.
+        wrapped = iter(finish_multi(call, data, parents, lambda: (data, None, tuple(call.leaves)), False))  # type: ignore[arg-type]
         results = []
         for y in values:
             if isinstance(y, Tensor):
                 t = next(wrapped)
+                t._shared = y._shared  # an output may be an argument, or a view of one
                 results.append(t if y._node is not None else y)
             else:
                 results.append(y)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import mutation
-from .errors import GradientShapeError, NonDifferentiableError, explain, label
+from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
 from .modes import ACTIVE, is_anomaly_enabled, is_grad_enabled
 from .tape import Deferred, Node, next_position
 
@@ -66,6 +66,8 @@ class Pick:
 
     name = "output"
     broadcasts = False
+    elementwise = False
+    masks = True  # an output that is not used gets no cotangent
     operands = ("outputs",)
 
     @staticmethod
@@ -198,6 +200,34 @@ def counted(pulled: Any, parents: tuple[Node | None, ...], node: Node) -> tuple[
     return gradients
 
 
+def checked(function: Callable[..., Any], name: str, multi: bool, view: bool) -> Callable[..., Any]:
+    """The body of a user's operation, held to what the engine relies on: arrays come out, with memory of their own."""
+
+    def array(value: Any, args: tuple[Any, ...]) -> Any:
+        if value.__class__ is TENSOR:
+            if value._node is not None:
+                raise NonDifferentiableError(f"{name}: its body uses a Tensor that needs a gradient, which would be lost; make it an argument")
+            value = value._data
+        if isinstance(value, (int, float, complex)) and not isinstance(value, np.generic):
+            value = np.asarray(value)
+        if not hasattr(value, "dtype") or value.dtype.kind not in "fciub":
+            raise TypeError(f"{name}: its body returned {describe(value)}; it must return {'a tuple of arrays' if multi else 'an array'}")
+        if not view and value.__class__ is np.ndarray and (value.base is not None or any(value is arg for arg in args)):
+            return value.copy()
+        return value
+
+    @functools.wraps(function)
+    def body(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        if not multi:
+            return array(result, args)
+        if not isinstance(result, (tuple, list)):
+            raise TypeError(f"{name}: its body returned {describe(result)}; it must return a tuple of arrays (multi=True)")
+        return tuple([array(value, args) for value in result])
+
+    return body
+
+
 def observe(found: Primitive, result: Any, operands: tuple[Any, ...]) -> None:
     """Hand the call to anomaly detection, where that is on."""
     if is_anomaly_enabled():
@@ -269,7 +299,13 @@ def source(found: Primitive, *, operator: bool = False, reflected: bool = False)
             add(f"    {word}_v, {word}_n, {word}_s = unpack({word}, P)")
         elif word in operands:
             add(f"    if {word}.__class__ is Tensor:")
-            add(f"        {word}_n = {word}._node; {word}_s = {word}._shared; {word} = {word}._data")
+            if found.view and word == operands[0]:
+                # The output is another Tensor on this memory: what becomes of one is known to both.
+                add(f"        {word}_s = {word}._shared")
+                add(f"        if {word}_s is False: {word}_s = {word}._shared = []")
+                add(f"        {word}_n = {word}._node; {word} = {word}._data")
+            else:
+                add(f"        {word}_n = {word}._node; {word}_s = {word}._shared; {word} = {word}._data")
             optional = " or ".join([f"{word}.__class__ is float", f"{word}.__class__ is int"] + ([f"{word} is default_{word}"] if p.default is not inspect.Parameter.empty else []))
             add(f"    elif {optional}:")
             add(f"        {word}_n = None; {word}_s = False")
@@ -424,6 +460,7 @@ def stub(found: Primitive, declared: Callable[..., Any], **form: bool) -> Callab
     """The public function of a primitive: it writes its own code at the first call."""
     namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": declared.__module__}
     public = types.FunctionType(_first.__code__, namespace, found.name)
+    public.__qualname__ = found.name
     namespace["_public"] = public
     namespace["_build"] = lambda: _build_form(found, public, form)
     if form:
@@ -461,6 +498,14 @@ def build(found: Primitive) -> None:
 def _compile(text: str, namespace: dict[str, Any], name: str) -> dict[str, Any]:
     exec(compile(text, f"<autograd_np {name}>", "exec"), namespace)  # noqa: S102 - our own text
     return namespace
+
+
+# Names that the written functions use for their own ends.
+RESERVED = frozenset({
+    "ACTIVE", "Exception", "MUTABLE", "Node", "NotImplemented", "P", "PLAIN", "Tensor", "any", "body", "dtype_of", "error", "failed",
+    "finish_multi", "float", "foreign", "int", "keep", "keep_option", "loosely", "ndarray", "new", "next_position", "observe", "option",
+    "out_given", "recording", "required", "shape_of", "snapshots", "tuple", "unpack", "writable",
+})  # fmt: skip
 
 
 def _build_form(found: Primitive, public: types.FunctionType, form: dict[str, bool]) -> None:

@@ -38,9 +38,9 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from . import codegen
+from . import codegen, mutation
 from .codegen import same
-from .tape import Node, next_position
+from .tape import LAST_WRITE, Node, next_position
 
 __all__ = ["FUNCTIONS", "REGISTRY", "UFUNCS", "Primitive", "Slot", "on_arrays", "primitive", "rule", "same"]
 
@@ -83,6 +83,8 @@ class Primitive:
         view: whether the output may share memory with the operand.
         discrete: parameters that accept a Tensor that needs a gradient although none flows to them,
             because the function is piecewise constant in them.
+        elementwise: whether each element of the output depends on one element of each (broadcast) operand alone.
+        masks: whether the rules make zeros in a cotangent, for elements on which the output does not depend.
     """
 
     def __init__(
@@ -97,18 +99,24 @@ class Primitive:
         broadcasts: bool,
         view: bool,
         discrete: tuple[str, ...],
+        elementwise: bool,
+        masks: bool,
     ) -> None:
         self.name = name
         self.body = body
         self.declared = declared
         self.parameters = parameter_names(declared)
+        self.wrt = operands  # as declared; `operands` becomes those of them that have a rule
         self.operands = operands
+        self.since = 0  # position from which the present rules hold
         self.sequence = bool(operands) and operands[0] in ("arrays", "operands")
         self.multi = multi
         self.shown = shown
         self.broadcasts = broadcasts
         self.view = view
         self.discrete = discrete
+        self.elementwise = elementwise and not multi
+        self.masks = masks
         self.rules: dict[str, Rule] = {}
         self.joint: Rule | None = None
         self.slots: list[Slot] = []
@@ -129,6 +137,20 @@ class Primitive:
     def differentiable(self) -> bool:
         """Whether any rule is declared."""
         return bool(self.rules) or self.joint is not None
+
+    def zeroed(self, g: Any, pulled: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The gradients of an elementwise operation with 0 where the cotangent is 0: there 0 · inf and 0 · NaN are 0."""
+        mask = np.not_equal(g, 0)
+        recorded = g.__class__ is codegen.TENSOR
+        results = []
+        for c in pulled:
+            if c is not None and c is not g and c.shape == g.shape:
+                # A derivative with respect to a cotangent that happens to be 0 is left alone where it is finite.
+                c = self.keep(np.logical_or(mask, np.isfinite(c)) if recorded else mask, c)
+            results.append(c)
+        return tuple(results)
+
+    keep: Callable[[Any, Any], Any]  # set by primitives/zeros.py
 
     def _first_pull(self, node: Node, g: Any, parents: Any, kept: Any) -> tuple[Any, ...]:
         codegen.build(self)
@@ -162,7 +184,7 @@ def attach(value: Any, node: Node | None) -> Any:
     """The Tensor of ``value`` at ``node``; the plain value where there is no node."""
     if node is None:
         return value
-    return codegen.TENSOR.at(value, node)
+    return codegen.TENSOR.at(value, node, mutation.exposed(value))
 
 
 def pick(parent: Node, index: int, value: Any, count: int) -> Node:
@@ -191,6 +213,8 @@ def primitive(
     broadcasts: bool = ...,
     view: bool = ...,
     discrete: str = ...,
+    elementwise: bool | None = ...,
+    masks: bool = ...,
     override: Any = ...,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
@@ -204,6 +228,8 @@ def primitive(
     broadcasts: bool = False,
     view: bool = False,
     discrete: str = "",
+    elementwise: bool | None = None,
+    masks: bool = False,
     override: Any = None,
 ) -> Any:
     """Declare an operation: the decorated function computes it on arrays.
@@ -224,6 +250,10 @@ def primitive(
         broadcasts: the operands broadcast against each other; the engine sums the gradients back.
         view: the output may share memory with the first operand.
         discrete: names of array parameters in which the function is piecewise constant.
+        elementwise: each element of the output depends on one element of each (broadcast) operand alone; known of a
+            ufunc. Then an element whose cotangent is zero gets gradient zero, also where a derivative is infinite or NaN.
+        masks: the rules make zeros in a cotangent, for elements on which the output does not depend (``where``, an
+            index). From there on the backward pass holds zeros to zero; before, there are none to hold.
         override: use this as the body instead of the decorated function.
 
     Returns:
@@ -246,7 +276,10 @@ def primitive(
         unknown = [word for word in (*operands, *discrete.split()) if word not in parameters]
         if unknown:
             raise ValueError(f"primitive {own!r}: no parameter named {', '.join(unknown)} among {', '.join(parameters)}")
-        body: Any = override or function
+        taken = codegen.RESERVED.intersection(parameters)
+        if taken:
+            raise ValueError(f"primitive {own!r}: the engine uses the names {', '.join(sorted(taken))} itself; rename the parameter")
+        body: Any = override or (function if function.__module__.partition(".")[0] == "autograd_np" else codegen.checked(function, own, multi, view))
         for numpy_function in numpy_functions:
             if isinstance(numpy_function, np.ufunc) and override is None:
                 body = numpy_function
@@ -260,6 +293,8 @@ def primitive(
             broadcasts=broadcasts,
             view=view,
             discrete=tuple(discrete.split()),
+            elementwise=any(isinstance(f, np.ufunc) and f.signature is None for f in numpy_functions) if elementwise is None else elementwise,
+            masks=masks,
         )
         public = codegen.stub(made, function)
         made.function = public
@@ -310,6 +345,7 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
         ValueError: a rule names something that the operation does not have.
     """
     found = primitive_of(function)
+    found.operands = found.wrt
     if len(rules) > len(found.operands):
         raise ValueError(
             f"rule for {found.name}: {len(rules)} rules for {len(found.operands)} differentiable parameters "
@@ -328,6 +364,8 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
     found.rules.update({key: value for key, value in given.items() if value is not None})
     if joint is not None:
         found.joint = joint
+    if isinstance(found.pull, types.FunctionType):  # calls are on tapes, with what the former rules named
+        found.since = LAST_WRITE[0] = next_position()
     found.pull = found._first_pull
     codegen.reset(found)
 

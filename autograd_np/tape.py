@@ -175,6 +175,13 @@ def _leading_to(roots: Iterable[Node], targets: set[int], stops: set[int] | None
     return needed
 
 
+def _has_zero(g: Any) -> bool:
+    try:
+        return not g.all()
+    except (TypeError, ValueError, AttributeError):  # a tracer or a duck array has no truth to look at
+        return True
+
+
 Seeds = Sequence[tuple[Node, Any]]
 Reached = tuple[list[tuple[Node, Any]], dict[int, Any]]
 
@@ -193,6 +200,8 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
     watch: Any = None
     if is_anomaly_enabled():
         from . import anomaly as watch
+    # Until an operation masks a cotangent there is no zero in it for a rule to turn into 0 · inf = NaN.
+    careful = any(_has_zero(g) for _, g in seeds)
     for node, g in seeds:
         entry = pending.get(node.position)
         if entry is None:
@@ -243,6 +252,11 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
         elif not retain:
             node.kept = None
         pulled = primitive.pull(node, g, parents, kept)
+        if careful:
+            if primitive.elementwise:
+                pulled = primitive.zeroed(g, pulled)
+        elif primitive.masks:
+            careful = True
         if watch is not None:
             watch.check_backward(node, g, pulled)
         k = len(parents)

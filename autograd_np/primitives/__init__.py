@@ -40,6 +40,45 @@ LAZY: dict[str, tuple[str, ...]] = {
     "padding": (
         "pad",
     ),
+    "polynomials": (
+        "apply_along_axis",
+        "apply_over_axes",
+        "poly",
+        "polyadd",
+        "polyder",
+        "polydiv",
+        "polyfit",
+        "polyint",
+        "polymul",
+        "polysub",
+        "polyval",
+        "roots",
+        "unwrap",
+        "vander",
+    ),
+    "sets": (
+        "UniqueAllResult",
+        "UniqueCountsResult",
+        "UniqueInverseResult",
+        "histogram2d",
+        "histogram_bin_edges",
+        "histogramdd",
+        "intersect1d",
+        "isin",
+        "lexsort",
+        "packbits",
+        "ravel_multi_index",
+        "setdiff1d",
+        "setxor1d",
+        "sort_complex",
+        "union1d",
+        "unique_all",
+        "unique_counts",
+        "unique_inverse",
+        "unique_values",
+        "unpackbits",
+        "unravel_index",
+    ),
     "statistics": (
         "average",
         "corrcoef",
@@ -60,6 +99,7 @@ def load(chapter: str) -> ModuleType:
 
 
 def load_all() -> None:
-    """Import every chapter: afterwards the registry is complete."""
+    """Import every chapter: afterwards the registry is complete (for SciPy's functions, if the program has imported them)."""
     for chapter in (*LAZY, *NAMESPACES):
         load(chapter)
+    load("special").register()

@@ -67,7 +67,7 @@ def _far(x: Any) -> Any:
 # ---------------------------------------------------------------- rectifiers
 
 
-@primitive()
+@primitive(masks=True, elementwise=True)
 def relu(x: ArrayLike, /) -> Tensor:
     """``max(x, 0)``, elementwise. NaN stays NaN. Gradient: 1 for x > 0, else 0; 0 at the kink x = 0.
 
@@ -87,7 +87,7 @@ def _at_zero(x: Any, left: float, right: float) -> tuple[Any, Any]:
     return (x <= 0, x > 0) if abs(left) <= abs(right) else (x < 0, x >= 0)
 
 
-@primitive()
+@primitive(masks=True, elementwise=True)
 def leaky_relu(x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor:
     """``x`` for x > 0, else ``negative_slope · x``.
 
@@ -101,6 +101,8 @@ def leaky_relu(x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor:
 
 def _leaky_relu_rule(g: Any, x: Any, negative_slope: float) -> Any:
     left, right = _at_zero(x, negative_slope, 1.0)
+    if negative_slope == 0:
+        return keep(right, g)
     return keep(right, g) + keep(left, g * negative_slope)
 
 
@@ -120,7 +122,7 @@ def _channels(weight_shape: tuple[int, ...], x_shape: tuple[int, ...], axis: int
     return tuple(shape)
 
 
-@primitive(wrt="x weight")
+@primitive(wrt="x weight", masks=True, elementwise=True)
 def prelu(x: ArrayLike, weight: ArrayLike, /, axis: int = 1) -> Tensor:
     """``x`` for x > 0, else ``weight · x`` with a learned weight: one number, or one per channel along ``axis``.
 
@@ -148,7 +150,7 @@ def _prelu_weight(g: Any, x: Any, weight_shape: Any, axis: int) -> Any:
 rule(prelu, _prelu_x, _prelu_weight)
 
 
-@primitive()
+@primitive(masks=True, elementwise=True)
 def relu6(x: ArrayLike, /) -> Tensor:
     """``min(max(x, 0), 6)``. Gradient: 1 for 0 < x < 6, else 0; 0 at both kinks."""
     return np.minimum(np.maximum(x, 0), 6)  # type: ignore[no-any-return]
@@ -157,7 +159,7 @@ def relu6(x: ArrayLike, /) -> Tensor:
 rule(relu6, lambda g, out: keep((out > 0) & (out < 6), g))
 
 
-@primitive()
+@primitive(masks=True, elementwise=True)
 def hardtanh(x: ArrayLike, /, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """``min(max(x, min_val), max_val)``. Gradient: 1 strictly between the bounds, else 0; 0 at both kinks.
 
@@ -172,7 +174,7 @@ def hardtanh(x: ArrayLike, /, min_val: float = -1.0, max_val: float = 1.0) -> Te
 rule(hardtanh, lambda g, out, min_val, max_val: keep((out > min_val) & (out < max_val), g))
 
 
-@primitive()
+@primitive(masks=True, elementwise=True)
 def hardshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
     """``x`` where |x| > ``lambd``, else 0. Gradient: 1 or 0; 0 at the jumps x = ±``lambd``."""
     return x * (np.abs(x) > lambd) if lambd > 0 else np.positive(x)  # type: ignore[no-any-return]
@@ -181,7 +183,7 @@ def hardshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
 rule(hardshrink, lambda g, x, lambd: keep(np.abs(x) > lambd, g) if lambd > 0 else g)
 
 
-@primitive()
+@primitive(masks=True, elementwise=True)
 def softshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
     """``x − lambd`` above ``lambd``, ``x + lambd`` below ``−lambd``, 0 between. Gradient: 1 outside, 0 between and at both kinks.
 
@@ -199,7 +201,7 @@ rule(softshrink, lambda g, x, lambd: keep(np.abs(x) > lambd, g) if lambd > 0 els
 # ---------------------------------------------------------------- exponential rectifiers
 
 
-@primitive()
+@primitive(masks=True, elementwise=True)
 def elu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     """``x`` for x > 0, else ``alpha · (e^x − 1)``.
 
@@ -224,7 +226,7 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
-@primitive()
+@primitive(masks=True, elementwise=True)
 def selu(x: ArrayLike, /) -> Tensor:
     """``scale · elu(x, alpha)`` with the self-normalising scale 1.0507… and alpha 1.6733…. Gradient at x = 0: scale, the smaller side."""
     return SELU_SCALE * np.maximum(x, 0) + (SELU_SCALE * SELU_ALPHA) * np.expm1(np.minimum(x, 0))  # type: ignore[no-any-return]
@@ -233,7 +235,7 @@ def selu(x: ArrayLike, /) -> Tensor:
 rule(selu, lambda g, x: (g * SELU_SCALE) * _elu_slope(x, SELU_ALPHA))
 
 
-@primitive()
+@primitive(masks=True, elementwise=True)
 def celu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     """``x`` for x > 0, else ``alpha · (e^(x/alpha) − 1)``. Gradient: 1 or ``e^(x/alpha)``; there is no kink.
 
@@ -251,7 +253,7 @@ rule(celu, lambda g, x, alpha: g * np.exp(np.minimum(x, 0) / alpha))
 # ---------------------------------------------------------------- sigmoids
 
 
-@primitive()
+@primitive(elementwise=True)
 def sigmoid(x: ArrayLike, /) -> Tensor:
     """``σ(x) = 1 / (1 + e^−x)``, with full relative accuracy and without overflow on both sides.
 
@@ -265,7 +267,7 @@ def sigmoid(x: ArrayLike, /) -> Tensor:
     return np.maximum(e, np.greater_equal(x, 0)) / (1 + e)  # type: ignore[no-any-return]
 
 
-@primitive(name="sigmoid_slope")
+@primitive(name="sigmoid_slope", elementwise=True)
 def _sigmoid_slope(x: ArrayLike, /) -> Tensor:
     """``σ'(x) = σ(x) σ(−x) = e^−|x| / (1 + e^−|x|)²``; ``sech²(x) = 4 σ'(2x)``. Gradient: ``−σ'(x) tanh(x/2)``."""
     e = np.exp(-1.0 * np.abs(x))
@@ -280,7 +282,7 @@ rule(sigmoid, lambda g, x: g * sigmoid_slope(x))
 rule(_sigmoid_slope, lambda g, x, out: -(g * out * np.tanh(x / 2)))
 
 
-@primitive()
+@primitive(elementwise=True)
 def log_sigmoid(x: ArrayLike, /) -> Tensor:
     """``log σ(x) = min(x, 0) − log(1 + e^−|x|)``. Gradient: ``σ(−x)``."""
     return np.minimum(x, 0) - np.log1p(np.exp(-1.0 * np.abs(x)))  # type: ignore[no-any-return]
@@ -289,7 +291,7 @@ def log_sigmoid(x: ArrayLike, /) -> Tensor:
 rule(log_sigmoid, lambda g, x: g * _sigma(-x))
 
 
-@primitive()
+@primitive(elementwise=True)
 def softplus(x: ArrayLike, /, beta: float = 1.0, threshold: float | None = None) -> Tensor:
     """``log(1 + e^(beta·x)) / beta``, accurate at both ends. Gradient: ``σ(beta·x)``.
 
@@ -321,7 +323,7 @@ rule(softplus, _softplus_rule)
 _softplus = on_arrays(softplus)
 
 
-@primitive()
+@primitive(elementwise=True)
 def silu(x: ArrayLike, /) -> Tensor:
     """``x σ(x)``, also called swish; 0 at −inf. Gradient: ``σ(x) + x σ'(x)``."""
     return np.maximum(x, -FAR) * _sigma(x)  # type: ignore[no-any-return]
@@ -331,7 +333,7 @@ rule(silu, lambda g, x: g * (_sigma(x) + _far(x) * sigmoid_slope(x)))
 swish = silu
 
 
-@primitive()
+@primitive(elementwise=True)
 def mish(x: ArrayLike, /) -> Tensor:
     """``x tanh(softplus(x))``; 0 at −inf. Gradient: ``tanh(s) + x sech²(s) σ(x)`` with ``s = softplus(x)``."""
     return np.maximum(x, -FAR) * np.tanh(_softplus(x))  # type: ignore[no-any-return]
@@ -349,7 +351,7 @@ _TANH_P = (-0.96437492777225469787e0, -0.99225929672236083313e2, -0.161341190239
 _TANH_Q = (1.0, 0.11274474380534949335e3, 0.22337720718962312926e4, 0.48402357071988688686e4)
 
 
-@primitive()
+@primitive(elementwise=True)
 def tanhshrink(x: ArrayLike, /) -> Tensor:
     """``x − tanh(x)``, without cancellation near 0, where it is x³/3. Gradient: ``tanh(x)²``."""
     near = np.minimum(np.maximum(x, -0.55), 0.55)
@@ -362,7 +364,7 @@ def tanhshrink(x: ArrayLike, /) -> Tensor:
 rule(tanhshrink, lambda g, x: g * np.square(np.tanh(x)))
 
 
-@primitive()
+@primitive(elementwise=True)
 def softsign(x: ArrayLike, /) -> Tensor:
     """``x / (1 + |x|)``; ±1 at ±inf. Gradient: ``1 / (1 + |x|)²``."""
     r = 1 / (1.0 + np.abs(x))
@@ -372,7 +374,7 @@ def softsign(x: ArrayLike, /) -> Tensor:
 rule(softsign, lambda g, x: g * np.square(1 / (1 + np.abs(x))))
 
 
-@primitive()
+@primitive(masks=True, elementwise=True)
 def hard_sigmoid(x: ArrayLike, /) -> Tensor:
     """``min(max(x + 3, 0), 6) / 6``. Gradient: 1/6 for −3 < x < 3, else 0; 0 at both kinks."""
     return np.minimum(np.maximum(x + 3.0, 0), 6) / 6  # type: ignore[no-any-return]
@@ -381,7 +383,7 @@ def hard_sigmoid(x: ArrayLike, /) -> Tensor:
 rule(hard_sigmoid, lambda g, x: keep(np.abs(x) < 3, g) / 6)
 
 
-@primitive()
+@primitive(masks=True, elementwise=True)
 def hard_swish(x: ArrayLike, /) -> Tensor:
     """``x · hard_sigmoid(x)``; 0 at −inf. Gradient: ``x/3 + 1/2`` for −3 < x < 3, 0 below, 1 above; 0 at −3 and 1 at 3, the smaller sides."""
     return np.maximum(x, -3.0) * (np.minimum(np.maximum(x + 3.0, 0), 6) / 6)  # type: ignore[no-any-return]
@@ -403,7 +405,7 @@ def _cubic(x: Any) -> tuple[Any, Any, Any]:
     return x, _TANH_GELU * (x + 0.044715 * (square * x)), _TANH_GELU * (1 + (3 * 0.044715) * square)
 
 
-@primitive(multi=True, shown=1)
+@primitive(multi=True, shown=1, elementwise=True)
 def gelu(x: ArrayLike, /, approximate: str = "none") -> Tensor:
     """``x Φ(x)`` with Φ the normal distribution function; 0 at −inf. Gradient: ``Φ(x) + x φ(x)``.
 

@@ -17,13 +17,13 @@ __all__ = ["diag", "diagflat", "diagonal", "trace", "tril", "triu"]
 
 
 # broadcasts: a vector of n gives a matrix of n rows, each the vector's lower or upper part.
-@primitive(np.tril, broadcasts=True)
+@primitive(np.tril, broadcasts=True, masks=True)
 def tril(x: ArrayLike, /, k: int = 0) -> Tensor:
     """The lower triangle of the last two axes, zeros above diagonal ``k``. Gradient: the lower triangle of the cotangent."""
     return np.tril(x, k)
 
 
-@primitive(np.triu, broadcasts=True)
+@primitive(np.triu, broadcasts=True, masks=True)
 def triu(x: ArrayLike, /, k: int = 0) -> Tensor:
     """The upper triangle of the last two axes, zeros below diagonal ``k``. Gradient: the upper triangle of the cotangent."""
     return np.triu(x, k)
@@ -62,7 +62,7 @@ def onto_diagonal(g: Any, shape: tuple[int, ...], offset: int, axis1: int, axis2
     return np.moveaxis(np.reshape(flat, (*lead, rows, columns)), (-2, -1), (axis1 % ndim, axis2 % ndim))
 
 
-@primitive(np.diagonal, view=True)
+@primitive(np.diagonal, view=True, masks=True)
 def diagonal(x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The elements ``x[i, i + offset]`` of two axes, as the last axis of the result. Gradient: the cotangent on that diagonal.
 
@@ -75,7 +75,7 @@ def diagonal(x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -
 rule(diagonal, lambda g, x_shape, offset, axis1, axis2: onto_diagonal(g, x_shape, offset, axis1, axis2))
 
 
-@primitive(np.diag, view=True)
+@primitive(np.diag, view=True, masks=True)
 def diag(x: ArrayLike, /, k: int = 0) -> Tensor:
     """The matrix with the vector ``x`` on its diagonal ``k``; of a matrix ``x``, its diagonal ``k``.
 

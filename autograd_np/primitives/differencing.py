@@ -286,11 +286,12 @@ def _conjugate(x: Any) -> Any:
     return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
-rule(
-    convolve,
-    lambda g, x_shape, y, mode: np.convolve(_in_full(g, x_shape, y.shape, mode, False), reverse(y), "valid"),
-    lambda g, x, y_shape, mode: np.convolve(_in_full(g, x.shape, y_shape, mode, False), reverse(x), "valid"),
-)
+def _convolve_rule(g: Any, x_shape: Any, y: Any, mode: str) -> Any:
+    y = np.atleast_1d(y)  # NumPy takes a number for an array of one element
+    return np.reshape(np.convolve(_in_full(g, x_shape or (1,), y.shape, mode, False), reverse(y), "valid"), x_shape)
+
+
+rule(convolve, _convolve_rule, lambda g, x, y_shape, mode: _convolve_rule(g, y_shape, x, mode))
 # correlate(x, y) is convolve(x, conj(y) reversed).
 rule(
     correlate,

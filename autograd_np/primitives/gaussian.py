@@ -121,7 +121,7 @@ def _cdf(x: Any, dtype: Any) -> Any:
     return both if dtype.itemsize < 8 else np.where(y <= 0.46875, 0.5 + 0.5 * _near(v), both)
 
 
-@primitive()
+@primitive(elementwise=True)
 def erf(x: ArrayLike, /) -> Tensor:
     """``erf(x) = 2/√π ∫₀ˣ e^(−t²) dt``, elementwise. Gradient: ``2/√π · e^(−x²)``.
 
@@ -131,19 +131,19 @@ def erf(x: ArrayLike, /) -> Tensor:
     return _blockwise(_erf, x)  # type: ignore[no-any-return]
 
 
-@primitive()
+@primitive(elementwise=True)
 def erfc(x: ArrayLike, /) -> Tensor:
     """``erfc(x) = 1 − erf(x)``, elementwise, with full relative accuracy for large x. Gradient: ``−2/√π · e^(−x²)``."""
     return _blockwise(_erfc, x)  # type: ignore[no-any-return]
 
 
-@primitive(name="normal_cdf")
+@primitive(name="normal_cdf", elementwise=True)
 def _normal_cdf(x: ArrayLike, /) -> Tensor:
     """``Φ(x) = erfc(−x/√2) / 2``, accurate in the lower tail. Gradient: ``φ(x) = e^(−x²/2) / √(2π)``."""
     return _blockwise(_cdf, x)  # type: ignore[no-any-return]
 
 
-@primitive(name="gauss", wrt="x")
+@primitive(name="gauss", wrt="x", elementwise=True)
 def _gauss(x: ArrayLike, rate: float) -> Tensor:
     """``e^(−rate x²)`` with full relative accuracy. Gradient: ``−2 rate x e^(−rate x²)``."""
     return _blockwise(lambda x, dtype: _bell(x, rate, dtype), x)  # type: ignore[no-any-return]

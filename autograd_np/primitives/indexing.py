@@ -46,7 +46,7 @@ def _plain(value: Any) -> Any:
 # ---------------------------------------------------------------- reading and replacing by index
 
 
-@primitive(name="getitem", wrt="x", view=True)
+@primitive(name="getitem", wrt="x", view=True, masks=True)
 def _getitem(x: ArrayLike, index: Any) -> Tensor:
     return x[index]  # type: ignore[no-any-return]
 
@@ -94,7 +94,7 @@ def _dtype(value: Any) -> Any:
     return value.dtype if hasattr(value, "dtype") else np.result_type(value)
 
 
-@primitive(name="index_update", wrt="x values", broadcasts=True)
+@primitive(name="index_update", wrt="x values", broadcasts=True, masks=True)
 def _index_update(x: ArrayLike, index: Any, values: ArrayLike) -> Tensor:
     _same_kind("index_update", x, values)
     result: Any = np.copy(x)
@@ -201,7 +201,7 @@ def _flat(indices: Any, shape: tuple[int, ...]) -> Any:
     return np.unravel_index(indices % max(size, 1), shape) if size else (indices,) * len(shape)
 
 
-@primitive(name="take", wrt="x")
+@primitive(name="take", wrt="x", masks=True)
 def _take(x: ArrayLike, indices: Any, axis: int | None = None, mode: str = "raise") -> Tensor:
     return np.take(x, indices, axis=axis, mode=mode)  # type: ignore[call-overload, no-any-return]
 
@@ -259,7 +259,7 @@ def _along(indices: Any, shape: tuple[int, ...], axis: int | None) -> tuple[Any,
     )
 
 
-@primitive(name="take_along_axis", wrt="x")
+@primitive(name="take_along_axis", wrt="x", masks=True)
 def _take_along_axis(x: ArrayLike, indices: Any, axis: int | None) -> Tensor:
     return np.take_along_axis(x, indices, axis)  # type: ignore[return-value]
 
@@ -324,7 +324,7 @@ def extract(condition: ArrayLike, x: ArrayLike) -> Tensor:
 # ---------------------------------------------------------------- where and its kin
 
 
-@primitive(name="where", wrt="x y", broadcasts=True, discrete="condition")
+@primitive(name="where", wrt="x y", broadcasts=True, discrete="condition", masks=True)
 def _where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Tensor:
     return np.where(condition, x, y)  # type: ignore[return-value]
 

@@ -205,7 +205,7 @@ def _filled(pieces: Any, shapes: Any) -> list[Any]:
     return [np.zeros_like(like, shape=shape) if g is None else g for g, shape in zip(pieces, shapes, strict=True)]
 
 
-@primitive(name="split", wrt="x", multi=True, view=True)
+@primitive(name="split", wrt="x", multi=True, view=True, masks=True)
 def _split(x: ArrayLike, /, bounds: tuple[int, ...], axis: int = 0) -> Any:
     """The pieces of ``x`` between consecutive ``bounds`` along ``axis`` (not negative)."""
     lead = (slice(None),) * axis
@@ -302,7 +302,7 @@ def dsplit(x: ArrayLike, /, indices_or_sections: Any) -> list[Tensor]:
     return split(t, indices_or_sections, 2)
 
 
-@primitive(np.unstack, multi=True, view=True)
+@primitive(np.unstack, multi=True, view=True, masks=True)
 def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     """The layers of ``x`` along ``axis``, as a tuple. All of them together cost one pass in the backward pass.
 

@@ -323,7 +323,7 @@ rule(prod, _prod_rule)
 # ---------------------------------------------------------------- extrema
 
 
-@primitive(np.max, np.amax)
+@primitive(np.max, np.amax, masks=True)
 def max(
     x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True
 ) -> Tensor:
@@ -340,7 +340,7 @@ def max(
     return np.max(x, axis=axis, keepdims=keepdims, **given(initial, where))
 
 
-@primitive(np.min, np.amin)
+@primitive(np.min, np.amin, masks=True)
 def min(
     x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True
 ) -> Tensor:

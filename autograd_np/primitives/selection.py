@@ -14,7 +14,7 @@ from .zeros import keep
 __all__ = ["clip", "fmax", "fmin", "heaviside", "maximum", "minimum", "nan_to_num"]
 
 
-@primitive(np.maximum, broadcasts=True)
+@primitive(np.maximum, broadcasts=True, masks=True)
 def maximum(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """The larger of x and y, elementwise; NaN if either is. The gradient goes to the larger; at a tie half to each.
 
@@ -24,17 +24,17 @@ def maximum(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """
 
 
-@primitive(np.minimum, broadcasts=True)
+@primitive(np.minimum, broadcasts=True, masks=True)
 def minimum(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """The smaller of x and y, elementwise; NaN if either is. The gradient goes to the smaller; at a tie half to each."""
 
 
-@primitive(np.fmax, broadcasts=True)
+@primitive(np.fmax, broadcasts=True, masks=True)
 def fmax(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """The larger of x and y, elementwise; the other one if one is NaN. The gradient goes where the value came from; at a tie half to each."""
 
 
-@primitive(np.fmin, broadcasts=True)
+@primitive(np.fmin, broadcasts=True, masks=True)
 def fmin(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """The smaller of x and y, elementwise; the other one if one is NaN. The gradient goes where the value came from; at a tie half to each."""
 
@@ -56,7 +56,7 @@ rule(fmax, lambda g, x, y, out: _chosen(g, x, y, out), lambda g, x, y, out: _cho
 rule(fmin, lambda g, x, y, out: _chosen(g, x, y, out), lambda g, x, y, out: _chosen(g, y, x, out))
 
 
-@primitive(np.clip, name="clip", wrt="x a_min a_max", broadcasts=True)
+@primitive(np.clip, name="clip", wrt="x a_min a_max", broadcasts=True, masks=True)
 def _clip(x: ArrayLike, /, a_min: ArrayLike | None = None, a_max: ArrayLike | None = None) -> Tensor:
     """``minimum(maximum(x, a_min), a_max)``; None leaves a side open."""
     return np.clip(x, a_min, a_max)  # type: ignore[no-any-return]
@@ -88,9 +88,10 @@ def clip(
     if out is not None:
         raise TypeError("clip: out= would overwrite an array that the tape may keep; use the returned Tensor")
     if min is not None or max is not None:
-        if a_min is not None or a_max is not None:
-            raise TypeError("clip: give a_min and a_max, or min and max, not both")
-        a_min, a_max = min, max
+        if (min is not None and a_min is not None) or (max is not None and a_max is not None):
+            raise TypeError("clip: give a_min or min, and a_max or max, not both of them")
+        a_min = min if a_min is None else a_min
+        a_max = max if a_max is None else a_max
     return _clip(x, a_min, a_max)
 
 
@@ -123,7 +124,7 @@ def _clip_max(g: Any, x: Any, a_min: Any, a_max: Any) -> Any:
 rule(_clip, _clip_x, _clip_min, _clip_max)
 
 
-@primitive(np.nan_to_num)
+@primitive(np.nan_to_num, masks=True)
 def nan_to_num(x: ArrayLike, /, copy: bool = True, nan: ArrayLike = 0.0, posinf: ArrayLike | None = None, neginf: ArrayLike | None = None) -> Tensor:
     """``x`` with NaN and infinities replaced by finite numbers, elementwise. Gradient: 1 where x is finite, 0 elsewhere.
 
@@ -144,7 +145,7 @@ def _finite_part(g: Any, x: Any) -> Any:
 rule(nan_to_num, _finite_part)
 
 
-@primitive(np.heaviside, wrt="y", discrete="x", broadcasts=True)
+@primitive(np.heaviside, wrt="y", discrete="x", broadcasts=True, masks=True)
 def heaviside(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """0 for x < 0, y at x = 0, 1 for x > 0, elementwise. Piecewise constant in x; gradient with respect to y: 1 where x = 0."""
 

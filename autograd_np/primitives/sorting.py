@@ -78,7 +78,7 @@ def argsort(x: ArrayLike, /, axis: int | None = -1, kind: str | None = None, ord
     return np.argsort(x, axis=axis, **_kinds(kind, stable))
 
 
-@primitive(np.partition, wrt="x")
+@primitive(np.partition, wrt="x", masks=True)
 def partition(x: ArrayLike, /, kth: Any, axis: int | None = -1, kind: str = "introselect", order: None = None) -> Tensor:
     """``x`` rearranged along ``axis`` so that element ``kth`` is the one of the sorted array, the smaller before it.
 
@@ -171,7 +171,7 @@ def _intact(name: str, overwrite_input: bool) -> None:
         raise TypeError(f"{name}: overwrite_input=True would overwrite an array that the tape may keep; leave it out")
 
 
-@primitive(np.median)
+@primitive(np.median, masks=True)
 def median(x: ArrayLike, /, axis: Axis = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False) -> Tensor:
     """The middle element over ``axis``, or the mean of the two middle ones. Gradient: 1, or 1/2 each; among equal ones by NumPy's order.
 
@@ -199,7 +199,7 @@ def nanmedian(x: ArrayLike, /, axis: Axis = None, out: None = None, overwrite_in
 rule(nanmedian, lambda g, x, axis: _quantile_rule(g, x, 0.5, axis, "linear", True))
 
 
-@primitive(np.quantile, wrt="x")
+@primitive(np.quantile, wrt="x", masks=True)
 def quantile(
     x: ArrayLike,
     /,

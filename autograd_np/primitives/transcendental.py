@@ -168,7 +168,7 @@ def arccos(x: ArrayLike, /) -> Tensor:
 
 @primitive(np.arctan)
 def arctan(x: ArrayLike, /) -> Tensor:
-    """The inverse tangent, elementwise. Gradient: 1/(1 + x²)."""
+    """The inverse tangent, elementwise. Gradient: 1/(1 + x²), for real x without overflow of the square."""
 
 
 @primitive(np.arctan2, broadcasts=True)
@@ -191,8 +191,12 @@ def rad2deg(x: ArrayLike, /) -> Tensor:
 
 def _over_square(a: Any, x: Any, y: Any) -> Any:
     """``a / (x² + y²)`` for a = x or y: 0 at the origin."""
-    r = np.hypot(x, y)
-    return zdiv(zdiv(a, r), r)
+    return _over_square_of(a, np.hypot(x, y))
+
+
+def _over_square_of(g: Any, r: Any) -> Any:
+    """``g / r²`` without overflow of the square."""
+    return zdiv(zdiv(g, r), r)
 
 
 def _over_roots(g: Any, a: Any, b: Any) -> Any:
@@ -209,7 +213,7 @@ rule(cos, lambda g, x: -(g * np.sin(x)))
 rule(tan, lambda g, out: g * (1 + out * out))
 rule(arcsin, lambda g, x: _over_roots(g, 1 - x, 1 + x))
 rule(arccos, lambda g, x: -_over_roots(g, 1 - x, 1 + x))
-rule(arctan, lambda g, x: zdiv(g, 1 + x * x))
+rule(arctan, lambda g, x: zdiv(g, 1 + x * x) if x.dtype.kind == "c" else _over_square_of(g, np.hypot(1.0, x)))
 rule(arctan2, lambda g, x, y: g * _over_square(y, x, y), lambda g, x, y: -(g * _over_square(x, x, y)))
 rule(deg2rad, lambda g: g * (math.pi / 180))
 rule(rad2deg, lambda g: g * (180 / math.pi))

@@ -141,6 +141,8 @@ def linspace(
     >>> linspace(0.0, 1.0, 5).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
+    if device not in (None, "cpu"):
+        raise ValueError(f"linspace: device {device!r} is not there; NumPy's arrays live on 'cpu'")
     num = _counted(num, "linspace")
     div = num - 1 if endpoint else num
     exact = _inexact(start, stop)

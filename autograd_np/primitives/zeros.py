@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import on_arrays, primitive, rule
+from ..primitive import Primitive, on_arrays, primitive, rule
 
 __all__ = ["keep", "zdiv", "zmul"]
 
@@ -35,7 +35,7 @@ def _zdiv(g: Any, d: Any) -> Any:
 _BITS = {"e": np.dtype(np.int16), "f": np.dtype(np.int32), "d": np.dtype(np.int64)}
 
 
-@primitive(broadcasts=True, name="keep", wrt="g", discrete="mask")
+@primitive(broadcasts=True, name="keep", wrt="g", discrete="mask", masks=True)
 def _keep(mask: Any, g: Any) -> Any:
     """``g`` where the boolean ``mask`` is true, and 0 elsewhere, whatever ``g``. Shapes broadcast.
 
@@ -51,6 +51,7 @@ def _keep(mask: Any, g: Any) -> Any:
 zmul = on_arrays(_zmul)
 zdiv = on_arrays(_zdiv)
 keep = on_arrays(_keep)
+Primitive.keep = staticmethod(keep)
 
 # With respect to d both are constant (0) where g = 0, so the gradient there is 0 even for an infinite h. With respect to
 # g the derivative is d, except where g = 0 meets an infinite d: the value there is 0 by definition, and so is the derivative.

@@ -1,0 +1,263 @@
+"""Sets of elements, their counts and indices, histograms in several dimensions, bits, and files.
+
+The elements of a set are elements of the arrays, picked by an index: their gradient goes where they came from (of equal
+elements to the first). Indices, counts and truth values have none.
+"""
+
+# The bodies compute on arrays or Tensors; the types declared are those of the public functions.
+# mypy: disable-error-code="no-any-return,return-value,arg-type"
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import NonDifferentiableError
+from ..primitive import FUNCTIONS, primitive
+from ..tensor import ArrayLike, Tensor
+from .composed import composition, lifted
+from .shaping import cast
+
+__all__ = [
+    "UniqueAllResult", "UniqueCountsResult", "UniqueInverseResult", "histogram2d", "histogram_bin_edges", "histogramdd", "intersect1d", "isin", "lexsort",
+    "packbits", "ravel_multi_index", "setdiff1d", "setxor1d", "sort_complex", "union1d", "unique_all", "unique_counts", "unique_inverse",
+    "unique_values", "unpackbits", "unravel_index",
+]  # fmt: skip
+
+
+def plain(value: Any) -> Any:
+    """The arrays behind Tensors, in sequences too."""
+    if isinstance(value, Tensor):
+        return value._data
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) and any(isinstance(x, (Tensor, list, tuple)) for x in value) else value
+
+
+def _constant(value: Any) -> Any:
+    """Arrays as Tensors without gradient."""
+    if isinstance(value, (tuple, list)):
+        return tuple([_constant(item) for item in value])
+    return Tensor(np.asarray(value))
+
+
+def _flat(x: ArrayLike, name: str, word: str) -> Any:
+    return np.reshape(lifted(x, name, word), (-1,))
+
+
+# ---------------------------------------------------------------- unique elements
+
+
+class UniqueAllResult(NamedTuple):
+    """What :func:`unique_all` returns."""
+
+    values: Tensor
+    indices: Tensor
+    inverse_indices: Tensor
+    counts: Tensor
+
+
+class UniqueCountsResult(NamedTuple):
+    """What :func:`unique_counts` returns."""
+
+    values: Tensor
+    counts: Tensor
+
+
+class UniqueInverseResult(NamedTuple):
+    """What :func:`unique_inverse` returns."""
+
+    values: Tensor
+    inverse_indices: Tensor
+
+
+@composition(np.unique_all)
+def unique_all(x: ArrayLike, /) -> UniqueAllResult:
+    """The unique elements of x, sorted, the index of the first of each, the inverse and the counts. Every NaN is unique.
+
+    >>> unique_all(np.array([2.0, 1.0, 2.0])).counts.tolist()
+    [1, 2]
+    """
+    x = lifted(x, "unique_all")
+    _, index, inverse, counts = np.unique(x._data, return_index=True, return_inverse=True, return_counts=True, equal_nan=False)
+    return UniqueAllResult(np.take(x, index), *_constant((index, inverse, counts)))
+
+
+@composition(np.unique_counts)
+def unique_counts(x: ArrayLike, /) -> UniqueCountsResult:
+    """The unique elements of x, sorted, and how often each occurs."""
+    values, _, _, counts = unique_all(x)
+    return UniqueCountsResult(values, counts)
+
+
+@composition(np.unique_inverse)
+def unique_inverse(x: ArrayLike, /) -> UniqueInverseResult:
+    """The unique elements of x, sorted, and for each element of x which one it is."""
+    values, _, inverse, _ = unique_all(x)
+    return UniqueInverseResult(values, inverse)
+
+
+@composition(np.unique_values)
+def unique_values(x: ArrayLike, /) -> Tensor:
+    """The unique elements of x, in the order that NumPy gives them (since 2.3 not a sorted one)."""
+    x = lifted(x, "unique_values")
+    order = np.argsort(np.argsort(np.unique_values(x._data), stable=True), stable=True)
+    return unique_all(x).values[order]
+
+
+# ---------------------------------------------------------------- sets
+
+
+@composition(np.union1d)
+def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Tensor:
+    """The sorted elements of either array."""
+    return np.unique(np.concatenate([_flat(ar1, "union1d", "ar1"), _flat(ar2, "union1d", "ar2")]))
+
+
+@composition(np.intersect1d)
+def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False) -> Any:
+    """The sorted elements of both arrays. Gradient: to the first array.
+
+    >>> intersect1d(np.array([1.0, 2.0]), np.array([2.0, 3.0])).tolist()
+    [2.0]
+    """
+    a, b = _flat(ar1, "intersect1d", "ar1"), _flat(ar2, "intersect1d", "ar2")
+    _, left, right = np.intersect1d(a._data, b._data, assume_unique, return_indices=True)
+    values = cast(np.take(a, left), np.result_type(a.dtype, b.dtype))
+    return (values, *_constant((left, right))) if return_indices else values
+
+
+@composition(np.setdiff1d)
+def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Tensor:
+    """The elements of the first array that the second does not have, sorted (unless ``assume_unique``)."""
+    a = _flat(ar1, "setdiff1d", "ar1")
+    if not assume_unique:
+        a = np.unique(a)
+    return a[np.isin(a._data, plain(lifted(ar2, "setdiff1d", "ar2")), invert=True)]
+
+
+@composition(np.setxor1d)
+def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Tensor:
+    """The sorted elements of exactly one of the arrays."""
+    a, b = _flat(ar1, "setxor1d", "ar1"), _flat(ar2, "setxor1d", "ar2")
+    if not assume_unique:
+        a, b = np.unique(a), np.unique(b)
+    both = np.sort(np.concatenate([a, b]))
+    if both.shape[0] == 0:
+        return both
+    new = np.concatenate([[True], np.not_equal(both._data[1:], both._data[:-1]), [True]])
+    return both[new[1:] & new[:-1]]
+
+
+@primitive(np.isin)
+def isin(element: ArrayLike, test_elements: ArrayLike, assume_unique: bool = False, invert: bool = False, *, kind: str | None = None) -> Tensor:
+    """Whether each element is among the test elements. No gradient.
+
+    >>> isin(np.array([1.0, 2.0]), [2.0, 3.0]).tolist()
+    [False, True]
+    """
+    return np.isin(element, test_elements, assume_unique, invert, kind=kind)
+
+
+if hasattr(np, "in1d"):  # until NumPy 2.4
+    FUNCTIONS[np.in1d] = lambda ar1, ar2, *args, **kwargs: isin(_flat(ar1, "in1d", "ar1"), ar2, *args, **kwargs)
+
+
+@composition(np.sort_complex)
+def sort_complex(x: ArrayLike, /) -> Tensor:
+    """The elements sorted along the last axis (by the real part, then by the imaginary one), as complex numbers."""
+    x = np.sort(lifted(x, "sort_complex"))
+    return x if x.dtype.kind == "c" else cast(x, np.sort_complex(np.zeros(1, x.dtype)).dtype)
+
+
+@composition(np.lexsort)
+def lexsort(keys: Any, axis: int = -1) -> Tensor:
+    """The indices that sort by several keys, the last one first. No gradient."""
+    return _constant(np.lexsort(plain(keys), axis))
+
+
+# ---------------------------------------------------------------- histograms
+
+
+def _fixed(name: str, **values: Any) -> list[Any]:
+    """The arrays of the arguments.
+
+    Raises:
+        NonDifferentiableError: one of them needs a gradient and would lose it.
+    """
+    for word, value in values.items():
+        for item in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(item, Tensor) and item.requires_grad:
+                raise NonDifferentiableError(f"{name} has no gradient with respect to {word}; pass {word}.detach() to treat it as a constant")
+    return [plain(value) for value in values.values()]
+
+
+@primitive(np.histogram_bin_edges, wrt="x")
+def histogram_bin_edges(x: ArrayLike, /, bins: Any = 10, range: tuple[float, float] | None = None, weights: ArrayLike | None = None) -> Tensor:
+    """The edges of the bins that np.histogram would use. No gradient."""
+    return np.histogram_bin_edges(x, bins, range, weights)
+
+
+@composition(np.histogram2d)
+def histogram2d(
+    x: ArrayLike, y: ArrayLike, bins: Any = 10, range: Any = None, density: bool | None = None, weights: ArrayLike | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Counts in two dimensions and the edges of the bins. No gradient: a ``weights`` or ``bins`` that needs one is refused."""
+    bins, weights = _fixed("histogram2d", bins=bins, weights=weights)
+    return _constant(np.histogram2d(plain(lifted(x, "histogram2d")), plain(lifted(y, "histogram2d", "y")), bins, range, density, weights))
+
+
+@composition(np.histogramdd)
+def histogramdd(
+    sample: ArrayLike | Sequence[ArrayLike], bins: Any = 10, range: Any = None, density: bool | None = None, weights: ArrayLike | None = None
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Counts in several dimensions and the edges of the bins. No gradient: a ``weights`` or ``bins`` that needs one is refused."""
+    bins, weights = _fixed("histogramdd", bins=bins, weights=weights)
+    return _constant(np.histogramdd(plain(sample), bins, range, density, weights))
+
+
+# ---------------------------------------------------------------- bits and indices
+
+
+@primitive(np.packbits)
+def packbits(x: ArrayLike, /, axis: int | None = None, bitorder: str = "big") -> Tensor:
+    """Eight truth values in each byte. No gradient."""
+    return np.packbits(x, axis, bitorder)
+
+
+@primitive(np.unpackbits)
+def unpackbits(x: ArrayLike, /, axis: int | None = None, count: int | None = None, bitorder: str = "big") -> Tensor:
+    """The bits of each byte. No gradient."""
+    return np.unpackbits(x, axis, count, bitorder)
+
+
+@composition(np.ravel_multi_index)
+def ravel_multi_index(multi_index: Any, dims: tuple[int, ...], mode: str = "raise", order: str = "C") -> Tensor:
+    """Flat indices of indices into an array of shape ``dims``. No gradient."""
+    return _constant(np.ravel_multi_index(tuple(plain(multi_index)), dims, mode, order))
+
+
+@composition(np.unravel_index)
+def unravel_index(indices: ArrayLike, shape: Any, order: str = "C") -> tuple[Tensor, ...]:
+    """Indices into an array of shape ``shape`` of flat ones. No gradient."""
+    return _constant(np.unravel_index(plain(indices), shape, order))
+
+
+# ---------------------------------------------------------------- files
+
+
+def _saving(function: Any) -> Any:
+    def save(*args: Any, **kwargs: Any) -> None:
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Tensor) and value.requires_grad:
+                raise NonDifferentiableError(
+                    f"np.{function.__name__} writes values, not gradients: pass t.numpy() (or t.detach()) for a Tensor that needs one"
+                )
+        function(*[plain(value) for value in args], **{word: plain(value) for word, value in kwargs.items()})
+
+    save.__name__ = function.__name__
+    save.__doc__ = f"np.{function.__name__} of the values of Tensors that need no gradient."
+    return save
+
+
+FUNCTIONS.update({function: _saving(function) for function in (np.save, np.savez, np.savez_compressed, np.savetxt)})
