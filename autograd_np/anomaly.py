@@ -15,6 +15,8 @@ __all__ = ["check_backward", "check_forward", "check_kept"]
 
 def _first_bad(value: Any) -> tuple[int, ...] | None:
     """Index of the first NaN or infinity."""
+    if isinstance(value, (float, complex)):
+        return None if np.isfinite(value) else ()
     if getattr(value, "dtype", None) is None or value.dtype.kind not in "fc":
         return None
     finite = np.isfinite(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .array_api.protocol import METHODS
 from .codegen import operator_form
 from .primitive import FUNCTIONS, UFUNCS
 from .protocols import call_function, call_ufunc
@@ -125,6 +126,7 @@ def install() -> None:
         "real": property(lambda self: FUNCTIONS[np.real](self), doc="The real part."),
         "imag": property(lambda self: FUNCTIONS[np.imag](self), doc="The imaginary part."),
     }
+    put |= METHODS
     put |= {word: _refused(word, remedy) for word, remedy in IN_PLACE.items()}
     for word, value in put.items():
         setattr(Tensor, word, value)

@@ -49,7 +49,9 @@ class _Mode(Generic[V]):
     _variable: ContextVar[V]
     _value: V
 
-    def __init__(self) -> None:
+    def __init__(self, *given: Any) -> None:
+        if given:
+            raise TypeError(f"{type(self).__name__} is written with parentheses: @{type(self).__name__}(), or with {type(self).__name__}():")
         self._tokens: list[Token[V]] = []
 
     def __enter__(self) -> None:
@@ -76,6 +78,11 @@ class _Mode(Generic[V]):
                     return await function(*args, **kwargs)
 
             return cast("Callable[P, R]", awaited)
+        if inspect.isasyncgenfunction(function):
+            raise TypeError(
+                f"{mode.__name__}: {function.__name__} is an asynchronous generator, which steps in the context of others; "
+                f"write `with {mode.__name__}():` inside it, around what lies between two yields"
+            )
         if inspect.isgeneratorfunction(function):
 
             @functools.wraps(function)
@@ -159,8 +166,8 @@ class detect_anomaly(_Mode[bool]):  # noqa: N801 - used as a context manager, na
     _variable = _anomaly
     _value = True
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
         self._states: list[np.errstate] = []
 
     def __enter__(self) -> None:

@@ -25,7 +25,7 @@ import numpy as np
 from .errors import MutationError, label
 from .tape import LAST_WRITE, Node, next_position
 
-__all__ = ["check_unwritten", "expose", "keep", "keep_option", "mark_written", "owner", "writable"]
+__all__ = ["check_unwritten", "expose", "exposed", "keep", "keep_option", "mark_written", "owner", "writable"]
 
 MUTABLE = (np.ndarray, list, dict, bytearray)
 
@@ -57,11 +57,20 @@ def keep(array: Any) -> Any:
     entry = _copies.get(key)
     if entry is not None and entry[0]() is array:
         kept = entry[1]()
-        if kept is not None and np.array_equal(array, kept):
+        if kept is not None and _identical(array, kept):
             return kept
     kept = array.copy()
     _copies[key] = (weakref.ref(array, lambda _: _copies.pop(key, None)), weakref.ref(kept))
     return kept
+
+
+def _identical(a: Any, b: Any) -> bool:
+    """Whether two arrays are equal to the last bit: 1/x tells -0.0 from 0.0."""
+    if a.dtype.kind == "c":
+        return _identical(a.real, b.real) and _identical(a.imag, b.imag)
+    if a.dtype == b.dtype and a.itemsize <= 8:
+        a, b = a.view(f"i{a.itemsize}"), b.view(f"i{a.itemsize}")
+    return np.array_equal(a, b)
 
 
 def keep_option(value: Any) -> Any:
@@ -89,9 +98,17 @@ def expose(array: Any) -> None:
     root = owner(array)
     if root.__class__ is np.ndarray:
         key = id(root)
+        earlier = _exposed.get(key)
+        if earlier is not None and earlier[0]() is root and not _same(root, earlier[2]):
+            mark_written(root)  # as it is now, it is not what nodes before the earlier time saw
         position = next_position()
         _exposed[key] = (weakref.ref(root, lambda _: _exposed.pop(key, None)), position, root.copy())
         LAST_WRITE[0] = position
+
+
+def exposed(array: Any) -> bool:
+    """Whether the caller holds the memory of an array that was handed out."""
+    return bool(_exposed) and id(owner(array)) in _exposed
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -99,7 +116,9 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def check_unwritten(node: Node) -> None:
-    """Raise if an array that ``node`` keeps was written after the node was recorded."""
+    """Raise if an array that ``node`` keeps was written, or its rules were replaced, after the node was recorded."""
+    if getattr(node.primitive, "since", 0) > node.position:
+        raise MutationError(f"the rules of {label(node)} were declared anew after it was recorded; run the forward pass again")
     for value in node.kept or ():
         for array in value if value.__class__ is tuple else (value,):
             if array.__class__ is not np.ndarray:

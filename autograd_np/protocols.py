@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -27,19 +28,30 @@ def unsupported(name: str) -> TypeError:
     )
 
 
+def full_name(ufunc: np.ufunc) -> str:
+    """A ufunc's name with that of the module that it stands in."""
+    word = ufunc.__name__
+    for module, short in (("numpy", "np"), ("scipy.special", "scipy.special")):
+        if getattr(sys.modules.get(module), word, None) is ufunc:
+            return f"{short}.{word}"
+    return word
+
+
 def call_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """``Tensor.__array_ufunc__``: the primitive of the ufunc, with the ufunc's options seen to."""
     if not kwargs and method == "__call__":
         function = UFUNCS.get(ufunc)
         if function is not None:
             return function(*inputs)
-    name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    name = full_name(ufunc) + ("" if method == "__call__" else f".{method}")
     out = kwargs.pop("out", None)
     if out is not None and any(o is not None for o in (out if isinstance(out, tuple) else (out,))):
         raise TypeError(
             f"{name}: out= (or an in-place operator such as array += t) would put a Tensor's value into an array without its gradient; "
             "write array = array + t, or use the returned Tensor"
         )
+    if method in ("__call__", "outer") and ufunc not in UFUNCS:
+        load_all()
     if method == "__call__":
         function = UFUNCS.get(ufunc)
         if function is None:
@@ -89,6 +101,9 @@ def _with_options(name: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) ->
         if word == "dtype":
             if value is not None:
                 cast = REGISTRY["astype"].function
+                for x in inputs:
+                    if hasattr(x, "dtype") and not np.can_cast(x.dtype, value, "same_kind"):
+                        raise TypeError(f"{name}: dtype={np.dtype(value)} does not hold an operand of dtype {x.dtype}; convert it with .astype first")
                 inputs = tuple([cast(x if hasattr(x, "dtype") else np.asarray(x), value) for x in inputs])
         elif word == "where":
             if value is not True:
@@ -114,6 +129,12 @@ def _names(function: Callable[..., Any]) -> tuple[str, ...]:
     """Names of our function's parameters that a keyword may reach."""
     parameters = inspect.signature(function).parameters.values()
     return tuple([p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)])
+
+
+@lru_cache(maxsize=512)
+def _open(function: Callable[..., Any]) -> bool:
+    """Whether our function takes any keyword."""
+    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
 
 
 def call_function(self: Any, function: Any, kinds: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -142,7 +163,7 @@ def call_function(self: Any, function: Any, kinds: Any, args: tuple[Any, ...], k
         for word in moved:
             if word == "out":
                 raise TypeError(f"{name}: out= would overwrite an array that the tape may keep; use the returned Tensor")
-            if word not in known:
+            if word not in known and not _open(own):
                 raise TypeError(f"{name}: {word}= is not supported on Tensors (its parameters here: {', '.join(mine)})")
         kwargs = moved
     return own(*args, **kwargs)

@@ -177,7 +177,7 @@ def _leading_to(roots: Iterable[Node], targets: set[int], stops: set[int] | None
 
 def _has_zero(g: Any) -> bool:
     try:
-        return not g.all()
+        return not (g.all() if g.ndim else g)
     except (TypeError, ValueError, AttributeError):  # a tracer or a duck array has no truth to look at
         return True
 

@@ -44,26 +44,30 @@ class Tensor:
 
     _data: Any
     _node: tape.Node | None
-    _shared: bool
+    # Whether the caller holds the memory. Tensors on the same memory have one list, empty until one of them hands it out.
+    _shared: bool | list[bool]
     _name: str | None
 
     def __init__(
         self, data: ArrayLike, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
     ) -> None:
-        shared = False
+        shared: bool | list[bool] = False
         if isinstance(data, Tensor):
             if data._node is not None:
                 raise TypeError(
                     "Tensor(t) of a Tensor that needs a gradient would cut it off the tape silently; use t itself, t.detach() or t.copy()"
                 )
-            shared = data._shared
+            shared = data._family()
             data = data._data
         elif isinstance(data, np.ndarray):
             if type(data) is not np.ndarray:
                 raise TypeError(f"Tensor: {type(data).__name__} has arithmetic of its own; convert it with np.array(data)")
             shared = mutation.writable(data)
         elif not hasattr(type(data), "__array_function__"):
-            data = np.asarray(data)
+            try:
+                data = np.asarray(data)
+            except ValueError as error:
+                raise ValueError(f"Tensor: {error} — give numbers, or nested lists of equal length; got {describe(data)}") from None
         if dtype is not None:
             converted = data.astype(dtype, copy=False)
             shared = shared and converted is data
@@ -79,7 +83,7 @@ class Tensor:
             self.requires_grad = True
 
     @staticmethod
-    def at(data: Any, node: tape.Node | None, shared: bool = False) -> Tensor:
+    def at(data: Any, node: tape.Node | None, shared: bool | list[bool] = False) -> Tensor:
         """A Tensor of an array at a place on the tape (for the engine)."""
         t = object.__new__(Tensor)
         t._data = data
@@ -95,11 +99,15 @@ class Tensor:
         a = self._data
         if isinstance(a, np.generic):
             a = self._data = np.asarray(a)
+            self._shared = True
         elif not self._shared:
             # References from here: the slot, the local name, the argument. Any other may be the tape's.
             if a.__class__ is np.ndarray and (a.base is not None or sys.getrefcount(a) > 3):
                 mutation.expose(a)
-            self._shared = True
+            if self._shared is False:
+                self._shared = True
+            else:
+                self._shared.append(True)
         return a
 
     @data.setter
@@ -111,6 +119,8 @@ class Tensor:
             mutation.mark_written(old)
             return
         value = np.asarray(value) if not hasattr(type(value), "__array_function__") else value
+        if value.dtype.kind not in "fciub":
+            raise TypeError(f"t.data: dtype {value.dtype} holds no numbers")
         if self._node is not None:
             if value.shape != old.shape:
                 raise ValueError(f"t.data: shape {value.shape} does not replace shape {old.shape} of a Tensor that needs a gradient")
@@ -122,6 +132,8 @@ class Tensor:
 
     def writable(self) -> Any:
         """The array, for writing in place by an optimizer or a loader; nodes that keep it become unusable.
+
+        Take it anew for each write: unlike ``.data``, it is not watched once it has been given.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> w.writable()[...] -= 0.5
@@ -288,16 +300,20 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same array off the tape: no copy, no gradient."""
-        t = Tensor.at(self._data, None, self._shared)
-        if self._data.__class__ is np.ndarray:
-            # Two Tensors on one array: what one hands out, the other must treat as the caller's.
-            self._shared = t._shared = True
-        return t
+        return Tensor.at(self._data, None, self._family())
+
+    def _family(self) -> bool | list[bool]:
+        """The flag for another Tensor on the same memory: what one hands out, the other must treat as the caller's."""
+        if self._shared is False:
+            self._shared = []
+        return self._shared
 
     # ---------------------------------------------------------------- conversions
 
     def item(self, *args: Any) -> Any:
         """The single element (or the one at the given index) as a Python number."""
+        if not args and self._data.size != 1:
+            raise ValueError(f"item: a Tensor of {describe(self._data)} has no single element; give an index, or use .tolist()")
         return self._data.item(*args)
 
     def tolist(self) -> Any:
@@ -309,6 +325,8 @@ class Tensor:
             raise TypeError(
                 f"{kind}(t) would drop the gradient of a Tensor that needs one; use t.item() for the number, or NumPy's functions on t"
             )
+        if self._data.size != 1:
+            raise TypeError(f"{kind}(t) of a Tensor of {describe(self._data)}; it takes one element: index or reduce it first")
         return self._data
 
     def __float__(self) -> float:
@@ -321,7 +339,10 @@ class Tensor:
         return complex(self._number("complex"))
 
     def __index__(self) -> int:
-        return self._number("index").__index__()  # type: ignore[no-any-return]
+        value = self._number("index")
+        if value.dtype.kind not in "iu" or value.ndim:
+            raise TypeError(f"an index is one integer, not a Tensor of {describe(value)}; convert it with int(t)")
+        return int(value)
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
@@ -369,7 +390,8 @@ class Tensor:
                 "a Tensor that needs a gradient does not turn into an array silently; use t.numpy() (a view without gradient), "
                 "np.stack or np.concatenate for a list of Tensors (instead of np.array([t, u])), or t.detach()"
             )
-        return np.array(self._data, dtype=dtype) if copy else np.asarray(self._data, dtype=dtype)
+        # Read-only, where it is no copy: nodes may keep this memory.
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -385,6 +407,12 @@ class Tensor:
         def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any: ...
         def __array_function__(self, function: Any, kinds: Any, args: Any, kwargs: Any) -> Any: ...
 
+        def __array_namespace__(self, /, *, api_version: str | None = None) -> Any: ...
+        def __dlpack__(self, /, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None) -> Any: ...
+        def __dlpack_device__(self, /) -> tuple[int, int]: ...
+        def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor: ...
+
+        device: Any
         T: Tensor
         mT: Tensor  # noqa: N815 - the array API's name
         real: Tensor
@@ -489,10 +517,10 @@ class Retaining:
 
     def pull(self, node: tape.Node, g: Any, parents: Any, kept: Any) -> Any:
         plain = g[0] if g.__class__ is tuple else g  # hidden outputs have cotangents of their own
-        if plain is None:
-            return self.primitive.pull(node, g, parents, kept)
-        plain = plain._data if isinstance(plain, Tensor) else plain
-        node.grad = own(plain) if node.grad is None else own(node.grad + plain)
+        # gradients() leaves every .grad alone; it hands over its own choice of the parents.
+        if plain is not None and parents is node.parents:
+            plain = plain._data if isinstance(plain, Tensor) else plain
+            node.grad = own(plain) if node.grad is None else own(node.grad + plain)
         return self.primitive.pull(node, g, parents, kept)
 
 
@@ -512,7 +540,8 @@ def own(g: Any) -> Any:
         return g.copy()
     if isinstance(g, np.generic):
         return np.array(g)
-    return g.copy()
+    # A rule that calls ag.exp(x) rather than np.exp(x) makes Tensors of arrays.
+    return (g._data if isinstance(g, Tensor) else g).copy()
 
 
 def seed(t: Tensor, gradient: ArrayLike | None) -> Any:
@@ -535,6 +564,8 @@ def seed(t: Tensor, gradient: ArrayLike | None) -> Any:
     if gradient.shape != data.shape:
         raise ValueError(f"backward: the cotangent has shape {gradient.shape}, the Tensor {data.shape}; they must be equal")
     if gradient.dtype != data.dtype:
+        if gradient.dtype.kind not in "fciub":
+            raise TypeError(f"backward: the cotangent has dtype {gradient.dtype}, which holds no numbers; the Tensor is {data.dtype}")
         if gradient.dtype.kind == "c" and data.dtype.kind != "c":
             raise TypeError(f"backward: a complex cotangent for a {data.dtype} Tensor; take its real part")
         gradient = gradient.astype(data.dtype)

@@ -9,18 +9,19 @@ a Tensor came in, or where it depends on a Tensor of an enclosing computation; e
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import tape
+from . import mutation, tape
 from .codegen import same
 from .errors import NonDifferentiableError, describe
 from .modes import enable_grad, is_grad_enabled
 from .primitive import primitive, rule
 from .tensor import ArrayLike, Tensor, seed
-from .trees import flatten, tree_map
+from .trees import flatten, leaves_like, tree_map
 
 __all__ = [
     "elementwise_grad",
@@ -58,7 +59,7 @@ def gradients(
     Args:
         ys: a Tensor or a pytree of Tensors; several are summed (with ``grad_ys`` as weights).
         xs: a Tensor or a pytree of Tensors, leaves or intermediate results.
-        grad_ys: cotangents, one per ``ys``; may be left out (None) for outputs of one real element.
+        grad_ys: cotangents, a pytree like ``ys``; None, also for single ones, for outputs of one real element.
         create_graph: record the backward pass, so that the result can be differentiated again.
         retain_graph: keep the tape for another pass; by default as ``create_graph``.
         allow_unused: give None for an ``x`` that ``ys`` do not depend on, rather than raise.
@@ -79,9 +80,9 @@ def gradients(
     for x in inputs:
         if not isinstance(x, Tensor) or x._node is None:
             raise NonDifferentiableError(f"gradients: xs must be Tensors with requires_grad=True, got {describe(x)} without a gradient")
-    cotangents = [None] * len(outputs) if grad_ys is None else flatten(grad_ys)[0] if not isinstance(grad_ys, (list, tuple)) else list(grad_ys)
-    if len(cotangents) != len(outputs):
-        raise ValueError(f"gradients: {len(outputs)} ys and {len(cotangents)} grad_ys")
+    if isinstance(ys, Tensor) and isinstance(grad_ys, (list, tuple)):
+        ys = [ys]
+    cotangents = [None] * len(outputs) if grad_ys is None else leaves_like(ys, grad_ys, "gradients: grad_ys", optional=True)
     found = _pull(
         outputs,
         [x._node for x in inputs],
@@ -118,7 +119,10 @@ def _pull(outputs: Sequence[Tensor], nodes: Sequence[Any], cotangents: Sequence[
             seeds.append((y._node, g if g.dtype == y.dtype else g.astype(y.dtype)))
         else:
             plain = seed(y, g)
-            seeds.append((y._node, Tensor.at(plain, None) if create else plain))
+            if create:
+                foreign = g is not None and plain.__class__ is np.ndarray and mutation.writable(plain)
+                plain = Tensor.at(plain, None, foreign)
+            seeds.append((y._node, plain))
     found = tape.gradients_of(seeds, nodes, retain_graph=retain, create_graph=create)
     return [None if g is None else _lifted(g) if create else _owned(g) for g in found]
 
@@ -129,6 +133,7 @@ def _lifted(g: Any) -> Tensor:
 
 def _owned(g: Any) -> Any:
     """An array of its own: gradients may share memory with each other or with the tape."""
+    g = g._data if isinstance(g, Tensor) else g
     return np.array(g) if isinstance(g, np.generic) else g.copy()
 
 
@@ -139,8 +144,13 @@ class _Call:
         self.name = name
         self.outer = is_grad_enabled()
         self.start = tape.next_position()
-        self.numbers = (argnum,) if isinstance(argnum, int) else tuple(argnum)
-        self.single = isinstance(argnum, int)
+        self.single = not isinstance(argnum, (tuple, list))
+        try:
+            self.numbers = tuple([operator.index(number) for number in ((argnum,) if self.single else argnum)])  # type: ignore[union-attr, arg-type]
+        except TypeError:
+            raise TypeError(f"{name}: argnum is the position of an argument or a tuple of them, not {argnum!r}") from None
+        if len({number % max(len(args), 1) for number in self.numbers}) < len(self.numbers):
+            raise ValueError(f"{name}: argnum {argnum} names an argument twice")
         wrapped = list(args)
         self.leaves: list[Tensor] = []
         self.originals: list[Any] = []
@@ -161,13 +171,14 @@ class _Call:
         if isinstance(value, Tensor):
             if value._node is not None and self.outer:
                 return alias(value)
-            t = Tensor.at(value._data, None, value._shared)
+            t = Tensor.at(value._data, None, value._family())
         else:
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 value = float(value)
             t = Tensor(value)
-            # The caller's array can change only after this call returns, which matters to a pullback alone.
-            t._shared = t._shared and guard
+            # The caller's array can change only after this call returns, which matters to a pullback, and else to `protect`.
+            if t._shared and not guard:
+                t._shared = []
         if t._data.dtype.kind not in "fc":
             raise NonDifferentiableError(
                 f"{self.name}: argument {number} has dtype {t._data.dtype}; gradients need a floating dtype: pass it as float, e.g. x.astype(float)"
@@ -188,12 +199,40 @@ class _Call:
         _, below = tape.ancestors([y._node for y in outputs if y._node is not None], self.start)
         return bool(below)
 
+    def protect(self) -> None:
+        """Watch the caller's arrays from here: the result belongs to a tape that outlives the call, and keeps them."""
+        for t in self.leaves:
+            if t._shared == []:
+                mutation.expose(t._data)
+                t._shared.append(True)
+
+    def release(self, tree: Any, outside: bool, own: bool = False) -> Any:
+        """Outputs as the caller gets them: Tensors where they depend on Tensors outside or a Tensor came in, else plain values.
+
+        Args:
+            tree: the outputs.
+            outside: whether any of them depends on Tensors outside.
+            own: copy plain values, because the tape goes on keeping them.
+        """
+
+        def released(leaf: Any) -> Any:
+            if not isinstance(leaf, Tensor) or (outside and self.depends_outside([leaf])):
+                return leaf
+            if self.given_tensor:
+                return leaf.detach()
+            value = leaf.data
+            return value[()] if value.ndim == 0 else value.copy() if own else value
+
+        return tree_map(released, tree)
+
     def nodes(self) -> list[Any]:
         return [t._node for t in self.leaves]
 
     def pull(self, outputs: Sequence[Tensor], cotangents: Sequence[Any], *, retain: bool, create: bool) -> list[Any]:
         """Gradients with respect to the leaves, zeros where unused, of the form the caller gets."""
         found = _pull(outputs, self.nodes(), cotangents, retain=retain or create, create=create)
+        if create:
+            self.protect()
         return [self.form(np.zeros_like(t._data) if g is None else g, original) for g, t, original in zip(found, self.leaves, self.originals, strict=True)]
 
     @staticmethod
@@ -236,16 +275,10 @@ def _scalar(value: Any, name: str) -> Tensor:
     return y
 
 
-def _released(tree: Any, outer: bool, tensors: bool) -> Any:
-    """Outputs as the caller gets them: plain values where nothing outside needs a Tensor."""
-
-    def release(leaf: Any) -> Any:
-        if not isinstance(leaf, Tensor) or tensors:
-            return leaf if outer or not isinstance(leaf, Tensor) else leaf.detach()
-        value = leaf._data
-        return value[()] if value.ndim == 0 else value
-
-    return tree_map(release, tree)
+def _same_field(y: Tensor, call: _Call) -> None:
+    """Refuse a complex function of real arguments, whose derivative a real array cannot hold."""
+    if y.dtype.kind == "c" and any(t.dtype.kind != "c" for t in call.leaves):
+        raise TypeError(f"{call.name}: the function returned {describe(y)} for a real argument; differentiate .real and .imag one by one, or use jvp")
 
 
 def grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
@@ -298,11 +331,13 @@ def value_and_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, 
             value, aux = value
         y = _scalar(value, "grad")
         create = call.depends_outside([y])
-        result = call.arrange(call.pull([y], [None], retain=False, create=create))
-        tensors = create or call.given_tensor
-        value = _released(y, call.outer, tensors)
+        aside = has_aux and call.depends_outside([t for t in flatten(aux)[0] if isinstance(t, Tensor)])
+        result = call.arrange(call.pull([y], [None], retain=aside, create=create))
+        value = call.release(y, create)
         if has_aux:
-            value = (value, _released(aux, call.outer, tensors))
+            value = (value, call.release(aux, aside))
+        if aside:
+            call.protect()
         return value, result
 
     return both
@@ -319,6 +354,7 @@ def elementwise_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -
     def derivative(*args: Any, **kwargs: Any) -> Any:
         call = _Call("elementwise_grad", args, argnum)
         y = _output(call.run(f, kwargs), "elementwise_grad")
+        _same_field(y, call)
         create = call.depends_outside([y])
         return call.arrange(call.pull([y], [np.ones_like(y._data)], retain=False, create=create))
 
@@ -342,18 +378,17 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], Any]]:
     """
     call = _Call("vjp", args, tuple(range(len(args))), guard=True)
     call.single = len(args) == 1
-    leaves, rebuild = flatten(call.run(f, {}))
+    tree = call.run(f, {})
+    leaves, rebuild = flatten(tree)
     outputs = [_output(leaf, "vjp") for leaf in leaves]
     create = call.depends_outside(outputs)
 
     def pullback(cotangent: Any) -> Any:
-        given, _ = flatten(cotangent)
-        if len(given) != len(outputs):
-            raise ValueError(f"pullback: the output has {len(outputs)} arrays, the cotangent {len(given)}")
+        given = leaves_like(tree, cotangent, "pullback: the cotangent")
         recorded = is_grad_enabled() and (create or any(isinstance(g, Tensor) and g._node is not None for g in given))
         return call.arrange(call.pull(outputs, given, retain=True, create=recorded))
 
-    return _released(rebuild(outputs), call.outer, create or call.given_tensor), pullback
+    return call.release(rebuild(outputs), create, own=True), pullback
 
 
 def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
@@ -378,9 +413,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     if len(primals) != len(tangents):
         raise ValueError(f"jvp: {len(primals)} primals and {len(tangents)} tangents")
     call = _Call("jvp", tuple(primals), tuple(range(len(primals))))
-    directions = [d for part in tangents for d in flatten(part)[0]]
-    if len(directions) != len(call.leaves):
-        raise ValueError(f"jvp: the primals have {len(call.leaves)} arrays, the tangents {len(directions)}")
+    directions = leaves_like(tuple(primals), tuple(tangents), "jvp: the tangents")
     leaves, rebuild = flatten(call.run(f, {}))
     outputs = [_output(leaf, "jvp") for leaf in leaves]
     # The result depends on Tensors outside through the outputs, or through the tangents.
@@ -401,8 +434,9 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
         t = np.zeros_like(y._data) if t is None else t
         t = t if isinstance(t, Tensor) else Tensor.at(t, None)
         results.append(t)
-    tensors = outside or call.given_tensor
-    return _released(rebuild(outputs), call.outer, tensors), _released(rebuild(results), call.outer, tensors)
+    if outside:
+        call.protect()
+    return call.release(rebuild(outputs), outside), call.release(rebuild(results), outside)
 
 
 def jacobian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., Any]:
@@ -420,8 +454,13 @@ def jacobian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callab
         call = _Call("jacobian", args, argnum)
         leaves, rebuild = flatten(call.run(f, kwargs))
         outputs = [_output(leaf, "jacobian") for leaf in leaves]
+        for y in outputs:
+            _same_field(y, call)
         create = call.depends_outside(outputs)
-        return rebuild([call.arrange(_rows(call, y, create)) for y in outputs])
+        rows = [call.arrange(_rows(call, y, create)) for y in outputs]
+        if create:
+            call.protect()
+        return rebuild(rows)
 
     return matrix
 
@@ -472,9 +511,7 @@ def hvp(f: Callable[..., Any], *args: Any, argnum: int = 0) -> Any:
         if not arguments:
             raise TypeError("hvp: needs the arguments of f and, last, the vector")
         call = _Call("hvp", tuple(arguments), argnum)
-        directions, _ = flatten(vector)
-        if len(directions) != len(call.leaves):
-            raise ValueError(f"hvp: the argument has {len(call.leaves)} arrays, the vector {len(directions)}")
+        directions = leaves_like(arguments[call.numbers[0]] if call.single else tuple([arguments[n] for n in call.numbers]), vector, "hvp: the vector")
         y = _scalar(call.run(f, kwargs), "hvp")
         outside = call.depends_outside([y]) or (call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions))
         with enable_grad():

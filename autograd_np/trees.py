@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["flatten", "tree_map"]
+__all__ = ["flatten", "leaves_like", "tree_map"]
 
 Rebuild = Callable[[Sequence[Any]], Any]
 
@@ -61,6 +61,49 @@ def _flatten(tree: Any, leaves: list[Any]) -> Rebuild:
     return lambda values: values[index]
 
 
+def leaves_like(tree: Any, other: Any, name: str, *, optional: bool = False) -> list[Any]:
+    """The parts of ``other`` that stand where ``tree`` has its leaves, in the tree's order.
+
+    Args:
+        tree: the tree whose structure holds.
+        other: a tree like it; dicts are matched by key, lists and tuples by position.
+        name: what ``other`` is, for messages.
+        optional: whether ``other`` may have None for a leaf.
+
+    Raises:
+        ValueError: the trees differ in their keys or lengths.
+
+    >>> leaves_like({"w": 1.0, "b": 2.0}, {"b": 20, "w": 10}, "other")
+    [10, 20]
+    """
+    leaves: list[Any] = []
+    _match(tree, other, leaves, name)
+    if not optional and any(leaf is None for leaf in leaves):
+        raise ValueError(f"{name}: there must be an array or a number where there is None")
+    return leaves
+
+
+def _match(tree: Any, other: Any, leaves: list[Any], name: str) -> None:
+    if isinstance(tree, dict):
+        if not isinstance(other, dict) or other.keys() != tree.keys():
+            given = list(other) if isinstance(other, dict) else type(other).__name__
+            raise ValueError(f"{name}: there must be a dict with the keys {list(tree)}, got {given}")
+        for key, part in tree.items():
+            _match(part, other[key], leaves, name)
+    elif isinstance(tree, (list, tuple)):
+        if not isinstance(other, (list, tuple)) or len(other) != len(tree):
+            given = f"{len(other)} items" if isinstance(other, (list, tuple)) else type(other).__name__
+            raise ValueError(f"{name}: there must be a {type(tree).__name__} of {len(tree)} items, got {given}")
+        for part, match in zip(tree, other, strict=True):
+            _match(part, match, leaves, name)
+    elif isinstance(other, dict):
+        raise ValueError(f"{name}: there must be one array, got a dict with the keys {list(other)}")
+    elif tree is not None:
+        leaves.append(other)
+    elif other is not None:
+        raise ValueError(f"{name}: there must be None, got {type(other).__name__}")
+
+
 def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     """The tree of ``function(leaf, leaf of others…)``.
 
@@ -68,8 +111,5 @@ def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     {'w': 3.0}
     """
     leaves, rebuild = flatten(tree)
-    rest = [flatten(other)[0] for other in others]
-    for other in rest:
-        if len(other) != len(leaves):
-            raise ValueError(f"tree_map: trees with {len(leaves)} and {len(other)} leaves")
+    rest = [leaves_like(tree, other, "tree_map") for other in others]
     return rebuild([function(*values) for values in zip(leaves, *rest, strict=True)])

@@ -105,6 +105,7 @@ samples(
     case(np.array([-1.3, 2.3]), np.array([1.0]), normal(1), order=0, label="one point"),
     case(np.array([0.5, 3.0]), np.arange(4), np.arange(4), order=1, expected=(np.ones(2),), label="at points"),
 )
+samples("convolve", case(normal(3), normal(), label="0-d"), case(normal(), normal(2), "same", label="0-d first"), case(normal(3), 2.0, label="a Python number"))
 for name in ("convolve", "correlate"):
     samples(
         name,
