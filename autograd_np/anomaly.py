@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .codegen import location
+from .recording import location
 from .errors import AnomalyError, MutationError, describe, label
 from .tape import Deferred, Node
 

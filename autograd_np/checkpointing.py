@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from . import mutation, tape
-from .codegen import finish_multi
+from .recording import finish_multi
 from .errors import MutationError
 from .modes import enable_grad, is_grad_enabled
 from .primitive import attach

@@ -18,222 +18,19 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
-import sys
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import mutation
-from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
-from .modes import ACTIVE, is_anomaly_enabled, is_grad_enabled
-from .tape import Deferred, Node, next_position
+from . import mutation, recording
+from .modes import ACTIVE, is_grad_enabled
+from .recording import same
+from .tape import Node, next_position
 
 if TYPE_CHECKING:
     from .primitive import Primitive, Rule
-
-TENSOR: Any = None  # set by tensor.py, which stands above this module
-SUPPORTED = "docs/supported.md lists what is supported"
-
-
-def same(g: Any) -> Any:
-    """The rule of an operation whose gradient is the cotangent itself; written into the pull as ``g``."""
-    return g
-
-
-class Slots(Deferred):
-    """The cotangents of the outputs of one operation, collected into a tuple (None where none arrived)."""
-
-    __slots__ = ("count",)
-
-    def __init__(self, shape: Any, parts: list[Any], count: int) -> None:
-        super().__init__(shape, parts)
-        self.count = count
-
-    def whole(self, g: Any) -> Any:
-        return (0, g)  # an operation that shows one output has that output's node: its cotangent comes as it is
-
-    def dense(self) -> tuple[Any, ...]:
-        collected: list[Any] = [None] * self.count
-        for index, g in self.parts:
-            collected[index] = g if collected[index] is None else collected[index] + g
-        return tuple(collected)
-
-
-class Pick:
-    """The pseudo-primitive of one output of an operation with several outputs."""
-
-    name = "output"
-    broadcasts = False
-    elementwise = False
-    masks = True  # an output that is not used gets no cotangent
-    operands = ("outputs",)
-
-    @staticmethod
-    def pull(node: Node, g: Any, parents: tuple[Node | None, ...], kept: tuple[Any, ...]) -> tuple[Any, ...]:
-        (parent,) = parents
-        return (None if parent is None else Slots(parent.shape, [(kept[0], g)], kept[1]),)
-
-    @staticmethod
-    def as_tensors(node: Node) -> tuple[Any, ...] | None:
-        return node.kept
-
-
-PICK = Pick()
-
-
-def foreign(value: Any, found: Primitive, word: str) -> Any:
-    """An operand that is not a Tensor, as something NumPy's protocols can work on.
-
-    Returns:
-        The value itself for numbers and arrays (also duck arrays), an array for a list, and
-        NotImplemented for anything else.
-    """
-    kind = value.__class__
-    if kind is np.ndarray or isinstance(value, np.generic):
-        if value.dtype.kind not in "fciub":
-            raise TypeError(f"{found.name}: {word} has dtype {value.dtype}; Tensors hold numbers: convert it first")
-        return value
-    if isinstance(value, (int, float, complex)):
-        return value
-    if hasattr(kind, "__array_function__"):
-        if isinstance(value, np.ndarray):
-            raise TypeError(
-                f"{found.name}: {word} is a {kind.__name__}, whose arithmetic is not NumPy's; convert it with np.array({word})"
-            )
-        return value
-    if isinstance(value, (list, tuple)) or hasattr(kind, "__array__"):
-        converted = np.asarray(value)
-        if converted.dtype.kind not in "fciub":
-            raise TypeError(f"{found.name}: {word} has dtype {converted.dtype}; Tensors hold numbers: convert it first")
-        return converted
-    return NotImplemented
-
-
-def required(value: Any, found: Primitive, word: str) -> Any:
-    """As :func:`foreign`, raising where an operator would give way."""
-    converted = foreign(value, found, word)
-    if converted is NotImplemented:
-        raise TypeError(f"{found.name}: {word} must be a Tensor, an array or a number, not {type(value).__name__}")
-    return converted
-
-
-def option(value: Any, found: Primitive, word: str) -> Any:
-    """The array of a Tensor given where no gradient flows."""
-    if value._node is not None and found.differentiable and word not in found.discrete:
-        raise NonDifferentiableError(
-            f"{found.name} has no gradient with respect to {word}, which needs one here; pass {word}.detach() to treat it as a constant"
-        )
-    return value._data
-
-
-def out_given(found: Primitive) -> TypeError:
-    """The error for ``out=``."""
-    return TypeError(f"{found.name}: out= would overwrite an array that the tape may keep; use the returned Tensor: t = {found.name}(...)")
-
-
-def failed(error: Exception, found: Primitive, values: tuple[Any, ...]) -> Exception:
-    """NumPy's error with the operation, its operands and the options that were given."""
-    named = {}
-    for word, value in zip(found.parameters, values, strict=True):
-        default = found.signature.parameters[word].default
-        if value is not default and not (isinstance(value, (bool, str)) and value == default):
-            named[word] = value
-    return explain(found.name, named, error)
-
-
-NUMBERS = (float, int, bool, complex)
-
-
-def unpack(arrays: Any, found: Primitive) -> tuple[list[Any], list[Node | None], list[bool]]:
-    """Arrays, nodes and shared flags of a sequence operand."""
-    if isinstance(arrays, (str, bytes)) or not hasattr(arrays, "__iter__"):
-        raise TypeError(f"{found.name}: needs a sequence of Tensors or arrays, not {type(arrays).__name__}")
-    values, nodes, shared = [], [], []
-    for index, item in enumerate(arrays):
-        if item.__class__ is TENSOR:
-            values.append(item._data)
-            nodes.append(item._node)
-            shared.append(item._shared)
-        else:
-            item = required(item, found, f"array {index}")
-            values.append(np.asarray(item) if item.__class__ in NUMBERS else item)
-            nodes.append(None)
-            shared.append(values[-1].__class__ is np.ndarray and mutation.writable(values[-1]))
-    return values, nodes, shared
-
-
-def snapshots(values: list[Any], shared: list[bool]) -> tuple[Any, ...]:
-    """The values to keep of a sequence operand."""
-    return tuple([mutation.keep(v) if s else v for v, s in zip(values, shared, strict=True)])
-
-
-def finish_multi(
-    found: Primitive, values: Any, parents: tuple[Node | None, ...], kept: Callable[[], tuple[Any, ...]], shared: bool
-) -> Any:
-    """Wrap the outputs of an operation that has several; ``kept`` is called only if it is recorded."""
-    from .primitive import pick
-
-    values = tuple(values)
-    record = any(p is not None for p in parents) and is_grad_enabled()
-    if record:
-        node = Node()
-        node.position = next_position()
-        node.primitive = found
-        node.parents = parents
-        node.kept = kept()
-        node.shape = tuple([v.shape for v in values])
-        node.dtype = None
-    results = []
-    for index, value in enumerate(values if found.shown is None else values[: found.shown]):
-        differentiable = record and value.dtype.kind in "fc"
-        results.append(TENSOR.at(value, pick(node, index, value, len(values)) if differentiable else None, shared))
-    return results[0] if found.shown == 1 else tuple(results)
-
-
-def counted(pulled: Any, parents: tuple[Node | None, ...], node: Node) -> tuple[Any, ...]:
-    """The gradients of a joint rule, one per operand."""
-    gradients = tuple(pulled)
-    if len(gradients) != len(parents):
-        raise GradientShapeError(f"the rule of {label(node)} returned {len(gradients)} gradients for {len(parents)} operands ({', '.join(node.primitive.operands)}; wrt= in its declaration names them)")
-    return gradients
-
-
-def checked(function: Callable[..., Any], name: str, multi: bool, view: bool) -> Callable[..., Any]:
-    """The body of a user's operation, held to what the engine relies on: arrays come out, with memory of their own."""
-
-    def array(value: Any, args: tuple[Any, ...]) -> Any:
-        if value.__class__ is TENSOR:
-            if value._node is not None:
-                raise NonDifferentiableError(f"{name}: its body uses a Tensor that needs a gradient, which would be lost; make it an argument")
-            value = value._data
-        if isinstance(value, (int, float, complex)) and not isinstance(value, np.generic):
-            value = np.asarray(value)
-        if not hasattr(value, "dtype") or value.dtype.kind not in "fciub":
-            raise TypeError(f"{name}: its body returned {describe(value)}; it must return {'a tuple of arrays' if multi else 'an array'}")
-        if not view and value.__class__ is np.ndarray and (value.base is not None or any(value is arg for arg in args)):
-            return value.copy()
-        return value
-
-    @functools.wraps(function)
-    def body(*args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        if not multi:
-            return array(result, args)
-        if not isinstance(result, (tuple, list)):
-            raise TypeError(f"{name}: its body returned {describe(result)}; it must return a tuple of arrays (multi=True)")
-        return tuple([array(value, args) for value in result])
-
-    return body
-
-
-def observe(found: Primitive, result: Any, operands: tuple[Any, ...]) -> None:
-    """Hand the call to anomaly detection, where that is on."""
-    if is_anomaly_enabled():
-        from .anomaly import check_forward
-
-        check_forward(found, result, operands)
 
 
 def _slots(found: Primitive) -> list[Any]:
@@ -282,97 +79,102 @@ def _tuple(items: list[str]) -> str:
 def source(found: Primitive, *, operator: bool = False, reflected: bool = False) -> str:
     """The text of the recording function of a primitive (or of its operator form)."""
     parameters = list(found.signature.parameters.values())
-    words = [p.name for p in parameters]
-    operands = [w for w in found.operands]
     stated = parameters[:2] if operator else parameters
     header = _header([p.replace(annotation=inspect.Parameter.empty) for p in stated], reflected)
     lines = [f"def {found.name if found.name.isidentifier() else 'recorded'}({header}):"]
-    add = lines.append
-    if operator:
-        for p in parameters[2:]:
-            add(f"    {p.name} = default_{p.name}")
     for p in parameters:
-        word = p.name
-        if word == "out":
-            add("    if out is not None: raise out_given(P)")
-        elif found.sequence and word == operands[0]:
-            add(f"    {word}_v, {word}_n, {word}_s = unpack({word}, P)")
-        elif word in operands:
-            add(f"    if {word}.__class__ is Tensor:")
-            if found.view and word == operands[0]:
-                # The output is another Tensor on this memory: what becomes of one is known to both.
-                add(f"        {word}_s = {word}._shared")
-                add(f"        if {word}_s is False: {word}_s = {word}._shared = []")
-                add(f"        {word}_n = {word}._node; {word} = {word}._data")
-            else:
-                add(f"        {word}_n = {word}._node; {word}_s = {word}._shared; {word} = {word}._data")
-            optional = " or ".join([f"{word}.__class__ is float", f"{word}.__class__ is int"] + ([f"{word} is default_{word}"] if p.default is not inspect.Parameter.empty else []))
-            add(f"    elif {optional}:")
-            add(f"        {word}_n = None; {word}_s = False")
-            add(f"    elif {word}.__class__ is ndarray and {word}.dtype.kind in 'fciub':")
-            add(f"        {word}_n = None; {word}_s = {word}.nbytes < 4096 or writable({word})")
-            add("    else:")
-            add(f"        {word}_n = None; {word}_s = False")
-            if operator:
-                add(f"        {word} = foreign({word}, P, {word!r})")
-                add(f"        if {word} is NotImplemented: return NotImplemented")
-            else:
-                add(f"        {word} = required({word}, P, {word!r})")
-        elif operator and word in words[:2]:
-            add(f"    if {word}.__class__ is Tensor: {word} = option({word}, P, {word!r})")
-            add("    else:")
-            add(f"        {word} = foreign({word}, P, {word!r})")
-            add(f"        if {word} is NotImplemented: return NotImplemented")
-        elif not found.differentiable and p.default is inspect.Parameter.empty:
-            add(f"    if {word}.__class__ is Tensor: {word} = {word}._data")
-            add(f"    elif {word}.__class__ not in PLAIN: {word} = loosely({word})")
-        elif word not in words[2:] or not operator:
-            add(f"    if {word}.__class__ is Tensor: {word} = option({word}, P, {word!r})")
-    call = _call(found, parameters)
-    values = _tuple([f"{w}_v" if found.sequence and w == operands[0] else w for w in words])
-    add("    try:")
-    add(f"        _value = body({call})")
-    add("    except Exception as error:")
-    add(f"        raise failed(error, P, {values}) from None")
+        lines += _argument(found, p, operator)
+    values = _tuple([f"{w}_v" if found.sequence and w == found.operands[0] else w for w in found.parameters])
+    lines += [
+        "    try:",
+        f"        _value = body({_call(found, parameters)})",
+        "    except Exception as error:",
+        f"        raise failed(error, P, {values}) from None",
+    ]
+    lines += _record(found)
+    return "\n".join(lines) + "\n"
+
+
+def _argument(found: Primitive, p: inspect.Parameter, operator: bool) -> list[str]:
+    """The lines that turn one argument into what the body takes; of an operand also its node and whether its memory is shared."""
+    word = p.name
+    first = found.operands[0] if found.operands else None
+    position = found.parameters.index(word)
+    if operator and position > 1:
+        return [f"    {word} = default_{word}"]
+    if word == "out":
+        return ["    if out is not None: raise out_given(P)"]
+    if found.sequence and word == first:
+        return [f"    {word}_v, {word}_n, {word}_s = unpack({word}, P)"]
+    stranger = (
+        [f"        {word} = foreign({word}, P, {word!r})", f"        if {word} is NotImplemented: return NotImplemented"]
+        if operator
+        else [f"        {word} = required({word}, P, {word!r})"]
+    )
+    if word not in found.operands:
+        if operator:
+            return [f"    if {word}.__class__ is Tensor: {word} = option({word}, P, {word!r})", "    else:", *stranger]
+        return [f"    if {word}.__class__ is Tensor: {word} = option({word}, P, {word!r})"]
+    lines = [f"    if {word}.__class__ is Tensor:"]
+    if found.view and word == first:
+        # The output is another Tensor on this memory: what becomes of one is known to both.
+        lines += [
+            f"        {word}_s = {word}._shared",
+            f"        if {word}_s is False: {word}_s = {word}._shared = []",
+            f"        {word}_n = {word}._node; {word} = {word}._data",
+        ]
+    else:
+        lines.append(f"        {word}_n = {word}._node; {word}_s = {word}._shared; {word} = {word}._data")
+    absent = "" if p.default is p.empty else f" or {word} is default_{word}"
+    return [
+        *lines,
+        f"    elif {word}.__class__ is float or {word}.__class__ is int{absent}:",
+        f"        {word}_n = None; {word}_s = False",
+        f"    elif {word}.__class__ is ndarray and {word}.dtype.kind in 'fciub':",
+        f"        {word}_n = None; {word}_s = {word}.nbytes < 4096 or writable({word})",
+        "    else:",
+        f"        {word}_n = None; {word}_s = False",
+        *stranger,
+    ]
+
+
+def _record(found: Primitive) -> list[str]:
+    """The lines that wrap the value, and put a node on the tape where an operand needs a gradient."""
+    operands = found.operands
     nodes = [f"{w}_n" for w in operands]
     kept = _tuple([_keep_expression(found, slot) for slot in found.slots])
-    shared = "False"
+    shared = "True" if found.view else "False"
     if found.view and operands:
         shared = f"any({operands[0]}_s)" if found.sequence else f"{operands[0]}_s"
-    elif found.view:
-        shared = "True"
     parents = (f"tuple({nodes[0]})" if found.sequence else _tuple(nodes)) if found.differentiable else "()"
-    observed = f"tuple({operands[0]}_v)" if found.sequence else _tuple(list(operands) if operands else words[:1])
+    observed = f"tuple({operands[0]}_v)" if found.sequence else _tuple(list(operands or found.parameters[:1]))
+    finish = [f"    if ACTIVE[0]: observe(P, _t, {observed})", "    return _t"]
     if found.multi and found.shown != 1:
-        add(f"    _t = finish_multi(P, _value, {parents}, lambda: {kept}, {shared})")
-    else:
-        if found.multi:  # one output is shown: an operation like any other, with hidden outputs for its rule
-            add("    _out = tuple(_value)")
-            add("    _value = _out[0]")
-        add("    _t = new(Tensor)")
-        add("    _t._data = _value")
-        add(f"    _t._shared = {shared}")
-        if found.differentiable:
-            needs = f"any([n is not None for n in {nodes[0]}])" if found.sequence else " or ".join(f"{n} is not None" for n in nodes)
-            if len(nodes) > 1:
-                needs = f"({needs})"
-            inexact = " and _value.dtype.kind in 'fc'" if {"dtype", "index"} & set(words) else ""
-            add(f"    if {needs} and (not ACTIVE[0] or recording()){inexact}:")
-            add("        _n = new(Node)")
-            add("        _n.position = next_position()")
-            add("        _n.primitive = P")
-            add(f"        _n.parents = {parents}")
-            add(f"        _n.kept = {kept}")
-            add("        _n.shape = _value.shape")
-            add("        _n.dtype = _value.dtype")
-            add("        _t._node = _n")
-            add("    else:")
-            add("        _t._node = None")
-        else:
-            add("    _t._node = None")
-    add(f"    if ACTIVE[0]: observe(P, _t, {observed})")
-    add("    return _t")
-    return "\n".join(lines) + "\n"
+        return [f"    _t = finish_multi(P, _value, {parents}, lambda: {kept}, {shared})", *finish]
+    lines = []
+    if found.multi:  # one output is shown: an operation like any other, with hidden outputs for its rule
+        lines += ["    _out = tuple(_value)", "    _value = _out[0]"]
+    lines += ["    _t = new(Tensor)", "    _t._data = _value", f"    _t._shared = {shared}"]
+    if not found.differentiable:
+        return [*lines, "    _t._node = None", *finish]
+    needs = f"any([n is not None for n in {nodes[0]}])" if found.sequence else " or ".join(f"{n} is not None" for n in nodes)
+    # An option may make the output integer, which has no gradient.
+    inexact = " and _value.dtype.kind in 'fc'" if {"dtype", "index"} & set(found.parameters) else ""
+    return [
+        *lines,
+        f"    if ({needs}) and (not ACTIVE[0] or recording()){inexact}:",
+        "        _n = Node()",
+        "        _n.position = next_position()",
+        "        _n.primitive = P",
+        f"        _n.parents = {parents}",
+        f"        _n.kept = {kept}",
+        "        _n.shape = _value.shape",
+        "        _n.dtype = _value.dtype",
+        "        _t._node = _n",
+        "    else:",
+        "        _t._node = None",
+        *finish,
+    ]
 
 
 def _header(parameters: list[inspect.Parameter], reflected: bool) -> str:
@@ -491,7 +293,7 @@ def build(found: Primitive) -> None:
     found.slots = _slots(found)
     if found.differentiable:
         namespace = {f"rule_{w}": each for w, each in found.rules.items()}
-        namespace |= {"joint": found.joint, "counted": counted}  # type: ignore[dict-item]
+        namespace |= {"joint": found.joint, "counted": recording.counted}  # type: ignore[dict-item]
         found.pull = _compile(pull_source(found), namespace, f"{found.name} backward")["pull"]
 
 
@@ -500,12 +302,12 @@ def _compile(text: str, namespace: dict[str, Any], name: str) -> dict[str, Any]:
     return namespace
 
 
+HELPERS = ("dtype_of", "failed", "finish_multi", "foreign", "observe", "option", "out_given", "required", "snapshots", "unpack")
 # Names that the written functions use for their own ends.
-RESERVED = frozenset({
-    "ACTIVE", "Exception", "MUTABLE", "Node", "NotImplemented", "P", "PLAIN", "Tensor", "any", "body", "dtype_of", "error", "failed",
-    "finish_multi", "float", "foreign", "int", "keep", "keep_option", "loosely", "ndarray", "new", "next_position", "observe", "option",
-    "out_given", "recording", "required", "shape_of", "snapshots", "tuple", "unpack", "writable",
-})  # fmt: skip
+RESERVED = frozenset(HELPERS) | {
+    "ACTIVE", "Exception", "MUTABLE", "Node", "NotImplemented", "P", "Tensor", "any", "body", "error", "float", "int", "keep", "keep_option",
+    "ndarray", "new", "next_position", "recording", "shape_of", "tuple", "writable",
+}  # fmt: skip
 
 
 def _build_form(found: Primitive, public: types.FunctionType, form: dict[str, bool]) -> None:
@@ -514,11 +316,9 @@ def _build_form(found: Primitive, public: types.FunctionType, form: dict[str, bo
     scratch: dict[str, Any] = {}
     written = next(v for v in _compile(text, scratch, found.name).values() if isinstance(v, types.FunctionType))
     public.__globals__.update(
-        Tensor=TENSOR, Node=Node, new=object.__new__, next_position=next_position, ACTIVE=ACTIVE,
-        recording=is_grad_enabled, body=found.body, P=found, foreign=foreign, required=required, option=option,
-        out_given=out_given, failed=failed, unpack=unpack, snapshots=snapshots, ndarray=np.ndarray, writable=mutation.writable,
-        keep=mutation.keep, keep_option=mutation.keep_option, MUTABLE=mutation.MUTABLE, finish_multi=finish_multi, observe=observe,
-        shape_of=np.shape, dtype_of=dtype_of, loosely=loosely, PLAIN=PLAIN,
+        {name: getattr(recording, name) for name in HELPERS}, Tensor=recording.TENSOR, Node=Node, new=object.__new__, P=found, body=found.body,
+        next_position=next_position, ACTIVE=ACTIVE, recording=is_grad_enabled, ndarray=np.ndarray, shape_of=np.shape, writable=mutation.writable,
+        keep=mutation.keep, keep_option=mutation.keep_option, MUTABLE=mutation.MUTABLE,
     )  # fmt: skip
     parameters = found.signature.parameters.values()
     public.__globals__.update({f"default_{p.name}": p.default for p in parameters})
@@ -527,28 +327,3 @@ def _build_form(found: Primitive, public: types.FunctionType, form: dict[str, bo
         public.__defaults__ = tuple(p.default for p in positional if p.default is not p.empty)
         public.__kwdefaults__ = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
     public.__code__ = written.__code__
-
-
-PLAIN = (np.ndarray, float, int, bool, complex, str, tuple, list, type(None))
-
-
-def loosely(value: Any) -> Any:
-    """An operand of a function without gradient: converted only where NumPy itself would do so."""
-    return value
-
-
-def dtype_of(value: Any) -> Any:
-    """The dtype of an operand; that of NumPy's default for a Python number."""
-    return value.dtype if hasattr(value, "dtype") else np.result_type(value)
-
-
-def location() -> str:
-    """The first source line outside the library, for messages."""
-    frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None:
-        module = str(frame.f_globals.get("__name__", ""))
-        inside = module.partition(".")[0] in ("autograd_np", "numpy", "nn") or frame.f_code.co_filename.startswith("<autograd_np")
-        if not inside:
-            return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}"
-        frame = frame.f_back
-    return "an unknown line"

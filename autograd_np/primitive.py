@@ -38,8 +38,8 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from . import codegen, mutation
-from .codegen import same
+from . import codegen, mutation, recording
+from .recording import same
 from .tape import LAST_WRITE, Node, next_position
 
 __all__ = ["FUNCTIONS", "REGISTRY", "UFUNCS", "Primitive", "Slot", "on_arrays", "primitive", "rule", "same"]
@@ -141,7 +141,7 @@ class Primitive:
     def zeroed(self, g: Any, pulled: tuple[Any, ...]) -> tuple[Any, ...]:
         """The gradients of an elementwise operation with 0 where the cotangent is 0: there 0 · inf and 0 · NaN are 0."""
         mask = np.not_equal(g, 0)
-        recorded = g.__class__ is codegen.TENSOR
+        recorded = g.__class__ is recording.TENSOR
         results = []
         for c in pulled:
             if c is not None and c is not g and c.shape == g.shape:
@@ -184,14 +184,14 @@ def attach(value: Any, node: Node | None) -> Any:
     """The Tensor of ``value`` at ``node``; the plain value where there is no node."""
     if node is None:
         return value
-    return codegen.TENSOR.at(value, node, mutation.exposed(value))
+    return recording.TENSOR.at(value, node, mutation.exposed(value))
 
 
 def pick(parent: Node, index: int, value: Any, count: int) -> Node:
     """The node of one output of an operation that has ``count`` of them."""
     node = Node()
     node.position = next_position()
-    node.primitive = codegen.PICK
+    node.primitive = recording.PICK
     node.parents = (parent,)
     node.kept = (index, count)
     node.shape = value.shape
@@ -279,7 +279,7 @@ def primitive(
         taken = codegen.RESERVED.intersection(parameters)
         if taken:
             raise ValueError(f"primitive {own!r}: the engine uses the names {', '.join(sorted(taken))} itself; rename the parameter")
-        body: Any = override or (function if function.__module__.partition(".")[0] == "autograd_np" else codegen.checked(function, own, multi, view))
+        body: Any = override or (function if function.__module__.partition(".")[0] == "autograd_np" else recording.checked(function, own, multi, view))
         for numpy_function in numpy_functions:
             if isinstance(numpy_function, np.ufunc) and override is None:
                 body = numpy_function
@@ -429,7 +429,7 @@ def on_arrays(function: Callable[..., R]) -> Callable[..., R]:
 
     @functools.wraps(found.body)
     def either(*args: Any, **kwargs: Any) -> Any:
-        tensor = codegen.TENSOR
+        tensor = recording.TENSOR
         for value in args:
             if value.__class__ is tensor:
                 return function(*args, **kwargs)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import codegen
+from . import recording
 from .primitive import FUNCTIONS, REGISTRY, UFUNCS
 from .primitives import load_all
 
@@ -23,7 +23,7 @@ UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
 def unsupported(name: str) -> TypeError:
     """The error for a NumPy function that has no primitive here."""
     return TypeError(
-        f"{name} is not supported on Tensors; {codegen.SUPPORTED}. For a value without gradient call it on t.numpy(), "
+        f"{name} is not supported on Tensors; {recording.SUPPORTED}. For a value without gradient call it on t.numpy(), "
         "or declare it with @ag.primitive and ag.rule"
     )
 

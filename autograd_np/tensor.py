@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import codegen, mutation, tape
+from . import mutation, recording, tape
 from .errors import NonDifferentiableError, describe
 from .modes import is_grad_enabled
 
@@ -220,7 +220,7 @@ class Tensor:
         if self._node is None or self._node.primitive is None:
             return None
         node = self._node
-        if node.primitive is codegen.PICK and node.parents[0] is not None:
+        if node.primitive is recording.PICK and node.parents[0] is not None:
             return f"{node.parents[0].primitive.name}[{(node.kept or ('?',))[0]}]"
         return str(node.primitive.name)
 
@@ -503,7 +503,7 @@ class Tensor:
         def sigmoid(self) -> Tensor: ...
 
 
-codegen.TENSOR = Tensor
+recording.TENSOR = Tensor
 
 
 class Retaining:

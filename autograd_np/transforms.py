@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import mutation, tape
-from .codegen import same
+from .recording import same
 from .errors import NonDifferentiableError, describe
 from .modes import enable_grad, is_grad_enabled
 from .primitive import primitive, rule

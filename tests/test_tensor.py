@@ -222,8 +222,8 @@ def test_function_protocol():
 
 
 def test_an_unsupported_function_is_named():
-    with pytest.raises(TypeError, match=r"np\.packbits.*supported"):
-        np.packbits(leaf([1.0]))
+    with pytest.raises(TypeError, match=r"np\.is_busday.*supported"):
+        np.is_busday(leaf([1.0]))
     with pytest.raises(TypeError, match="nonsense|keyword|not supported"):
         ag.sum(leaf([1.0]), nonsense=3)
 

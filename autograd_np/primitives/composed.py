@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from ..codegen import foreign
+from ..recording import foreign
 from ..primitive import FUNCTIONS, primitive_of
 from ..tensor import ArrayLike, Tensor
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..codegen import TENSOR, option
+from ..recording import TENSOR, option
 from ..primitive import on_arrays, primitive, primitive_of, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, no_out, publish, refused

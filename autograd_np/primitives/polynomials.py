@@ -124,7 +124,12 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Tensor, Tensor]:
         rest = np.concatenate([np.stack(heads), rest])
     while rest.shape[0] > 1 and np.allclose(rest[0], 0, rtol=1e-14):
         rest = rest[1:]
-    return np.stack(quotient) if quotient else Tensor(np.zeros(1, dtype)), rest
+    return np.stack(quotient) if quotient else np.zeros_like(rest[:1]), rest
+
+
+def _exponents(p: Any) -> Any:
+    """``n, …, 2, 1`` for n coefficients."""
+    return np.cumsum(np.ones_like(p, dtype=int))[::-1]
 
 
 @composition(np.polyder)
@@ -139,7 +144,7 @@ def polyder(p: ArrayLike, m: int = 1) -> Tensor:
         raise ValueError(f"polyder: m must not be negative, got {m}")
     p = _coefficients(p, "polyder", "p")
     for _ in range(m):
-        p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
+        p = p[:-1] * _exponents(p[:-1])
     return p
 
 
@@ -155,12 +160,12 @@ def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = None) -> Tensor:
         raise ValueError(f"polyint: m must not be negative, got {m}")
     constants: Any = _coefficients(np.zeros(m) if k is None else k, "polyint", "k")
     if constants.shape[0] == 1 and m > 1:
-        constants = constants[0] * np.ones(m)
+        constants = np.concatenate([constants] * m)
     if constants.shape[0] < m:
         raise ValueError(f"polyint: {constants.shape[0]} constants of integration for m = {m}; give one, or one for each")
     p = _coefficients(p, "polyint", "p")
     for i in range(m):
-        p = np.concatenate([p / np.arange(p.shape[0], 0, -1), constants[i : i + 1]])
+        p = np.concatenate([p / _exponents(p), constants[i : i + 1]])
     return p
 
 
@@ -277,7 +282,7 @@ def polyfit(
     left = left / scale
     c, residuals, rank, singular = np.linalg.lstsq(left, right, rcond)
     c = (c.T / scale).T
-    deficient = int(rank) != order
+    deficient = rank.item() != order
     if deficient and not full:
         warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=2)
     if full:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import codegen
-from ..codegen import option
+from .. import recording
+from ..recording import option
 from ..primitive import Primitive, primitive, primitive_of, rule
 from ..tape import Deferred
 from ..tensor import ArrayLike, Tensor
@@ -208,6 +208,6 @@ class Scatter(Deferred):
     def dense(self) -> Any:
         """The sum of the pieces; a recorded operation if one of them is a Tensor."""
         indices, pieces = zip(*self.parts, strict=True)
-        tensor = codegen.TENSOR
+        tensor = recording.TENSOR
         recorded = any(piece.__class__ is tensor for piece in pieces)
         return (scatter if recorded else _body)(pieces, indices, self.shape)

@@ -18,7 +18,9 @@ from ..errors import NonDifferentiableError
 from ..primitive import FUNCTIONS, primitive
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted
+from .cumulative import taken_last
 from .shaping import cast
+from .sorting import unique
 
 __all__ = [
     "UniqueAllResult", "UniqueCountsResult", "UniqueInverseResult", "histogram2d", "histogram_bin_edges", "histogramdd", "intersect1d", "isin", "lexsort",
@@ -38,7 +40,7 @@ def _constant(value: Any) -> Any:
     """Arrays as Tensors without gradient."""
     if isinstance(value, (tuple, list)):
         return tuple([_constant(item) for item in value])
-    return Tensor(np.asarray(value))
+    return Tensor(value)
 
 
 def _flat(x: ArrayLike, name: str, word: str) -> Any:
@@ -78,31 +80,27 @@ def unique_all(x: ArrayLike, /) -> UniqueAllResult:
     >>> unique_all(np.array([2.0, 1.0, 2.0])).counts.tolist()
     [1, 2]
     """
-    x = lifted(x, "unique_all")
-    _, index, inverse, counts = np.unique(x._data, return_index=True, return_inverse=True, return_counts=True, equal_nan=False)
-    return UniqueAllResult(np.take(x, index), *_constant((index, inverse, counts)))
+    return UniqueAllResult(*unique(x, True, True, True, equal_nan=False))
 
 
 @composition(np.unique_counts)
 def unique_counts(x: ArrayLike, /) -> UniqueCountsResult:
     """The unique elements of x, sorted, and how often each occurs."""
-    values, _, _, counts = unique_all(x)
-    return UniqueCountsResult(values, counts)
+    return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False))
 
 
 @composition(np.unique_inverse)
 def unique_inverse(x: ArrayLike, /) -> UniqueInverseResult:
     """The unique elements of x, sorted, and for each element of x which one it is."""
-    values, _, inverse, _ = unique_all(x)
-    return UniqueInverseResult(values, inverse)
+    return UniqueInverseResult(*unique(x, return_inverse=True, equal_nan=False))
 
 
 @composition(np.unique_values)
 def unique_values(x: ArrayLike, /) -> Tensor:
     """The unique elements of x, in the order that NumPy gives them (since 2.3 not a sorted one)."""
     x = lifted(x, "unique_values")
-    order = np.argsort(np.argsort(np.unique_values(x._data), stable=True), stable=True)
-    return unique_all(x).values[order]
+    order = np.argsort(np.argsort(np.unique_values(plain(x)), stable=True), stable=True)
+    return taken_last(unique(x, equal_nan=False), order)
 
 
 # ---------------------------------------------------------------- sets
@@ -122,8 +120,8 @@ def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, ret
     [2.0]
     """
     a, b = _flat(ar1, "intersect1d", "ar1"), _flat(ar2, "intersect1d", "ar2")
-    _, left, right = np.intersect1d(a._data, b._data, assume_unique, return_indices=True)
-    values = cast(np.take(a, left), np.result_type(a.dtype, b.dtype))
+    _, left, right = np.intersect1d(plain(a), plain(b), assume_unique, return_indices=True)
+    values = cast(taken_last(a, left), np.result_type(a.dtype, b.dtype))
     return (values, *_constant((left, right))) if return_indices else values
 
 
@@ -133,7 +131,7 @@ def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Te
     a = _flat(ar1, "setdiff1d", "ar1")
     if not assume_unique:
         a = np.unique(a)
-    return a[np.isin(a._data, plain(lifted(ar2, "setdiff1d", "ar2")), invert=True)]
+    return a[np.isin(plain(a), plain(lifted(ar2, "setdiff1d", "ar2")), invert=True)]
 
 
 @composition(np.setxor1d)
@@ -145,8 +143,9 @@ def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Ten
     both = np.sort(np.concatenate([a, b]))
     if both.shape[0] == 0:
         return both
-    new = np.concatenate([[True], np.not_equal(both._data[1:], both._data[:-1]), [True]])
-    return both[new[1:] & new[:-1]]
+    values = plain(both)
+    new = np.concatenate([[True], np.not_equal(values[1:], values[:-1]), [True]])
+    return both[np.logical_and(new[1:], new[:-1])]
 
 
 @primitive(np.isin)
@@ -160,7 +159,7 @@ def isin(element: ArrayLike, test_elements: ArrayLike, assume_unique: bool = Fal
 
 
 if hasattr(np, "in1d"):  # until NumPy 2.4
-    FUNCTIONS[np.in1d] = lambda ar1, ar2, *args, **kwargs: isin(_flat(ar1, "in1d", "ar1"), ar2, *args, **kwargs)
+    FUNCTIONS[np.in1d] = lambda ar1, ar2, *args, **kwargs: np.isin(_flat(ar1, "in1d", "ar1"), ar2, *args, **kwargs)
 
 
 @composition(np.sort_complex)
@@ -173,7 +172,8 @@ def sort_complex(x: ArrayLike, /) -> Tensor:
 @composition(np.lexsort)
 def lexsort(keys: Any, axis: int = -1) -> Tensor:
     """The indices that sort by several keys, the last one first. No gradient."""
-    return _constant(np.lexsort(plain(keys), axis))
+    keys = plain(keys)
+    return _constant(np.lexsort(tuple(keys) if isinstance(keys, list) else keys, axis))
 
 
 # ---------------------------------------------------------------- histograms

@@ -1,0 +1,81 @@
+"""The standard's methods of an array, as ``Tensor`` has them (methods.py puts them there)."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+__all__ = ["METHODS", "VERSION"]
+
+VERSION = "2024.12"
+EARLIER = ("2021.12", "2022.12", "2023.12")
+
+
+def array_namespace(self: Tensor, /, *, api_version: str | None = None) -> ModuleType:
+    """The namespace whose functions take this Tensor: ``autograd_np``.
+
+    Raises:
+        ValueError: the version of the standard is not one of those that it implements.
+    """
+    if api_version is not None and api_version not in (*EARLIER, VERSION):
+        raise ValueError(f"autograd_np implements the array API standard {VERSION}, not {api_version!r}")
+    return sys.modules[__package__.partition(".")[0]]
+
+
+def _device(self: Tensor) -> Any:
+    return getattr(self._data, "device", "cpu")
+
+
+def to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
+    """This Tensor, which is on that device already: NumPy's arrays live on ``"cpu"``.
+
+    Raises:
+        ValueError: there is no such device, or a stream is given.
+    """
+    if stream is not None:
+        raise ValueError("to_device: stream= is not supported; NumPy's arrays have no streams")
+    if device != self.device:
+        raise ValueError(f"to_device: device {device!r} is not there; this Tensor is on {self.device!r}")
+    return self
+
+
+def dlpack(
+    self: Tensor,
+    /,
+    *,
+    stream: Any = None,
+    max_version: tuple[int, int] | None = None,
+    dl_device: Any = None,
+    copy: bool | None = None,
+) -> Any:
+    """The array as a DLPack capsule, which another library makes its own array of, on the same memory.
+
+    What is written there between forward and backward is noticed, as for ``t.data``.
+
+    Raises:
+        BufferError: the Tensor needs a gradient, which would be lost.
+    """
+    if self.requires_grad:
+        raise BufferError("a Tensor that needs a gradient does not turn into another library's array silently; hand over t.detach()")
+    options = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+    return self.data.__dlpack__(**{word: value for word, value in options.items() if value is not None})
+
+
+def dlpack_device(self: Tensor, /) -> tuple[int, int]:
+    """DLPack's numbers of the device: (1, 0) is the CPU."""
+    # (NumPy's scalars, which hold some 0-d results, have no such method.)
+    found: tuple[int, int] = getattr(self._data, "__dlpack_device__", lambda: (1, 0))()
+    return found
+
+
+METHODS: dict[str, Any] = {
+    "__array_namespace__": array_namespace,
+    "__dlpack__": dlpack,
+    "__dlpack_device__": dlpack_device,
+    "device": property(_device, doc="Where the array lives: ``'cpu'`` for NumPy's."),
+    "to_device": to_device,
+}

@@ -1,0 +1,238 @@
+"""What the written functions (see codegen.py) call while they record: operands, options, several outputs, errors."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import mutation
+from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
+from .modes import is_anomaly_enabled, is_grad_enabled
+from .tape import Deferred, Node, next_position
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+TENSOR: Any = None  # set by tensor.py, which stands above this module
+SUPPORTED = "docs/supported.md lists what is supported"
+
+
+def same(g: Any) -> Any:
+    """The rule of an operation whose gradient is the cotangent itself; written into the pull as ``g``."""
+    return g
+
+
+class Slots(Deferred):
+    """The cotangents of the outputs of one operation, collected into a tuple (None where none arrived)."""
+
+    __slots__ = ("count",)
+
+    def __init__(self, shape: Any, parts: list[Any], count: int) -> None:
+        super().__init__(shape, parts)
+        self.count = count
+
+    def whole(self, g: Any) -> Any:
+        return (0, g)  # an operation that shows one output has that output's node: its cotangent comes as it is
+
+    def dense(self) -> tuple[Any, ...]:
+        collected: list[Any] = [None] * self.count
+        for index, g in self.parts:
+            collected[index] = g if collected[index] is None else collected[index] + g
+        return tuple(collected)
+
+
+class Pick:
+    """The pseudo-primitive of one output of an operation with several outputs."""
+
+    name = "output"
+    broadcasts = False
+    elementwise = False
+    masks = True  # an output that is not used gets no cotangent
+    operands = ("outputs",)
+
+    @staticmethod
+    def pull(node: Node, g: Any, parents: tuple[Node | None, ...], kept: tuple[Any, ...]) -> tuple[Any, ...]:
+        (parent,) = parents
+        return (None if parent is None else Slots(parent.shape, [(kept[0], g)], kept[1]),)
+
+    @staticmethod
+    def as_tensors(node: Node) -> tuple[Any, ...] | None:
+        return node.kept
+
+
+PICK = Pick()
+
+
+def foreign(value: Any, found: Primitive, word: str) -> Any:
+    """An operand that is not a Tensor, as something NumPy's protocols can work on.
+
+    Returns:
+        The value itself for numbers and arrays (also duck arrays), an array for a list, and
+        NotImplemented for anything else.
+    """
+    kind = value.__class__
+    if kind is np.ndarray or isinstance(value, np.generic):
+        if value.dtype.kind not in "fciub":
+            raise TypeError(f"{found.name}: {word} has dtype {value.dtype}; Tensors hold numbers: convert it first")
+        return value
+    if isinstance(value, (int, float, complex)):
+        return value
+    if hasattr(kind, "__array_function__"):
+        if isinstance(value, np.ndarray):
+            raise TypeError(
+                f"{found.name}: {word} is a {kind.__name__}, whose arithmetic is not NumPy's; convert it with np.array({word})"
+            )
+        return value
+    if isinstance(value, (list, tuple)) or hasattr(kind, "__array__"):
+        converted = np.asarray(value)
+        if converted.dtype.kind not in "fciub":
+            raise TypeError(f"{found.name}: {word} has dtype {converted.dtype}; Tensors hold numbers: convert it first")
+        return converted
+    return NotImplemented
+
+
+def required(value: Any, found: Primitive, word: str) -> Any:
+    """As :func:`foreign`, raising where an operator would give way."""
+    converted = foreign(value, found, word)
+    if converted is NotImplemented:
+        raise TypeError(f"{found.name}: {word} must be a Tensor, an array or a number, not {type(value).__name__}")
+    return converted
+
+
+def option(value: Any, found: Primitive, word: str) -> Any:
+    """The array of a Tensor given where no gradient flows."""
+    if value._node is not None and found.differentiable and word not in found.discrete:
+        raise NonDifferentiableError(
+            f"{found.name} has no gradient with respect to {word}, which needs one here; pass {word}.detach() to treat it as a constant"
+        )
+    return value._data
+
+
+def out_given(found: Primitive) -> TypeError:
+    """The error for ``out=``."""
+    return TypeError(f"{found.name}: out= would overwrite an array that the tape may keep; use the returned Tensor: t = {found.name}(...)")
+
+
+def failed(error: Exception, found: Primitive, values: tuple[Any, ...]) -> Exception:
+    """NumPy's error with the operation, its operands and the options that were given."""
+    named = {}
+    for word, value in zip(found.parameters, values, strict=True):
+        default = found.signature.parameters[word].default
+        if value is not default and not (isinstance(value, (bool, str)) and value == default):
+            named[word] = value
+    return explain(found.name, named, error)
+
+
+NUMBERS = (float, int, bool, complex)
+
+
+def unpack(arrays: Any, found: Primitive) -> tuple[list[Any], list[Node | None], list[bool]]:
+    """Arrays, nodes and shared flags of a sequence operand."""
+    if isinstance(arrays, (str, bytes)) or not hasattr(arrays, "__iter__"):
+        raise TypeError(f"{found.name}: needs a sequence of Tensors or arrays, not {type(arrays).__name__}")
+    values, nodes, shared = [], [], []
+    for index, item in enumerate(arrays):
+        if item.__class__ is TENSOR:
+            values.append(item._data)
+            nodes.append(item._node)
+            shared.append(item._shared)
+        else:
+            item = required(item, found, f"array {index}")
+            values.append(np.asarray(item) if item.__class__ in NUMBERS else item)
+            nodes.append(None)
+            shared.append(values[-1].__class__ is np.ndarray and mutation.writable(values[-1]))
+    return values, nodes, shared
+
+
+def snapshots(values: list[Any], shared: list[bool]) -> tuple[Any, ...]:
+    """The values to keep of a sequence operand."""
+    return tuple([mutation.keep(v) if s else v for v, s in zip(values, shared, strict=True)])
+
+
+def finish_multi(
+    found: Primitive, values: Any, parents: tuple[Node | None, ...], kept: Callable[[], tuple[Any, ...]], shared: bool
+) -> Any:
+    """Wrap the outputs of an operation that has several; ``kept`` is called only if it is recorded."""
+    from .primitive import pick
+
+    values = tuple(values)
+    record = any(p is not None for p in parents) and is_grad_enabled()
+    if record:
+        node = Node()
+        node.position = next_position()
+        node.primitive = found
+        node.parents = parents
+        node.kept = kept()
+        node.shape = tuple([v.shape for v in values])
+        node.dtype = None
+    results = []
+    for index, value in enumerate(values if found.shown is None else values[: found.shown]):
+        differentiable = record and value.dtype.kind in "fc"
+        results.append(TENSOR.at(value, pick(node, index, value, len(values)) if differentiable else None, shared))
+    return results[0] if found.shown == 1 else tuple(results)
+
+
+def counted(pulled: Any, parents: tuple[Node | None, ...], node: Node) -> tuple[Any, ...]:
+    """The gradients of a joint rule, one per operand."""
+    gradients = tuple(pulled)
+    if len(gradients) != len(parents):
+        raise GradientShapeError(f"the rule of {label(node)} returned {len(gradients)} gradients for {len(parents)} operands ({', '.join(node.primitive.operands)}; wrt= in its declaration names them)")
+    return gradients
+
+
+def checked(function: Callable[..., Any], name: str, multi: bool, view: bool) -> Callable[..., Any]:
+    """The body of a user's operation, held to what the engine relies on: arrays come out, with memory of their own."""
+
+    def array(value: Any, args: tuple[Any, ...]) -> Any:
+        if value.__class__ is TENSOR:
+            if value._node is not None:
+                raise NonDifferentiableError(f"{name}: its body uses a Tensor that needs a gradient, which would be lost; make it an argument")
+            value = value._data
+        if isinstance(value, (int, float, complex)) and not isinstance(value, np.generic):
+            value = np.asarray(value)
+        if not hasattr(value, "dtype") or value.dtype.kind not in "fciub":
+            raise TypeError(f"{name}: its body returned {describe(value)}; it must return {'a tuple of arrays' if multi else 'an array'}")
+        if not view and value.__class__ is np.ndarray and (value.base is not None or any(value is arg for arg in args)):
+            return value.copy()
+        return value
+
+    @functools.wraps(function)
+    def body(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        if not multi:
+            return array(result, args)
+        if not isinstance(result, (tuple, list)):
+            raise TypeError(f"{name}: its body returned {describe(result)}; it must return a tuple of arrays (multi=True)")
+        return tuple([array(value, args) for value in result])
+
+    return body
+
+
+def observe(found: Primitive, result: Any, operands: tuple[Any, ...]) -> None:
+    """Hand the call to anomaly detection, where that is on."""
+    if is_anomaly_enabled():
+        from .anomaly import check_forward
+
+        check_forward(found, result, operands)
+
+
+def dtype_of(value: Any) -> Any:
+    """The dtype of an operand; that of NumPy's default for a Python number."""
+    return value.dtype if hasattr(value, "dtype") else np.result_type(value)
+
+
+def location() -> str:
+    """The first source line outside the library, for messages."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        inside = module.partition(".")[0] in ("autograd_np", "numpy", "nn") or frame.f_code.co_filename.startswith("<autograd_np")
+        if not inside:
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}"
+        frame = frame.f_back
+    return "an unknown line"
