@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .recording import location
 from .errors import AnomalyError, MutationError, describe, label
+from .recording import location
 from .tape import Deferred, Node
 
 __all__ = ["check_backward", "check_forward", "check_kept"]
@@ -72,8 +72,7 @@ def check_kept(node: Node) -> None:
     line, _, prints = getattr(node, "info", None) or (None, None, None)
     if prints is not None and not _same(node.kept, prints):
         raise MutationError(
-            f"an array that {label(node)} kept for the backward pass was overwritten after it was recorded at {line}; "
-            "its gradient would be wrong"
+            f"an array that {label(node)} kept for the backward pass was overwritten after it was recorded at {line}; its gradient would be wrong"
         )
 
 

@@ -9,10 +9,10 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from . import mutation, tape
-from .recording import finish_multi
 from .errors import MutationError
 from .modes import enable_grad, is_grad_enabled
 from .primitive import attach
+from .recording import finish_multi
 from .tensor import Tensor
 from .trees import flatten
 

@@ -62,7 +62,11 @@ def _keep_expression(found: Primitive, slot: Any) -> str:
         else:
             text = f"shape_of({slot.operand})" if slot.source == "shape" else f"dtype_of({slot.operand})"
     elif slot.source == "value":
-        text = f"snapshots({slot.operand}_v, {slot.operand}_s)" if found.sequence else "(({0}.copy() if {0}.nbytes < 4096 else keep({0})) if {0}_s else {0})".format(slot.operand)
+        text = (
+            f"snapshots({slot.operand}_v, {slot.operand}_s)"
+            if found.sequence
+            else f"(({slot.operand}.copy() if {slot.operand}.nbytes < 4096 else keep({slot.operand})) if {slot.operand}_s else {slot.operand})"
+        )
     else:
         text = f"(keep_option({slot.name}) if {slot.name}.__class__ in MUTABLE else {slot.name})"
     # (Every rule of an operation with hidden outputs gets a cotangent for each of them, so their number is needed.)
@@ -245,10 +249,7 @@ def pull_source(found: Primitive) -> str:
         lines.append(f"    return counted(joint({arguments(found.joint, None)}), parents, node)")
     else:
         lines.append("    " + _tuple([f"{w}_n" for w in found.operands]) + " = parents")
-        pulls = [
-            f"None if {w}_n is None else " + ("g" if found.rules[w] is same else f"rule_{w}({arguments(found.rules[w], w)})")
-            for w in found.operands
-        ]
+        pulls = [f"None if {w}_n is None else " + ("g" if found.rules[w] is same else f"rule_{w}({arguments(found.rules[w], w)})") for w in found.operands]
         lines.append(f"    return {_tuple(pulls)}")
     return "\n".join(lines) + "\n"
 

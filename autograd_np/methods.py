@@ -121,10 +121,10 @@ def install() -> None:
         "compress": _compress,
         "flatten": shaping.flatten,
         "tobytes": _tobytes,
-        "T": property(lambda self: FUNCTIONS[np.transpose](self), doc="The axes in reverse order."),
-        "mT": property(lambda self: FUNCTIONS[np.matrix_transpose](self), doc="The last two axes exchanged."),
-        "real": property(lambda self: FUNCTIONS[np.real](self), doc="The real part."),
-        "imag": property(lambda self: FUNCTIONS[np.imag](self), doc="The imaginary part."),
+        "T": property(FUNCTIONS[np.transpose], doc="The axes in reverse order."),
+        "mT": property(FUNCTIONS[np.matrix_transpose], doc="The last two axes exchanged."),
+        "real": property(FUNCTIONS[np.real], doc="The real part."),
+        "imag": property(FUNCTIONS[np.imag], doc="The imaginary part."),
     }
     put |= METHODS
     put |= {word: _refused(word, remedy) for word, remedy in IN_PLACE.items()}

@@ -59,9 +59,7 @@ class _Mode(Generic[V]):
             ACTIVE[0] += 1
         self._tokens.append(self._variable.set(self._value))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
         try:
             self._variable.reset(self._tokens.pop())
         finally:
@@ -115,7 +113,7 @@ def _steps(mode: type[_Mode[Any]], generator: Generator[Any, Any, Any]) -> Gener
                 step = generator.send
             except GeneratorExit:
                 raise
-            except BaseException as error:  # handed on to the generator, as `yield from` does
+            except BaseException as error:  # noqa: BLE001 - handed on to the generator, as `yield from` does
                 value = error
                 step = generator.throw
     finally:
@@ -177,12 +175,8 @@ class detect_anomaly(_Mode[bool]):  # noqa: N801 - used as a context manager, na
         state.__enter__()
         self._states.append(state)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
         try:
             self._states.pop().__exit__(kind, value, traceback)
         finally:
             super().__exit__(kind, value, traceback)
-
-

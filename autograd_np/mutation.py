@@ -85,11 +85,8 @@ def mark_written(array: Any) -> None:
         key = id(root)
         position = next_position()
         entry = _writes.get(key)
-        if entry is not None and entry[0]() is root:
-            reference = entry[0]
-        else:
-            reference = weakref.ref(root, lambda _: _writes.pop(key, None))
-        _writes[key] = (reference, position)
+        known = entry is not None and entry[0]() is root
+        _writes[key] = (entry[0] if entry is not None and known else weakref.ref(root, lambda _: _writes.pop(key, None)), position)
         LAST_WRITE[0] = position
 
 

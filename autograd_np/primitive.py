@@ -174,10 +174,12 @@ class Primitive:
         return tuple(kept)
 
     def _outputs_as_tensors(self, node: Node, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple([
-            value if value.dtype.kind not in "fc" else attach(value, node if self.shown == 1 and index == 0 else pick(node, index, value, len(values)))
-            for index, value in enumerate(values)
-        ])
+        return tuple(
+            [
+                value if value.dtype.kind not in "fc" else attach(value, node if self.shown == 1 and index == 0 else pick(node, index, value, len(values)))
+                for index, value in enumerate(values)
+            ]
+        )
 
 
 def attach(value: Any, node: Node | None) -> Any:
@@ -348,8 +350,7 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
     found.operands = found.wrt
     if len(rules) > len(found.operands):
         raise ValueError(
-            f"rule for {found.name}: {len(rules)} rules for {len(found.operands)} differentiable parameters "
-            f"({', '.join(found.operands) or 'none'})"
+            f"rule for {found.name}: {len(rules)} rules for {len(found.operands)} differentiable parameters ({', '.join(found.operands) or 'none'})"
         )
     given = dict(zip(found.operands, rules, strict=False))
     for key, value in by_name.items():

@@ -107,9 +107,7 @@ def _with_options(name: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) ->
                 inputs = tuple([cast(x if hasattr(x, "dtype") else np.asarray(x), value) for x in inputs])
         elif word == "where":
             if value is not True:
-                raise TypeError(
-                    f"{name}: where= leaves the other elements undefined, and so their gradient; write np.where(mask, {name}(...), other)"
-                )
+                raise TypeError(f"{name}: where= leaves the other elements undefined, and so their gradient; write np.where(mask, {name}(...), other)")
         elif (word, value) not in (("casting", "same_kind"), ("order", "K"), ("subok", True)):
             raise TypeError(f"{name}: {word}={value!r} is not supported on Tensors")
     return inputs

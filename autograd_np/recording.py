@@ -37,9 +37,11 @@ class Slots(Deferred):
         self.count = count
 
     def whole(self, g: Any) -> Any:
+        """The first output's part."""
         return (0, g)  # an operation that shows one output has that output's node: its cotangent comes as it is
 
     def dense(self) -> tuple[Any, ...]:
+        """One cotangent per output."""
         collected: list[Any] = [None] * self.count
         for index, g in self.parts:
             collected[index] = g if collected[index] is None else collected[index] + g
@@ -57,11 +59,13 @@ class Pick:
 
     @staticmethod
     def pull(node: Node, g: Any, parents: tuple[Node | None, ...], kept: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The cotangent in its place among those of the operation's outputs."""
         (parent,) = parents
         return (None if parent is None else Slots(parent.shape, [(kept[0], g)], kept[1]),)
 
     @staticmethod
     def as_tensors(node: Node) -> tuple[Any, ...] | None:
+        """What is kept: two integers."""
         return node.kept
 
 
@@ -84,9 +88,7 @@ def foreign(value: Any, found: Primitive, word: str) -> Any:
         return value
     if hasattr(kind, "__array_function__"):
         if isinstance(value, np.ndarray):
-            raise TypeError(
-                f"{found.name}: {word} is a {kind.__name__}, whose arithmetic is not NumPy's; convert it with np.array({word})"
-            )
+            raise TypeError(f"{found.name}: {word} is a {kind.__name__}, whose arithmetic is not NumPy's; convert it with np.array({word})")
         return value
     if isinstance(value, (list, tuple)) or hasattr(kind, "__array__"):
         converted = np.asarray(value)
@@ -154,9 +156,7 @@ def snapshots(values: list[Any], shared: list[bool]) -> tuple[Any, ...]:
     return tuple([mutation.keep(v) if s else v for v, s in zip(values, shared, strict=True)])
 
 
-def finish_multi(
-    found: Primitive, values: Any, parents: tuple[Node | None, ...], kept: Callable[[], tuple[Any, ...]], shared: bool
-) -> Any:
+def finish_multi(found: Primitive, values: Any, parents: tuple[Node | None, ...], kept: Callable[[], tuple[Any, ...]], shared: bool) -> Any:
     """Wrap the outputs of an operation that has several; ``kept`` is called only if it is recorded."""
     from .primitive import pick
 
@@ -181,7 +181,10 @@ def counted(pulled: Any, parents: tuple[Node | None, ...], node: Node) -> tuple[
     """The gradients of a joint rule, one per operand."""
     gradients = tuple(pulled)
     if len(gradients) != len(parents):
-        raise GradientShapeError(f"the rule of {label(node)} returned {len(gradients)} gradients for {len(parents)} operands ({', '.join(node.primitive.operands)}; wrt= in its declaration names them)")
+        raise GradientShapeError(
+            f"the rule of {label(node)} returned {len(gradients)} gradients for {len(parents)} operands "
+            f"({', '.join(node.primitive.operands)}; wrt= in its declaration names them)"
+        )
     return gradients
 
 

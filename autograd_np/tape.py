@@ -320,9 +320,7 @@ def backward(root: Node, g: Any, *, retain_graph: bool, own: Callable[[Any], Any
             node.grad = own(value) if node.grad is None else own(node.grad + value)
 
 
-def gradients_of(
-    seeds: Seeds, targets: Sequence[Node], *, retain_graph: bool, create_graph: bool, stop_at_targets: bool = False
-) -> list[Any]:
+def gradients_of(seeds: Seeds, targets: Sequence[Node], *, retain_graph: bool, create_graph: bool, stop_at_targets: bool = False) -> list[Any]:
     """The gradients of the seeds with respect to ``targets``, None where there is no path.
 
     The walk enters only nodes that lead to a target, and leaves every ``.grad`` alone. With

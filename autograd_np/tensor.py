@@ -48,15 +48,11 @@ class Tensor:
     _shared: bool | list[bool]
     _name: str | None
 
-    def __init__(
-        self, data: ArrayLike, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
-    ) -> None:
+    def __init__(self, data: ArrayLike, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None) -> None:
         shared: bool | list[bool] = False
         if isinstance(data, Tensor):
             if data._node is not None:
-                raise TypeError(
-                    "Tensor(t) of a Tensor that needs a gradient would cut it off the tape silently; use t itself, t.detach() or t.copy()"
-                )
+                raise TypeError("Tensor(t) of a Tensor that needs a gradient would cut it off the tape silently; use t itself, t.detach() or t.copy()")
             shared = data._family()
             data = data._data
         elif isinstance(data, np.ndarray):
@@ -322,9 +318,7 @@ class Tensor:
 
     def _number(self, kind: str) -> Any:
         if self._node is not None:
-            raise TypeError(
-                f"{kind}(t) would drop the gradient of a Tensor that needs one; use t.item() for the number, or NumPy's functions on t"
-            )
+            raise TypeError(f"{kind}(t) would drop the gradient of a Tensor that needs one; use t.item() for the number, or NumPy's functions on t")
         if self._data.size != 1:
             raise TypeError(f"{kind}(t) of a Tensor of {describe(self._data)}; it takes one element: index or reduce it first")
         return self._data

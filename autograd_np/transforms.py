@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from . import mutation, tape
-from .recording import same
 from .errors import NonDifferentiableError, describe
 from .modes import enable_grad, is_grad_enabled
 from .primitive import primitive, rule
+from .recording import same
 from .tensor import ArrayLike, Tensor, seed
 from .trees import flatten, leaves_like, tree_map
 
@@ -93,9 +93,7 @@ def gradients(
     if not allow_unused:
         for x, g in zip(inputs, found, strict=True):
             if g is None:
-                raise NonDifferentiableError(
-                    f"gradients: ys do not depend on an x ({x.name or describe(x)}); pass allow_unused=True to get None for it"
-                )
+                raise NonDifferentiableError(f"gradients: ys do not depend on an x ({x.name or describe(x)}); pass allow_unused=True to get None for it")
     return rebuild(found)
 
 
@@ -424,9 +422,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
         pulled = _pull([y for y, _ in pairs], call.nodes(), [u for _, u in pairs], retain=True, create=True)
         # Conjugation makes the pairing bilinear in the convention of the gradients (dL/dRe - i dL/dIm).
         used = [(g, d) for g, d in zip(pulled, directions, strict=True) if g is not None and g._node is not None]
-        found = _pull(
-            [g for g, _ in used], [u._node for _, u in pairs], [d for _, d in used], retain=outside, create=outside
-        )
+        found = _pull([g for g, _ in used], [u._node for _, u in pairs], [d for _, d in used], retain=outside, create=outside)
     along = iter(found)
     results = []
     for y, u in zip(outputs, weights, strict=True):

@@ -12,6 +12,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 import importlib.util  # noqa: E402
+import itertools  # noqa: E402
 import resource  # noqa: E402
 import statistics  # noqa: E402
 import subprocess  # noqa: E402
@@ -104,7 +105,7 @@ class HandNetwork:
     def __init__(self, sizes: tuple[int, ...], x: Any, y: Any) -> None:
         rng = np.random.default_rng(0)
         self.x, self.y = x, y
-        self.weights = [(rng.normal(size=(m, n)) * np.sqrt(2 / m)).astype(np.float32) for m, n in zip(sizes, sizes[1:], strict=False)]
+        self.weights = [(rng.normal(size=(m, n)) * np.sqrt(2 / m)).astype(np.float32) for m, n in itertools.pairwise(sizes)]
         self.biases = [np.zeros(n, np.float32) for n in sizes[1:]]
         self.vw = [np.zeros_like(w) for w in self.weights]
         self.vb = [np.zeros_like(b) for b in self.biases]

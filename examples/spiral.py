@@ -87,7 +87,8 @@ def scores(parameters: Parameters, x: Array) -> ag.Tensor:
     h: Any = x
     for hidden_weight, hidden_bias in hidden:
         h = ag.relu(h @ hidden_weight + hidden_bias)
-    return h @ weight + bias
+    logits: ag.Tensor = h @ weight + bias
+    return logits
 
 
 def loss_of(parameters: Parameters, x: Array, labels: Array) -> ag.Tensor:

@@ -39,9 +39,7 @@ def test_modes_decorate_generators_and_coroutines():
         for _ in range(3):
             yield (x * 2.0).requires_grad
 
-    seen = []
-    for inside in steps():
-        seen.append((inside, (x * 2.0).requires_grad))
+    seen = [(inside, (x * 2.0).requires_grad) for inside in steps()]
     assert seen == [(False, True)] * 3
 
     @ag.no_grad()

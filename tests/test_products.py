@@ -66,10 +66,7 @@ def by_loops(terms: list[str], output: str, arrays: list[Any], g: Any) -> tuple[
     pulled = [np.zeros(array.shape) for array in arrays]
     for numbers in itertools.product(*[range(n) for n in size.values()]):
         at = dict(zip(size, numbers, strict=True))
-        places = [
-            tuple(0 if n == 1 else at[letter] for letter, n in zip(term, array.shape, strict=True))
-            for term, array in zip(terms, arrays, strict=True)
-        ]
+        places = [tuple(0 if n == 1 else at[letter] for letter, n in zip(term, array.shape, strict=True)) for term, array in zip(terms, arrays, strict=True)]
         place = tuple(at[letter] for letter in output)
         factors = [array[where] for array, where in zip(arrays, places, strict=True)]
         value[place] += np.prod(factors)

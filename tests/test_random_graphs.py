@@ -56,9 +56,7 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "outer": lambda x, y: np.tanh(np.outer(x, y)) if np.size(x) * np.size(y) < 60 else x,
 }
 SHAPES = st.sampled_from([(), (1,), (3,), (2, 3), (3, 1), (1, 3), (2, 1, 3)])
-STEPS = st.lists(
-    st.tuples(st.sampled_from(sorted(UNARY) + sorted(BINARY)), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=8
-)
+STEPS = st.lists(st.tuples(st.sampled_from(sorted(UNARY) + sorted(BINARY)), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=8)
 
 
 def program(steps: Any) -> Callable[..., Any]:
@@ -141,7 +139,7 @@ def test_random_programs(shapes: Any, steps: Any, seed: int) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(SHAPES, min_size=1, max_size=3), STEPS, st.integers(0, 2**31))
 def test_single_precision_stays_single(shapes: Any, steps: Any, seed: int) -> None:
-    f = program([step for step in steps if step[0] not in ("single",)])
+    f = program([step for step in steps if step[0] != "single"])
     rng = np.random.default_rng(seed)
     double = [rng.normal(size=shape) for shape in shapes]
     single = [leaf.astype(np.float32) for leaf in double]

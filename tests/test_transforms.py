@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -87,11 +88,13 @@ def test_errors_name_the_output():
 
 def test_a_constant_function_has_gradient_zero():
     np.testing.assert_array_equal(ag.grad(lambda x: 3.0)(np.ones(2)), [0.0, 0.0])
-    gx, gy = ag.grad(lambda x, y: np.sum(x), (0, 1))(np.ones(2), np.ones(3))
+    _, gy = ag.grad(lambda x, y: np.sum(x), (0, 1))(np.ones(2), np.ones(3))
     np.testing.assert_array_equal(gy, np.zeros(3))
 
 
-Point = namedtuple("Point", "x y")
+class Point(NamedTuple):
+    x: Any
+    y: Any
 
 
 def test_pytrees_in_and_out():

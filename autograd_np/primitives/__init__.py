@@ -37,9 +37,7 @@ LAZY: dict[str, tuple[str, ...]] = {
         "nansum",
         "nanvar",
     ),
-    "padding": (
-        "pad",
-    ),
+    "padding": ("pad",),
     "polynomials": (
         "apply_along_axis",
         "apply_over_axes",
@@ -88,7 +86,7 @@ LAZY: dict[str, tuple[str, ...]] = {
 }
 # ufuncs that the oldest supported NumPy does not have
 RECENT = tuple([word for word in ("matvec", "vecmat") if hasattr(np, word)])
-LAZY_NAMES = {word: "products" for word in RECENT} | {name: chapter for chapter, names in LAZY.items() for name in names}
+LAZY_NAMES = dict.fromkeys(RECENT, "products") | {name: chapter for chapter, names in LAZY.items() for name in names}
 # chapters whose names stand in the namespaces autograd_np.linalg and autograd_np.fft
 NAMESPACES = ("linalg", "linalg_decompositions", "linalg_norms", "linalg_svd", "fft")
 

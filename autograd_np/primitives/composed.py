@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from ..recording import foreign
 from ..primitive import FUNCTIONS, primitive_of
+from ..recording import foreign
 from ..tensor import ArrayLike, Tensor
 
 __all__ = ["COMPOSITIONS", "composition", "lifted", "no_out", "publish", "refused"]

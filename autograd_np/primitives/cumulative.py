@@ -136,9 +136,7 @@ def _cumulative(function: Any, first: Any, x: Any, axis: int | None, dtype: Any,
 
 
 @composition(np.cumulative_sum)
-def cumulative_sum(
-    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False
-) -> Tensor:
+def cumulative_sum(x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False) -> Tensor:
     """The array API's :func:`cumsum`: ``axis`` may be left out for one axis only; ``include_initial`` begins with 0.
 
     >>> cumulative_sum(np.array([1.0, 2.0]), include_initial=True)
@@ -148,9 +146,7 @@ def cumulative_sum(
 
 
 @composition(np.cumulative_prod)
-def cumulative_prod(
-    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False
-) -> Tensor:
+def cumulative_prod(x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False) -> Tensor:
     """The array API's :func:`cumprod`: ``axis`` may be left out for one axis only; ``include_initial`` begins with 1.
 
     >>> cumulative_prod(np.array([2.0, 3.0]), include_initial=True)

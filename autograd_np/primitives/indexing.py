@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..recording import TENSOR, option
 from ..primitive import on_arrays, primitive, primitive_of, rule
+from ..recording import TENSOR, option
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, no_out, publish, refused
 from .scatter import BASIC, Scatter, accumulate, repeats, settle
@@ -254,9 +254,7 @@ def _along(indices: Any, shape: tuple[int, ...], axis: int | None) -> tuple[Any,
         return tuple(_flat(np.asarray(indices), shape))
     axis %= len(shape)
     ndim = len(shape)
-    return tuple(
-        [np.asarray(indices) if k == axis else np.arange(n).reshape((1,) * k + (-1,) + (1,) * (ndim - k - 1)) for k, n in enumerate(shape)]
-    )
+    return tuple([np.asarray(indices) if k == axis else np.arange(n).reshape((1,) * k + (-1,) + (1,) * (ndim - k - 1)) for k, n in enumerate(shape)])
 
 
 @primitive(name="take_along_axis", wrt="x", masks=True)

@@ -183,9 +183,7 @@ def _eigh_rule(g: Any, out: Any, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
     scale = scale + _t(scale)
     used = _either_used(None if g_values is None else value(g_values), scale)
     sizes = np.abs(w_)
-    kept = separable(
-        value(skew), scale, np.abs(value(gap)), np.maximum(sizes[..., None, :], sizes[..., :, None]), used, True, "eigh: eigenvalues"
-    )
+    kept = separable(value(skew), scale, np.abs(value(gap)), np.maximum(sizes[..., None, :], sizes[..., :, None]), used, True, "eigh: eigenvalues")
     inner = over(0.5 * skew, gap, kept)
     whole = np.matmul(np.matmul(conjugate(v), inner), _t(v))
     if g_values is not None:
@@ -273,9 +271,7 @@ def _eig_rule(g: Any, out: Any) -> Any:
         gap = w[..., None, :] - w[..., :, None]
         sizes = np.abs(w_)
         used = _either_used(None if g_values is None else value(g_values), scale)
-        kept = separable(
-            value(x), scale, np.abs(value(gap)), np.maximum(sizes[..., None, :], sizes[..., :, None]), used, True, "eig: eigenvalues"
-        )
+        kept = separable(value(x), scale, np.abs(value(gap)), np.maximum(sizes[..., None, :], sizes[..., :, None]), used, True, "eig: eigenvalues")
         whole = np.matmul(over(x, gap, kept), _t(v))
     if g_values is not None:
         part = g_values[..., :, None] * _t(v)

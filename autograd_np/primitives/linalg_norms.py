@@ -154,7 +154,6 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") ->
     return np.linalg.matrix_norm(x, keepdims=keepdims, ord=ord)
 
 
-
 def _matrix_norm_rule(g: Any, out: Any, x: Any, ord: Any, keepdims: bool) -> Any:
     return _norm_rule(g, out, x, ord, (-2, -1), keepdims)
 
@@ -197,4 +196,3 @@ rule(cond, _cond_rule)
 def matrix_rank(x: ArrayLike, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Tensor:
     """The number of singular values above ``tol`` (or ``rtol`` times the largest): an integer, without gradient."""
     return np.linalg.matrix_rank(x, tol, hermitian, rtol=rtol)
-

@@ -311,11 +311,7 @@ def _lstsq_rule(g: Any, out: Any, needs: Any, x: Any, y: Any, rcond: Any) -> Any
         g_b = np.matmul(pt, gz)
         if needs[0]:
             rest = conjugate(gz) - np.matmul(p, np.matmul(x, conjugate(gz)))
-            g_x = (
-                np.matmul(conjugate(residual), _t(np.matmul(p, conjugate(g_b))))
-                + np.matmul(np.matmul(pt, conjugate(z)), _t(rest))
-                - np.matmul(g_b, _t(z))
-            )
+            g_x = np.matmul(conjugate(residual), _t(np.matmul(p, conjugate(g_b)))) + np.matmul(np.matmul(pt, conjugate(z)), _t(rest)) - np.matmul(g_b, _t(z))
     if g_r is not None and g_r.shape[-1]:
         # Of the residual ‖b − x z‖² the solution z is the minimum: dz does not count.
         more = 2 * conjugate(residual) * g_r

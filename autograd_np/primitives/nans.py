@@ -109,9 +109,7 @@ def nancumprod(x: ArrayLike, /, axis: int | None = None, dtype: Any = None, out:
 
 
 @primitive(np.nanmean)
-def nanmean(
-    x: ArrayLike, /, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True
-) -> Tensor:
+def nanmean(x: ArrayLike, /, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True) -> Tensor:
     """:func:`mean` of the numbers. Gradient: 1/n at each of the n numbers, 0 at NaN and for NaN alone.
 
     >>> nanmean(np.array([1.0, np.nan, 3.0])).item()
@@ -180,9 +178,7 @@ rule(
 
 
 @primitive(np.nanmax)
-def nanmax(
-    x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True
-) -> Tensor:
+def nanmax(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True) -> Tensor:
     """:func:`max` of the numbers. Gradient: as for max, 0 at NaN.
 
     >>> nanmax(np.array([1.0, np.nan, 3.0])).item()
@@ -192,9 +188,7 @@ def nanmax(
 
 
 @primitive(np.nanmin)
-def nanmin(
-    x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True
-) -> Tensor:
+def nanmin(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True) -> Tensor:
     """:func:`min` of the numbers. Gradient: as for min, 0 at NaN.
 
     >>> nanmin(np.array([1.0, np.nan, 3.0])).item()

@@ -244,9 +244,7 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Tens
 
 
 @composition(np.polyfit)
-def polyfit(
-    x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None = None, full: bool = False, w: ArrayLike | None = None, cov: bool | str = False
-) -> Any:
+def polyfit(x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None = None, full: bool = False, w: ArrayLike | None = None, cov: bool | str = False) -> Any:
     """The coefficients of the polynomial of degree ``deg`` that fits the points (x, y) best in the sense of least squares.
 
     Args:
@@ -321,7 +319,7 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: ArrayLike, *arg
         raise ValueError(f"apply_along_axis: an axis other than {axis} is empty in shape {x.shape}; there is no row to call {func1d} with")
     results = [lifted(func1d(moved[index], *args, **kwargs), "apply_along_axis", "the result of the function") for index in np.ndindex(*outer)]
     inner = results[0].ndim
-    stacked = np.reshape(np.stack(results), outer + results[0].shape)
+    stacked: Any = np.reshape(np.stack(results), outer + results[0].shape)
     return np.moveaxis(stacked, range(len(outer), len(outer) + inner), range(axis, axis + inner))
 
 
@@ -342,7 +340,7 @@ def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: int | tuple[in
             result = np.expand_dims(result, axis)
             if result.ndim != a.ndim:
                 raise ValueError(f"apply_over_axes: the function gave shape {result.shape} for an array of shape {a.shape} and axis {axis}")
-        a = result
+        a = lifted(result, "apply_over_axes")
     return a
 
 

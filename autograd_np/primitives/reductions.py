@@ -82,9 +82,7 @@ rule(sum, lambda g, x_shape, axis, keepdims, where: _spread_sum(g, x_shape, axis
 
 
 @primitive(np.mean)
-def mean(
-    x: ArrayLike, /, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True
-) -> Tensor:
+def mean(x: ArrayLike, /, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True) -> Tensor:
     """``(1/n) Σ x`` over ``axis``. Gradient: 1/n at every element taken.
 
     Integers give float64, as in NumPy. The mean of nothing is NaN, with NumPy's warning.
@@ -324,9 +322,7 @@ rule(prod, _prod_rule)
 
 
 @primitive(np.max, np.amax, masks=True)
-def max(
-    x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True
-) -> Tensor:
+def max(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True) -> Tensor:
     """The largest element over ``axis`` (NaN, if one is NaN), and no less than ``initial``.
 
     Gradient: 1 at the largest element, 1/k at each of k equal ones. ``initial`` counts as one more
@@ -341,9 +337,7 @@ def max(
 
 
 @primitive(np.min, np.amin, masks=True)
-def min(
-    x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True
-) -> Tensor:
+def min(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True) -> Tensor:
     """The smallest element over ``axis`` (NaN, if one is NaN), and no more than ``initial``. Ties share as in :func:`max`.
 
     >>> min(np.array([[4.0, 2.0], [3.0, 5.0]]), axis=1)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from .. import recording
-from ..recording import option
 from ..primitive import Primitive, primitive, primitive_of, rule
+from ..recording import option
 from ..tape import Deferred
 from ..tensor import ArrayLike, Tensor
 
@@ -25,8 +25,7 @@ __all__ = ["BASIC", "Scatter", "is_basic", "repeats", "scatter", "settle"]
 
 # Classes of basic indices. bool is not among them: True and False select by mask.
 BASIC = frozenset(
-    {int, slice, type(None), type(Ellipsis)}
-    | {np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.longlong, np.ulonglong}
+    {int, slice, type(None), type(Ellipsis)} | {np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.longlong, np.ulonglong}
 )
 
 # Up to this many elements np.add.at, 10 ns each, costs less than preparing anything faster.

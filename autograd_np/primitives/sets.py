@@ -5,7 +5,7 @@ elements to the first). Indices, counts and truth values have none.
 """
 
 # The bodies compute on arrays or Tensors; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value,arg-type"
+# mypy: disable-error-code="no-any-return,return-value,arg-type,call-overload"
 
 from __future__ import annotations
 
@@ -250,9 +250,7 @@ def _saving(function: Any) -> Any:
     def save(*args: Any, **kwargs: Any) -> None:
         for value in (*args, *kwargs.values()):
             if isinstance(value, Tensor) and value.requires_grad:
-                raise NonDifferentiableError(
-                    f"np.{function.__name__} writes values, not gradients: pass t.numpy() (or t.detach()) for a Tensor that needs one"
-                )
+                raise NonDifferentiableError(f"np.{function.__name__} writes values, not gradients: pass t.numpy() (or t.detach()) for a Tensor that needs one")
         function(*[plain(value) for value in args], **{word: plain(value) for word, value in kwargs.items()})
 
     save.__name__ = function.__name__

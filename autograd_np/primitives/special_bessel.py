@@ -85,12 +85,12 @@ entry("expn", "n x", "∫₁^∞ e^−xt/tⁿ dt. Gradient for x: −expn(n−1,
 entry("sici", "x", "The sine and cosine integrals. Gradients: sin x/x and cos x/x.",
       lambda g, x: dotted(g, np.sinc(x * (1 / math.pi)), zdiv(np.cos(x), x)), outputs=2)  # fmt: skip
 entry("shichi", "x", "The hyperbolic sine and cosine integrals. Gradients: sinh x/x and cosh x/x.",
-      lambda g, x: dotted(g, np.exp(-x) * _exprel(2 * x), zdiv(np.cosh(x), x)), outputs=2)  # fmt: skip
+      lambda g, x: dotted(g, _sinhc(x), zdiv(np.cosh(x), x)), outputs=2)  # fmt: skip
 
 
-def _exprel(x: Any) -> Any:
-    """``(e^x − 1)/x`` as a confluent hypergeometric function, which is closed under differentiation and knows complex x."""
-    return sp.hyp1f1(1, 2, x)
+def _sinhc(x: Any) -> Any:
+    """``sinh(x)/x``, 1 at 0."""
+    return np.sinc(x * (1j / math.pi)) if x.dtype.kind == "c" else np.exp(-x) * sp.hyp1f1(1, 2, 2 * x)
 
 
 def log1p_over(x: Any) -> Any:

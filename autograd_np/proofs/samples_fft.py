@@ -110,4 +110,3 @@ for _name in ("fftshift", "ifftshift"):
         case(normal(2, 3), 1, label="one axis"),
         case(_complex(3, 2, 3), axes=(0, -1), label="two axes, complex"),
     )
-

@@ -240,6 +240,8 @@ for name in ("cumulative_sum", "cumulative_prod"):
         case(normal(2, 3), axis=-1, include_initial=True, label="negative axis, include_initial"),
         case(normal(2, 3), axis=0, dtype=np.float64, label="dtype"),
     )
+
+
 def _recurrence(a: Any, b: Any) -> Any:
     s = b.copy()
     for i in range(1, b.shape[-1]):
