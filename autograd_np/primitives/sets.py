@@ -158,8 +158,9 @@ def isin(element: ArrayLike, test_elements: ArrayLike, assume_unique: bool = Fal
     return np.isin(element, test_elements, assume_unique, invert, kind=kind)
 
 
-if hasattr(np, "in1d"):  # until NumPy 2.4
-    FUNCTIONS[np.in1d] = lambda ar1, ar2, *args, **kwargs: np.isin(_flat(ar1, "in1d", "ar1"), ar2, *args, **kwargs)
+_IN1D: Any = getattr(np, "in1d", None)
+if _IN1D is not None:  # until NumPy 2.4
+    FUNCTIONS[_IN1D] = lambda ar1, ar2, *args, **kwargs: np.isin(_flat(ar1, "in1d", "ar1"), ar2, *args, **kwargs)
 
 
 @composition(np.sort_complex)

@@ -32,6 +32,35 @@ def _scaled_imaginary(g: Any, out: Any, v: Any, x: Any, function: Any) -> Any:
     return slope + 1j * _decay(g, out, np.imag(x)) if x.dtype.kind == "c" else slope
 
 
+def _scaled(v: Any, x: Any, out: Any, near: Any, sign: float) -> Any:
+    """The slope of I(v, x)·e^−|x| (sign −1) or K(v, x)·e^x (sign 1): ``near``, whose terms cancel for large x, and there the asymptotic series.
+
+    Both functions are Σ aₖ (±1)ᵏ y^−k−½ with y = |x|, up to a factor, so the slope is −out/x · Σ aₖ (±1)ᵏ (k + ½) y^−k / Σ aₖ (±1)ᵏ y^−k with
+    a₀ = 1 and aₖ = aₖ₋₁ (4v² − (2k−1)²)/8k.
+    """
+    if x.dtype.kind == "c":
+        return near
+    v = shifted(v, 0)
+    far = np.greater(np.absolute(x), 40 + v * v)
+    safe = np.where(far, x, 40)
+    y = np.absolute(safe)
+    term: Any = 1.0
+    top: Any = 0.5
+    bottom: Any = 1.0
+    for k in range(1, 21):
+        term = term * ((4 * v * v - (2 * k - 1) ** 2) * (sign / (8 * k))) / y
+        top = top + term * (k + 0.5)
+        bottom = bottom + term
+    return np.where(far, -out * (top / bottom) / safe, near)
+
+
+def _ive_rule(g: Any, out: Any, v: Any, x: Any) -> Any:
+    slope = _mean(sp.ive, v, x, 1)
+    if x.dtype.kind == "c":
+        return zmul(g, slope) - _decay(g, out, np.real(x))
+    return zmul(g, _scaled(v, x, out, slope - np.sign(x) * out, -1.0))
+
+
 entry("j0", "x", "The Bessel function of the first kind and order 0. Gradient: −J₁(x).", lambda g, x: -(g * sp.j1(x)))
 entry("j1", "x", "Of order 1. Gradient: (J₀(x) − J₂(x))/2.", lambda g, x: g * ((sp.j0(x) - sp.jv(2, x)) / 2))
 entry("jv", "v x", "Of order v (also called jn). Gradient for x: (J(v−1) − J(v+1))/2." + _V, lambda g, v, x: zmul(g, _mean(sp.jv, v, x, -1)), wrt="x")
@@ -49,19 +78,26 @@ entry("hankel2e", "v x", "hankel2(v, x)·e^ix." + _V, lambda g, out, v, x: zmul(
 entry("i0", "x", "The modified Bessel function of the first kind and order 0. Gradient: I₁(x).", lambda g, x: zmul(g, sp.i1(x)))
 entry("i1", "x", "Of order 1. Gradient: (I₀(x) + I₂(x))/2.", lambda g, x: zmul(g, (sp.i0(x) + sp.iv(2, x)) / 2))
 entry("iv", "v x", "Of order v. Gradient for x: (I(v−1) + I(v+1))/2." + _V, lambda g, v, x: zmul(g, _mean(sp.iv, v, x, 1)), wrt="x")
-entry("i0e", "x", "I₀(x)·e^−|x|. Gradient: i1e(x) − sign(x)·out, 0 at the kink.", lambda g, x, out: zmul(g, sp.i1e(x) - np.sign(x) * out))
+entry(
+    "i0e",
+    "x",
+    "I₀(x)·e^−|x|. Gradient: i1e(x) − sign(x)·out, 0 at the kink.",
+    lambda g, x, out: zmul(g, _scaled(0, x, out, sp.i1e(x) - np.sign(x) * out, -1.0)),
+)
 entry("i1e", "x", "I₁(x)·e^−|x|. Gradient: (i0e(x) + ive(2, x))/2 − sign(x)·out.",
-      lambda g, x, out: zmul(g, (sp.i0e(x) + sp.ive(2, x)) / 2 - np.sign(x) * out))  # fmt: skip
+      lambda g, x, out: zmul(g, _scaled(1, x, out, (sp.i0e(x) + sp.ive(2, x)) / 2 - np.sign(x) * out, -1.0)))  # fmt: skip
 entry("ive", "v x", "I(v, x)·e^−|Re x|. Gradient for x: (ive(v−1) + ive(v+1))/2 − sign(x)·out." + _V,
-      lambda g, out, v, x: zmul(g, _mean(sp.ive, v, x, 1)) - _decay(g, out, np.real(x)), wrt="x")  # fmt: skip
+      _ive_rule, wrt="x")  # fmt: skip
 entry("k0", "x", "The modified Bessel function of the second kind and order 0. Gradient: −K₁(x).", lambda g, x: -zmul(g, sp.k1(x)))
 entry("k1", "x", "Of order 1. Gradient: −(K₀(x) + K₂(x))/2.", lambda g, x: zmul(g, (sp.k0(x) + sp.kv(2, x)) / -2))
 entry("kn", "n x", "Of integer order n. Gradient for x: −(K(n−1) + K(n+1))/2." + _V, lambda g, n, x: -zmul(g, _mean(sp.kn, n, x, 1)), wrt="x")
 entry("kv", "v x", "Of order v. Gradient for x: −(K(v−1) + K(v+1))/2." + _V, lambda g, v, x: -zmul(g, _mean(sp.kv, v, x, 1)), wrt="x")
-entry("k0e", "x", "K₀(x)·e^x. Gradient: out − k1e(x).", lambda g, x, out: zmul(g, out - sp.k1e(x)))
-entry("k1e", "x", "K₁(x)·e^x. Gradient: out − (k0e(x) + kve(2, x))/2.", lambda g, x, out: zmul(g, out - (sp.k0e(x) + sp.kve(2, x)) / 2))
+entry("k0e", "x", "K₀(x)·e^x. Gradient: out − k1e(x).", lambda g, x, out: zmul(g, _scaled(0, x, out, out - sp.k1e(x), 1.0)))
+entry(
+    "k1e", "x", "K₁(x)·e^x. Gradient: out − (k0e(x) + kve(2, x))/2.", lambda g, x, out: zmul(g, _scaled(1, x, out, out - (sp.k0e(x) + sp.kve(2, x)) / 2, 1.0))
+)
 entry("kve", "v x", "K(v, x)·e^x. Gradient for x: out − (kve(v−1) + kve(v+1))/2." + _V,
-      lambda g, out, v, x: zmul(g, out - _mean(sp.kve, v, x, 1)), wrt="x")  # fmt: skip
+      lambda g, out, v, x: zmul(g, _scaled(v, x, out, out - _mean(sp.kve, v, x, 1), 1.0)), wrt="x")  # fmt: skip
 entry(
     "airy",
     "x",

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import NonDifferentiableError
 from ..primitive import FUNCTIONS, primitive
 from ..tensor import ArrayLike, Tensor
-from .composed import composition, publish, refused
+from .composed import composition, publish
 from .elementwise import copy
 from .shaping import broadcast_to, cast, expand_dims, moveaxis, raw, tensor_of
 
@@ -243,8 +243,6 @@ plain(
     np.tril_indices_from,
     np.diag_indices_from,
 )
-
-refused(np.fill_diagonal, "np.where(np.eye(n, dtype=bool), value, t), or add np.diag(...)")
 
 
 def _copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
