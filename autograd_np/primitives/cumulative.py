@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-@primitive
+@primitive()
 def recurrence(a: Any, b: Any) -> Any:
     """``s[i] = b[i] + a[i] · s[i−1]`` along the last axis, from ``s[−1] = 0`` (so ``a[0]`` does not count).
 
@@ -158,7 +158,7 @@ def cumulative_prod(x: ArrayLike, /, *, axis: int | None = None, dtype: Any = No
 # ---------------------------------------------------------------- running extrema
 
 
-@primitive
+@primitive()
 def maximum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Tensor:
     """``np.maximum.accumulate``: the largest of ``x[0] … x[i]`` along ``axis``.
 
@@ -170,7 +170,7 @@ def maximum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Ten
     return np.maximum.accumulate(x, axis=axis, dtype=dtype)
 
 
-@primitive
+@primitive()
 def minimum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Tensor:
     """``np.minimum.accumulate``: the smallest of ``x[0] … x[i]`` along ``axis``. Ties share as in :func:`maximum_accumulate`.
 
@@ -207,7 +207,7 @@ rule(maximum_accumulate, _running_rule)
 rule(minimum_accumulate, _running_rule)
 
 
-@primitive
+@primitive()
 def logcumsumexp(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Tensor:
     """``np.logaddexp.accumulate``: ``log(exp x[0] + … + exp x[i])`` along ``axis``, without overflow.
 
@@ -264,7 +264,7 @@ def taken_last(x: Any, index: Any) -> Any:
 rule(taken_last, lambda g, x_shape, index: scatter(np.reshape(g, (*x_shape[:-1], index.size)), np.reshape(index, (index.size,)), x_shape[-1]))
 
 
-@primitive
+@primitive()
 def add_reduceat(x: ArrayLike, indices: Any, axis: int = 0, dtype: Any = None) -> Tensor:
     """``np.add.reduceat``: sums of the segments ``x[indices[k] : indices[k+1]]`` along ``axis``.
 

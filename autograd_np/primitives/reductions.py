@@ -385,7 +385,7 @@ def ptp(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = F
 # ---------------------------------------------------------------- logsumexp
 
 
-@primitive
+@primitive()
 def logsumexp(x: ArrayLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """``log Σ exp(x)`` over ``axis``, without overflow. Gradient: ``softmax(x)``.
 
