@@ -109,6 +109,27 @@ def _progress(names: Sequence[str]) -> Iterator[Row]:
         yield from tqdm(rows(names), total=len(names), unit=" primitives", file=sys.stderr)
 
 
+def _meant(name: str, known: Sequence[str]) -> str | None:
+    """The name in the registry of what the user calls by it, or by NumPy's or our path to it: ``np.linalg.det`` is ``det``."""
+    if name in known:
+        return name
+    import numpy as np
+
+    from .primitive import FUNCTIONS, UFUNCS
+
+    path = name.split(".")
+    if path[0] in ("np", "numpy", "ag", "autograd_np"):
+        path = path[1:]
+    target: Any = np
+    for word in path:
+        target = getattr(target, word, None)
+    found = UFUNCS.get(target) if isinstance(target, np.ufunc) else FUNCTIONS.get(target) if callable(target) else None
+    for candidate in (getattr(found, "__name__", None), ".".join(path)):
+        if candidate in known:
+            return candidate
+    return None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command.
 
@@ -135,13 +156,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.list:
         print("\n".join(known))
         return 0
-    for name in options.names:
-        if name not in known:
-            near = difflib.get_close_matches(name.removeprefix("np."), known, n=5)
+    meant = [_meant(name, known) for name in options.names]
+    for name, found in zip(options.names, meant, strict=True):
+        if found is None:
+            near = difflib.get_close_matches(name.rpartition(".")[2], [name for name in known if not name.startswith("_")], n=5)
             hint = f"did you mean {', '.join(near)}?" if near else "--list prints all names"
             print(f"python -m autograd_np.gradcheck: no primitive named {name!r}; {hint}", file=sys.stderr)
-            return 2
-    chosen = list(dict.fromkeys(options.names)) or known
+    if None in meant:
+        return 2
+    chosen = list(dict.fromkeys(name for name in meant if name is not None)) or known
     start = time.perf_counter()
     lines = list(_progress(chosen))
     print(table(lines))

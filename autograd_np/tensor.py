@@ -290,7 +290,13 @@ class Tensor:
         """
         node = self._node
         if node is None:
-            reason = "recording is off (no_grad)" if not is_grad_enabled() else "no operand that it came from has requires_grad=True, or it was detached"
+            reason = (
+                "recording is off (no_grad)"
+                if not is_grad_enabled()
+                else "nothing that it was computed from has requires_grad=True; make the parameters with Tensor(values, requires_grad=True). Inside no_grad, "
+                "by detach(), and by operations without a derivative (comparisons, floor, argmax) a result is cut off; w -= … makes a new Tensor, "
+                "w.writable()[...] -= … updates a parameter"
+            )
             raise RuntimeError(f"backward: this Tensor needs no gradient: {reason}")
         tape.backward(node, seed(self, gradient), retain_graph=retain_graph, own=own)
 
@@ -317,10 +323,12 @@ class Tensor:
         return self._data.tolist()
 
     def _number(self, kind: str) -> Any:
+        if self._data.size != 1:
+            raise TypeError(
+                f"{kind}(t) of a Tensor of {describe(self._data)}; it takes one element: index or reduce it first, or use NumPy's functions, which take arrays"
+            )
         if self._node is not None:
             raise TypeError(f"{kind}(t) would drop the gradient of a Tensor that needs one; use t.item() for the number, or NumPy's functions on t")
-        if self._data.size != 1:
-            raise TypeError(f"{kind}(t) of a Tensor of {describe(self._data)}; it takes one element: index or reduce it first")
         return self._data
 
     def __float__(self) -> float:
@@ -356,7 +364,12 @@ class Tensor:
     def __format__(self, form: str) -> str:
         if form and self._data.size == 1:
             return format(self._data.item(), form)
-        return format(str(self), form)
+        try:
+            return format(str(self), form)
+        except ValueError:
+            raise ValueError(
+                f"format {form!r} is for one number, not for a Tensor of {describe(self._data)}; index or reduce it first, or use np.array2string"
+            ) from None
 
     def __str__(self) -> str:
         return str(np.asarray(self._data))

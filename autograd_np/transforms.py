@@ -273,6 +273,12 @@ def _scalar(value: Any, name: str) -> Tensor:
     return y
 
 
+def _function(f: Any, name: str) -> None:
+    """Refuse what is no function: above all a value, ``grad(f(x))`` for ``grad(f)(x)``."""
+    if not callable(f):
+        raise TypeError(f"{name} takes a function, not {describe(f)}: write {name}(f), not {name}(f(x)); for Tensors at hand there is gradients(y, x)")
+
+
 def _same_field(y: Tensor, call: _Call) -> None:
     """Refuse a complex function of real arguments, whose derivative a real array cannot hold."""
     if y.dtype.kind == "c" and any(t.dtype.kind != "c" for t in call.leaves):
@@ -298,6 +304,7 @@ def grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, has_aux: b
     >>> grad(grad(lambda x: x**3))(2.0)
     np.float64(12.0)
     """
+    _function(f, "grad")
     both = value_and_grad(f, argnum, has_aux=has_aux)
 
     @functools.wraps(f)
@@ -317,6 +324,7 @@ def value_and_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, 
     >>> value_and_grad(lambda x: x**2)(3.0)
     (np.float64(9.0), np.float64(6.0))
     """
+    _function(f, "value_and_grad")
 
     @functools.wraps(f)
     def both(*args: Any, **kwargs: Any) -> Any:
@@ -347,6 +355,7 @@ def elementwise_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -
     >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)
     array([1.  , 0.42])
     """
+    _function(f, "elementwise_grad")
 
     @functools.wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
@@ -374,6 +383,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], Any]]:
     >>> pullback(2.0)
     np.float64(2.0)
     """
+    _function(f, "vjp")
     call = _Call("vjp", args, tuple(range(len(args))), guard=True)
     call.single = len(args) == 1
     tree = call.run(f, {})
@@ -406,6 +416,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     >>> jvp(np.square, (3.0,), (1.0,))
     (np.float64(9.0), np.float64(6.0))
     """
+    _function(f, "jvp")
     if not isinstance(primals, (tuple, list)):
         primals, tangents = (primals,), (tangents,)
     if len(primals) != len(tangents):
@@ -444,6 +455,7 @@ def jacobian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callab
     array([[2., 0.],
            [0., 4.]])
     """
+    _function(f, "jacobian")
 
     @functools.wraps(f)
     def matrix(*args: Any, **kwargs: Any) -> Any:
@@ -490,6 +502,7 @@ def hessian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callabl
     array([[4., 2.],
            [2., 0.]])
     """
+    _function(f, "hessian")
     return functools.wraps(f)(jacobian(grad(f, argnum), argnum))
 
 
