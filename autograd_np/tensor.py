@@ -395,7 +395,8 @@ class Tensor:
         if self._node is not None:
             raise TypeError(
                 "a Tensor that needs a gradient does not turn into an array silently; use t.numpy() (a view without gradient), "
-                "np.stack or np.concatenate for a list of Tensors (instead of np.array([t, u])), or t.detach()"
+                "np.stack or np.concatenate for a list of Tensors (instead of np.array([t, u])), or t.detach(); functions of SciPy that are not ufuncs "
+                "stand in autograd_np.special as far as they have gradients"
             )
         # Read-only, where it is no copy: nodes may keep this memory.
         return np.array(self.numpy(), dtype=dtype, copy=copy)
