@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from .deferred import Deferred
 from .errors import AnomalyError, MutationError, describe, label
 from .recording import location
-from .tape import Deferred, Node
+from .tape import Node
 
 __all__ = ["check_backward", "check_forward", "check_kept"]
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import mutation
+from .deferred import Deferred
 from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
 from .modes import is_anomaly_enabled, is_grad_enabled
-from .tape import Deferred, Node, next_position
+from .tape import Node, next_position
 
 if TYPE_CHECKING:
     from .primitive import Primitive

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from .. import recording
+from ..deferred import Deferred
 from ..primitive import Primitive, primitive, primitive_of, rule
 from ..recording import option
-from ..tape import Deferred
 from ..tensor import ArrayLike, Tensor
 
 __all__ = ["BASIC", "Scatter", "is_basic", "repeats", "scatter", "settle"]

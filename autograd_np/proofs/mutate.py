@@ -18,9 +18,9 @@ from typing import Any, Self
 import numpy as np
 
 from .. import codegen
+from ..deferred import Deferred
 from ..errors import GradientShapeError
 from ..primitive import REGISTRY, Primitive
-from ..tape import Deferred
 from ..tensor import Tensor
 from .cases import SEED, Case, cases, differ, leaf
 from .diagnosis import GradcheckError

@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
+from ..deferred import Deferred
 from ..modes import enable_grad
 from ..primitive import Primitive
-from ..tape import Deferred
 from ..tensor import Tensor
 from ..transforms import gradients
 from .cases import Case, Composed, differ, kept_as_is, leaf, narrow, scattered, values_of, widen
