@@ -860,8 +860,13 @@ def __getattr__(name: str) -> Any:
         value = getattr(_primitives.load(chapter), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'autograd_np' has no attribute {name!r}")
+    remedy = {
+        "array": "; use ag.Tensor(values, requires_grad=True) for a parameter, ag.asarray, or np.stack for a list of Tensors",
+        "numpy": "; NumPy's own functions differentiate: import numpy as np",
+        "random": "; use np.random: random numbers are constants, and shifting and scaling them is differentiated",
+    }.get(name, "")
+    raise AttributeError(f"module 'autograd_np' has no attribute {name!r}{remedy}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__} - {"Any", "TYPE_CHECKING", "annotations"})

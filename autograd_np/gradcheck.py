@@ -118,13 +118,13 @@ def _meant(name: str, known: Sequence[str]) -> str | None:
     from .primitive import FUNCTIONS, UFUNCS
 
     path = name.split(".")
-    if path[0] in ("np", "numpy", "ag", "autograd_np"):
+    if path[0] in ("np", "numpy", "ag", "autograd_np", "scipy"):
         path = path[1:]
     target: Any = np
     for word in path:
         target = getattr(target, word, None)
     found = UFUNCS.get(target) if isinstance(target, np.ufunc) else FUNCTIONS.get(target) if callable(target) else None
-    for candidate in (getattr(found, "__name__", None), ".".join(path)):
+    for candidate in (".".join(path), getattr(found, "__name__", None)):
         if candidate in known:
             return candidate
     return None

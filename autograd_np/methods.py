@@ -79,6 +79,11 @@ def _transpose(self: Tensor, *axes: Any) -> Tensor:
     return FUNCTIONS[np.transpose](self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)  # type: ignore[no-any-return]
 
 
+def _rounded(self: Tensor, digits: int | None = None) -> Tensor:
+    """``round(t, digits)``: ``np.round``, whose result needs no gradient."""
+    return FUNCTIONS[np.round](self, digits or 0)  # type: ignore[no-any-return]
+
+
 def _compress(self: Tensor, condition: Any, axis: int | None = None) -> Tensor:
     """The slices along ``axis`` where ``condition`` is true."""
     return FUNCTIONS[np.compress](condition, self, axis)  # type: ignore[no-any-return]
@@ -115,6 +120,7 @@ def install() -> None:
         "copy": elementwise.copy,
         "__copy__": elementwise.copy,
         "__getitem__": indexing.getitem,
+        "__round__": _rounded,
         "__iter__": _iterate,
         "reshape": _reshape,
         "transpose": _transpose,

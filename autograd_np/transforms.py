@@ -276,7 +276,7 @@ def _scalar(value: Any, name: str) -> Tensor:
 def _function(f: Any, name: str) -> None:
     """Refuse what is no function: above all a value, ``grad(f(x))`` for ``grad(f)(x)``."""
     if not callable(f):
-        raise TypeError(f"{name} takes a function, not {describe(f)}: write {name}(f), not {name}(f(x)); for Tensors at hand there is gradients(y, x)")
+        raise TypeError(f"{name} takes a function, not {describe(f)}: pass f itself rather than f(x); for a Tensor at hand there is gradients(y, x)")
 
 
 def _same_field(y: Tensor, call: _Call) -> None:
@@ -514,6 +514,7 @@ def hvp(f: Callable[..., Any], *args: Any, argnum: int = 0) -> Any:
     >>> hvp(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
     array([4., 2.])
     """
+    _function(f, "hvp")
 
     def product(*values: Any, **kwargs: Any) -> Any:
         *arguments, vector = values
