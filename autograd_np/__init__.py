@@ -439,6 +439,7 @@ if TYPE_CHECKING:
         cov,
         histogram,
     )
+    from .primitives.windows import sliding_window_view
     from .proofs.gradcheck import gradcheck
 
 __version__ = "0.1.0"
@@ -779,6 +780,7 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "sliding_window_view",
     "softmax",
     "softmax_cross_entropy",
     "softmin",

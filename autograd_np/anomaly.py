@@ -59,11 +59,11 @@ def check_forward(found: Any, result: Any, operands: tuple[Any, ...]) -> None:
         if node is not None:
             main = node if node.primitive is found else node.parents[0]
             main.info = (line, operands, _fingerprint(main.kept))
-        index = _first_bad(t._data)
+        index = _first_bad(t._values)
         if index is not None and all(_first_bad(operand) is None for operand in operands):
             from_ = ", ".join(_at(operand, index, t.shape) for operand in operands)
             raise AnomalyError(
-                f"{found.name} made {t._data[index]} at index {index} of shape {t.shape} from finite input {from_} "
+                f"{found.name} made {t._values[index]} at index {index} of shape {t.shape} from finite input {from_} "
                 f"(operands {', '.join(map(describe, operands))}), called at {line}"
             )
 
@@ -97,4 +97,4 @@ def check_backward(node: Node, g: Any, pulled: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    return value._data if hasattr(value, "_data") else value
+    return value._values if hasattr(value, "_values") else value

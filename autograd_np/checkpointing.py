@@ -38,7 +38,7 @@ class _Recomputed:
         self.rebuild = rebuild
         # The inputs' data without their nodes, which are the parents; copies of what the caller can write.
         self.leaves = [_kept(t) for t in leaves]
-        self.shared = [t._family() if isinstance(t, Tensor) and t._data is kept else False for t, kept in zip(leaves, self.leaves, strict=True)]
+        self.shared = [t._family() if isinstance(t, Tensor) and t._values is kept else False for t, kept in zip(leaves, self.leaves, strict=True)]
         self.is_tensor = [isinstance(t, Tensor) for t in leaves]
         self.tracked = [i for i, t in enumerate(leaves) if isinstance(t, Tensor) and t._node is not None]
         self.random_state = np.random.get_state(legacy=False)  # noqa: NPY002 - the global generator is what f may use
@@ -73,7 +73,7 @@ class _Recomputed:
             outputs = [y for y in self.run(inputs)[0] if isinstance(y, Tensor)]
         finally:
             np.random.set_state(state)  # noqa: NPY002
-        if len(outputs) != len(before) or not all(_equal(y._data, b) for y, b in zip(outputs, before, strict=True)):
+        if len(outputs) != len(before) or not all(_equal(y._values, b) for y, b in zip(outputs, before, strict=True)):
             raise MutationError(
                 f"{self.name}: computed again for the backward pass, it gave another result than before; its arguments or the "
                 "parameters it uses were overwritten, or it draws from a random generator (give it a fresh one with a fixed seed inside)"
@@ -102,7 +102,7 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _kept(value: Any) -> Any:
-    data, shared = (value._data, value._shared) if isinstance(value, Tensor) else (value, True)
+    data, shared = (value._values, value._shared) if isinstance(value, Tensor) else (value, True)
     return mutation.keep(data) if shared and data.__class__ is np.ndarray and mutation.writable(data) else data
 
 
@@ -139,7 +139,7 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
         parents = (*[leaves[i]._node for i in call.tracked], *outside.values())
         if not parents:
             return build(values)  # type: ignore[no-any-return]
-        data = tuple([y._data for y in outputs])
+        data = tuple([y._values for y in outputs])
         # The arguments stand among the kept values to be watched for writes.
         wrapped = iter(finish_multi(call, data, parents, lambda: (data, None, tuple(call.leaves)), False))  # type: ignore[arg-type]
         results = []

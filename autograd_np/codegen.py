@@ -125,10 +125,10 @@ def _argument(found: Primitive, p: inspect.Parameter, operator: bool) -> list[st
         lines += [
             f"        {word}_s = {word}._shared",
             f"        if {word}_s is False: {word}_s = {word}._shared = []",
-            f"        {word}_n = {word}._node; {word} = {word}._data",
+            f"        {word}_n = {word}._node; {word} = {word}._values",
         ]
     else:
-        lines.append(f"        {word}_n = {word}._node; {word}_s = {word}._shared; {word} = {word}._data")
+        lines.append(f"        {word}_n = {word}._node; {word}_s = {word}._shared; {word} = {word}._values")
     absent = "" if p.default is p.empty else f" or {word} is default_{word}"
     return [
         *lines,
@@ -158,7 +158,7 @@ def _record(found: Primitive) -> list[str]:
     lines = []
     if found.multi:  # one output is shown: an operation like any other, with hidden outputs for its rule
         lines += ["    _out = tuple(_value)", "    _value = _out[0]"]
-    lines += ["    _t = new(Tensor)", "    _t._data = _value", f"    _t._shared = {shared}"]
+    lines += ["    _t = new(Tensor)", "    _t._values = _value", f"    _t._shared = {shared}"]
     if not found.differentiable:
         return [*lines, "    _t._node = None", *finish]
     needs = f"any([n is not None for n in {nodes[0]}])" if found.sequence else " or ".join(f"{n} is not None" for n in nodes)

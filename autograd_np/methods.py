@@ -59,7 +59,7 @@ def _refused(word: str, remedy: str) -> Callable[..., Any]:
 
 def _iterate(self: Tensor) -> Iterator[Tensor]:
     """The items along the first axis; all n of them together cost O(n) in the backward pass."""
-    if self._data.ndim == 0:
+    if self._values.ndim == 0:
         raise TypeError("iteration over a 0-d Tensor")
     return iter(FUNCTIONS[np.unstack](self))
 
@@ -91,7 +91,7 @@ def _compress(self: Tensor, condition: Any, axis: int | None = None) -> Tensor:
 
 def _tobytes(self: Tensor, order: Any = "C") -> bytes:
     """The bytes of the elements."""
-    return self._data.tobytes(order)  # type: ignore[no-any-return]
+    return self._values.tobytes(order)  # type: ignore[no-any-return]
 
 
 def install() -> None:

@@ -361,6 +361,8 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
         raise ValueError(f"rule for {found.name}: an operation on a sequence of arrays takes a joint rule")
     for each in (*given.values(), joint):
         if each is not None:
+            if found.differentiable and _inside(found.declared) and not _inside(each):
+                raise ValueError(f"{found.name} has its rule in autograd_np; declare an operation of your own with @primitive() and give that one a rule")
             check_names(found, each)
     found.rules.update({key: value for key, value in given.items() if value is not None})
     if joint is not None:
@@ -369,6 +371,11 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
         found.since = LAST_WRITE[0] = next_position()
     found.pull = found._first_pull
     codegen.reset(found)
+
+
+def _inside(function: Callable[..., Any]) -> bool:
+    """Whether a function belongs to the library."""
+    return function.__module__.partition(".")[0] == "autograd_np"
 
 
 def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ def option(value: Any, found: Primitive, word: str) -> Any:
         raise NonDifferentiableError(
             f"{found.name} has no gradient with respect to {word}, which needs one here; pass {word}.detach() to treat it as a constant"
         )
-    return value._data
+    return value._values
 
 
 def out_given(found: Primitive) -> TypeError:
@@ -141,7 +141,7 @@ def unpack(arrays: Any, found: Primitive) -> tuple[list[Any], list[Node | None],
     values, nodes, shared = [], [], []
     for index, item in enumerate(arrays):
         if item.__class__ is TENSOR:
-            values.append(item._data)
+            values.append(item._values)
             nodes.append(item._node)
             shared.append(item._shared)
         else:
@@ -196,7 +196,7 @@ def checked(function: Callable[..., Any], name: str, multi: bool, view: bool) ->
         if value.__class__ is TENSOR:
             if value._node is not None:
                 raise NonDifferentiableError(f"{name}: its body uses a Tensor that needs a gradient, which would be lost; make it an argument")
-            value = value._data
+            value = value._values
         if isinstance(value, (int, float, complex)) and not isinstance(value, np.generic):
             value = np.asarray(value)
         if not hasattr(value, "dtype") or value.dtype.kind not in "fciub":

@@ -40,9 +40,10 @@ class Tensor:
     array([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_name", "_node", "_shared")
+    __slots__ = ("__weakref__", "_name", "_node", "_shared", "_values")
 
-    _data: Any
+    # Not `_data`: numpy.ma takes an attribute of that name for the array itself, without its gradient.
+    _values: Any
     _node: tape.Node | None
     # Whether the caller holds the memory. Tensors on the same memory have one list, empty until one of them hands it out.
     _shared: bool | list[bool]
@@ -54,7 +55,7 @@ class Tensor:
             if data._node is not None:
                 raise TypeError("Tensor(t) of a Tensor that needs a gradient would cut it off the tape silently; use t itself, t.detach() or t.copy()")
             shared = data._family()
-            data = data._data
+            data = data._values
         elif isinstance(data, np.ndarray):
             if type(data) is not np.ndarray:
                 raise TypeError(f"Tensor: {type(data).__name__} has arithmetic of its own; convert it with np.array(data)")
@@ -70,7 +71,7 @@ class Tensor:
             data = converted
         if data.dtype.kind not in "fciub":
             raise TypeError(f"Tensor: dtype {data.dtype} holds no numbers; give numbers, or nested lists of equal length")
-        self._data = data
+        self._values = data
         self._shared = shared
         self._node = None
         if name is not None:
@@ -82,7 +83,7 @@ class Tensor:
     def at(data: Any, node: tape.Node | None, shared: bool | list[bool] = False) -> Tensor:
         """A Tensor of an array at a place on the tape (for the engine)."""
         t = object.__new__(Tensor)
-        t._data = data
+        t._values = data
         t._node = node
         t._shared = shared
         return t
@@ -92,9 +93,9 @@ class Tensor:
     @property
     def data(self) -> Any:
         """The array itself, writable. Writing to it between forward and backward raises at backward."""
-        a = self._data
+        a = self._values
         if isinstance(a, np.generic):
-            a = self._data = np.asarray(a)
+            a = self._values = np.asarray(a)
             self._shared = True
         elif not self._shared:
             # References from here: the slot, the local name, the argument. Any other may be the tape's.
@@ -110,7 +111,7 @@ class Tensor:
     def data(self, value: Any) -> None:
         if isinstance(value, Tensor):
             raise TypeError("t.data takes an array; use t.data = other.numpy().copy()")
-        old = self._data
+        old = self._values
         if value is old:
             mutation.mark_written(old)
             return
@@ -123,7 +124,7 @@ class Tensor:
             if value.dtype != old.dtype:
                 raise TypeError(f"t.data: dtype {value.dtype} does not replace {old.dtype} of a Tensor that needs a gradient; use .astype({old.dtype})")
         # The old array stays as it is, so the nodes that keep it stay right.
-        self._data = value
+        self._values = value
         self._shared = True
 
     def writable(self) -> Any:
@@ -136,14 +137,14 @@ class Tensor:
         >>> w.tolist()
         [0.5, 1.5]
         """
-        if isinstance(self._data, np.generic):
-            self._data = np.asarray(self._data)
-        mutation.mark_written(self._data)
-        return self._data
+        if isinstance(self._values, np.generic):
+            self._values = np.asarray(self._values)
+        mutation.mark_written(self._values)
+        return self._values
 
     def numpy(self) -> Any:
         """A read-only view of the array (no copy, no gradient)."""
-        a = self._data
+        a = self._values
         if isinstance(a, np.generic):
             a = np.asarray(a)
         view = a.view()
@@ -153,32 +154,32 @@ class Tensor:
     @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes."""
-        return self._data.shape  # type: ignore[no-any-return]
+        return self._values.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> Any:
         """NumPy's dtype."""
-        return self._data.dtype
+        return self._values.dtype
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self._data.ndim  # type: ignore[no-any-return]
+        return self._values.ndim  # type: ignore[no-any-return]
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self._data.size  # type: ignore[no-any-return]
+        return self._values.size  # type: ignore[no-any-return]
 
     @property
     def nbytes(self) -> int:
         """Bytes of the elements."""
-        return self._data.nbytes  # type: ignore[no-any-return]
+        return self._values.nbytes  # type: ignore[no-any-return]
 
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
-        return self._data.itemsize  # type: ignore[no-any-return]
+        return self._values.itemsize  # type: ignore[no-any-return]
 
     # ---------------------------------------------------------------- the tape
 
@@ -196,11 +197,11 @@ class Tensor:
                 raise RuntimeError(f"requires_grad can be taken off leaves only; this is the result of {self.op}: use .detach()")
             self._node = None
             return
-        if self._data.dtype.kind not in "fc":
+        if self._values.dtype.kind not in "fc":
             raise NonDifferentiableError(
-                f"only floating and complex Tensors have gradients, not {self._data.dtype}; convert with dtype=float or .astype(float)"
+                f"only floating and complex Tensors have gradients, not {self._values.dtype}; convert with dtype=float or .astype(float)"
             )
-        node = tape.leaf(self._data.shape, self._data.dtype)
+        node = tape.leaf(self._values.shape, self._values.dtype)
         if self.name is not None:
             node.name = self.name
         self._node = node
@@ -253,7 +254,7 @@ class Tensor:
             raise TypeError("t.grad takes a plain array; use value.numpy()")
         value = np.asarray(value) if not hasattr(type(value), "__array_function__") else value
         if value.shape != self.shape or value.dtype != self.dtype:
-            raise ValueError(f"t.grad is {describe(self._data)}; got {describe(value)}")
+            raise ValueError(f"t.grad is {describe(self._values)}; got {describe(value)}")
         self._node.grad = value
 
     def zero_grad(self) -> None:
@@ -302,7 +303,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same array off the tape: no copy, no gradient."""
-        return Tensor.at(self._data, None, self._family())
+        return Tensor.at(self._values, None, self._family())
 
     def _family(self) -> bool | list[bool]:
         """The flag for another Tensor on the same memory: what one hands out, the other must treat as the caller's."""
@@ -314,22 +315,20 @@ class Tensor:
 
     def item(self, *args: Any) -> Any:
         """The single element (or the one at the given index) as a Python number."""
-        if not args and self._data.size != 1:
-            raise ValueError(f"item: a Tensor of {describe(self._data)} has no single element; give an index, or use .tolist()")
-        return self._data.item(*args)
+        if not args and self._values.size != 1:
+            raise ValueError(f"item: a Tensor of {describe(self._values)} has no single element; give an index, or use .tolist()")
+        return self._values.item(*args)
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
-        return self._data.tolist()
+        return self._values.tolist()
 
     def _number(self, kind: str) -> Any:
-        if self._data.size != 1:
-            raise TypeError(
-                f"{kind}(t) of a Tensor of {describe(self._data)}; it takes one element: index or reduce it first, or use NumPy's functions, which take arrays"
-            )
+        if self._values.size != 1:
+            raise TypeError(f"{kind}(t) of a Tensor of {describe(self._values)}; it takes one element: index or reduce it first, or use NumPy's functions")
         if self._node is not None:
             raise TypeError(f"{kind}(t) would drop the gradient of a Tensor that needs one; use t.item() for the number, or NumPy's functions on t")
-        return self._data
+        return self._values
 
     def __float__(self) -> float:
         return float(self._number("float"))
@@ -347,35 +346,35 @@ class Tensor:
         return int(value)
 
     def __bool__(self) -> bool:
-        if self._data.size != 1:
+        if self._values.size != 1:
             raise ValueError(f"the truth value of a Tensor of shape {self.shape} is ambiguous; use .any() or .all()")
-        return bool(self._data)
+        return bool(self._values)
 
     def __len__(self) -> int:
-        if self._data.ndim == 0:
+        if self._values.ndim == 0:
             raise TypeError("len() of a 0-d Tensor")
-        return int(self._data.shape[0])
+        return int(self._values.shape[0])
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self._data == (value._data if isinstance(value, Tensor) else value)).any())
+        return bool((self._values == (value._values if isinstance(value, Tensor) else value)).any())
 
     __hash__ = object.__hash__
 
     def __format__(self, form: str) -> str:
-        if form and self._data.size == 1:
-            return format(self._data.item(), form)
+        if form and self._values.size == 1:
+            return format(self._values.item(), form)
         try:
             return format(str(self), form)
         except ValueError:
             raise ValueError(
-                f"format {form!r} is for one number, not for a Tensor of {describe(self._data)}; index or reduce it first, or use np.array2string"
+                f"format {form!r} is for one number, not for a Tensor of {describe(self._values)}; index or reduce it first, or use np.array2string"
             ) from None
 
     def __str__(self) -> str:
-        return str(np.asarray(self._data))
+        return str(np.asarray(self._values))
 
     def __repr__(self) -> str:
-        values = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(", threshold=200)
+        values = np.array2string(np.asarray(self._values), separator=", ", prefix="Tensor(", threshold=200)
         parts = [values, f"shape={self.shape}", f"dtype={self.dtype}"]
         if self.name:
             parts.append(f"name={self.name!r}")
@@ -389,7 +388,7 @@ class Tensor:
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         if not self.is_leaf:
             raise TypeError(f"only leaves can be pickled or deep-copied; this is the result of {self.op}: use t.detach() first")
-        return _rebuild, (np.asarray(self._data), self.requires_grad, self.name, self.grad)
+        return _rebuild, (np.asarray(self._values), self.requires_grad, self.name, self.grad)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self._node is not None:
@@ -527,7 +526,7 @@ class Retaining:
         plain = g[0] if g.__class__ is tuple else g  # hidden outputs have cotangents of their own
         # gradients() leaves every .grad alone; it hands over its own choice of the parents.
         if plain is not None and parents is node.parents:
-            plain = plain._data if isinstance(plain, Tensor) else plain
+            plain = plain._values if isinstance(plain, Tensor) else plain
             node.grad = own(plain) if node.grad is None else own(node.grad + plain)
         return self.primitive.pull(node, g, parents, kept)
 
@@ -549,12 +548,12 @@ def own(g: Any) -> Any:
     if isinstance(g, np.generic):
         return np.array(g)
     # A rule that calls ag.exp(x) rather than np.exp(x) makes Tensors of arrays.
-    return (g._data if isinstance(g, Tensor) else g).copy()
+    return (g._values if isinstance(g, Tensor) else g).copy()
 
 
 def seed(t: Tensor, gradient: ArrayLike | None) -> Any:
     """The cotangent a backward pass of ``t`` starts with."""
-    data = t._data
+    data = t._values
     if gradient is None:
         if data.size != 1:
             raise RuntimeError(
@@ -566,7 +565,7 @@ def seed(t: Tensor, gradient: ArrayLike | None) -> Any:
             return data.dtype.type(1)
         return np.ones(data.shape, data.dtype) if data.__class__ is np.ndarray else np.ones_like(data)
     if isinstance(gradient, Tensor):
-        gradient = gradient._data
+        gradient = gradient._values
     if not hasattr(type(gradient), "__array_function__"):
         gradient = np.asarray(gradient)
     if gradient.shape != data.shape:

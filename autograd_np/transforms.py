@@ -131,7 +131,7 @@ def _lifted(g: Any) -> Tensor:
 
 def _owned(g: Any) -> Any:
     """An array of its own: gradients may share memory with each other or with the tape."""
-    g = g._data if isinstance(g, Tensor) else g
+    g = g._values if isinstance(g, Tensor) else g
     return np.array(g) if isinstance(g, np.generic) else g.copy()
 
 
@@ -169,7 +169,7 @@ class _Call:
         if isinstance(value, Tensor):
             if value._node is not None and self.outer:
                 return alias(value)
-            t = Tensor.at(value._data, None, value._family())
+            t = Tensor.at(value._values, None, value._family())
         else:
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 value = float(value)
@@ -177,9 +177,9 @@ class _Call:
             # The caller's array can change only after this call returns, which matters to a pullback, and else to `protect`.
             if t._shared and not guard:
                 t._shared = []
-        if t._data.dtype.kind not in "fc":
+        if t._values.dtype.kind not in "fc":
             raise NonDifferentiableError(
-                f"{self.name}: argument {number} has dtype {t._data.dtype}; gradients need a floating dtype: pass it as float, e.g. x.astype(float)"
+                f"{self.name}: argument {number} has dtype {t._values.dtype}; gradients need a floating dtype: pass it as float, e.g. x.astype(float)"
             )
         t.requires_grad = True
         return t
@@ -201,7 +201,7 @@ class _Call:
         """Watch the caller's arrays from here: the result belongs to a tape that outlives the call, and keeps them."""
         for t in self.leaves:
             if t._shared == []:
-                mutation.expose(t._data)
+                mutation.expose(t._values)
                 t._shared.append(True)
 
     def release(self, tree: Any, outside: bool, own: bool = False) -> Any:
@@ -231,7 +231,7 @@ class _Call:
         found = _pull(outputs, self.nodes(), cotangents, retain=retain or create, create=create)
         if create:
             self.protect()
-        return [self.form(np.zeros_like(t._data) if g is None else g, original) for g, t, original in zip(found, self.leaves, self.originals, strict=True)]
+        return [self.form(np.zeros_like(t._values) if g is None else g, original) for g, t, original in zip(found, self.leaves, self.originals, strict=True)]
 
     @staticmethod
     def form(g: Any, original: Any) -> Any:
@@ -239,7 +239,7 @@ class _Call:
         if isinstance(g, Tensor):
             if g._node is not None or isinstance(original, Tensor):
                 return g
-            g = g._data
+            g = g._values
         elif isinstance(original, Tensor):
             return Tensor.at(g, None)
         if isinstance(original, (int, float, complex, np.generic)) and g.ndim == 0:
@@ -295,6 +295,8 @@ def grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, has_aux: b
 
     Returns:
         A function of the same arguments that returns a pytree like the argument (a tuple of them for a tuple).
+
+    A list is a pytree of numbers: pass ``np.array([1.0, 2.0])`` for a vector.
 
     Raises:
         TypeError: (at the call) ``f`` does not return one real number, or the argument is not floating.
@@ -363,7 +365,7 @@ def elementwise_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -
         y = _output(call.run(f, kwargs), "elementwise_grad")
         _same_field(y, call)
         create = call.depends_outside([y])
-        return call.arrange(call.pull([y], [np.ones_like(y._data)], retain=False, create=create))
+        return call.arrange(call.pull([y], [np.ones_like(y._values)], retain=False, create=create))
 
     return derivative
 
@@ -428,7 +430,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     # The result depends on Tensors outside through the outputs, or through the tangents.
     outside = call.depends_outside(outputs) or (call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions))
     with enable_grad():
-        weights = [Tensor(np.ones_like(y._data), requires_grad=True) if y.dtype.kind in "fc" else None for y in outputs]
+        weights = [Tensor(np.ones_like(y._values), requires_grad=True) if y.dtype.kind in "fc" else None for y in outputs]
         pairs = [(y, u) for y, u in zip(outputs, weights, strict=True) if u is not None]
         pulled = _pull([y for y, _ in pairs], call.nodes(), [u for _, u in pairs], retain=True, create=True)
         # Conjugation makes the pairing bilinear in the convention of the gradients (dL/dRe - i dL/dIm).
@@ -438,7 +440,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     results = []
     for y, u in zip(outputs, weights, strict=True):
         t = next(along) if u is not None else None
-        t = np.zeros_like(y._data) if t is None else t
+        t = np.zeros_like(y._values) if t is None else t
         t = t if isinstance(t, Tensor) else Tensor.at(t, None)
         results.append(t)
     if outside:
@@ -484,7 +486,7 @@ def _rows(call: _Call, y: Tensor, create: bool) -> list[Any]:
             rows.append(_pull([y], call.nodes(), [basis.reshape(shape)], retain=True, create=create))
     results = []
     for i, (t, original) in enumerate(zip(call.leaves, call.originals, strict=True)):
-        column = [row[i] if row[i] is not None else np.zeros_like(t._data) for row in rows]
+        column = [row[i] if row[i] is not None else np.zeros_like(t._values) for row in rows]
         if create and any(isinstance(g, Tensor) for g in column):
             full = np.reshape(np.stack(column), shape + t.shape)
         elif column:

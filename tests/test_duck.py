@@ -26,8 +26,8 @@ def both(f, *arrays):
         loss.backward()
         results.append((y, [x.grad for x in xs]))
     (y, grads), (duck, ducks) = results
-    assert isinstance(duck._data, DuckArray)
-    assert np.allclose(plain(duck._data), y.numpy(), rtol=1e-12)
+    assert isinstance(duck._values, DuckArray)
+    assert np.allclose(plain(duck._values), y.numpy(), rtol=1e-12)
     for g, d in zip(grads, ducks, strict=True):
         assert isinstance(d, DuckArray)
         assert d.shape == g.shape
@@ -136,4 +136,4 @@ def test_several_uses_accumulate():
 
 def test_a_tensor_of_a_duck_keeps_it():
     duck = DuckArray(A)
-    assert Tensor(duck)._data is duck
+    assert Tensor(duck)._values is duck

@@ -162,7 +162,7 @@ def test_detect_anomaly_sees_what_was_written_behind_the_back():
     with ag.detect_anomaly():
         h = x * 1.0
         y = (h * h).sum()
-        h._data[0] = 7
+        h._values[0] = 7
         with pytest.raises(MutationError, match="multiply"):
             y.backward()
 

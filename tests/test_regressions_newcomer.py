@@ -86,3 +86,28 @@ def test_the_command_takes_the_names_that_users_know(capsys):
     err = capsys.readouterr().err
     assert "'np.foo'" in err
     assert "'expp'; did you mean exp" in err
+
+
+def test_masked_arrays_do_not_cut_a_tensor_off_silently():
+    x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    for call in (lambda: np.ma.array([1.0, 2.0]) * x, lambda: np.ma.exp(x), lambda: np.ma.multiply(x, x), lambda: x * np.ma.array([1.0, 2.0])):
+        with pytest.raises(TypeError):
+            call()
+
+
+def test_the_librarys_rules_are_not_replaced_silently():
+    with pytest.raises(ValueError, match="exp has its rule"):
+        ag.rule(np.exp, lambda g: g)
+    assert ag.grad(np.exp)(0.0) == 1.0
+
+
+def test_windows_of_a_tensor():
+    x = np.arange(12.0).reshape(3, 4)
+    windows = np.lib.stride_tricks.sliding_window_view
+    for shape, axis in (((2, 2), None), (3, 1), ((2,), (0,)), ((2, 3), (1, 0)), ((2, 2), (1, 1))):
+        t = ag.Tensor(x, requires_grad=True)
+        result = windows(t, shape, axis)
+        np.testing.assert_array_equal(result.numpy(), windows(x, shape, axis))
+        assert ag.gradcheck(lambda x, shape=shape, axis=axis: windows(x, shape, axis), (x,))
+    with pytest.raises(ValueError, match="sliding_window_view"):
+        windows(ag.Tensor(x), 9, 0)

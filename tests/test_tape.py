@@ -159,12 +159,12 @@ def test_the_gradient_of_a_constant_operand_is_never_computed(scratch_names):
 def test_only_named_values_are_kept():
     x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
     hidden = x * 1.0
-    reference = weakref.ref(hidden._data)
+    reference = weakref.ref(hidden._values)
     result = hidden + y
     del hidden
     assert reference() is None, "add names nothing, so it keeps nothing"
     hidden = x * 1.0
-    reference = weakref.ref(hidden._data)
+    reference = weakref.ref(hidden._values)
     result = hidden * y
     del hidden
     assert reference() is not None

@@ -27,7 +27,7 @@ def array_namespace(self: Tensor, /, *, api_version: str | None = None) -> Modul
 
 
 def _device(self: Tensor) -> Any:
-    return getattr(self._data, "device", "cpu")
+    return getattr(self._values, "device", "cpu")
 
 
 def to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
@@ -68,7 +68,7 @@ def dlpack(
 def dlpack_device(self: Tensor, /) -> tuple[int, int]:
     """DLPack's numbers of the device: (1, 0) is the CPU."""
     # (NumPy's scalars, which hold some 0-d results, have no such method.)
-    found: tuple[int, int] = getattr(self._data, "__dlpack_device__", lambda: (1, 0))()
+    found: tuple[int, int] = getattr(self._values, "__dlpack_device__", lambda: (1, 0))()
     return found
 
 

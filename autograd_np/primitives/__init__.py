@@ -83,6 +83,7 @@ LAZY: dict[str, tuple[str, ...]] = {
         "cov",
         "histogram",
     ),
+    "windows": ("sliding_window_view",),
 }
 # ufuncs that the oldest supported NumPy does not have
 RECENT = tuple([word for word in ("matvec", "vecmat") if hasattr(np, word)])

@@ -129,7 +129,7 @@ def _steps(coordinates: Any, size: int) -> Any:
         raise ValueError(f"gradient: coordinates of shape {np.shape(coordinates)} for an axis of {size} elements")
     if isinstance(coordinates, Tensor) and coordinates.requires_grad:
         return diff(coordinates)
-    steps = np.diff(coordinates._data if isinstance(coordinates, Tensor) else np.asarray(coordinates))
+    steps = np.diff(coordinates._values if isinstance(coordinates, Tensor) else np.asarray(coordinates))
     if steps.dtype.kind in "iu":
         steps = steps.astype(float)
     return steps[0] if (steps == steps[0]).all() else steps

@@ -211,4 +211,4 @@ def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = Fa
     if einsum_call:
         raise TypeError("einsum_path: einsum_call= is NumPy's own and not supported on Tensors")
     subscripts, arrays = _strings(operands)
-    return np.einsum_path(subscripts, *[x._data if isinstance(x, Tensor) else x for x in arrays], optimize=optimize)
+    return np.einsum_path(subscripts, *[x._values if isinstance(x, Tensor) else x for x in arrays], optimize=optimize)

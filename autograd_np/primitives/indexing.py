@@ -40,7 +40,7 @@ __all__ = [
 
 def _plain(value: Any) -> Any:
     """The array of a mask, an index or a condition: what the function is piecewise constant in."""
-    return value._data if value.__class__ is TENSOR else value
+    return value._values if value.__class__ is TENSOR else value
 
 
 # ---------------------------------------------------------------- reading and replacing by index

@@ -61,7 +61,7 @@ def unrecorded(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def plain(*args: Any) -> Any:
         if any(isinstance(x, Tensor) for x in args):
-            return Tensor.at(function(*[x._data if isinstance(x, Tensor) else x for x in args]), None)
+            return Tensor.at(function(*[x._values if isinstance(x, Tensor) else x for x in args]), None)
         return function(*args)
 
     return plain

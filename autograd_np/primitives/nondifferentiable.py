@@ -225,7 +225,7 @@ def isclose(x: ArrayLike, y: ArrayLike, /, rtol: float = 1e-05, atol: float = 1e
 
 
 def _array(x: ArrayLike) -> Any:
-    return x._data if isinstance(x, Tensor) else x
+    return x._values if isinstance(x, Tensor) else x
 
 
 def allclose(x: ArrayLike, y: ArrayLike, /, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:

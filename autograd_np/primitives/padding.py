@@ -93,7 +93,7 @@ def pad(
         return _pad(t, widths, 0 if constant_values is None else constant_values)
     if t.dtype.kind not in "fc":
         options: Any = {word: value for word, value in given.items() if value is not None}
-        return Tensor(np.pad(t._data, widths, mode=mode, **options))  # type: ignore[call-overload]
+        return Tensor(np.pad(t._values, widths, mode=mode, **options))  # type: ignore[call-overload]
     if not t.size:
         for axis, pair in enumerate(widths):
             if not t.shape[axis] and any(pair):

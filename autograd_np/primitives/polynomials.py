@@ -193,7 +193,7 @@ def poly(x: ArrayLike, /) -> Tensor:
     for k in range(x.shape[0]):
         p = np.convolve(p, np.concatenate([one, -x[k : k + 1]]))
     if x.dtype.kind == "c":
-        values = x._data
+        values = x._values
         if np.array_equal(np.sort(values), np.sort(np.conjugate(values))):
             p = np.real(p)
     return p
@@ -207,7 +207,7 @@ def roots(p: ArrayLike) -> Tensor:
     [1.0, 2.0]
     """
     p = _coefficients(p, "roots", "p")
-    occupied = np.flatnonzero(p._data)
+    occupied = np.flatnonzero(p._values)
     if len(occupied) == 0:
         return Tensor(np.zeros(0))
     first, last = int(occupied[0]), int(occupied[-1])

@@ -32,7 +32,7 @@ __all__ = [
 def plain(value: Any) -> Any:
     """The arrays behind Tensors, in sequences too."""
     if isinstance(value, Tensor):
-        return value._data
+        return value._values
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) and any(isinstance(x, (Tensor, list, tuple)) for x in value) else value
 
 

@@ -55,7 +55,7 @@ def tensor_of(value: ArrayLike) -> Tensor:
 
 def raw(value: Any) -> Any:
     """The array behind a Tensor; anything else as it is."""
-    return value._data if isinstance(value, Tensor) else value
+    return value._values if isinstance(value, Tensor) else value
 
 
 def cast(x: ArrayLike, dtype: Any) -> Tensor:

@@ -104,7 +104,7 @@ def cov(
         ddof = 0 if bias else 1
     w: Any = None
     if fweights is not None:
-        w = Tensor(like(x._data, (x.shape[1],), _frequencies(fweights, x.shape[1])))
+        w = Tensor(like(x._values, (x.shape[1],), _frequencies(fweights, x.shape[1])))
     if aweights is not None:
         relative = cast(lifted(aweights, "cov", "aweights"), float)
         if relative.shape != (x.shape[1],):
@@ -133,7 +133,7 @@ def cov(
 
 
 def _frequencies(fweights: Any, size: int) -> Any:
-    w = fweights._data if isinstance(fweights, Tensor) else np.asarray(fweights)
+    w = fweights._values if isinstance(fweights, Tensor) else np.asarray(fweights)
     if (w != np.round(w)).any():
         raise TypeError("cov: fweights must be integers")
     if w.shape != (size,):

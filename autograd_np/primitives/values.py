@@ -191,7 +191,7 @@ def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool =
 def _released(value: Any) -> Any:
     """The arrays behind Tensors, also in lists, tuples and dicts."""
     if isinstance(value, Tensor):
-        return value._data
+        return value._values
     if value.__class__ in (list, tuple):
         return type(value)([_released(item) for item in value])
     if value.__class__ is dict:

@@ -134,14 +134,14 @@ class Case:
                     continue
                 # Drawn for every output, so that each has its own whichever operands need a gradient.
                 u = rng.uniform(0.5, 1.5, y.shape) * np.where(rng.random(y.shape) < 0.5, -1.0, 1.0)
-                u = np.ones(y.shape) if ones else np.where(np.isfinite(plain(y._data)), u, 0.0)
+                u = np.ones(y.shape) if ones else np.where(np.isfinite(plain(y._values)), u, 0.0)
                 if y.requires_grad:
                     ys.append(y)
                     u = scattered(u.astype(y.dtype)) if strided else u.astype(y.dtype)
-                    cotangents.append(DuckArray(u) if isinstance(y._data, DuckArray) else u)
+                    cotangents.append(DuckArray(u) if isinstance(y._values, DuckArray) else u)
             xs = [x for x in operands if isinstance(x, Tensor) and x.requires_grad]
             found = gradients(ys, xs, cotangents, allow_unused=True)
-        return outputs, [np.zeros_like(x._data) if g is None else g for g, x in zip(found, xs, strict=True)]
+        return outputs, [np.zeros_like(x._values) if g is None else g for g, x in zip(found, xs, strict=True)]
 
 
 def as_list(result: Any) -> list[Any]:
@@ -163,7 +163,7 @@ def kept_as_is(a: Any) -> Tensor:
 
 def values_of(outputs: Sequence[Any]) -> list[Any]:
     """The arrays of outputs."""
-    return [np.asarray(y._data if isinstance(y, Tensor) else y) for y in outputs]
+    return [np.asarray(y._values if isinstance(y, Tensor) else y) for y in outputs]
 
 
 def differ(given: Any, expected: Any, rtol: float, atol: float, zero: float = 0.0) -> str | None:

@@ -143,7 +143,7 @@ class Check:
             cotangents = leaves[at : at + count]
             at += count
             found = gradients(values, variables, cotangents, create_graph=create or not last, allow_unused=True)
-            values = [np.zeros_like(x._data) if g is None else g for g, x in zip(found, variables, strict=True)]
+            values = [np.zeros_like(x._values) if g is None else g for g, x in zip(found, variables, strict=True)]
             if create or not last:
                 values = [g if isinstance(g, Tensor) else Tensor(g) for g in values]
             variables = variables + cotangents
@@ -158,7 +158,7 @@ class Check:
             else:
                 with enable_grad():
                     _, values = self._on_tape(arrays, False)
-        return [np.asarray(v._data if isinstance(v, Tensor) else v) for v in values]
+        return [np.asarray(v._values if isinstance(v, Tensor) else v) for v in values]
 
     def analytic(self, arrays: Sequence[Any] | None = None) -> list[Any]:
         """The gradients of ⟨cotangents, value⟩ that the rules give, at the point or at other arrays."""

@@ -116,7 +116,7 @@ def _presentable(check: Check, name: str) -> None:
 def _differentiable(leaf: Any) -> Any:
     """A copy in double precision of what has a gradient, None for constants."""
     if isinstance(leaf, Tensor):
-        leaf = leaf._data
+        leaf = leaf._values
     if isinstance(leaf, (float, complex, np.ndarray, np.generic)) or hasattr(type(leaf), "__array_function__"):
         kind = np.dtype(getattr(leaf, "dtype", type(leaf))).kind
         if kind == "f":

@@ -80,7 +80,7 @@ MUTATIONS = (*OUTPUT, *INPUT, *SECOND)
 
 def _cut(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return Tensor.at(value._data, None)
+        return Tensor.at(value._values, None)
     if isinstance(value, tuple):
         return tuple(_cut(part) for part in value)
     return value

@@ -328,10 +328,10 @@ class Examination:
         expected = self.case.call(self.primitive.function, [Tensor(np.asarray(a)) for a in arrays])
         for y, e in zip(outputs, expected, strict=True):
             if isinstance(y, Tensor):
-                if not isinstance(y._data, DuckArray):
-                    self.found("duck", f"the output is a Tensor of {type(y._data).__name__}, not of the operands' kind")
+                if not isinstance(y._values, DuckArray):
+                    self.found("duck", f"the output is a Tensor of {type(y._values).__name__}, not of the operands' kind")
                     continue
-                words = differ(plain(y._data), values_of([e])[0], 1e-12, 1e-14)
+                words = differ(plain(y._values), values_of([e])[0], 1e-12, 1e-14)
                 if words:
                     self.found("duck", f"the value is {words}")
         for word, g, r in zip(self.case.words(), grads, self.reference or [], strict=False):

@@ -84,3 +84,15 @@ samples(
     case(np.array([-2.0, -0.5, 0.5, 2.0]), [np.array([True, False, False, True])], [np.square], label="0 for the rest"),
     case(np.array([-2.0, -0.5, 0.5, 2.0]), [np.array([True, True, False, False]), np.array([False, True, True, False])], [np.exp, 3.0], label="a number"),
 )
+
+# ---------------------------------------------------------------- windows
+
+samples(
+    "sliding_window_view",
+    case(normal(5), 2),
+    case(normal(3, 4), (2, 3), label="both axes"),
+    case(normal(3, 4), 2, 0, label="one axis"),
+    case(normal(3, 4), (2, 2), (1, 1), label="an axis twice"),
+    case(normal(3, 4), 3, axis=-1, label="the whole axis but one"),
+    case(np.zeros((0, 4)), 2, 1, label="empty"),
+)
