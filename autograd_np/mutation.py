@@ -65,12 +65,12 @@ def keep(array: Any) -> Any:
 
 
 def _identical(a: Any, b: Any) -> bool:
-    """Whether two arrays are equal to the last bit: 1/x tells -0.0 from 0.0."""
+    """Whether two arrays are equal to the last bit: 1/x tells -0.0 from 0.0, and a NaN is itself."""
     if a.dtype.kind == "c":
         return _identical(a.real, b.real) and _identical(a.imag, b.imag)
     if a.dtype == b.dtype and a.itemsize <= 8:
         a, b = a.view(f"i{a.itemsize}"), b.view(f"i{a.itemsize}")
-    return np.array_equal(a, b)
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
 def keep_option(value: Any) -> Any:
@@ -96,7 +96,7 @@ def expose(array: Any) -> None:
     if root.__class__ is np.ndarray:
         key = id(root)
         earlier = _exposed.get(key)
-        if earlier is not None and earlier[0]() is root and not _same(root, earlier[2]):
+        if earlier is not None and earlier[0]() is root and not _identical(root, earlier[2]):
             mark_written(root)  # as it is now, it is not what nodes before the earlier time saw
         position = next_position()
         _exposed[key] = (weakref.ref(root, lambda _: _exposed.pop(key, None)), position, root.copy())
@@ -106,10 +106,6 @@ def expose(array: Any) -> None:
 def exposed(array: Any) -> bool:
     """Whether the caller holds the memory of an array that was handed out."""
     return bool(_exposed) and id(owner(array)) in _exposed
-
-
-def _same(a: Any, b: Any) -> bool:
-    return bool(np.array_equal(a, b) or np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
 
 
 def check_unwritten(node: Node) -> None:
@@ -125,7 +121,7 @@ def check_unwritten(node: Node) -> None:
             bad = written is not None and written[0]() is root and written[1] > node.position
             exposed = _exposed.get(id(root))
             if not bad and exposed is not None and exposed[0]() is root and exposed[1] > node.position:
-                bad = not _same(root, exposed[2])
+                bad = not _identical(root, exposed[2])
             if bad:
                 raise MutationError(
                     f"an array that {label(node)} kept for the backward pass ({array.shape} {array.dtype}) was overwritten after it "

@@ -186,3 +186,19 @@ def test_in_place_operators_rebind():
     array = np.array([1.0, 2.0])
     with pytest.raises(TypeError, match="array = array"):
         array += x
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble, np.complex128])
+def test_a_changed_sign_of_zero_is_a_write_and_a_nan_that_stays_is_none(dtype):
+    x = ag.Tensor(np.array([0.0, 1.0], dtype), requires_grad=True)
+    h = x * 1.0
+    y = (h * h).sum().real
+    h.data[0] = -h.data[0]
+    if dtype is not np.longdouble:  # its bits have no integer of their size to be compared as
+        with pytest.raises(MutationError):
+            y.backward()
+    h = x * np.array([np.nan, 1.0], dtype)
+    y = (h * h).sum().real
+    h.data[1] = h.data[1]
+    y.backward()
+    assert x.grad[1] == 2.0

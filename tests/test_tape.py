@@ -298,3 +298,14 @@ def test_gradients_through_several_outputs_of_one_operation():
     first, second = np.split(x, 2)
     g = ag.gradients((first * second).sum(), x, create_graph=True)
     assert ag.gradients(g.sum(), x).tolist() == [1.0, 1.0, 1.0, 1.0]
+
+
+def test_a_zero_in_the_cotangent_that_is_given_stays_zero():
+    x = leaf(0.0, 1.0)
+    with np.errstate(all="ignore"):
+        y = (x * np.log(x)).retain_grad()
+    y.backward(np.array([0.0, 1.0]), retain_graph=True)
+    assert x.grad.tolist() == [0.0, 1.0]
+    x.grad = None
+    y.sum().backward()
+    assert not np.isfinite(x.grad[0]), "with a cotangent of 1 the derivative at 0 is what it is"
