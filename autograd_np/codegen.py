@@ -56,6 +56,8 @@ def _slots(found: Primitive) -> list[Any]:
 def _keep_expression(found: Primitive, slot: Any) -> str:
     if slot.source == "out":
         text = "_out" if found.multi and found.shown == 1 else "_value"
+    elif slot.source == "hidden":
+        text = "(None, *_out[1:])"
     elif slot.source in ("shape", "dtype"):
         if found.sequence and slot.operand == found.operands[0]:
             text = f"tuple([v.{slot.source} for v in {slot.operand}_v])"
@@ -70,7 +72,7 @@ def _keep_expression(found: Primitive, slot: Any) -> str:
     else:
         text = f"(keep_option({slot.name}) if {slot.name}.__class__ in MUTABLE else {slot.name})"
     # (Every rule of an operation with hidden outputs gets a cotangent for each of them, so their number is needed.)
-    if not found.sequence and len(slot.users) < len(found.operands) and not (slot.source == "out" and found.multi):
+    if not found.sequence and len(slot.users) < len(found.operands) and not (slot.source in ("out", "hidden") and found.multi):
         condition = " and ".join(f"{user}_n is None" for user in sorted(slot.users))
         text = f"(None if {condition} else {text})"
     return text
@@ -117,25 +119,26 @@ def _argument(found: Primitive, p: inspect.Parameter, operator: bool) -> list[st
     )
     if word not in found.operands:
         if operator:
-            return [f"    if {word}.__class__ is Tensor: {word} = option({word}, P, {word!r})", "    else:", *stranger]
-        return [f"    if {word}.__class__ is Tensor: {word} = option({word}, P, {word!r})"]
-    lines = [f"    if {word}.__class__ is Tensor:"]
+            return [f"    if isinstance({word}, Tensor): {word} = option({word}, P, {word!r})", "    else:", *stranger]
+        return [f"    if isinstance({word}, Tensor): {word} = option({word}, P, {word!r})"]
+    opened = [f"        {word}_n = {word}._node; {word}_s = {word}._shared; {word} = {word}._values"]
     if found.view and word == first:
         # The output is another Tensor on this memory: what becomes of one is known to both.
-        lines += [
+        opened = [
             f"        {word}_s = {word}._shared",
             f"        if {word}_s is False: {word}_s = {word}._shared = []",
             f"        {word}_n = {word}._node; {word} = {word}._values",
         ]
-    else:
-        lines.append(f"        {word}_n = {word}._node; {word}_s = {word}._shared; {word} = {word}._values")
     absent = "" if p.default is p.empty else f" or {word} is default_{word}"
     return [
-        *lines,
+        f"    if {word}.__class__ is Tensor:",
+        *opened,
         f"    elif {word}.__class__ is float or {word}.__class__ is int{absent}:",
         f"        {word}_n = None; {word}_s = False",
         f"    elif {word}.__class__ is ndarray and {word}.dtype.kind in 'fciub':",
         f"        {word}_n = None; {word}_s = {word}.nbytes < 4096 or writable({word})",
+        f"    elif isinstance({word}, Tensor):",  # of a subclass
+        *opened,
         "    else:",
         f"        {word}_n = None; {word}_s = False",
         *stranger,
@@ -243,7 +246,8 @@ def pull_source(found: Primitive) -> str:
     if found.slots:
         lines.append("    " + _tuple([f"k{i}" for i in range(len(found.slots))]) + " = kept")
     if found.multi and found.shown == 1:
-        others = f" + (None,) * (len(k{position['out']}) - 1)" if "out" in position else ""
+        tuples = [position[word] for word in ("out", "hidden") if word in position]
+        others = f" + (None,) * (len(k{tuples[0]}) - 1)" if tuples else ""
         lines.append(f"    if g.__class__ is not tuple: g = (g,){others}")
     if found.joint is not None:
         lines.append(f"    return counted(joint({arguments(found.joint, None)}), parents, node)")
@@ -306,7 +310,7 @@ def _compile(text: str, namespace: dict[str, Any], name: str) -> dict[str, Any]:
 HELPERS = ("dtype_of", "failed", "finish_multi", "foreign", "observe", "option", "out_given", "required", "snapshots", "unpack")
 # Names that the written functions use for their own ends.
 RESERVED = frozenset(HELPERS) | {
-    "ACTIVE", "Exception", "MUTABLE", "Node", "NotImplemented", "P", "Tensor", "any", "body", "error", "float", "int", "keep", "keep_option",
+    "ACTIVE", "Exception", "MUTABLE", "Node", "NotImplemented", "P", "Tensor", "any", "body", "error", "float", "int", "isinstance", "keep", "keep_option",
     "ndarray", "new", "next_position", "recording", "shape_of", "tuple", "writable",
 }  # fmt: skip
 

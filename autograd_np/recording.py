@@ -140,7 +140,7 @@ def unpack(arrays: Any, found: Primitive) -> tuple[list[Any], list[Node | None],
         raise TypeError(f"{found.name}: needs a sequence of Tensors or arrays, not {type(arrays).__name__}")
     values, nodes, shared = [], [], []
     for index, item in enumerate(arrays):
-        if item.__class__ is TENSOR:
+        if isinstance(item, TENSOR):
             values.append(item._values)
             nodes.append(item._node)
             shared.append(item._shared)
@@ -193,7 +193,7 @@ def checked(function: Callable[..., Any], name: str, multi: bool, view: bool) ->
     """The body of a user's operation, held to what the engine relies on: arrays come out, with memory of their own."""
 
     def array(value: Any, args: tuple[Any, ...]) -> Any:
-        if value.__class__ is TENSOR:
+        if isinstance(value, TENSOR):
             if value._node is not None:
                 raise NonDifferentiableError(f"{name}: its body uses a Tensor that needs a gradient, which would be lost; make it an argument")
             value = value._values

@@ -26,6 +26,7 @@ class Tensor:
         requires_grad: whether gradients shall be accumulated in ``.grad``.
         dtype: convert to this dtype (which copies, unless it is the array's own).
         name: a label for pictures and messages.
+        copy: take a copy of the array. What is computed from memory of its own needs no guard against the caller's writes.
 
     Raises:
         TypeError: ``data`` holds no numbers, or ``requires_grad`` is asked of integers or booleans.
@@ -49,7 +50,7 @@ class Tensor:
     _shared: bool | list[bool]
     _name: str | None
 
-    def __init__(self, data: ArrayLike, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(self, data: ArrayLike, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None, copy: bool = False) -> None:
         shared: bool | list[bool] = False
         if isinstance(data, Tensor):
             if data._node is not None:
@@ -62,13 +63,17 @@ class Tensor:
             shared = mutation.writable(data)
         elif not hasattr(type(data), "__array_function__"):
             try:
-                data = np.asarray(data)
+                made = np.asarray(data)
             except ValueError as error:
                 raise ValueError(f"Tensor: {error} — give numbers, or nested lists of equal length; got {describe(data)}") from None
+            shared = made.base is not None or hasattr(type(data), "__array__")
+            data = made
         if dtype is not None:
             converted = data.astype(dtype, copy=False)
-            shared = shared and converted is data
+            shared = shared if converted is data else False
             data = converted
+        if copy and shared is not False:
+            data, shared = data.copy(), False
         if data.dtype.kind not in "fciub":
             raise TypeError(f"Tensor: dtype {data.dtype} holds no numbers; give numbers, or nested lists of equal length")
         self._values = data
@@ -374,7 +379,7 @@ class Tensor:
         return str(np.asarray(self._values))
 
     def __repr__(self) -> str:
-        values = np.array2string(np.asarray(self._values), separator=", ", prefix="Tensor(", threshold=200)
+        values = np.array2string(np.asarray(self._values), separator=", ", prefix=f"{type(self).__name__}(", threshold=200)
         parts = [values, f"shape={self.shape}", f"dtype={self.dtype}"]
         if self.name:
             parts.append(f"name={self.name!r}")
@@ -382,13 +387,14 @@ class Tensor:
             parts.append(f"op={self.op}")
         elif self.requires_grad:
             parts.append("requires_grad=True")
-        joint = ",\n       " if "\n" in values else ", "
-        return f"Tensor({joint.join(parts)})"
+        head = f"{type(self).__name__}("
+        joint = ",\n" + " " * len(head) if "\n" in values else ", "
+        return f"{head}{joint.join(parts)})"
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         if not self.is_leaf:
             raise TypeError(f"only leaves can be pickled or deep-copied; this is the result of {self.op}: use t.detach() first")
-        return _rebuild, (np.asarray(self._values), self.requires_grad, self.name, self.grad)
+        return _rebuild, (np.asarray(self._values), self.requires_grad, self.name, self.grad, type(self))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self._node is not None:
@@ -531,8 +537,9 @@ class Retaining:
         return self.primitive.pull(node, g, parents, kept)
 
 
-def _rebuild(data: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
-    t = Tensor(data, requires_grad=requires_grad, name=name)
+def _rebuild(data: Any, requires_grad: bool, name: str | None, grad: Any, kind: type[Tensor] = Tensor) -> Tensor:
+    t = object.__new__(kind)
+    Tensor.__init__(t, data, requires_grad=requires_grad, name=name, copy=True)
     if grad is not None:
         t.grad = grad
     return t

@@ -307,3 +307,61 @@ def test_an_option_that_needs_a_gradient_is_refused():
     x = leaf([1.0, 2.0])
     with pytest.raises(NonDifferentiableError, match="initial"):
         np.max(x, initial=leaf(0.0))
+
+
+class Labelled(ag.Tensor):
+    """A subclass, as users and the package nn make them."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda t: t + t,
+        lambda t: 2.0 - t,
+        lambda t: np.ones(3) * t,
+        lambda t: t @ t,
+        lambda t: np.dot(np.ones(3), t),
+        lambda t: np.concatenate([t, t]),
+        lambda t: t[1:],
+        lambda t: np.where([True, False, True], t, 0.0),
+        lambda t: ag.softmax(t),
+        lambda t: np.linalg.norm(t),
+    ],
+)
+def test_a_subclass_counts_as_a_tensor_everywhere(function) -> None:
+    values = np.array([1.0, -2.0, 3.0])
+    t, u = Labelled(values, requires_grad=True), ag.Tensor(values, requires_grad=True)
+    function(t).sum().backward()
+    function(u).sum().backward()
+    np.testing.assert_array_equal(t.grad, u.grad)
+    assert np.argmax(t) == 2
+    np.testing.assert_array_equal(np.arange(3)[Labelled([2, 0])], [2, 0])
+
+
+def test_a_copy_is_memory_of_its_own() -> None:
+    values = np.ones(3)
+    t = ag.Tensor(values, requires_grad=True, copy=True)
+    values[:] = 7
+    y = (t * t).sum()
+    values[:] = 9
+    y.backward()
+    np.testing.assert_array_equal(t.grad, 2.0)
+    np.testing.assert_array_equal(ag.Tensor(values, copy=True).numpy(), 9)
+
+
+def test_memory_behind_an_array_interface_is_the_callers() -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.values = np.ones(3)
+
+        def __array__(self, dtype=None, copy=None):
+            return self.values
+
+    holder = Holder()
+    t = ag.Tensor(holder, requires_grad=True)
+    y = (t * t).sum()
+    holder.values[:] = 5
+    y.backward()
+    np.testing.assert_array_equal(t.grad, 2.0)

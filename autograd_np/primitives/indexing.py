@@ -40,7 +40,7 @@ __all__ = [
 
 def _plain(value: Any) -> Any:
     """The array of a mask, an index or a condition: what the function is piecewise constant in."""
-    return value._values if value.__class__ is TENSOR else value
+    return value._values if isinstance(value, TENSOR) else value
 
 
 # ---------------------------------------------------------------- reading and replacing by index
@@ -77,7 +77,7 @@ def getitem(x: ArrayLike, index: Any) -> Tensor:
     array([2., 0., 1.])
     """
     if index.__class__ not in BASIC:
-        index = settle(index, x.__class__ is Tensor and x._node is not None, _found)
+        index = settle(index, isinstance(x, Tensor) and x._node is not None, _found)
     return _getitem(x, index)
 
 
