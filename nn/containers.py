@@ -1,0 +1,185 @@
+"""Modules that hold others: one after the other, in a list, by name."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self, overload
+
+from .module import Module
+
+__all__ = ["ModuleDict", "ModuleList", "Sequential"]
+
+
+class ModuleList(Module):
+    """A list whose modules are registered.
+
+    >>> import nn
+    >>> layers = ModuleList([nn.Linear(2, 3), nn.Linear(3, 4)])
+    >>> len(layers), layers[-1].out_features
+    (2, 4)
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        self.extend(modules)
+
+    def _items(self) -> list[Module]:
+        return [self.__dict__[name] for name in self._modules]
+
+    def _replace(self, items: list[Module]) -> None:
+        for item in items:
+            if not isinstance(item, Module):
+                raise TypeError(f"{type(self).__name__}: holds modules, not {type(item).__name__}")
+        for name in [*self._modules]:
+            delattr(self, name)
+        for position, item in enumerate(items):
+            self.register_module(str(position), item)
+
+    def _position(self, index: Any) -> int:
+        position = operator.index(index)
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"{type(self).__name__}: index {position} is out of range for {len(self)} modules")
+        return position % len(self)
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Module | Self:
+        if isinstance(index, slice):
+            made = type(self).__new__(type(self))
+            Module.__init__(made)
+            made._replace(self._items()[index])
+            return made
+        return self._items()[self._position(index)]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        name = [*self._modules][self._position(index)]
+        self.register_module(name, module)
+
+    def __delitem__(self, index: int | slice) -> None:
+        items = self._items()
+        del items[index if isinstance(index, slice) else self._position(index)]
+        self._replace(items)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._items())
+
+    def __contains__(self, module: object) -> bool:
+        return any(item is module for item in self._items())
+
+    def append(self, module: Module) -> Self:
+        """Add a module at the end. Returns the list itself."""
+        return self.insert(len(self), module)
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add modules at the end. Returns the list itself."""
+        self._replace([*self._items(), *modules])
+        return self
+
+    def insert(self, index: int, module: Module) -> Self:
+        """Add a module before the one at ``index``. Returns the list itself."""
+        items = self._items()
+        items.insert(index, module)
+        self._replace(items)
+        return self
+
+
+class Sequential(ModuleList):
+    """Modules applied one after the other: ``Sequential(f, g)(x) = g(f(x))``.
+
+    Args:
+        modules: the modules in order, or one mapping of names to modules.
+
+    >>> import nn
+    >>> import numpy as np
+    >>> model = Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 3))
+    >>> model(np.zeros((5, 2), np.float32)).shape
+    (5, 3)
+    >>> model
+    Sequential(
+      (0): Linear(in_features=2, out_features=8, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=8, out_features=3, bias=True)
+    )
+    """
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        Module.__init__(self)
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            for name, module in modules[0].items():
+                self.register_module(name, module)
+        else:
+            for given in modules:
+                if isinstance(given, (list, tuple)):
+                    raise TypeError("Sequential: takes modules as arguments; unpack the list: nn.Sequential(*modules)")
+            self._replace([*modules])  # type: ignore[list-item]  # checked there
+
+    def forward(self, x: Any) -> Any:
+        """Apply the modules in order."""
+        values = self.__dict__
+        for name in self._modules:
+            x = values[name](x)
+        return x
+
+
+class ModuleDict(Module):
+    """A dict whose modules are registered.
+
+    >>> import nn
+    >>> heads = ModuleDict({"age": nn.Linear(8, 1), "name": nn.Linear(8, 26)})
+    >>> list(heads), heads["age"].out_features
+    (['age', 'name'], 1)
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
+        super().__init__()
+        self.update(modules)
+
+    def __getitem__(self, name: str) -> Module:
+        if name not in self._modules:
+            raise KeyError(f"ModuleDict: no module {name!r}; there are {', '.join(self._modules) or 'none'}")
+        return self.__dict__[name]  # type: ignore[no-any-return]
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        self.register_module(name, module)
+
+    def __delitem__(self, name: str) -> None:
+        self[name]
+        delattr(self, name)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._modules
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return [*self._modules]
+
+    def values(self) -> Iterable[Module]:
+        """The modules."""
+        return [self.__dict__[name] for name in self._modules]
+
+    def items(self) -> Iterable[tuple[str, Module]]:
+        """Names and modules."""
+        return [(name, self.__dict__[name]) for name in self._modules]
+
+    def pop(self, name: str) -> Module:
+        """Take a module out."""
+        module = self[name]
+        delattr(self, name)
+        return module
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add or replace modules."""
+        for name, module in modules.items() if isinstance(modules, Mapping) else modules:
+            self.register_module(name, module)

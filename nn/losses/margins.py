@@ -1,0 +1,161 @@
+"""Losses with a margin, and the distances that some of them measure; conventions as in :mod:`nn.losses.functions`.
+
+At the kink, where the margin is just kept, the gradient is 0: the subgradient of least norm.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import autograd_np as ag
+from autograd_np import Tensor
+
+from .shared import check_reduction, class_numbers, differing, of_class, operand, pair, raw, reduced, signs
+
+__all__ = [
+    "cosine_embedding_loss",
+    "cosine_similarity",
+    "hinge_loss",
+    "margin_ranking_loss",
+    "multi_margin_loss",
+    "normalize",
+    "pairwise_distance",
+    "soft_margin_loss",
+    "triplet_margin_loss",
+]
+
+# ---------------------------------------------------------------- distances
+
+
+def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """``x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps))`` along an axis; the shapes broadcast.
+
+    A vector of zeros has similarity 0.
+    """
+    a, b = operand(x1, "cosine_similarity", "x1"), operand(x2, "cosine_similarity", "x2")
+    lengths = np.maximum(ag.linalg.norm(a, axis=dim), eps) * np.maximum(ag.linalg.norm(b, axis=dim), eps)
+    return ag.sum(a * b, axis=dim) / lengths
+
+
+def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """``‖x1 − x2 + eps‖_p`` along the last axis, for two arrays of one shape.
+
+    Raises:
+        ValueError: the shapes differ, or have no axis.
+    """
+    a, b = pair("pairwise_distance", x1, x2, ("x1", "x2"))
+    if not a.ndim:
+        raise ValueError("pairwise_distance: the operands must have an axis to measure along")
+    return ag.linalg.norm(a - b + eps, ord=p, axis=-1, keepdims=keepdim)
+
+
+def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """``x / max(‖x‖_p, eps)`` along an axis."""
+    x = operand(input, "normalize")
+    return x / np.maximum(ag.linalg.norm(x, ord=p, axis=dim, keepdims=True), eps)  # type: ignore[no-any-return]
+
+
+# ---------------------------------------------------------------- margins
+
+
+def hinge_loss(input: Any, target: Any, *, margin: float = 1.0, squared: bool = False, reduction: str = "mean") -> Tensor:
+    """``max(0, margin − t x)`` of scores x and targets t = ±1, squared if asked: the loss of support vector machines.
+
+    Raises:
+        ValueError: the shapes differ, or a target is not ±1.
+
+    >>> hinge_loss([2.0, 0.5, -1.0], [1, 1, 1], reduction="none").tolist()
+    [0.0, 0.5, 2.0]
+    """
+    x, t = pair("hinge_loss", input, target)
+    signs("hinge_loss", t)
+    loss = ag.relu(margin - t * x)
+    return reduced("hinge_loss", ag.square(loss) if squared else loss, reduction)  # type: ignore[no-any-return]
+
+
+def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, *, reduction: str = "mean") -> Tensor:
+    """``Σ_{c ≠ y} weight[y] · max(0, margin − x_y + x_c)^p / C`` of scores x and class numbers y: the hinge loss for many classes.
+
+    Args:
+        input: scores (N, C), or (C,) for one row.
+        target: class numbers (N,), or ().
+        p: 1 or 2.
+        margin: by how much the right class must lead.
+        weight: one number per class.
+        reduction: ``"mean"`` over the rows, ``"sum"`` or ``"none"``.
+    """
+    name = "multi_margin_loss"
+    x = operand(input, name)
+    if x.ndim not in (1, 2):
+        raise ValueError(f"{name}: the input must have shape (N, C) or (C,), not {x.shape}")
+    if p not in (1, 2):
+        raise ValueError(f"{name}: p is 1 or 2, not {p!r}")
+    axis = x.ndim - 1
+    y, _ = class_numbers(name, target, x.shape, axis)
+    classes = x.shape[axis]
+    excess = ag.relu(margin - ag.expand_dims(of_class(x, y, axis), axis) + x)
+    excess = ag.where(np.expand_dims(y, axis) == np.arange(classes), 0.0, excess)
+    loss = ag.sum(ag.square(excess) if p == 2 else excess, axis=axis) / classes
+    if weight is not None:
+        scale = raw(weight).astype(x.dtype, copy=False)
+        if scale.shape != (classes,):
+            raise ValueError(f"{name}: weight has shape {scale.shape}; it must hold one number for each of the {classes} classes")
+        loss = loss * scale[y]
+    return reduced(name, loss, reduction)  # type: ignore[no-any-return]
+
+
+def soft_margin_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
+    """``log(1 + e^(−t x))`` of scores x and targets t = ±1, stable for any magnitude."""
+    x, t = pair("soft_margin_loss", input, target)
+    signs("soft_margin_loss", t)
+    return reduced("soft_margin_loss", ag.softplus(-t * x), reduction)  # type: ignore[no-any-return]
+
+
+def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, *, reduction: str = "mean") -> Tensor:
+    """``max(0, margin − t (x1 − x2))``: t = 1 where x1 should rank higher, −1 where x2 should."""
+    name = "margin_ranking_loss"
+    a, b = pair(name, input1, input2, ("input1", "input2"))
+    _, t = pair(name, a, target, ("input1", "target"))
+    signs(name, t)
+    return reduced(name, ag.relu(margin - t * (a - b)), reduction)  # type: ignore[no-any-return]
+
+
+def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, *, reduction: str = "mean") -> Tensor:
+    """``1 − cos(x1, x2)`` where t = 1, ``max(0, cos(x1, x2) − margin)`` where t = −1.
+
+    Args:
+        input1: vectors (N, D), or one (D,).
+        input2: of the same shape.
+        target: ±1, of shape (N,) or ().
+        margin: in [−1, 1].
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+    """
+    name = "cosine_embedding_loss"
+    a, b = pair(name, input1, input2, ("input1", "input2"))
+    if a.ndim not in (1, 2):
+        raise ValueError(f"{name}: the inputs must have shape (N, D) or (D,), not {a.shape}")
+    t = raw(target)
+    if t.shape != a.shape[:-1]:
+        raise differing(name, a.shape[:-1], t.shape, ("batch of the inputs", "target"))
+    signs(name, t)
+    cosine = cosine_similarity(a, b, dim=-1)
+    return reduced(name, ag.where(t > 0, 1.0 - cosine, ag.relu(cosine - margin)), reduction)  # type: ignore[no-any-return]
+
+
+def triplet_margin_loss(
+    anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, *, reduction: str = "mean"
+) -> Tensor:
+    """``max(0, d(anchor, positive) − d(anchor, negative) + margin)`` with d the :func:`pairwise_distance`.
+
+    With ``swap`` the smaller of d(anchor, negative) and d(positive, negative) is taken: Balntas et al. 2016.
+    """
+    name = "triplet_margin_loss"
+    check_reduction(name, reduction)
+    pair(name, anchor, positive, ("anchor", "positive"))
+    pair(name, anchor, negative, ("anchor", "negative"))
+    far = pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = ag.minimum(far, pairwise_distance(positive, negative, p, eps))
+    return reduced(name, ag.relu(pairwise_distance(anchor, positive, p, eps) - far + margin), reduction)  # type: ignore[no-any-return]

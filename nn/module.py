@@ -1,0 +1,534 @@
+"""``Module``: a function with parameters, built of others like it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+import autograd_np as ag
+from autograd_np import Tensor
+
+from .defaults import default_dtype
+
+__all__ = ["IncompatibleKeys", "Module", "Parameter"]
+
+Real = float  # inside Module, `float` is its method
+
+
+class Parameter(Tensor):
+    """A Tensor that is learnt: as an attribute of a :class:`Module` it is one of the module's parameters.
+
+    Args:
+        data: its first values, which are copied. Lists and numbers get the default dtype (float32), arrays keep theirs.
+        requires_grad: False freezes it.
+        dtype: convert to this dtype.
+        name: a label for pictures and messages.
+
+    >>> w = Parameter([1.0, 2.0])
+    >>> w.dtype, w.requires_grad
+    (dtype('float32'), True)
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True, *, dtype: Any = None, name: str | None = None) -> None:
+        if dtype is None and not hasattr(data, "dtype"):
+            dtype = default_dtype()
+        super().__init__(data.numpy() if isinstance(data, Tensor) else data, requires_grad, dtype=dtype, name=name, copy=True)
+
+
+class IncompatibleKeys(NamedTuple):
+    """What :meth:`Module.load_state_dict` found missing or superfluous with ``strict=False``."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class RemovableHandle:
+    """Takes a hook off its module again."""
+
+    def __init__(self, hooks: dict[int, Callable[..., Any]], key: int) -> None:
+        self._hooks, self._key = hooks, key
+
+    def remove(self) -> None:
+        """Take the hook off; once it is off, nothing happens."""
+        self._hooks.pop(self._key, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+class Module:
+    """Base class of layers and networks.
+
+    A subclass calls ``super().__init__()`` first, sets parameters, buffers and other modules as attributes, which
+    registers them, and defines ``forward``:
+
+    >>> import numpy as np
+    >>> class Scale(Module):
+    ...     def __init__(self, size):
+    ...         super().__init__()
+    ...         self.weight = Parameter(np.ones(size))
+    ...     def forward(self, x):
+    ...         return x * self.weight
+    >>> layer = Scale(3)
+    >>> [name for name, _ in layer.named_parameters()]
+    ['weight']
+    >>> layer(np.arange(3.0)).tolist()
+    [0.0, 1.0, 2.0]
+
+    Attributes:
+        training: whether layers that behave differently in training (dropout, batch normalisation) shall do so.
+        torch_layout: for each parameter whose axes stand in another order than PyTorch's, the permutation that leads there.
+    """
+
+    training: bool
+    torch_layout: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+
+    # The values live in the instance's __dict__, where attribute access finds them at once; these say which of them are what.
+    _parameters: dict[str, None]
+    _buffers: dict[str, bool]  # name → whether state_dict() holds it
+    _modules: dict[str, None]
+
+    def __init__(self) -> None:
+        put = super().__setattr__
+        put("_parameters", {})
+        put("_buffers", {})
+        put("_modules", {})
+        put("_forward_hooks", {})
+        put("_forward_pre_hooks", {})
+        put("_penalties", {})
+        put("training", True)
+
+    # ---------------------------------------------------------------- registration
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter):
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            self.register_module(name, value)
+        elif value is None and (name in self._registries()):
+            self.__dict__[name] = None
+        elif name in self.__dict__.get("_buffers", ()):
+            self.__dict__[name] = self._array(name, value)
+        elif name in self.__dict__.get("_parameters", ()):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a parameter and cannot become a {type(value).__name__}: "
+                f"write its values with {name}.writable()[...] = values, or set nn.Parameter(values)"
+            )
+        else:
+            self._refuse_unregistered(name, value)
+            self._forget(name)
+            super().__setattr__(name, value)
+
+    def _registries(self) -> set[str]:
+        return {*self.__dict__.get("_parameters", ()), *self.__dict__.get("_buffers", ()), *self.__dict__.get("_modules", ())}
+
+    def _refuse_unregistered(self, name: str, value: Any) -> None:
+        """A plain list of modules would hide their parameters from the optimizer."""
+        if isinstance(value, (list, tuple, dict)) and value:
+            items = list(value.values() if isinstance(value, dict) else value)
+            if all(isinstance(item, (Module, Parameter)) for item in items):
+                known = {id(item) for item in [*self.modules(), *self.parameters()]} if "_modules" in self.__dict__ else set()
+                if not all(id(item) in known for item in items):
+                    kind = "ModuleDict" if isinstance(value, dict) else "ModuleList"
+                    what = f"nn.{kind}" if all(isinstance(item, Module) for item in items) else "attributes of their own"
+                    raise TypeError(
+                        f"{type(self).__name__}.{name}: a plain {type(value).__name__} does not register what it holds, so nothing would train it; use {what}"
+                    )
+
+    def _forget(self, name: str) -> None:
+        for registry in ("_parameters", "_buffers", "_modules", "_penalties"):
+            self.__dict__.get(registry, {}).pop(name, None)
+
+    def _checked_name(self, name: str, kind: str) -> None:
+        if "_parameters" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name}")
+        if not name or "." in name:
+            raise ValueError(f"{type(self).__name__}: the name of a {kind} is a string without dots, not {name!r}")
+        declared = getattr(type(self), name, None)
+        if name not in self._registries() and (callable(declared) or isinstance(declared, property)):
+            raise ValueError(f"{type(self).__name__}: {name!r} is a method or property and cannot be the name of a {kind}")
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._forget(name)
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+        """Add a parameter; None reserves the name (a layer without bias)."""
+        self._checked_name(name, "parameter")
+        if parameter is not None and not isinstance(parameter, Parameter):
+            raise TypeError(f"{type(self).__name__}.{name}: a parameter is an nn.Parameter, not a {type(parameter).__name__}")
+        if name not in self._parameters:
+            self._forget(name)
+            self._parameters[name] = None
+        self.__dict__[name] = parameter
+
+    def register_buffer(self, name: str, array: Any, persistent: bool = True) -> None:
+        """Add an array that belongs to the state but is not learnt, such as a running mean.
+
+        Args:
+            name: of the attribute that holds it.
+            array: the array, or None.
+            persistent: whether ``state_dict()`` holds it.
+        """
+        self._checked_name(name, "buffer")
+        value = None if array is None else self._array(name, array)
+        if name not in self._buffers:
+            self._forget(name)
+        self._buffers[name] = persistent
+        self.__dict__[name] = value
+
+    def _array(self, name: str, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            raise TypeError(f"{type(self).__name__}.{name}: a buffer is a plain array; use t.numpy().copy()")
+        return value if hasattr(type(value), "__array_function__") else np.asarray(value)
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Add a module under a name; as an attribute it does that by itself."""
+        self._checked_name(name, "module")
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{type(self).__name__}.{name}: {type(module).__name__} is no nn.Module")
+        if module is not None and any(inner is self for inner in module.modules()):
+            raise ValueError(f"{type(self).__name__}.{name}: a module cannot contain itself")
+        if name not in self._modules:
+            self._forget(name)
+            self._modules[name] = None
+        self.__dict__[name] = module
+
+    add_module = register_module
+
+    # ---------------------------------------------------------------- calling
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The computation; every subclass defines its own."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward()")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the hooks registered for before, :meth:`forward`, and the hooks for after it."""
+        hooks = self.__dict__.get("_forward_hooks")
+        if hooks is None:
+            raise AttributeError(f"{type(self).__name__}: its __init__ does not call super().__init__()")
+        if not hooks and not self._forward_pre_hooks:
+            return self.forward(*args, **kwargs)
+        for hook in [*self._forward_pre_hooks.values()]:
+            changed = hook(self, args)
+            if changed is not None:
+                args = changed if isinstance(changed, tuple) else (changed,)
+        result = self.forward(*args, **kwargs)
+        for hook in [*hooks.values()]:
+            changed = hook(self, args, result)
+            if changed is not None:
+                result = changed
+        return result
+
+    _forward_hooks: dict[int, Callable[..., Any]]
+    _forward_pre_hooks: dict[int, Callable[..., Any]]
+
+    def register_forward_hook(self, hook: Callable[[Module, tuple[Any, ...], Any], Any]) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after each forward; what it returns, unless None, takes the output's place."""
+        return self._hook(self._forward_hooks, hook)
+
+    def register_forward_pre_hook(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> RemovableHandle:
+        """Call ``hook(module, args)`` before each forward; what it returns, unless None, takes the arguments' place."""
+        return self._hook(self._forward_pre_hooks, hook)
+
+    @staticmethod
+    def _hook(hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> RemovableHandle:
+        key = max(hooks, default=-1) + 1
+        hooks[key] = hook
+        return RemovableHandle(hooks, key)
+
+    # ---------------------------------------------------------------- walking
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly inside this one, each once."""
+        for _, module in self.named_children():
+            yield module
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) of the modules directly inside this one, each once."""
+        seen: set[int] = set()
+        for name in self._modules:
+            module = self.__dict__[name]
+            if module is not None and id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all inside it, each once."""
+        for _, module in self.named_modules():
+            yield module
+
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """(path, module) of this module and all inside it; the paths are attribute names joined by dots."""
+        seen: set[int] = set()
+        stack: list[tuple[str, Module]] = [(prefix, self)]
+        while stack:
+            path, module = stack.pop()
+            if remove_duplicate:
+                if id(module) in seen:
+                    continue
+                seen.add(id(module))
+            yield path, module
+            inner = [(f"{path}.{name}" if path else name, module.__dict__[name]) for name in module._modules]
+            stack += [pair for pair in reversed(inner) if pair[1] is not None]
+
+    def _named(self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        for path, module in self.named_modules(prefix, remove_duplicate) if recurse else [(prefix, self)]:
+            for name in getattr(module, registry):
+                value = module.__dict__[name]
+                if value is None or (remove_duplicate and id(value) in seen):
+                    continue
+                seen.add(id(value))
+                yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter) of the parameters; one that is used twice comes once."""
+        yield from self._named("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters, each once."""
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
+        """(path, array) of the buffers."""
+        yield from self._named("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Any]:
+        """The buffers: arrays that belong to the state but are not learnt."""
+        for _, array in self.named_buffers(recurse=recurse):
+            yield array
+
+    def get_submodule(self, path: str) -> Module:
+        """The module at a path such as ``"encoder.0"``; the empty path is this module."""
+        module: Module = self
+        for name in path.split(".") if path else ():
+            found = module.__dict__.get(name) if name in module._modules else None
+            if not isinstance(found, Module):
+                raise AttributeError(f"{type(self).__name__} has no module {path!r}; {name!r} is not in {type(module).__name__}")
+            module = found
+        return module
+
+    def get_parameter(self, path: str) -> Parameter:
+        """The parameter at a path such as ``"encoder.0.weight"``."""
+        owner, _, name = path.rpartition(".")
+        module = self.get_submodule(owner)
+        found = module.__dict__.get(name) if name in module._parameters else None
+        if not isinstance(found, Parameter):
+            raise AttributeError(f"{type(self).__name__} has no parameter {path!r}")
+        return found
+
+    def apply(self, function: Callable[[Module], Any]) -> Self:
+        """Call a function on every module inside, then on this one. Returns the module itself."""
+        for module in reversed([*self.modules()]):
+            function(module)
+        return self
+
+    # ---------------------------------------------------------------- modes and gradients
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode on this module and all inside it."""
+        if not isinstance(mode, bool):
+            raise TypeError(f"train: mode is True or False, not {mode!r}")
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Set evaluation mode: dropout lets everything through, batch normalisation uses its running statistics."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Freeze (False) or unfreeze all parameters."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set the gradients of all parameters to None or, with ``set_to_none=False``, to zeros."""
+        for parameter in self.parameters():
+            if set_to_none or parameter.grad is None:
+                parameter.zero_grad()
+            else:
+                parameter.grad = np.zeros_like(parameter.grad)
+
+    # ---------------------------------------------------------------- regularisation
+
+    _penalties: dict[str, tuple[Real, Real]]
+
+    def regularize(self, l1: Real = 0.0, l2: Real = 0.0, *, bias_l1: Real = 0.0, bias_l2: Real = 0.0) -> Self:
+        r"""Let :meth:`penalty` hold ``l1 · Σ|w| + l2 · Σw²`` of each parameter of this module and of those inside it.
+
+        Args:
+            l1: strength for the weights: parameters of two and more dimensions.
+            l2: the same. ``SGD(weight_decay=λ)`` has the gradient of ``l2 = λ/2``.
+            bias_l1: strength for parameters of one dimension: biases, scales and shifts.
+            bias_l2: the same.
+
+        Returns:
+            The module itself. A later call takes the place of an earlier one, so a layer may differ from its network.
+
+        Raises:
+            ValueError: a strength is negative.
+        """
+        for word, strength in (("l1", l1), ("l2", l2), ("bias_l1", bias_l1), ("bias_l2", bias_l2)):
+            if not strength >= 0:
+                raise ValueError(f"regularize: {word} = {strength} must not be negative")
+        for module in self.modules():
+            module._penalties.clear()
+            for name in module._parameters:
+                parameter = module.__dict__[name]
+                if parameter is not None:
+                    strengths = (float(l1), float(l2)) if parameter.ndim > 1 else (float(bias_l1), float(bias_l2))
+                    if any(strengths):
+                        module._penalties[name] = strengths
+        return self
+
+    def penalty(self) -> Tensor | Real:
+        """The sum of what :meth:`regularize` asked for, to be added to the loss; 0.0 where it asked for nothing.
+
+        >>> import nn
+        >>> layer = nn.Linear(2, 1, weight_init=3.0).regularize(l1=0.5, l2=0.1)
+        >>> round(layer.penalty().item(), 6)
+        4.8
+        """
+        total: Tensor | Real = 0.0
+        seen: set[int] = set()
+        for module in self.modules():
+            for name, (l1, l2) in module._penalties.items():
+                parameter = module.__dict__[name]
+                if parameter is None or id(parameter) in seen:
+                    continue
+                seen.add(id(parameter))
+                if l1:
+                    total = total + l1 * ag.sum(ag.abs(parameter))
+                if l2:
+                    total = total + l2 * ag.sum(ag.square(parameter))
+        return total
+
+    # ---------------------------------------------------------------- state
+
+    def _named_state(self, prefix: str = "") -> Iterator[tuple[str, Module, str]]:
+        """(path, owner, name) of everything that state_dict() holds; what is used twice comes under each of its paths."""
+        for path, module in self.named_modules(prefix, remove_duplicate=False):
+            names = [*module._parameters, *(name for name, persistent in module._buffers.items() if persistent)]
+            for name in names:
+                if module.__dict__[name] is not None:
+                    yield (f"{path}.{name}" if path else name), module, name
+
+    def state_dict(self, prefix: str = "") -> dict[str, np.ndarray]:
+        """Copies of all parameters and persistent buffers, by their paths.
+
+        (PyTorch's holds references, which training goes on changing; here it is a snapshot.)
+        """
+        state = {}
+        for path, module, name in self._named_state(prefix):
+            value = module.__dict__[name]
+            state[path] = np.array(value.numpy() if isinstance(value, Tensor) else value)
+        return state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        """Write the values of a :meth:`state_dict` into the parameters and buffers.
+
+        Everything is checked first: after an error the module is as it was.
+
+        Args:
+            state_dict: arrays (or Tensors) by path. Their values are copied, and converted to the dtypes of the module.
+            strict: whether the paths must be exactly those of the module.
+
+        Returns:
+            The paths that were missing and those that were not expected.
+
+        Raises:
+            ValueError: a shape differs or, with ``strict``, paths are missing or not expected.
+            TypeError: a value is no array of numbers, or complex or floating numbers would be truncated.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict: takes a dict of arrays by path, not {type(state_dict).__name__}")
+        places = {path: (module, name) for path, module, name in self._named_state()}
+        missing = [path for path in places if path not in state_dict]
+        unexpected = [path for path in state_dict if path not in places]
+        if strict and (missing or unexpected):
+            raise ValueError(
+                f"load_state_dict: the state does not belong to this {type(self).__name__}"
+                + (f"; missing: {_some(missing)}" if missing else "")
+                + (f"; not expected: {_some(unexpected)}" if unexpected else "")
+                + "; strict=False loads what both have"
+            )
+        writes: list[tuple[Any, Any]] = []
+        for path, (module, name) in places.items():
+            if path in state_dict:
+                target, value = module.__dict__[name], state_dict[path]
+                value = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
+                if value.dtype.kind not in "fciub" or not np.can_cast(value.dtype, target.dtype, "same_kind"):
+                    raise TypeError(f"load_state_dict: {path} is {target.dtype} here and {value.dtype} in the state")
+                if value.shape != target.shape:
+                    raise ValueError(f"load_state_dict: {path} has shape {target.shape} here and {value.shape} in the state")
+                # A copy: the state may hold views of this module's own arrays.
+                writes.append((target, np.array(value)))
+        for target, value in writes:
+            (target.writable() if isinstance(target, Tensor) else target)[...] = value
+        return IncompatibleKeys(missing, unexpected)
+
+    def to(self, dtype: Any) -> Self:
+        """Convert floating parameters and buffers to a dtype; make the optimizer afterwards, for the parameters are new ones.
+
+        Raises:
+            TypeError: ``dtype`` is not a floating or complex type.
+        """
+        wanted = np.dtype(dtype)
+        if wanted.kind not in "fc":
+            raise TypeError(f"parameters are floating-point numbers, not {wanted}")
+        made: dict[int, Parameter] = {}
+        for module in self.modules():
+            for name in module._parameters:
+                old = module.__dict__[name]
+                if old is not None and old.dtype != wanted:
+                    if id(old) not in made:
+                        made[id(old)] = Parameter(old.numpy().astype(wanted), old.requires_grad, name=old.name)
+                    module.__dict__[name] = made[id(old)]
+            for name in module._buffers:
+                array = module.__dict__[name]
+                if array is not None and array.dtype.kind in "fc":
+                    module.__dict__[name] = array.astype(wanted, copy=False)
+        return self
+
+    def float(self) -> Self:
+        """Convert to float32."""
+        return self.to(np.float32)
+
+    def double(self) -> Self:
+        """Convert to float64."""
+        return self.to(np.float64)
+
+    # ---------------------------------------------------------------- in print
+
+    def extra_repr(self) -> str:
+        """The options of the layer, as they stand in its ``repr``."""
+        return ""
+
+    def __repr__(self) -> str:
+        head, options = type(self).__name__, self.extra_repr()
+        lines = []
+        for name in self._modules:
+            inner = repr(self.__dict__[name]).split("\n")
+            lines += [f"  ({name}): {inner[0]}", *(f"  {line}" for line in inner[1:])]
+        if not lines:
+            return f"{head}({options})"
+        return "\n".join([f"{head}(" + options, *lines, ")"])
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._registries()})
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
