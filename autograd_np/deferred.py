@@ -25,8 +25,10 @@ class Deferred:
 
     def __add__(self, other: Any) -> Deferred:
         # Each contribution is made for this one sum, so the list may grow in place: n pieces cost O(n).
-        if isinstance(other, Deferred):
+        if other.__class__ is self.__class__:
             self.parts.extend(other.parts)
+        elif isinstance(other, Deferred):  # pieces of another kind
+            self.parts.append(self.whole(other.dense()))
         else:
             self.parts.append(self.whole(other))
         return self

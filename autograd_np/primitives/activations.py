@@ -67,7 +67,7 @@ def _far(x: Any) -> Any:
 # ---------------------------------------------------------------- rectifiers
 
 
-@primitive(masks=True, elementwise=True)
+@primitive(masks=True)
 def relu(x: ArrayLike, /) -> Tensor:
     """``max(x, 0)``, elementwise. NaN stays NaN. Gradient: 1 for x > 0, else 0; 0 at the kink x = 0.
 
@@ -150,7 +150,7 @@ def _prelu_weight(g: Any, x: Any, weight_shape: Any, axis: int) -> Any:
 rule(prelu, _prelu_x, _prelu_weight)
 
 
-@primitive(masks=True, elementwise=True)
+@primitive(masks=True)
 def relu6(x: ArrayLike, /) -> Tensor:
     """``min(max(x, 0), 6)``. Gradient: 1 for 0 < x < 6, else 0; 0 at both kinks."""
     return np.minimum(np.maximum(x, 0), 6)  # type: ignore[no-any-return]
@@ -159,7 +159,7 @@ def relu6(x: ArrayLike, /) -> Tensor:
 rule(relu6, lambda g, out: keep((out > 0) & (out < 6), g))
 
 
-@primitive(masks=True, elementwise=True)
+@primitive(masks=True)
 def hardtanh(x: ArrayLike, /, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """``min(max(x, min_val), max_val)``. Gradient: 1 strictly between the bounds, else 0; 0 at both kinks.
 
@@ -174,7 +174,7 @@ def hardtanh(x: ArrayLike, /, min_val: float = -1.0, max_val: float = 1.0) -> Te
 rule(hardtanh, lambda g, out, min_val, max_val: keep((out > min_val) & (out < max_val), g))
 
 
-@primitive(masks=True, elementwise=True)
+@primitive(masks=True)
 def hardshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
     """``x`` where |x| > ``lambd``, else 0. Gradient: 1 or 0; 0 at the jumps x = ±``lambd``."""
     return x * (np.abs(x) > lambd) if lambd > 0 else np.positive(x)  # type: ignore[no-any-return]
@@ -183,7 +183,7 @@ def hardshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
 rule(hardshrink, lambda g, x, lambd: keep(np.abs(x) > lambd, g) if lambd > 0 else g)
 
 
-@primitive(masks=True, elementwise=True)
+@primitive(masks=True)
 def softshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
     """``x − lambd`` above ``lambd``, ``x + lambd`` below ``−lambd``, 0 between. Gradient: 1 outside, 0 between and at both kinks.
 
@@ -374,7 +374,7 @@ def softsign(x: ArrayLike, /) -> Tensor:
 rule(softsign, lambda g, x: g * np.square(1 / (1 + np.abs(x))))
 
 
-@primitive(masks=True, elementwise=True)
+@primitive(masks=True)
 def hard_sigmoid(x: ArrayLike, /) -> Tensor:
     """``min(max(x + 3, 0), 6) / 6``. Gradient: 1/6 for −3 < x < 3, else 0; 0 at both kinks."""
     return np.minimum(np.maximum(x + 3.0, 0), 6) / 6  # type: ignore[no-any-return]
