@@ -1,0 +1,457 @@
+"""``fit``: the training loop, with validation, metrics, schedules, early stopping, and runs that can be resumed.
+
+A loop of one's own is as short as in PyTorch, and nothing here is needed for it::
+
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import autograd_np as ag
+from autograd_np import Tensor
+
+from .callbacks import Callback
+from .checkpoints import load_checkpoint, save_checkpoint
+from .data import DataLoader
+from .defaults import default_generator
+from .module import Module
+from .schedules import ReduceLROnPlateau
+from .utils import clip_grad_norm_
+
+__all__ = ["History", "Training", "evaluate", "fit", "predict"]
+
+logger = logging.getLogger(__name__)
+
+
+class History(Mapping[str, list[float]]):
+    """What happened, epoch by epoch: a list of numbers for each of ``loss``, the metrics, ``val_loss``, …, ``lr``.
+
+    >>> history = History([{"loss": 0.9, "lr": 0.1}, {"loss": 0.5, "lr": 0.1}])
+    >>> history["loss"], history.last["loss"], len(history.rows)
+    ([0.9, 0.5], 0.5, 2)
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, float]] = ()) -> None:
+        self.rows: list[dict[str, float]] = [dict(row) for row in rows]
+        self.stopped: str | None = None
+
+    @property
+    def last(self) -> dict[str, float]:
+        """The row of the last epoch."""
+        if not self.rows:
+            raise IndexError("History: no epoch has been run")
+        return self.rows[-1]
+
+    def __getitem__(self, name: str) -> list[float]:
+        names = [*self]
+        if name not in names:
+            raise KeyError(f"History: nothing is called {name!r}; there are {', '.join(names) or 'no epochs'}")
+        return [row.get(name, math.nan) for row in self.rows]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name for row in self.rows for name in row))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name}={value:.4g}" for name, value in self.rows[-1].items()) if self.rows else "empty"
+        return f"History({len(self.rows)} epochs; {last})"
+
+
+class Training:
+    """A run of :func:`fit`, as callbacks see it.
+
+    Attributes:
+        model: what is trained.
+        optimizer: what trains it.
+        history: the epochs so far.
+        epoch: the number of the present one, from 1.
+        epochs: how many there shall be.
+    """
+
+    def __init__(self, model: Module, optimizer: Any, epochs: int) -> None:
+        self.model, self.optimizer, self.epochs = model, optimizer, epochs
+        self.history = History()
+        self.epoch = 0
+
+    def stop(self, reason: str = "a callback stopped it") -> None:
+        """End training after this epoch."""
+        self.history.stopped = reason
+
+
+def _loader(data: Any, batch_size: int, shuffle: bool) -> Any:
+    """Batches of (inputs …, target): of a loader as it is, of arrays and datasets by a loader made here."""
+    if isinstance(data, (tuple, list)) and data and all(hasattr(part, "shape") for part in data):
+        return DataLoader(tuple(part.numpy() if isinstance(part, Tensor) else part for part in data), batch_size=batch_size, shuffle=shuffle)
+    if isinstance(data, DataLoader):
+        return data
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (list, tuple, str)):
+        return DataLoader(data, batch_size=batch_size, shuffle=shuffle)
+    if isinstance(data, Iterator):
+        raise TypeError("data: an iterator is used up after one epoch; give arrays (X, y), a Dataset, a DataLoader or a list of batches")
+    if not isinstance(data, Iterable):
+        raise TypeError(f"data: give arrays (X, y), a Dataset, a DataLoader or an iterable of batches, not {type(data).__name__}")
+    return data
+
+
+def _split(batch: Any, fresh: bool) -> tuple[tuple[Any, ...], Any, int]:
+    """The inputs, the target, and how many samples there are.
+
+    The tape copies what somebody else could write; arrays that a loader made for this batch alone are kept as they are.
+    """
+    if not isinstance(batch, (tuple, list)) or len(batch) < 2:
+        raise TypeError(f"a batch is a tuple of inputs and, last, the target; the data gave a {type(batch).__name__}")
+    for part in batch if fresh else ():
+        if part.__class__ is np.ndarray and part.base is None:
+            part.flags.writeable = False
+    target = batch[-1]
+    return tuple(batch[:-1]), target, len(target) if getattr(target, "ndim", 0) else 1
+
+
+def _named_metrics(metrics: Any) -> dict[str, Any]:
+    if isinstance(metrics, Mapping):
+        return dict(metrics)
+    if callable(metrics) or hasattr(metrics, "update"):
+        metrics = [metrics]
+    named = {str(getattr(m, "name", None) or getattr(m, "__name__", type(m).__name__)): m for m in metrics}
+    if len(named) < len(metrics):
+        raise ValueError("metrics: two have the same name; give a dict of names and metrics")
+    return named
+
+
+class _Meter:
+    """Mean loss and metrics over the batches of an epoch, each batch counting as many times as it has samples."""
+
+    def __init__(self, metrics: Mapping[str, Any]) -> None:
+        self.metrics = metrics
+        self.count, self.sums = 0, dict[str, float]()
+        for metric in metrics.values():
+            if hasattr(metric, "reset"):
+                metric.reset()
+
+    def add(self, size: int, predictions: Any, target: Any, **numbers: float) -> None:
+        self.count += size
+        for name, value in numbers.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value * size
+        if self.metrics:
+            seen = predictions.numpy() if isinstance(predictions, Tensor) else predictions
+            for name, metric in self.metrics.items():
+                if hasattr(metric, "update"):
+                    metric.update(seen, target)
+                else:
+                    self.sums[name] = self.sums.get(name, 0.0) + float(metric(seen, target)) * size
+
+    def row(self, prefix: str = "") -> dict[str, float]:
+        if not self.count:
+            raise ValueError("the data gave no batch")
+        row = {prefix + name: value / self.count for name, value in self.sums.items()}
+        for name, metric in self.metrics.items():
+            if hasattr(metric, "compute"):
+                value = np.asarray(metric.compute())
+                if value.size == 1:  # a confusion matrix is read from the metric itself
+                    row[prefix + name] = float(value)
+        return row
+
+
+def evaluate(model: Module, loss: Callable[[Any, Any], Any] | None, data: Any, metrics: Any = (), *, batch_size: int = 256) -> dict[str, float]:
+    """Loss and metrics of a model over data, in evaluation mode and without recording.
+
+    Args:
+        model: any module. Its mode is restored.
+        loss: called with (predictions, target), or None.
+        data: arrays ``(X, y)``, a Dataset, a DataLoader or an iterable of batches.
+        metrics: metrics (see :mod:`nn.metrics`) or functions of (predictions, target), in a list or by name in a dict.
+        batch_size: for arrays and datasets.
+
+    Returns:
+        The mean over all samples, by name. A metric that is no single number, such as a confusion matrix, is left in the metric.
+
+    Raises:
+        ValueError: the data gave no batch.
+    """
+    meter = _Meter(_named_metrics(metrics))
+    with _mode(model, False), ag.no_grad():
+        batches = _loader(data, batch_size, False)
+        for batch in batches:
+            inputs, target, size = _split(batch, False)
+            predictions = model(*inputs)
+            meter.add(size, predictions, target, **({"loss": float(loss(predictions, target).item())} if loss is not None else {}))
+    return meter.row()
+
+
+def predict(model: Module, *inputs: Any, batch_size: int = 256) -> np.ndarray[Any, Any]:
+    """The outputs of a model for arrays of inputs, batch by batch, in evaluation mode and without recording.
+
+    >>> import nn
+    >>> predict(nn.Linear(2, 3), np.zeros((1000, 2), np.float32)).shape
+    (1000, 3)
+    """
+    arrays = [x.numpy() if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
+    if not arrays or any(x.ndim == 0 or len(x) != len(arrays[0]) for x in arrays):
+        raise ValueError(f"predict: takes arrays with one entry per sample along their first axis, not shapes {[x.shape for x in arrays]}")
+    if batch_size < 1:
+        raise ValueError(f"predict: batch_size = {batch_size} must be at least 1")
+    with _mode(model, False), ag.no_grad():
+        starts = range(0, max(len(arrays[0]), 1), batch_size)
+        parts = [model(*[x[start : start + batch_size] for x in arrays]) for start in starts]
+    return np.concatenate([part.numpy() if isinstance(part, Tensor) else np.asarray(part) for part in parts])
+
+
+@contextlib.contextmanager
+def _mode(model: Module, training: bool) -> Iterator[None]:
+    """Put a model into a mode, and each module back into its own."""
+    before = [(module, module.training) for module in model.modules()]
+    model.train(training)
+    try:
+        yield
+    finally:
+        for module, mode in before:
+            module.training = mode
+
+
+class _Step:
+    """One training step: forward, backward, update."""
+
+    def __init__(self, model: Module, loss: Callable[[Any, Any], Any], optimizer: Any, max_norm: float | None) -> None:
+        self.model, self.loss, self.optimizer, self.max_norm = model, loss, optimizer, max_norm
+        self.penalized = any(module._penalties for module in model.modules())
+
+    def __call__(self, inputs: tuple[Any, ...], target: Any) -> tuple[Any, dict[str, float]]:
+        """The predictions of the forward pass, and its loss (and penalty)."""
+        first: list[Any] = []
+
+        def closure() -> Any:
+            self.optimizer.zero_grad()
+            predictions = self.model(*inputs)
+            value = self.loss(predictions, target)
+            if not isinstance(value, Tensor) or value.size != 1:
+                raise TypeError(f"fit: the loss must be one number, a Tensor, not {value!r:.80}; a loss with reduction='none' gives one per sample")
+            total, numbers = value, {"loss": float(value.item())}
+            if self.penalized:
+                penalty = self.model.penalty()
+                total, numbers["penalty"] = value + penalty, float(penalty.item()) if isinstance(penalty, Tensor) else penalty
+            if not all(math.isfinite(number) for number in numbers.values()):
+                raise FloatingPointError(
+                    f"fit: the loss became {', '.join(f'{name} = {number}' for name, number in numbers.items())}; lower the learning rate, clip the gradients "
+                    "(max_norm=…), look at the data for NaN, or run it inside autograd_np.detect_anomaly() to see which operation it came from"
+                )
+            total.backward()
+            if self.max_norm is not None:
+                clip_grad_norm_(self.model.parameters(), self.max_norm)
+            if not first:
+                first.extend((predictions.detach() if isinstance(predictions, Tensor) else predictions, numbers))
+            return total
+
+        self.optimizer.step(closure)
+        return first[0], first[1]
+
+
+def _generators(model: Module) -> dict[str, np.random.Generator]:
+    """The generators that a run draws from: the default one, and those that layers hold, by path."""
+    found = {"": default_generator()}
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if isinstance(value, np.random.Generator) and value is not found[""]:
+                found[f"{path}.{name}"] = value
+    return found
+
+
+def _stateful(thing: Any) -> bool:
+    return hasattr(thing, "state_dict") and hasattr(thing, "load_state_dict")
+
+
+def fit(
+    model: Module,
+    loss: Callable[[Any, Any], Any],
+    optimizer: Any,
+    data: Any,
+    epochs: int,
+    *,
+    validation: Any = None,
+    metrics: Any = (),
+    schedule: Any = None,
+    schedule_every: str = "epoch",
+    callbacks: Callback | Sequence[Callback] = (),
+    batch_size: int = 32,
+    max_norm: float | None = None,
+    progress: bool | None = None,
+    log_every: int = 1,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 1,
+    resume: bool = False,
+) -> History:
+    """Train a model.
+
+    Args:
+        model: what is trained. It is put into training mode, and left in evaluation mode, ready for use.
+        loss: called with (predictions, target); gives one number. What ``model.regularize(…)`` asked for is added for the update, and
+            stands in the history apart, as ``penalty``.
+        optimizer: of the model's parameters. LBFGS works too.
+        data: arrays ``(X, y)``, which are shuffled, a Dataset, a DataLoader, or an iterable of batches ``(inputs …, target)``.
+        epochs: how many there shall be in all; a resumed run counts those before the interruption.
+        validation: data of the same kinds, evaluated after each epoch: ``val_loss``, ``val_accuracy``, …
+        metrics: metrics (see :mod:`nn.metrics`) or functions of (predictions, target), in a list or by name in a dict. On the training
+            data they are those of the forward passes made for the updates.
+        schedule: a learning-rate schedule (see :mod:`nn.schedules`).
+        schedule_every: it takes a step after each ``"epoch"`` or after each ``"batch"``. ReduceLROnPlateau is given val_loss, or else loss.
+        callbacks: see :class:`nn.Callback`, :class:`nn.EarlyStopping`.
+        batch_size: for arrays and datasets.
+        max_norm: clip the norm of all gradients together to this.
+        progress: show a progress bar (``pip install "autograd-np[examples]"`` brings tqdm). None: if it can, on a terminal.
+        log_every: every so many epochs the row of the history is logged by the logger ``nn.training`` at level INFO.
+        checkpoint: a ``.npz`` file that holds the whole state of the run after every ``checkpoint_every`` epochs and at the end.
+        checkpoint_every: see there.
+        resume: go on from that file if it exists. A run that was interrupted and resumed gives, bit for bit, what the uninterrupted one gives.
+
+    Returns:
+        The history: loss, metrics and learning rate of every epoch.
+
+    Raises:
+        FloatingPointError: the loss became infinite or NaN. The parameters are those before the step.
+        TypeError, ValueError: arguments that do not fit.
+
+    >>> import nn
+    >>> generator = nn.manual_seed(0)
+    >>> x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
+    >>> model = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1))
+    >>> history = fit(model, nn.MSELoss(), nn.Adam(model.parameters(), lr=0.02), (x, x**2), epochs=60)
+    >>> history.last["loss"] < 0.01
+    True
+    """
+    if schedule_every not in ("epoch", "batch"):
+        raise ValueError(f"fit: schedule_every is 'epoch' or 'batch', not {schedule_every!r}")
+    if epochs < 0 or log_every < 1 or checkpoint_every < 1:
+        raise ValueError(f"fit: epochs = {epochs} must not be negative; log_every = {log_every} and checkpoint_every = {checkpoint_every} at least 1")
+    if resume and checkpoint is None:
+        raise ValueError("fit: resume=True needs checkpoint=, the file to go on from")
+    hooks = [callbacks] if isinstance(callbacks, Callback) else [*callbacks]
+    measures = _named_metrics(metrics)
+    batches = _loader(data, batch_size, True)
+    held_out = None if validation is None else _loader(validation, max(batch_size, 256), False)
+    run = Training(model, optimizer, epochs)
+    parts = {"optimizer": optimizer, "schedule": schedule, "data": batches, **{f"callback {i}": hook for i, hook in enumerate(hooks)}}
+    parts = {name: part for name, part in parts.items() if _stateful(part)}
+    if resume and checkpoint is not None and Path(checkpoint).exists():
+        _restore(checkpoint, run, parts)
+    step = _Step(model, loss, optimizer, max_norm)
+    try:
+        for hook in hooks:
+            hook.on_train_begin(run)
+        with _bar(progress, batches, epochs, run.epoch) as bar:
+            while run.epoch < epochs and run.history.stopped is None:
+                run.epoch += 1
+                model.train()
+                for hook in hooks:
+                    hook.on_epoch_begin(run)
+                row = _epoch(step, batches, measures, schedule if schedule_every == "batch" else None, hooks, run, bar)
+                if held_out is not None:
+                    row |= {f"val_{name}": value for name, value in evaluate(model, loss, held_out, measures).items()}
+                row["lr"] = float(optimizer.param_groups[0]["lr"])
+                if schedule is not None and schedule_every == "epoch":
+                    _advance(schedule, row)
+                run.history.rows.append(row)
+                for hook in hooks:
+                    hook.on_epoch_end(run, row)
+                bar(0, row)
+                if run.epoch % log_every == 0 or run.epoch == epochs:
+                    logger.info("epoch %d of %d: %s", run.epoch, epochs, ", ".join(f"{name} {value:.4g}" for name, value in row.items()))
+                last = run.epoch == epochs or run.history.stopped is not None
+                if checkpoint is not None and (last or run.epoch % checkpoint_every == 0):
+                    _store(checkpoint, run, parts)
+        if run.history.stopped is not None:
+            logger.info("stopped after epoch %d: %s", run.epoch, run.history.stopped)
+        for hook in hooks:
+            hook.on_train_end(run)
+    finally:
+        model.eval()
+    return run.history
+
+
+def _epoch(step: _Step, batches: Any, metrics: Mapping[str, Any], schedule: Any, hooks: list[Callback], run: Training, bar: Any) -> dict[str, float]:
+    meter = _Meter(metrics)
+    fresh = isinstance(batches, DataLoader) and batches.collate_fn is None
+    for batch in batches:
+        inputs, target, size = _split(batch, fresh)
+        predictions, numbers = step(inputs, target)
+        if schedule is not None:
+            _advance(schedule, numbers)
+        meter.add(size, predictions, target, **numbers)
+        for hook in hooks:
+            hook.on_batch_end(run, numbers["loss"])
+        bar(1, numbers)
+    return meter.row()
+
+
+def _advance(schedule: Any, row: Mapping[str, float]) -> None:
+    if isinstance(schedule, ReduceLROnPlateau):
+        schedule.step(row.get("val_loss", row["loss"]))
+    else:
+        schedule.step()
+
+
+def _store(path: str | Path, run: Training, parts: Mapping[str, Any]) -> None:
+    save_checkpoint(
+        path,
+        model=run.model.state_dict(),
+        epoch=run.epoch,
+        history=run.history.rows,
+        stopped=run.history.stopped,
+        generators={name: generator.bit_generator.state for name, generator in _generators(run.model).items()},
+        parts={name: part.state_dict() for name, part in parts.items()},
+    )
+
+
+def _restore(path: str | Path, run: Training, parts: Mapping[str, Any]) -> None:
+    state = load_checkpoint(path)
+    generators = _generators(run.model)
+    for what, here, there in (("parts", parts, state.get("parts", {})), ("generators", generators, state.get("generators", {}))):
+        if set(here) != set(there):
+            raise ValueError(f"fit: {path} belongs to another run: its {what} are {sorted(there)}, here they are {sorted(here)}")
+    run.model.load_state_dict(state["model"])
+    for name, part in parts.items():
+        part.load_state_dict(state["parts"][name])
+    for name, generator in generators.items():
+        generator.bit_generator.state = state["generators"][name]
+    run.epoch = state["epoch"]
+    run.history = History(state["history"])
+    # What was stopped early stays stopped; a run that had come to its end can be made longer.
+    run.history.stopped = state["stopped"]
+
+
+@contextlib.contextmanager
+def _bar(progress: bool | None, batches: Any, epochs: int, done: int) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
+    """A progress bar over all steps: a function of the steps taken and the numbers to show."""
+    if progress is False or (progress is None and not sys.stderr.isatty()):
+        yield lambda count, numbers: None
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        if progress:
+            raise ImportError('fit: the progress bar is tqdm\'s; pip install "autograd-np[examples]", or progress=False') from None
+        yield lambda count, numbers: None
+        return
+    steps = len(batches) if hasattr(batches, "__len__") else None
+    with tqdm(total=None if steps is None else steps * epochs, initial=0 if steps is None else steps * done, unit="step", dynamic_ncols=True) as bar:
+
+        def show(count: int, numbers: Mapping[str, float]) -> None:
+            if not count:
+                bar.set_postfix({name: f"{value:.4g}" for name, value in numbers.items()})
+            bar.update(count)
+
+        yield show
