@@ -55,6 +55,8 @@ from .array_api import (
 )
 from .checkpointing import checkpoint
 from .errors import AnomalyError, FreedGraphError, GradientShapeError, MutationError, NonDifferentiableError
+from .generators import default_generator, generator_of, manual_seed
+from .memory import keep_freed_memory as _keep_freed_memory
 from .modes import detect_anomaly, enable_grad, is_anomaly_enabled, is_grad_enabled, no_grad
 from .primitive import on_arrays, primitive, rule, same
 from .primitives.activations import (
@@ -369,6 +371,9 @@ from .trees import tree_map
 if TYPE_CHECKING:
     # These chapters are loaded when one of their functions is first used (see primitives/__init__.py).
     from . import fft, linalg, special
+    from .primitives.attention import scaled_dot_product_attention
+    from .primitives.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
+    from .primitives.dense import embedding, linear
     from .primitives.differencing import (
         convolve,
         correlate,
@@ -378,6 +383,8 @@ if TYPE_CHECKING:
         interp,
         trapezoid,
     )
+    from .primitives.dropout import dropout
+    from .primitives.losses import binary_cross_entropy, huber_loss, l1_loss, mse_loss
     from .primitives.nans import (
         nanargmax,
         nanargmin,
@@ -391,6 +398,7 @@ if TYPE_CHECKING:
         nansum,
         nanvar,
     )
+    from .primitives.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
     from .primitives.padding import (
         pad,
     )
@@ -409,6 +417,24 @@ if TYPE_CHECKING:
         roots,
         unwrap,
         vander,
+    )
+    from .primitives.pooling import (
+        adaptive_avg_pool1d,
+        adaptive_avg_pool2d,
+        adaptive_max_pool1d,
+        adaptive_max_pool2d,
+        avg_pool1d,
+        avg_pool2d,
+        max_pool1d,
+        max_pool2d,
+    )
+    from .primitives.recurrent import (
+        gru,
+        gru_cell,
+        lstm,
+        lstm_cell,
+        rnn,
+        rnn_cell,
     )
     from .primitives.sets import (
         UniqueAllResult,
@@ -444,6 +470,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+_keep_freed_memory()
+
 __all__ = [
     "AnomalyError",
     "FreedGraphError",
@@ -460,6 +488,10 @@ __all__ = [
     "absolute",
     "acos",
     "acosh",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
     "add",
     "all",
     "allclose",
@@ -498,6 +530,10 @@ __all__ = [
     "atleast_2d",
     "atleast_3d",
     "average",
+    "avg_pool1d",
+    "avg_pool2d",
+    "batch_norm",
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "bincount",
     "bitwise_and",
@@ -528,6 +564,10 @@ __all__ = [
     "concatenate",
     "conj",
     "conjugate",
+    "conv1d",
+    "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "convolve",
     "copy",
     "copysign",
@@ -542,6 +582,7 @@ __all__ = [
     "cumsum",
     "cumulative_prod",
     "cumulative_sum",
+    "default_generator",
     "deg2rad",
     "degrees",
     "delete",
@@ -554,6 +595,7 @@ __all__ = [
     "divide",
     "divmod",
     "dot",
+    "dropout",
     "dsplit",
     "dstack",
     "e",
@@ -562,6 +604,7 @@ __all__ = [
     "einsum_path",
     "elementwise_grad",
     "elu",
+    "embedding",
     "empty",
     "empty_like",
     "enable_grad",
@@ -597,6 +640,7 @@ __all__ = [
     "full_like",
     "gcd",
     "gelu",
+    "generator_of",
     "geomspace",
     "glu",
     "grad",
@@ -605,6 +649,9 @@ __all__ = [
     "gradients",
     "greater",
     "greater_equal",
+    "group_norm",
+    "gru",
+    "gru_cell",
     "hard_sigmoid",
     "hard_swish",
     "hardshrink",
@@ -617,6 +664,7 @@ __all__ = [
     "histogramdd",
     "hsplit",
     "hstack",
+    "huber_loss",
     "hvp",
     "hypot",
     "i0",
@@ -627,6 +675,7 @@ __all__ = [
     "inf",
     "inner",
     "insert",
+    "instance_norm",
     "int8",
     "int16",
     "int32",
@@ -652,6 +701,8 @@ __all__ = [
     "jacobian",
     "jvp",
     "kron",
+    "l1_loss",
+    "layer_norm",
     "lcm",
     "ldexp",
     "leaky_relu",
@@ -660,6 +711,7 @@ __all__ = [
     "less_equal",
     "lexsort",
     "linalg",
+    "linear",
     "linspace",
     "log",
     "log1p",
@@ -676,9 +728,14 @@ __all__ = [
     "logical_xor",
     "logspace",
     "logsumexp",
+    "lstm",
+    "lstm_cell",
+    "manual_seed",
     "matmul",
     "matrix_transpose",
     "max",
+    "max_pool1d",
+    "max_pool2d",
     "maximum",
     "maximum_accumulate",
     "mean",
@@ -691,6 +748,7 @@ __all__ = [
     "mod",
     "modf",
     "moveaxis",
+    "mse_loss",
     "multi_dot",
     "multiply",
     "nan",
@@ -761,6 +819,9 @@ __all__ = [
     "result_type",
     "right_shift",
     "rint",
+    "rms_norm",
+    "rnn",
+    "rnn_cell",
     "roll",
     "rollaxis",
     "roots",
@@ -768,6 +829,7 @@ __all__ = [
     "round",
     "rule",
     "same",
+    "scaled_dot_product_attention",
     "searchsorted",
     "select",
     "selu",

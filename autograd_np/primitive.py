@@ -18,6 +18,8 @@ The rule's parameter names say what the tape keeps between forward and backward:
                         with None where no gradient arrived)
 ``x`` (an operand)      its value
 ``out``                 the output (the tuple of outputs)
+``hidden``              the tuple of outputs of an operation that shows only its first, with None in
+                        place of that one, which need not be kept
 ``x_shape``, ``x_dtype``  shape and dtype of an operand, without keeping its value
 ``out_shape``           shape of the output
 ``axis`` (an option)    the option's value in the call
@@ -62,7 +64,7 @@ class Slot:
 
     def __init__(self, name: str, source: str, operand: str | None) -> None:
         self.name = name
-        self.source = source  # "value", "shape", "dtype", "out", "option"
+        self.source = source  # "value", "shape", "dtype", "out", "hidden", "option"
         self.operand = operand
         self.users: set[str] = set()
 
@@ -162,7 +164,7 @@ class Primitive:
         for slot, value in zip(self.slots, node.kept or (), strict=True):
             if value is None:
                 kept.append(None)
-            elif slot.source == "out":
+            elif slot.source in ("out", "hidden"):
                 kept.append(self._outputs_as_tensors(node, value) if self.multi else attach(value, node))
             elif slot.source != "value":
                 kept.append(value)
@@ -174,12 +176,12 @@ class Primitive:
         return tuple(kept)
 
     def _outputs_as_tensors(self, node: Node, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(
-            [
-                value if value.dtype.kind not in "fc" else attach(value, node if self.shown == 1 and index == 0 else pick(node, index, value, len(values)))
-                for index, value in enumerate(values)
-            ]
-        )
+        def attached(index: int, value: Any) -> Any:
+            if value is None or value.dtype.kind not in "fc":
+                return value
+            return attach(value, node if self.shown == 1 and index == 0 else pick(node, index, value, len(values)))
+
+        return tuple([attached(index, value) for index, value in enumerate(values)])
 
 
 def attach(value: Any, node: Node | None) -> Any:
@@ -254,6 +256,7 @@ def primitive(
         discrete: names of array parameters in which the function is piecewise constant.
         elementwise: each element of the output depends on one element of each (broadcast) operand alone; known of a
             ufunc. Then an element whose cotangent is zero gets gradient zero, also where a derivative is infinite or NaN.
+            Left out where the rules see to that themselves.
         masks: the rules make zeros in a cotangent, for elements on which the output does not depend (``where``, an
             index). From there on the backward pass holds zeros to zero; before, there are none to hold.
         override: use this as the body instead of the decorated function.
@@ -412,6 +415,8 @@ def source_of(found: Primitive, word: str) -> tuple[str, str | None]:
         return "needs", None
     if word == "out":
         return "out", None
+    if word == "hidden" and found.multi and found.shown == 1 and word not in found.parameters:
+        return "hidden", None
     if word in ("out_shape", "out_dtype"):
         return word, None
     if word in found.operands:

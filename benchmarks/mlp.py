@@ -194,10 +194,8 @@ def _functional_loss(np_: Any, work: Work, log_sum_exp: Any, x: Any, y: Any) -> 
         for i in range(0, len(p) - 2, 2):
             h = np_.maximum(np_.dot(h, p[i]) + p[i + 1], 0)
         z = np_.dot(h, p[-2]) + p[-1]
-        if z.shape[1] == 1:
-            value = np_.mean(np_.maximum(z, 0) - z * y + np_.log1p(np_.exp(-np_.abs(z))))
-        else:
-            value = np_.mean(log_sum_exp(z) - z[np.arange(len(x)), y])
+        binary = z.shape[1] == 1
+        value = np_.mean(np_.maximum(z, 0) - z * y + np_.log1p(np_.exp(-np_.abs(z))) if binary else log_sum_exp(z) - z[np.arange(len(x)), y])
         return value + work.l2 * sum(np_.sum(p[i] * p[i]) for i in range(0, len(p), 2)) if work.l2 else value
 
     return loss
@@ -263,10 +261,8 @@ def mygrad_step(work: Work) -> Callable[[], float]:
         for i in range(0, len(hand.p) - 2, 2):
             h = relu(mygrad.matmul(h, hand.p[i]) + hand.p[i + 1])
         z = mygrad.matmul(h, hand.p[-2]) + hand.p[-1]
-        if z.shape[1] == 1:
-            loss = mygrad.mean(mygrad.maximum(z, 0) - z * hand.y + mygrad.log1p(mygrad.exp(-mygrad.abs(z))))
-        else:
-            loss = softmax_crossentropy(z, hand.y)
+        binary = z.shape[1] == 1
+        loss = mygrad.mean(mygrad.maximum(z, 0) - z * hand.y + mygrad.log1p(mygrad.exp(-mygrad.abs(z)))) if binary else softmax_crossentropy(z, hand.y)
         if work.l2:
             loss = loss + work.l2 * sum((hand.p[i] * hand.p[i]).sum() for i in range(0, len(hand.p), 2))
         loss.backward()

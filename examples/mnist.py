@@ -99,7 +99,8 @@ class Shifted(nn.data.Dataset):
 def predictions_over_loss(images: Array, labels: Array, logits: Array, history: nn.History, title: str) -> Figure:
     """The first images with what the network reads, above the curve of the loss."""
     figure = Figure(figsize=(9.0, 7.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[1.25, 1.0])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[1.25, 1.0])
+    above, below = parts
     shown = above.subplots(3, 10)
     count = min(30, len(images))
     nn.plot.images(images[:count], labels[:count], logits[:count], ax=list(shown.flat)[:count])

@@ -20,7 +20,7 @@ import itertools
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ FORMS = {"cs231n": Form(100, 300, 600, 1e-3, 0.0, 100), "nnfs": Form(1000, 300, 
 LBFGS_EPOCHS = 30  # each is up to twenty evaluations of the loss over all points
 
 # The class of each optimizer, and a learning rate that suits it here.
-OPTIMIZERS: dict[str, tuple[type[nn.Optimizer], float]] = {
+OPTIMIZERS: dict[str, tuple[Callable[..., nn.Optimizer], float]] = {
     "sgd": (nn.SGD, 0.1),
     "adagrad": (nn.Adagrad, 0.02),
     "rmsprop": (nn.RMSprop, 1e-3),
@@ -84,8 +84,8 @@ def network(hidden: Sequence[int], dropout: float) -> nn.Sequential:
 def optimizer_of(name: str, model: nn.Module, lr: float | None, momentum: float) -> nn.Optimizer:
     """The optimizer called ``name``, with its own learning rate unless one is given."""
     kind, own = OPTIMIZERS[name]
-    more: dict[str, Any] = {"sgd": {"momentum": momentum}, "lbfgs": {"line_search_fn": "strong_wolfe"}}.get(name, {})
-    return kind(model.parameters(), lr=own if lr is None else lr, **more)
+    special: dict[str, dict[str, Any]] = {"sgd": {"momentum": momentum}, "lbfgs": {"line_search_fn": "strong_wolfe"}}
+    return kind(model.parameters(), lr=own if lr is None else lr, **special.get(name, {}))
 
 
 def check_gradients(model: nn.Module, x: Array, labels: Array, *, samples: int = 8) -> int:

@@ -89,7 +89,9 @@ def test_spiral_explains_itself(tmp_path: Path) -> None:
         assert option in done.stdout
 
 
-@pytest.mark.parametrize("options", [["--epochs", "0"], ["--points", "1"], ["--lr", "-1"], ["--lr", "nan"], ["--optimizer", "best"], ["--seed", "-3"], ["--hidden", "0"]])
+@pytest.mark.parametrize(
+    "options", [["--epochs", "0"], ["--points", "1"], ["--lr", "-1"], ["--lr", "nan"], ["--optimizer", "best"], ["--seed", "-3"], ["--hidden", "0"]]
+)
 def test_spiral_refuses_senseless_options(options: list[str], tmp_path: Path) -> None:
     done = run("spiral.py", *options, cwd=tmp_path)
     assert done.returncode == 2

@@ -15,6 +15,9 @@ __all__ = ["LAZY", "LAZY_NAMES", "load", "load_all"]
 
 # chapter → the public names in it
 LAZY: dict[str, tuple[str, ...]] = {
+    "attention": ("scaled_dot_product_attention",),
+    "convolution": ("conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"),
+    "dense": ("embedding", "linear"),
     "differencing": (
         "convolve",
         "correlate",
@@ -24,6 +27,8 @@ LAZY: dict[str, tuple[str, ...]] = {
         "interp",
         "trapezoid",
     ),
+    "dropout": ("dropout",),
+    "losses": ("binary_cross_entropy", "huber_loss", "l1_loss", "mse_loss"),
     "nans": (
         "nanargmax",
         "nanargmin",
@@ -37,6 +42,7 @@ LAZY: dict[str, tuple[str, ...]] = {
         "nansum",
         "nanvar",
     ),
+    "normalization": ("batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"),
     "padding": ("pad",),
     "polynomials": (
         "apply_along_axis",
@@ -53,6 +59,24 @@ LAZY: dict[str, tuple[str, ...]] = {
         "roots",
         "unwrap",
         "vander",
+    ),
+    "pooling": (
+        "adaptive_avg_pool1d",
+        "adaptive_avg_pool2d",
+        "adaptive_max_pool1d",
+        "adaptive_max_pool2d",
+        "avg_pool1d",
+        "avg_pool2d",
+        "max_pool1d",
+        "max_pool2d",
+    ),
+    "recurrent": (
+        "gru",
+        "gru_cell",
+        "lstm",
+        "lstm_cell",
+        "rnn",
+        "rnn_cell",
     ),
     "sets": (
         "UniqueAllResult",

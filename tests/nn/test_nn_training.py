@@ -143,7 +143,14 @@ def test_early_stopping_restores_the_best_weights() -> None:
     stopping = nn.EarlyStopping("score", patience=2, mode="min")
     note = nn.LambdaCallback(on_epoch_end=lambda training, row: seen.append(training.model.state_dict()))
     history = nn.fit(
-        model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), 0.1), (X, Y), 9, batch_size=90, metrics={"score": lambda p, y: next(values)}, callbacks=[note, stopping]
+        model,
+        nn.CrossEntropyLoss(),
+        nn.SGD(model.parameters(), 0.1),
+        (X, Y),
+        9,
+        batch_size=90,
+        metrics={"score": lambda p, y: next(values)},
+        callbacks=[note, stopping],
     )
     assert len(history.rows) == 5
     assert "since epoch 2" in str(history.stopped)

@@ -1,0 +1,277 @@
+"""Layers, activations and losses as functions, with the names and argument order of ``torch.nn.functional``.
+
+Functions whose name and arguments are the same in ``autograd_np`` are those themselves (their first argument is positional);
+the others are here. A matrix has the shape (in, out): ``linear(x, W, b)`` is ``x @ W + b``. ``inplace=`` is not an argument of any.
+
+>>> import nn.functional as F
+>>> F.softmax(F.relu(np.array([[-1.0, 0.0]])), dim=1).tolist()
+[[0.5, 0.5]]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import autograd_np as ag
+from autograd_np import (
+    Tensor,
+    celu,
+    elu,
+    gelu,
+    hardshrink,
+    hardtanh,
+    leaky_relu,
+    mish,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    softshrink,
+    softsign,
+    tanh,
+    tanhshrink,
+)
+
+from .defaults import generator_of
+from .losses.functions import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    gaussian_nll_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
+)
+from .losses.margins import (
+    cosine_embedding_loss,
+    cosine_similarity,
+    hinge_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    normalize,
+    pairwise_distance,
+    soft_margin_loss,
+    triplet_margin_loss,
+)
+
+if TYPE_CHECKING:
+    from autograd_np import (
+        adaptive_avg_pool1d,
+        adaptive_avg_pool2d,
+        adaptive_max_pool1d,
+        adaptive_max_pool2d,
+        avg_pool1d,
+        avg_pool2d,
+        batch_norm,
+        conv1d,
+        conv2d,
+        conv_transpose1d,
+        conv_transpose2d,
+        embedding,
+        group_norm,
+        layer_norm,
+        linear,
+        max_pool1d,
+        max_pool2d,
+        rms_norm,
+    )
+
+__all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "celu",
+    "conv1d",
+    "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
+    "cross_entropy",
+    "dropout",
+    "elu",
+    "embedding",
+    "gaussian_nll_loss",
+    "gelu",
+    "glu",
+    "group_norm",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "hinge_loss",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "margin_ranking_loss",
+    "max_pool1d",
+    "max_pool2d",
+    "mish",
+    "mse_loss",
+    "multi_margin_loss",
+    "nll_loss",
+    "normalize",
+    "one_hot",
+    "pad",
+    "pairwise_distance",
+    "poisson_nll_loss",
+    "prelu",
+    "relu",
+    "relu6",
+    "rms_norm",
+    "scaled_dot_product_attention",
+    "selu",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
+    "softmax",
+    "softmin",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "tanh",
+    "tanhshrink",
+    "threshold",
+    "triplet_margin_loss",
+]
+
+logsigmoid = ag.log_sigmoid
+hardsigmoid = ag.hard_sigmoid
+hardswish = ag.hard_swish
+
+
+def __getattr__(name: str) -> Any:
+    """The functions whose chapters of ``autograd_np`` are loaded at their first use."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(ag, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+# ---------------------------------------------------------------- activations
+
+
+def prelu(input: Any, weight: Any) -> Tensor:
+    """``x`` for x > 0, else ``weight · x``: one weight, or one per channel (axis 1)."""
+    return ag.prelu(input, weight)
+
+
+def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """``log(1 + e^(beta·x)) / beta``, and x itself where ``beta·x > threshold``."""
+    return ag.softplus(input, beta, threshold)
+
+
+def threshold(input: Any, threshold: float, value: float) -> Tensor:
+    """``x`` for x > threshold, else ``value``; gradient 1 or 0, and 0 at the threshold."""
+    return ag.where(ag.greater(input, threshold), input, value)  # type: ignore[no-any-return]
+
+
+def softmax(input: Any, dim: int = -1) -> Tensor:
+    """``e^x / Σ e^x`` along ``dim``, for any magnitude of x."""
+    return ag.softmax(input, dim)
+
+
+def log_softmax(input: Any, dim: int = -1) -> Tensor:
+    """``log softmax(x)`` along ``dim``, for any magnitude of x."""
+    return ag.log_softmax(input, dim)
+
+
+def softmin(input: Any, dim: int = -1) -> Tensor:
+    """``softmax(−x)`` along ``dim``."""
+    return ag.softmin(input, dim)
+
+
+def glu(input: Any, dim: int = -1) -> Tensor:
+    """``a σ(b)`` with a and b the halves of x along ``dim``."""
+    return ag.glu(input, dim)
+
+
+# ---------------------------------------------------------------- layers
+
+
+def dropout(input: Any, p: float = 0.5, training: bool = True, rng: Any = None) -> Tensor:
+    """Each element is 0 with probability p, else divided by 1 − p; without ``training`` the input itself.
+
+    Args:
+        input: any shape.
+        p: probability of zero.
+        training: whether to drop at all.
+        rng: a generator, a seed, or None for the default generator (``nn.manual_seed``).
+    """
+    return ag.dropout(input, p, training, generator_of(rng))
+
+
+def scaled_dot_product_attention(
+    query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None, rng: Any = None
+) -> Tensor:
+    """``softmax(query @ keyᵀ · scale + mask) @ value``, see :func:`autograd_np.scaled_dot_product_attention`.
+
+    ``rng`` draws the dropout: a generator, a seed, or None for the default generator.
+    """
+    return ag.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale, generator_of(rng) if dropout_p else None)
+
+
+def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
+    """Integer zeros with a 1 at each class number along a new last axis; −1 classes: the largest number + 1.
+
+    >>> one_hot([2, 0]).tolist()
+    [[0, 0, 1], [1, 0, 0]]
+    """
+    return ag.one_hot(tensor, None if num_classes == -1 else num_classes, dtype=np.int64)
+
+
+_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
+    """``input`` with elements added at the ends of its last axes.
+
+    Args:
+        input: any shape.
+        pad: numbers of elements (last axis before, after, axis before the last before, after, …). Negative ones take away.
+        mode: ``"constant"``, ``"reflect"`` (without the edge), ``"replicate"`` (the edge) or ``"circular"``.
+        value: for ``"constant"``, 0 by default.
+
+    Raises:
+        ValueError: an odd number of pads, more than two for each axis, an unknown mode, or a value for another mode.
+
+    >>> pad(np.array([[1.0, 2.0]]), (1, 0, 0, 1)).tolist()
+    [[0.0, 1.0, 2.0], [0.0, 0.0, 0.0]]
+    """
+    x = input if hasattr(input, "dtype") else np.asarray(input)
+    pads = [int(n) for n in pad]
+    if len(pads) % 2 or len(pads) > 2 * x.ndim:
+        raise ValueError(f"pad: {len(pads)} numbers of elements for an input of shape {x.shape}; there must be two for each of its last axes")
+    if mode not in _MODES:
+        raise ValueError(f"pad: mode is one of {', '.join(map(repr, _MODES))}, not {mode!r}")
+    if value is not None and mode != "constant":
+        raise ValueError(f"pad: mode {mode!r} has no value")
+    widths = [(0, 0)] * (x.ndim - len(pads) // 2) + [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]
+    if any(n < 0 for n in pads):
+        x = x[tuple([slice(max(-before, 0), size - max(-after, 0)) for (before, after), size in zip(widths, x.shape, strict=True)])]
+        widths = [(max(before, 0), max(after, 0)) for before, after in widths]
+    return ag.pad(x, widths, _MODES[mode], constant_values=value)
