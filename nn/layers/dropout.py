@@ -38,11 +38,11 @@ class Dropout(Module):
         if inplace:
             raise TypeError(f"{type(self).__name__}: inplace=True would overwrite what the tape keeps; leave it out")
         self.p = p
-        self.rng = generator_of(rng)
+        self.rng = None if rng is None else generator_of(rng)  # a copy of the layer shall go on drawing from the default one
 
     def forward(self, x: Any) -> Tensor:
         """Any shape, which stays."""
-        return ag.dropout(x, self.p, self.training, self.rng)
+        return ag.dropout(x, self.p, self.training, generator_of(self.rng))
 
     def extra_repr(self) -> str:
         """The probability."""
@@ -64,7 +64,7 @@ class _Channels(Dropout):
         if ndim not in (self.axes + 1, self.axes + 2):
             names = ", ".join(("C", "H", "W") if self.axes == 2 else ("C", "L"))
             raise ValueError(f"{self}: x must have shape (N, {names}) or ({names}), not {np.shape(x)}")
-        return ag.dropout(x, self.p, self.training, self.rng, shared_axes=tuple(range(-self.axes, 0)))
+        return ag.dropout(x, self.p, self.training, generator_of(self.rng), shared_axes=tuple(range(-self.axes, 0)))
 
 
 class Dropout1d(_Channels):
