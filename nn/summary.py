@@ -105,13 +105,13 @@ def summary(model: Module, *inputs: Any) -> Summary:
 
     >>> import nn
     >>> print(summary(nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 3)), (32, 2)))
-    layer         input    output   parameters
-    ──────────────────────────────────────────
-    Sequential    32 × 2   32 × 3            –
-      0: Linear   32 × 2   32 × 64         192
-      1: ReLU     32 × 64  32 × 64           –
-      2: Linear   32 × 64  32 × 3          195
-    ──────────────────────────────────────────
+    layer        input    output   parameters
+    ─────────────────────────────────────────
+    Sequential   32 × 2   32 × 3            –
+      0: Linear  32 × 2   32 × 64         192
+      1: ReLU    32 × 64  32 × 64           –
+      2: Linear  32 × 64  32 × 3          195
+    ─────────────────────────────────────────
     parameters 387; 1.5 kB
     """
     if not isinstance(model, Module):
