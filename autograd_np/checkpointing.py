@@ -12,7 +12,7 @@ from . import mutation, tape
 from .errors import MutationError
 from .modes import enable_grad, is_grad_enabled
 from .primitive import attach
-from .recording import finish_multi
+from .recording import pick
 from .tensor import Tensor
 from .trees import flatten
 
@@ -140,16 +140,21 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
         if not parents:
             return build(values)  # type: ignore[no-any-return]
         data = tuple([y._values for y in outputs])
+        node = tape.Node()
+        node.position = tape.next_position()
+        node.primitive = call
+        node.parents = parents
         # The arguments stand among the kept values to be watched for writes.
-        wrapped = iter(finish_multi(call, data, parents, lambda: (data, None, tuple(call.leaves)), False))  # type: ignore[arg-type]
-        results = []
+        node.kept = (data, None, tuple(call.leaves))
+        node.shape = tuple([a.shape for a in data])
+        node.dtype = None
+        results, index = [], 0
         for y in values:
             if isinstance(y, Tensor):
-                t = next(wrapped)
-                t._shared = y._shared  # an output may be an argument, or a view of one
-                results.append(t if y._node is not None else y)
-            else:
-                results.append(y)
+                if y._node is not None:  # (an output may be an argument, or a view of one, so it shares what it shared)
+                    y = Tensor.at(y._values, pick(node, index, y._values, len(data)), y._shared)
+                index += 1
+            results.append(y)
         return build(results)  # type: ignore[no-any-return]
 
     return checkpointed

@@ -44,20 +44,26 @@ def _slots(found: Primitive) -> list[Any]:
     for user, each in pairs:
         for word in names_of(each):
             source, operand = source_of(found, word)
-            if source in ("needs", "out_shape", "out_dtype"):
+            if source == "needs" or (source in ("out_shape", "out_dtype") and not found.several):
                 continue
             if source in ("shape", "dtype") and operand == user and not found.sequence:
                 continue
             slot = slots.setdefault(word, Slot(word, source, operand))
             slot.users.update(found.operands if user is None else (user,))
+    if found.several and found.differentiable and "out" not in slots:  # the rules get a cotangent for each output, so their number is needed
+        slots["out count"] = Slot("out count", "out count", None)
     return list(slots.values())
 
 
 def _keep_expression(found: Primitive, slot: Any) -> str:
     if slot.source == "out":
-        text = "_out" if found.multi and found.shown == 1 else "_value"
+        text = "_out" if found.multi else "_value"
     elif slot.source == "hidden":
         text = "(None, *_out[1:])"
+    elif slot.source == "out count":
+        text = "len(_out)"
+    elif slot.source in ("out_shape", "out_dtype"):
+        text = f"tuple([v.{slot.source.removeprefix('out_')} for v in _out])"
     elif slot.source in ("shape", "dtype"):
         if found.sequence and slot.operand == found.operands[0]:
             text = f"tuple([v.{slot.source} for v in {slot.operand}_v])"
@@ -71,8 +77,8 @@ def _keep_expression(found: Primitive, slot: Any) -> str:
         )
     else:
         text = f"(keep_option({slot.name}) if {slot.name}.__class__ in MUTABLE else {slot.name})"
-    # (Every rule of an operation with hidden outputs gets a cotangent for each of them, so their number is needed.)
-    if not found.sequence and len(slot.users) < len(found.operands) and not (slot.source in ("out", "hidden") and found.multi):
+    # (Every rule of an operation with several outputs gets a cotangent for each of them, so their number is needed.)
+    if not found.sequence and len(slot.users) < len(found.operands) and not (slot.source in ("out", "hidden", "out count") and found.multi):
         condition = " and ".join(f"{user}_n is None" for user in sorted(slot.users))
         text = f"(None if {condition} else {text})"
     return text
@@ -156,17 +162,20 @@ def _record(found: Primitive) -> list[str]:
     parents = (f"tuple({nodes[0]})" if found.sequence else _tuple(nodes)) if found.differentiable else "()"
     observed = f"tuple({operands[0]}_v)" if found.sequence else _tuple(list(operands or found.parameters[:1]))
     finish = [f"    if ACTIVE[0]: observe(P, _t, {observed})", "    return _t"]
-    if found.multi and found.shown != 1:
-        return [f"    _t = finish_multi(P, _value, {parents}, lambda: {kept}, {shared})", *finish]
     lines = []
-    if found.multi:  # one output is shown: an operation like any other, with hidden outputs for its rule
-        lines += ["    _out = tuple(_value)", "    _value = _out[0]"]
+    if found.multi:  # the operation's node is that of its first output; hidden outputs are for its rule
+        lines += ["    _out = tuple(_value)"]
+        if found.several:
+            lines += ["    if not _out: return ()"]
+        lines += ["    _value = _out[0]"]
     lines += ["    _t = new(Tensor)", "    _t._values = _value", f"    _t._shared = {shared}"]
+    others = f"    _t = (_t, *others({{}}, _out, {found.shown or 'len(_out)'}, {shared}))"
     if not found.differentiable:
-        return [*lines, "    _t._node = None", *finish]
+        return [*lines, "    _t._node = None", *([others.format("None")] if found.several else []), *finish]
     needs = f"any([n is not None for n in {nodes[0]}])" if found.sequence else " or ".join(f"{n} is not None" for n in nodes)
     # An option may make the output integer, which has no gradient.
-    inexact = " and _value.dtype.kind in 'fc'" if {"dtype", "index"} & set(found.parameters) else ""
+    inexact = " and _value.dtype.kind in 'fc'" if {"dtype", "index"} & set(found.parameters) and not found.several else ""
+    several_kind = " if _value.dtype.kind in 'fc' else None" if found.several else ""
     return [
         *lines,
         f"    if ({needs}) and (not ACTIVE[0] or recording()){inexact}:",
@@ -177,9 +186,11 @@ def _record(found: Primitive) -> list[str]:
         f"        _n.kept = {kept}",
         "        _n.shape = _value.shape",
         "        _n.dtype = _value.dtype",
-        "        _t._node = _n",
+        f"        _t._node = _n{several_kind}",
+        *([others.format("_n").replace("    ", "        ", 1)] if found.several else []),
         "    else:",
         "        _t._node = None",
+        *([others.format("None").replace("    ", "        ", 1)] if found.several else []),
         *finish,
     ]
 
@@ -235,7 +246,7 @@ def pull_source(found: Primitive) -> str:
             src, operand = source_of(found, word)
             if src == "needs":
                 parts.append("tuple([p is not None for p in parents])")
-            elif src in ("out_shape", "out_dtype"):
+            elif src in ("out_shape", "out_dtype") and not found.several:
                 parts.append(f"node.{src.removeprefix('out_')}")
             elif src in ("shape", "dtype") and operand == user and not found.sequence:
                 parts.append(f"{operand}_n.{src}")  # the parent's node knows its own
@@ -245,9 +256,11 @@ def pull_source(found: Primitive) -> str:
 
     if found.slots:
         lines.append("    " + _tuple([f"k{i}" for i in range(len(found.slots))]) + " = kept")
-    if found.multi and found.shown == 1:
+    if found.multi:  # a cotangent of the first output alone comes as it is
         tuples = [position[word] for word in ("out", "hidden") if word in position]
         others = f" + (None,) * (len(k{tuples[0]}) - 1)" if tuples else ""
+        if "out count" in position:
+            others = f" + (None,) * (k{position['out count']} - 1)"
         lines.append(f"    if g.__class__ is not tuple: g = (g,){others}")
     if found.joint is not None:
         lines.append(f"    return counted(joint({arguments(found.joint, None)}), parents, node)")
@@ -307,7 +320,7 @@ def _compile(text: str, namespace: dict[str, Any], name: str) -> dict[str, Any]:
     return namespace
 
 
-HELPERS = ("dtype_of", "failed", "finish_multi", "foreign", "observe", "option", "out_given", "required", "snapshots", "unpack")
+HELPERS = ("dtype_of", "failed", "foreign", "observe", "option", "others", "out_given", "required", "snapshots", "unpack")
 # Names that the written functions use for their own ends.
 RESERVED = frozenset(HELPERS) | {
     "ACTIVE", "Exception", "MUTABLE", "Node", "NotImplemented", "P", "Tensor", "any", "body", "error", "float", "int", "isinstance", "keep", "keep_option",

@@ -17,6 +17,7 @@ class Deferred:
 
     __slots__ = ("parts", "shape")
     dtype = ()  # no node's, so that `fit` sees every one (an operation with several outputs has None)
+    outputs = False  # whether it is a tuple with an entry for each of several outputs, the first of which others join
     __array_ufunc__ = None  # an ndarray on the left gives way to __radd__
 
     def __init__(self, shape: Any, parts: list[Any]) -> None:
@@ -28,6 +29,8 @@ class Deferred:
         if other.__class__ is self.__class__:
             self.parts.extend(other.parts)
         elif isinstance(other, Deferred):  # pieces of another kind
+            if other.outputs:
+                return other.__add__(self)
             self.parts.append(self.whole(other.dense()))
         else:
             self.parts.append(self.whole(other))

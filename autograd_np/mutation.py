@@ -51,7 +51,8 @@ def writable(array: Any) -> bool:
 
 def keep(array: Any) -> Any:
     """A copy of an array whose memory the caller can write; the copy that the tape already has, if it is still equal."""
-    if array.nbytes < 4096:
+    # (A view is mostly made for one use, as x[t] in a loop over time: no second call would find its copy.)
+    if array.nbytes < 4096 or (array.base is not None and array.nbytes <= 16384):
         return array.copy()
     key = id(array)
     entry = _copies.get(key)

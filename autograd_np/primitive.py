@@ -21,7 +21,7 @@ The rule's parameter names say what the tape keeps between forward and backward:
 ``hidden``              the tuple of outputs of an operation that shows only its first, with None in
                         place of that one, which need not be kept
 ``x_shape``, ``x_dtype``  shape and dtype of an operand, without keeping its value
-``out_shape``           shape of the output
+``out_shape``           shape of the output (``out_dtype``: its dtype; of a tuple of outputs, tuples)
 ``axis`` (an option)    the option's value in the call
 ``needs``               joint rules only: which operands need a gradient
 ======================  ==============================================================
@@ -41,7 +41,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 import numpy as np
 
 from . import codegen, mutation, recording
-from .recording import same
+from .recording import pick, same
 from .tape import LAST_WRITE, Node, next_position
 
 __all__ = ["FUNCTIONS", "REGISTRY", "UFUNCS", "Primitive", "Slot", "on_arrays", "primitive", "rule", "same"]
@@ -64,7 +64,7 @@ class Slot:
 
     def __init__(self, name: str, source: str, operand: str | None) -> None:
         self.name = name
-        self.source = source  # "value", "shape", "dtype", "out", "hidden", "option"
+        self.source = source  # "value", "shape", "dtype", "out", "hidden", "out count", "option"; of several outputs "out_shape", "out_dtype"
         self.operand = operand
         self.users: set[str] = set()
 
@@ -80,6 +80,8 @@ class Primitive:
         multi: whether the body returns a tuple of outputs.
         shown: of a ``multi`` primitive, how many outputs the caller sees (None: all); the others are
             intermediate results that the rules use and the tape differentiates.
+        several: whether the caller sees a tuple of outputs. The operation's node is that of the first, the others have nodes
+            of their own (:func:`pick`) that lead to it.
         broadcasts: whether the operands broadcast against each other, so that a rule's gradient may be a
             broadcast of the operand's shape. The engine sums it back.
         view: whether the output may share memory with the operand.
@@ -114,11 +116,12 @@ class Primitive:
         self.sequence = bool(operands) and operands[0] in ("arrays", "operands")
         self.multi = multi
         self.shown = shown
+        self.several = multi and shown != 1
         self.broadcasts = broadcasts
         self.view = view
         self.discrete = discrete
         self.elementwise = elementwise and not multi
-        self.masks = masks
+        self.masks = masks or self.several  # an output that is not used gets no cotangent
         self.rules: dict[str, Rule] = {}
         self.joint: Rule | None = None
         self.slots: list[Slot] = []
@@ -179,7 +182,7 @@ class Primitive:
         def attached(index: int, value: Any) -> Any:
             if value is None or value.dtype.kind not in "fc":
                 return value
-            return attach(value, node if self.shown == 1 and index == 0 else pick(node, index, value, len(values)))
+            return attach(value, node if index == 0 else pick(node, index, value, len(values)))
 
         return tuple([attached(index, value) for index, value in enumerate(values)])
 
@@ -189,18 +192,6 @@ def attach(value: Any, node: Node | None) -> Any:
     if node is None:
         return value
     return recording.TENSOR.at(value, node, mutation.exposed(value))
-
-
-def pick(parent: Node, index: int, value: Any, count: int) -> Node:
-    """The node of one output of an operation that has ``count`` of them."""
-    node = Node()
-    node.position = next_position()
-    node.primitive = recording.PICK
-    node.parents = (parent,)
-    node.kept = (index, count)
-    node.shape = value.shape
-    node.dtype = value.dtype
-    return node
 
 
 @overload

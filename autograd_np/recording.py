@@ -13,8 +13,8 @@ import numpy as np
 from . import mutation
 from .deferred import Deferred
 from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
-from .modes import is_anomaly_enabled, is_grad_enabled
-from .tape import Node, next_position
+from .modes import is_anomaly_enabled
+from .tape import Node, fit, next_position
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -29,30 +29,43 @@ def same(g: Any) -> Any:
 
 
 class Slots(Deferred):
-    """The cotangents of the outputs of one operation, collected into a tuple (None where none arrived)."""
+    """The cotangents of the outputs of one operation, collected into a tuple (None where none arrived).
 
-    __slots__ = ("count",)
+    The operation's node is that of its first output, whose cotangents join as they come, also pieces of it that are summed later.
+    """
 
-    def __init__(self, shape: Any, parts: list[Any], count: int) -> None:
-        super().__init__(shape, parts)
+    __slots__ = ("count", "parent")
+    outputs = True
+
+    def __init__(self, parent: Node, index: int, g: Any, count: int) -> None:
+        self.shape = parent.shape
+        self.parts = [(index, g)]
+        self.parent = parent
         self.count = count
 
-    def whole(self, g: Any) -> Any:
-        """The first output's part."""
-        return (0, g)  # an operation that shows one output has that output's node: its cotangent comes as it is
+    def __add__(self, other: Any) -> Slots:
+        if other.__class__ is Slots:
+            self.parts += other.parts
+        else:
+            self.parts.append((0, other))
+        return self
 
     def dense(self) -> tuple[Any, ...]:
         """One cotangent per output."""
         collected: list[Any] = [None] * self.count
         for index, g in self.parts:
             collected[index] = g if collected[index] is None else collected[index] + g
+        first = collected[0]
+        if isinstance(first, Deferred):
+            collected[0] = fit(first.dense(), self.parent, self.parent)
         return tuple(collected)
 
 
 class Pick:
-    """The pseudo-primitive of one output of an operation with several outputs."""
+    """The pseudo-primitive of one output, not the first, of an operation with several outputs."""
 
     name = "output"
+    picks = True
     broadcasts = False
     elementwise = False
     masks = True  # an output that is not used gets no cotangent
@@ -62,7 +75,7 @@ class Pick:
     def pull(node: Node, g: Any, parents: tuple[Node | None, ...], kept: tuple[Any, ...]) -> tuple[Any, ...]:
         """The cotangent in its place among those of the operation's outputs."""
         (parent,) = parents
-        return (None if parent is None else Slots(parent.shape, [(kept[0], g)], kept[1]),)
+        return (None if parent is None else Slots(parent, kept[0], g, kept[1]),)
 
     @staticmethod
     def as_tensors(node: Node) -> tuple[Any, ...] | None:
@@ -157,25 +170,30 @@ def snapshots(values: list[Any], shared: list[bool]) -> tuple[Any, ...]:
     return tuple([mutation.keep(v) if s else v for v, s in zip(values, shared, strict=True)])
 
 
-def finish_multi(found: Primitive, values: Any, parents: tuple[Node | None, ...], kept: Callable[[], tuple[Any, ...]], shared: bool) -> Any:
-    """Wrap the outputs of an operation that has several; ``kept`` is called only if it is recorded."""
-    from .primitive import pick
+def pick(parent: Node, index: int, value: Any, count: int) -> Node:
+    """The node of one output, not the first, of an operation that has ``count`` of them."""
+    node = Node()
+    node.position = next_position()
+    node.primitive = PICK
+    node.parents = (parent,)
+    node.kept = (index, count)
+    node.shape = value.shape
+    node.dtype = value.dtype
+    return node
 
-    values = tuple(values)
-    record = any(p is not None for p in parents) and is_grad_enabled()
-    if record:
-        node = Node()
-        node.position = next_position()
-        node.primitive = found
-        node.parents = parents
-        node.kept = kept()
-        node.shape = tuple([v.shape for v in values])
-        node.dtype = None
+
+def others(node: Node | None, values: tuple[Any, ...], shown: int, shared: Any) -> list[Any]:
+    """The Tensors of the outputs after the first; ``node`` is the operation's, where it is recorded."""
     results = []
-    for index, value in enumerate(values if found.shown is None else values[: found.shown]):
-        differentiable = record and value.dtype.kind in "fc"
-        results.append(TENSOR.at(value, pick(node, index, value, len(values)) if differentiable else None, shared))
-    return results[0] if found.shown == 1 else tuple(results)
+    count = len(values)
+    for index in range(1, shown):
+        value = values[index]
+        t = object.__new__(TENSOR)
+        t._values = value
+        t._shared = shared
+        t._node = None if node is None or value.dtype.kind not in "fc" else pick(node, index, value, count)
+        results.append(t)
+    return results
 
 
 def counted(pulled: Any, parents: tuple[Node | None, ...], node: Node) -> tuple[Any, ...]:

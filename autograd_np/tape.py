@@ -53,8 +53,7 @@ def leaf(shape: Any, dtype: Any) -> Node:
     node = Node()
     node.position = next_position()
     node.primitive = None
-    node.parents = ()
-    node.kept = ()
+    node.parents = node.kept = ()
     node.shape = shape
     node.dtype = dtype
     node.grad = None
@@ -74,11 +73,6 @@ def fit(g: Any, parent: Node, node: Node) -> Any:
     Raises:
         GradientShapeError: the gradient's shape is not the parent's, nor a broadcast of it.
     """
-    if isinstance(g, Deferred):
-        # Of n outputs the shape is a tuple of n: comparing it for each of them would cost O(n²).
-        if g.shape is not parent.shape and g.shape != parent.shape:
-            raise GradientShapeError(misfit(g.shape, parent, node))
-        return g
     shape = parent.shape
     try:
         given = g.shape
@@ -126,6 +120,9 @@ def ancestors(roots: Iterable[Node], floor: int, stops: set[int] | None = None) 
         elif position not in found:
             found[position] = node
             if stops is None or position not in stops:
+                if stops is not None and getattr(node.primitive, "picks", False):  # past the operation's first output, which may be a stop
+                    node = node.parents[0] or node
+                    found[node.position] = node
                 stack.extend([parent for parent in node.parents if parent is not None])
     return found, below
 
@@ -190,7 +187,9 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
         if targets and position in targets:
             found[position] = g[0] if g.__class__ is tuple else g
             if stop:
-                continue
+                if g.__class__ is not tuple:
+                    continue
+                g = (None, *g[1:])  # what reached the operation's other outputs goes on
         primitive = node.primitive
         if primitive is None:
             leaves.append((node, g))
@@ -217,11 +216,9 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
         elif not retain:
             node.kept = None
         pulled = primitive.pull(node, g, parents, kept)
-        if careful:
-            if primitive.elementwise:
-                pulled = primitive.zeroed(g, pulled)
-        elif primitive.masks:
-            careful = True
+        if careful and primitive.elementwise:
+            pulled = primitive.zeroed(g, pulled)
+        careful = careful or primitive.masks
         if watch is not None:
             watch.check_backward(node, g, pulled)
         k = len(parents)
@@ -235,11 +232,14 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
                 fits = contribution.dtype is parent.dtype and contribution.shape == parent.shape
             except AttributeError:
                 fits = False
-            if not fits:
-                contribution = fit(contribution, parent, node)
-                if isinstance(contribution, Deferred):
-                    deferred.add(parent.position)
             position = parent.position
+            if not fits:
+                if isinstance(contribution, Deferred):
+                    if contribution.shape is not parent.shape and contribution.shape != parent.shape:
+                        raise GradientShapeError(misfit(contribution.shape, parent, node))
+                    deferred.add(position)
+                else:
+                    contribution = fit(contribution, parent, node)
             if position == best:
                 best_g = best_g + contribution
                 continue

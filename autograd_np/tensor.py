@@ -222,9 +222,9 @@ class Tensor:
         if self._node is None or self._node.primitive is None:
             return None
         node = self._node
-        if node.primitive is recording.PICK and node.parents[0] is not None:
+        if getattr(node.primitive, "picks", False) and node.parents[0] is not None:
             return f"{node.parents[0].primitive.name}[{(node.kept or ('?',))[0]}]"
-        return str(node.primitive.name)
+        return f"{node.primitive.name}[0]" if getattr(node.primitive, "several", False) else str(node.primitive.name)
 
     @property
     def name(self) -> str | None:

@@ -58,8 +58,7 @@ def _fitting(kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_h
         ValueError: the shapes do not fit.
     """
     _check(kind, name, x, w_ih, w_hh, b_ih, b_hh, states, whole)
-    given = [v for v in (x, w_ih, w_hh, b_ih, b_hh, *states) if v is not None]
-    dtypes = {v.dtype for v in given}
+    dtypes = {v.dtype for v in (x, w_ih, w_hh, b_ih, b_hh, *states) if v is not None}
     if len(dtypes) > 1 or x.dtype.kind != "f":
         dtype = np.result_type(*dtypes, *([] if any(d.kind in "fc" for d in dtypes) else [np.float64]))
         if dtype.kind != "f":
@@ -282,8 +281,9 @@ def _joined(steps: list[Rows]) -> Any:
     first = steps[0]
     if len(steps) == 1:
         return first.array
-    if first.joined is None or first.joined[0] != steps:
-        first.joined = steps, np.concatenate([rows.array for rows in steps])
+    rest = steps[1:]  # (without the first, which would hold itself alive)
+    if first.joined is None or first.joined[0] != rest:
+        first.joined = rest, np.concatenate([rows.array for rows in steps])
     return first.joined[1]
 
 

@@ -174,15 +174,15 @@ def lstm_cell_forward(x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, states
     bias = b_hh if b_ih is None else b_ih if b_hh is None else b_ih + b_hh
     if bias is not None:
         np.add(beside, bias, out=beside)
-    z, q = new(u, 4, batch, size), new(u, 4, batch, size)
-    z[...] = beside.reshape(batch, 4, size).transpose(1, 0, 2)
-    z_g = z[2]
-    np.negative(z, out=q)
-    np.multiply(z_g, -2, out=q[2])
+    q = new(u, 4, batch, size)
+    q[...] = beside.reshape(batch, 4, size).transpose(1, 0, 2)
+    q_g = q[2]
+    g = np.tanh(q_g)
+    np.multiply(q_g, 2, out=q_g)
+    np.negative(q, out=q)
     np.exp(q, out=q)
     p = np.add(q, 1)
     np.reciprocal(p, out=p)
-    g = np.tanh(z_g)
     c = p[1] * states[1]
     np.add(c, p[0] * g, out=c)
     tc = np.tanh(c)

@@ -40,6 +40,11 @@ class _Cell(Module):
     bias_hh: Parameter | None
 
     def _prepared(self, x: Any, states: tuple[Any, ...], words: tuple[str, ...]) -> tuple[Any, tuple[Any, ...], bool]:
+        given: Any = getattr(x, "shape", ())
+        if len(given) == 2 and given[1] == self.input_size and x.dtype.kind == "f":
+            wanted = (given[0], self.hidden_size)
+            if not [state for state in states if getattr(state, "shape", None) != wanted or state.dtype.kind != "f"]:
+                return x, states, True  # nothing to convert, as in most calls
         name, dtype = type(self).__name__, self.weight_ih.dtype
         x = array(x, dtype)
         shape = shape_of(x)
