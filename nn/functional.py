@@ -10,6 +10,7 @@ the others are here. A matrix has the shape (in, out): ``linear(x, W, b)`` is ``
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -186,8 +187,8 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
 
 
 def threshold(input: Any, threshold: float, value: float) -> Tensor:
-    """``x`` for x > threshold, else ``value``; gradient 1 or 0, and 0 at the threshold."""
-    return ag.where(ag.greater(input, threshold), input, value)  # type: ignore[no-any-return]
+    """``x`` for x > threshold, else ``value``; gradient 1 or 0, and 0 at the threshold. NaN stays NaN."""
+    return ag.where(ag.less_equal(input, threshold), value, input)  # type: ignore[no-any-return]
 
 
 def softmax(input: Any, dim: int = -1) -> Tensor:
@@ -257,13 +258,18 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
         value: for ``"constant"``, 0 by default.
 
     Raises:
-        ValueError: an odd number of pads, more than two for each axis, an unknown mode, or a value for another mode.
+        TypeError: ``pad`` is no sequence of integers.
+        ValueError: an odd number of pads, more than two for each axis, more taken away than there is, more mirrored or repeated
+            than there is, an unknown mode, or a value for another mode.
 
     >>> pad(np.array([[1.0, 2.0]]), (1, 0, 0, 1)).tolist()
     [[0.0, 1.0, 2.0], [0.0, 0.0, 0.0]]
     """
     x = input if hasattr(input, "dtype") else np.asarray(input)
-    pads = [int(n) for n in pad]
+    try:
+        pads = [operator.index(n) for n in pad]
+    except TypeError:
+        raise TypeError(f"pad: the numbers of elements are a sequence of integers, two for each of the last axes, not {pad!r}") from None
     if len(pads) % 2 or len(pads) > 2 * x.ndim:
         raise ValueError(f"pad: {len(pads)} numbers of elements for an input of shape {x.shape}; there must be two for each of its last axes")
     if mode not in _MODES:
@@ -271,6 +277,12 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     if value is not None and mode != "constant":
         raise ValueError(f"pad: mode {mode!r} has no value")
     widths = [(0, 0)] * (x.ndim - len(pads) // 2) + [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]
+    for (before, after), size in zip(widths, x.shape, strict=True):
+        if size + before + after < 0 or min(size + before, size + after) < 0:
+            raise ValueError(f"pad: {(before, after)} takes away more elements than the {size} of that axis; the input has shape {x.shape}")
+        most = {"reflect": max(size - 1, 0), "circular": size}.get(mode, max(before, after))
+        if max(before, after) > most:
+            raise ValueError(f"pad: mode {mode!r} can add at most {most} elements at an end of an axis of {size}, not {max(before, after)}")
     if any(n < 0 for n in pads):
         x = x[tuple([slice(max(-before, 0), size - max(-after, 0)) for (before, after), size in zip(widths, x.shape, strict=True)])]
         widths = [(max(before, 0), max(after, 0)) for before, after in widths]

@@ -14,6 +14,8 @@ __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vecto
 
 
 def _tensors(parameters: Any, name: str) -> list[ag.Tensor]:
+    if callable(getattr(parameters, "parameters", None)):
+        raise TypeError(f"{name}: takes an iterable of Tensors; pass model.parameters() instead of the {type(parameters).__name__}")
     tensors = [parameters] if isinstance(parameters, ag.Tensor) else list(parameters)
     for i, p in enumerate(tensors):
         if not isinstance(p, ag.Tensor):

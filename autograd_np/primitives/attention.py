@@ -70,9 +70,9 @@ def _real(x: Any, word: str) -> Any:
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
     if x.dtype.kind not in "fiub":
-        raise TypeError(f"scaled_dot_product_attention: {word} must be real, not {describe(x)}")
+        raise TypeError(f"{word} must be real, not {describe(x)}")
     if x.ndim < 2:
-        raise ValueError(f"scaled_dot_product_attention: {word} needs an axis of positions and one of features, got {describe(x)}")
+        raise ValueError(f"{word} needs an axis of positions and one of features, got {describe(x)}")
     return x if x.dtype.kind == "f" else np.multiply(x, 1.0)
 
 
@@ -82,8 +82,7 @@ def _forbidden(mask: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
         mask = np.asarray(mask)
     if mask.dtype.kind not in "bf":
         raise TypeError(
-            f"scaled_dot_product_attention: attn_mask must be boolean (True: may attend) or floating (added to the scores), not {mask.dtype}; "
-            "convert it with attn_mask.astype(bool)"
+            f"attn_mask must be boolean (True: may attend) or floating (added to the scores), not {mask.dtype}; convert it with attn_mask.astype(bool)"
         )
     try:
         np.broadcast_shapes(mask.shape, shape)
@@ -92,7 +91,7 @@ def _forbidden(mask: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
     except ValueError:
         fits = False
     if not fits:
-        raise ValueError(f"scaled_dot_product_attention: attn_mask of shape {mask.shape} does not broadcast to the scores' shape {shape}")
+        raise ValueError(f"attn_mask of shape {mask.shape} does not broadcast to the scores' shape {shape}")
     if mask.dtype.kind == "b":
         mask = np.where(mask, np.zeros_like(mask, dtype=dtype), np.full_like(mask, -math.inf, dtype=dtype))
     elif mask.dtype != dtype:
@@ -173,12 +172,10 @@ def scaled_dot_product_attention(
     """
     query, key, value = _real(query, "query"), _real(key, "key"), _real(value, "value")
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        raise ValueError(
-            f"scaled_dot_product_attention: query {query.shape} and key {key.shape} must agree in the last axis, key and value {value.shape} in the one before"
-        )
+        raise ValueError(f"query {query.shape} and key {key.shape} must agree in the last axis, key and value {value.shape} in the one before")
     dropout_p = float(dropout_p)
     if not 0 <= dropout_p <= 1:
-        raise ValueError(f"scaled_dot_product_attention: dropout_p = {dropout_p} is not in [0, 1]")
+        raise ValueError(f"dropout_p = {dropout_p} is not in [0, 1]")
     z = np.matmul(key, np.swapaxes(query * _scale(scale, query.shape), -1, -2))
     if attn_mask is not None:
         z = _added(z, _forbidden(attn_mask, z.dtype, (*z.shape[:-2], z.shape[-1], z.shape[-2])))

@@ -28,18 +28,18 @@ __all__ = ["binary_cross_entropy", "huber_loss", "l1_loss", "mse_loss"]
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def _pair(name: str, x: Any, y: Any, reduction: str) -> tuple[Any, Any]:
+def _pair(x: Any, y: Any, reduction: str) -> tuple[Any, Any]:
     """Prediction and target: real, of one shape, and of the floating dtype of the prediction."""
     if reduction not in REDUCTIONS:
-        raise ValueError(f"{name}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+        raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
     if not hasattr(y, "dtype"):
         y = np.asarray(y)
     if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: prediction and target must be real, not {describe(x)} and {describe(y)}")
+        raise TypeError(f"prediction and target must be real, not {describe(x)} and {describe(y)}")
     if x.shape != y.shape:
-        raise ValueError(f"{name}: the prediction has shape {x.shape}, the target {y.shape}; they must be equal, for broadcasting would pair each with all")
+        raise ValueError(f"the prediction has shape {x.shape}, the target {y.shape}; they must be equal, for broadcasting would pair each with all")
     if x.dtype.kind != "f":
         x = np.multiply(x, 1.0)
     return x, (y if y.dtype == x.dtype else y.astype(x.dtype))
@@ -92,7 +92,7 @@ def mse_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean") -> Tensor:
     >>> mse_loss([1.0, 2.0], [1.0, 4.0]).item()
     2.0
     """
-    x, y = _pair("mse_loss", x, y, reduction)
+    x, y = _pair(x, y, reduction)
     d = np.subtract(x, y)
     if reduction == "none":
         return np.multiply(d, d), d  # type: ignore[return-value]
@@ -115,7 +115,7 @@ def l1_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean") -> Tensor:
     >>> l1_loss([1.0, 2.0], [1.0, 4.0], reduction="none").tolist()
     [0.0, 2.0]
     """
-    x, y = _pair("l1_loss", x, y, reduction)
+    x, y = _pair(x, y, reduction)
     d = np.subtract(x, y)
     return _reduced(np.abs(d), reduction), d  # type: ignore[return-value]
 
@@ -147,8 +147,8 @@ def huber_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean", delta: float
     [0.5, 2.5]
     """
     if not delta > 0:
-        raise ValueError(f"huber_loss: delta = {delta} must be positive")
-    x, y = _pair("huber_loss", x, y, reduction)
+        raise ValueError(f"delta = {delta} must be positive")
+    x, y = _pair(x, y, reduction)
     d = np.subtract(x, y)
     # With c = clip(d, ±δ) both branches are c (d − c/2): d · d/2 inside, δ (|d| − δ/2) outside.
     c = np.minimum(np.maximum(d, -delta), delta)
@@ -192,7 +192,7 @@ def binary_cross_entropy(x: ArrayLike, y: ArrayLike, reduction: str = "mean", we
     >>> binary_cross_entropy([0.5, 1.0, 1.0], [1.0, 1.0, 0.0], reduction="none").tolist()
     [0.6931471805599453, 0.0, 100.0]
     """
-    x, y = _pair("binary_cross_entropy", x, y, reduction)
+    x, y = _pair(x, y, reduction)
     cost_p, cost_q = _costs(x)
     loss = y * cost_p + (1 - y) * cost_q
     if weight is not None:
@@ -208,8 +208,12 @@ def _costs(p: Any) -> tuple[Any, Any]:
 
 def _weights(weight: Any, x: Any) -> Any:
     weight = (weight if hasattr(weight, "dtype") else np.asarray(weight)).astype(x.dtype, copy=False)
-    if np.broadcast_shapes(weight.shape, x.shape) != x.shape:
-        raise ValueError(f"binary_cross_entropy: the weight has shape {weight.shape}; it must broadcast to the predictions' shape {x.shape}")
+    try:
+        fits = np.broadcast_shapes(weight.shape, x.shape) == x.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"the weight has shape {weight.shape}; it must broadcast to the predictions' shape {x.shape}")
     return weight
 
 
@@ -219,7 +223,7 @@ def _element(g: Any, x: Any, reduction: str, weight: Any) -> Any:
 
 
 def _probability_rule(g: Any, x: Any, y: Any, reduction: str, weight: Any) -> Any:
-    x, y = _pair("binary_cross_entropy", x, y, reduction)
+    x, y = _pair(x, y, reduction)
     return _element(g, x, reduction, weight) * ((x - y) / np.maximum(x * (1 - x), LEAST_SPREAD))
 
 

@@ -148,7 +148,7 @@ class Hardtanh(Activation):
 
 
 class Threshold(Activation):
-    """``x`` for x > threshold, else ``value``; gradient 1 or 0, and 0 at the threshold."""
+    """``x`` for x > threshold, else ``value``; gradient 1 or 0, and 0 at the threshold. NaN stays NaN."""
 
     options = ("threshold", "value")
 
@@ -159,7 +159,7 @@ class Threshold(Activation):
 
     def forward(self, x: Any) -> Tensor:
         """Any shape to the same shape."""
-        return ag.where(ag.greater(x, self.threshold), x, self.value)  # type: ignore[no-any-return]
+        return ag.where(ag.less_equal(x, self.threshold), self.value, x)  # type: ignore[no-any-return]
 
 
 class Hardshrink(Activation):
@@ -349,7 +349,10 @@ class _OverAxis(Activation):
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
-        self.dim = operator.index(dim)
+        try:
+            self.dim = operator.index(dim)
+        except TypeError:
+            raise TypeError(f"{type(self).__name__}: dim is the number of an axis, not {dim!r}") from None
 
 
 class Softmax(_OverAxis):

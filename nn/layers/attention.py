@@ -14,6 +14,7 @@ from autograd_np import Tensor
 from .. import init as initialisers
 from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
+from .checks import real, whole
 from .linear import Linear
 
 __all__ = ["MultiheadAttention"]
@@ -98,13 +99,14 @@ class MultiheadAttention(Module):
         bias_init: Any = None,
     ) -> None:
         super().__init__()
-        if embed_dim <= 0 or num_heads <= 0 or embed_dim % num_heads:
-            raise ValueError(f"MultiheadAttention: num_heads must divide embed_dim, and both be positive; got embed_dim={embed_dim} and num_heads={num_heads}")
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"MultiheadAttention: dropout={dropout} is not a probability")
+        name = type(self).__name__
+        embed_dim, num_heads = whole(name, "embed_dim", embed_dim, 1), whole(name, "num_heads", num_heads, 1)
+        if embed_dim % num_heads:
+            raise ValueError(f"MultiheadAttention: num_heads must divide embed_dim; got embed_dim={embed_dim} and num_heads={num_heads}")
+        real(name, "dropout", dropout, most=1)
         self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
-        self.kdim = embed_dim if kdim is None else kdim
-        self.vdim = embed_dim if vdim is None else vdim
+        self.kdim = embed_dim if kdim is None else whole(name, "kdim", kdim)
+        self.vdim = embed_dim if vdim is None else whole(name, "vdim", vdim)
         self.dropout, self.batch_first, self.add_zero_attn = dropout, batch_first, add_zero_attn
         # None stays None, so that a copy of the layer goes on drawing from the one default generator.
         self.rng = None if rng is None else generator_of(rng)

@@ -113,7 +113,7 @@ class _Convolution(Module):
         if self.padding_mode == "zeros":
             return x, self.padding
         axes = len(self.kernel_size)
-        if self.padding == "valid":
+        if self.padding == "valid" or len(np.shape(x)) <= axes:  # too few axes: the convolution says so
             return x, 0
         if self.padding == "same":
             total = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]

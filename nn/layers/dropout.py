@@ -11,6 +11,7 @@ from autograd_np import Tensor
 
 from ..defaults import generator_of
 from ..module import Module
+from .checks import real
 
 __all__ = ["Dropout", "Dropout1d", "Dropout2d"]
 
@@ -33,8 +34,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: np.random.Generator | int | None = None) -> None:
         super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"{type(self).__name__}: the probability p is in [0, 1], not {p}")
+        real(type(self).__name__, "p", p, most=1)
         if inplace:
             raise TypeError(f"{type(self).__name__}: inplace=True would overwrite what the tape keeps; leave it out")
         self.p = p

@@ -12,6 +12,7 @@ from autograd_np import Tensor
 from .. import init as initialisers
 from ..defaults import default_dtype
 from ..module import Module, Parameter
+from .checks import named, whole
 
 __all__ = ["Embedding"]
 
@@ -42,10 +43,11 @@ class Embedding(Module):
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, dtype: Any = None, rng: Any = None, weight_init: Any = None
     ) -> None:
         super().__init__()
-        if num_embeddings < 0 or embedding_dim < 0:
-            raise ValueError(f"Embedding: a table of {num_embeddings} rows of length {embedding_dim}")
+        num_embeddings = whole("Embedding", "num_embeddings", num_embeddings)
+        embedding_dim = whole("Embedding", "embedding_dim", embedding_dim)
         if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
+            padding_idx = whole("Embedding", "padding_idx", padding_idx, -num_embeddings)
+            if padding_idx >= num_embeddings:
                 raise ValueError(f"Embedding: padding_idx {padding_idx} is not a row of a table of {num_embeddings} rows")
             padding_idx %= num_embeddings
         self.num_embeddings = num_embeddings
@@ -78,8 +80,16 @@ class Embedding(Module):
         return layer
 
     def forward(self, indices: Any) -> Tensor:
-        """Integers of any shape to that shape and ``embedding_dim``."""
-        return ag.embedding(indices, self.weight, self.padding_idx)
+        """Integers of any shape to that shape and ``embedding_dim``.
+
+        Raises:
+            IndexError: a number is not one of a row.
+            TypeError: the numbers are not integers.
+        """
+        try:
+            return ag.embedding(indices, self.weight, self.padding_idx)
+        except (IndexError, TypeError, ValueError) as error:
+            raise named(self, error) from None
 
     def extra_repr(self) -> str:
         """The options."""

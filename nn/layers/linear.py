@@ -14,6 +14,7 @@ from autograd_np import Tensor
 from .. import init as initialisers
 from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
+from .checks import named, whole
 
 __all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
 
@@ -60,10 +61,8 @@ class Linear(Module):
         bias_init: Any = None,
     ) -> None:
         super().__init__()
-        if in_features < 0 or out_features < 0:
-            raise ValueError(f"Linear: in_features = {in_features} and out_features = {out_features} are numbers of features")
-        self.in_features = in_features
-        self.out_features = out_features
+        self.in_features = in_features = whole("Linear", "in_features", in_features)
+        self.out_features = out_features = whole("Linear", "out_features", out_features)
         dtype = default_dtype() if dtype is None else dtype
         generator = generator_of(rng)
 
@@ -75,8 +74,16 @@ class Linear(Module):
         self.register_parameter("bias", fresh((out_features,), bias_init) if bias else None)
 
     def forward(self, x: Any) -> Tensor:
-        """Shape (..., in_features) to (..., out_features)."""
-        return ag.linear(x, self.weight, self.bias)
+        """Shape (..., in_features) to (..., out_features).
+
+        Raises:
+            ValueError: the last axis of x is not of length ``in_features``.
+            TypeError: x has no axes, or is no array.
+        """
+        try:
+            return ag.linear(x, self.weight, self.bias)
+        except (TypeError, ValueError) as error:
+            raise named(self, error) from None
 
     def extra_repr(self) -> str:
         """The options."""
@@ -117,9 +124,9 @@ class Bilinear(Module):
         bias_init: Any = None,
     ) -> None:
         super().__init__()
-        if in1_features < 1:
-            raise ValueError(f"Bilinear: in1_features must be positive, not {in1_features}")
-        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        self.in1_features = in1_features = whole("Bilinear", "in1_features", in1_features, 1)
+        self.in2_features = in2_features = whole("Bilinear", "in2_features", in2_features)
+        self.out_features = out_features = whole("Bilinear", "out_features", out_features)
         dtype = default_dtype() if dtype is None else dtype
         generator = generator_of(rng)
 
@@ -204,6 +211,8 @@ class Unflatten(Module):
 
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
         super().__init__()
+        if not isinstance(unflattened_size, (tuple, list)):
+            raise TypeError(f"Unflatten: unflattened_size is a tuple of lengths, not {unflattened_size!r}")
         self.dim = dim
         self.unflattened_size = tuple(unflattened_size)
 

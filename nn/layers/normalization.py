@@ -12,6 +12,7 @@ from autograd_np import Tensor
 from .. import init as initialisers
 from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
+from .checks import named, real, whole
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm2d", "LayerNorm", "RMSNorm"]
 
@@ -54,9 +55,10 @@ class _BatchNorm(_Normalization):
         bias_init: Any = None,
     ) -> None:
         super().__init__()
-        self.num_features = num_features
-        self.eps = eps
-        self.momentum = momentum
+        name = type(self).__name__
+        self.num_features = num_features = whole(name, "num_features", num_features)
+        self.eps = real(name, "eps", eps)
+        self.momentum = None if momentum is None else real(name, "momentum", momentum, most=1)
         self.affine = affine
         self.track_running_stats = track_running_stats
         dtype = self._affine((num_features,), affine, affine, dtype, rng, weight_init, bias_init)
@@ -175,14 +177,21 @@ class LayerNorm(_Normalization):
         bias_init: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = _lengths(normalized_shape)
-        self.eps = eps
+        self.normalized_shape = _lengths("LayerNorm", normalized_shape)
+        self.eps = real("LayerNorm", "eps", eps)
         self.elementwise_affine = elementwise_affine
         self._affine(self.normalized_shape, elementwise_affine, elementwise_affine and bias, dtype, rng, weight_init, bias_init)
 
     def forward(self, x: Any) -> Tensor:
-        """Shape (..., *normalized_shape), which stays."""
-        return ag.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        """Shape (..., *normalized_shape), which stays.
+
+        Raises:
+            ValueError: x does not end in those axes.
+        """
+        try:
+            return ag.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        except (TypeError, ValueError) as error:
+            raise named(self, error) from None
 
     def extra_repr(self) -> str:
         """The options."""
@@ -215,8 +224,8 @@ class RMSNorm(_Normalization):
         weight_init: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = _lengths(normalized_shape)
-        self.eps = eps
+        self.normalized_shape = _lengths("RMSNorm", normalized_shape)
+        self.eps = None if eps is None else real("RMSNorm", "eps", eps)
         self.elementwise_affine = elementwise_affine
         dtype = default_dtype() if dtype is None else dtype
         init = "ones" if weight_init is None else weight_init
@@ -224,8 +233,15 @@ class RMSNorm(_Normalization):
         self.register_parameter("weight", None if values is None else Parameter(values))
 
     def forward(self, x: Any) -> Tensor:
-        """Shape (..., *normalized_shape), which stays."""
-        return ag.rms_norm(x, self.normalized_shape, self.weight, self.eps)
+        """Shape (..., *normalized_shape), which stays.
+
+        Raises:
+            ValueError: x does not end in those axes.
+        """
+        try:
+            return ag.rms_norm(x, self.normalized_shape, self.weight, self.eps)
+        except (TypeError, ValueError) as error:
+            raise named(self, error) from None
 
     def extra_repr(self) -> str:
         """The options."""
@@ -262,11 +278,12 @@ class GroupNorm(_Normalization):
         bias_init: Any = None,
     ) -> None:
         super().__init__()
-        if num_groups < 1 or num_channels % num_groups:
+        num_groups, num_channels = whole("GroupNorm", "num_groups", num_groups, 1), whole("GroupNorm", "num_channels", num_channels)
+        if num_channels % num_groups:
             raise ValueError(f"GroupNorm: {num_channels} channels cannot be divided into {num_groups} groups of equal size")
         self.num_groups = num_groups
         self.num_channels = num_channels
-        self.eps = eps
+        self.eps = real("GroupNorm", "eps", eps)
         self.affine = affine
         self._affine((num_channels,), affine, affine, dtype, rng, weight_init, bias_init)
 
@@ -276,7 +293,7 @@ class GroupNorm(_Normalization):
         Raises:
             ValueError: x has not C channels.
         """
-        shape = x.shape if isinstance(x, Tensor) else x.shape if isinstance(x, Tensor) else np.shape(x)
+        shape = x.shape if isinstance(x, Tensor) else np.shape(x)
         if len(shape) < 2 or shape[1] != self.num_channels:
             raise ValueError(f"{self}: x must have shape (N, C, ...) with C = {self.num_channels}, not {shape}")
         return ag.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
@@ -308,8 +325,8 @@ class InstanceNorm2d(_Normalization):
         self, num_features: int, eps: float = 1e-5, *, affine: bool = False, dtype: Any = None, rng: Any = None, weight_init: Any = None, bias_init: Any = None
     ) -> None:
         super().__init__()
-        self.num_features = num_features
-        self.eps = eps
+        self.num_features = num_features = whole("InstanceNorm2d", "num_features", num_features)
+        self.eps = real("InstanceNorm2d", "eps", eps)
         self.affine = affine
         self._affine((num_features,), affine, affine, dtype, rng, weight_init, bias_init)
 
@@ -319,7 +336,7 @@ class InstanceNorm2d(_Normalization):
         Raises:
             ValueError: x has another number of axes or channels, or one number per channel.
         """
-        shape = x.shape if isinstance(x, Tensor) else x.shape if isinstance(x, Tensor) else np.shape(x)
+        shape = x.shape if isinstance(x, Tensor) else np.shape(x)
         if len(shape) not in (3, 4) or shape[-3] != self.num_features:
             raise ValueError(f"{self}: x must have shape (N, C, H, W) or (C, H, W) with C = {self.num_features}, not {shape}")
         if len(shape) == 3:
@@ -331,5 +348,8 @@ class InstanceNorm2d(_Normalization):
         return f"{self.num_features}, eps={self.eps}, affine={self.affine}"
 
 
-def _lengths(shape: Any) -> tuple[int, ...]:
-    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape)
+def _lengths(layer: str, shape: Any) -> tuple[int, ...]:
+    lengths = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if not lengths:
+        raise ValueError(f"{layer}: normalized_shape is empty; give the lengths of the last axes, at least one")
+    return tuple([whole(layer, "a length of normalized_shape", n) for n in lengths])

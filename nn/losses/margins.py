@@ -33,8 +33,18 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tens
     """``x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps))`` along an axis; the shapes broadcast.
 
     A vector of zeros has similarity 0.
+
+    Raises:
+        ValueError: the shapes do not broadcast, or have no such axis.
     """
     a, b = operand(x1, "cosine_similarity", "x1"), operand(x2, "cosine_similarity", "x2")
+    try:
+        shape = np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        raise ValueError(f"cosine_similarity: x1 has shape {a.shape}, x2 {b.shape}; they must be equal, or 1 where they differ") from None
+    _check_axis("cosine_similarity", dim, shape)
+    # The lengths are those of the vectors compared: an axis of length 1 stands for as many equal numbers as the other has.
+    a, b = (x if x.shape == shape else ag.broadcast_to(x, shape) for x in (a, b))
     lengths = np.maximum(ag.linalg.norm(a, axis=dim), eps) * np.maximum(ag.linalg.norm(b, axis=dim), eps)
     return ag.sum(a * b, axis=dim) / lengths
 
@@ -52,9 +62,19 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
 
 
 def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """``x / max(‖x‖_p, eps)`` along an axis."""
+    """``x / max(‖x‖_p, eps)`` along an axis.
+
+    Raises:
+        ValueError: there is no such axis.
+    """
     x = operand(input, "normalize")
+    _check_axis("normalize", dim, x.shape)
     return x / np.maximum(ag.linalg.norm(x, ord=p, axis=dim, keepdims=True), eps)  # type: ignore[no-any-return]
+
+
+def _check_axis(name: str, dim: int, shape: Any) -> None:
+    if not -len(shape) <= dim < len(shape):
+        raise ValueError(f"{name}: dim={dim} is no axis of shape {tuple(shape)}; for one vector it is dim=-1")
 
 
 # ---------------------------------------------------------------- margins

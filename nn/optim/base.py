@@ -23,6 +23,7 @@ in float64, and leaves everything larger as it is to that absolute accuracy.
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -31,7 +32,7 @@ import numpy as np
 import autograd_np as ag
 
 from .groups import Group, completed, listed
-from .units import FLUSH_EVERY, Counters, ParameterState, Unit, copied, flush_bias, number
+from .units import FLUSH_EVERY, Counters, ParameterState, Unit, copied, flush_bias, number, plain
 
 __all__ = ["Counters", "Group", "Optimizer"]
 
@@ -112,7 +113,7 @@ class Optimizer:
     defaults: Group
 
     def __init__(self, params: Iterable[Any], defaults: Group) -> None:
-        self.defaults = dict(defaults)
+        self.defaults = {name: plain(value) for name, value in defaults.items()}
         self.param_groups = []
         self._units: list[list[Unit]] = []
         self._waiting: list[list[ag.Tensor]] = []
@@ -167,6 +168,8 @@ class Optimizer:
         """Raise a ValueError that names an option out of its range."""
         name = type(self).__name__
         for option in self.at_least_zero:
+            if option in group and not isinstance(group[option], numbers.Real):
+                raise TypeError(f"{name}: {option} is a number; got {group[option]!r}, a {type(group[option]).__name__}")
             if option in group and not 0.0 <= group[option] < math.inf:
                 raise ValueError(f"{name}: {option} is at least 0 and finite; got {group[option]!r}")
         for option in self.below_one:
@@ -190,6 +193,7 @@ class Optimizer:
                 unknown or out of its range.
         """
         complete = completed(type(self).__name__, group, self.defaults, self.param_groups)
+        complete = {name: plain(value) for name, value in complete.items()}
         self.check(complete)
         self.param_groups.append(complete)
         self._units.append([])
@@ -450,7 +454,9 @@ class Optimizer:
             if missing:
                 raise ValueError(f"{name}: the saved group {i} has no option {missing[0]!r}; was it saved by another kind of optimizer?")
             complete = {**options, "params": group["params"]}
-            self.check(complete)
+            # A schedule that falls to 0 may have rounded to just below it, and what it has set must load.
+            lr = complete.get("lr")
+            self.check({**complete, "lr": 0.0} if isinstance(lr, float) and -1e-12 < lr < 0.0 else complete)
             groups.append(complete)
         state: dict[int, dict[str, Any]] = {}
         for key, values in state_dict["state"].items():

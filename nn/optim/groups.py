@@ -56,7 +56,10 @@ def completed(name: str, group: Any, defaults: Group, others: Sequence[Group]) -
         if not p.is_leaf:
             raise ValueError(f"{title} is the result of {p.op}; only leaves can be optimized: Tensor(t.numpy().copy(), requires_grad=True) makes one")
         if not p.requires_grad:
-            raise ValueError(f"{title} ({p.shape} {p.dtype}) needs no gradient; make it with requires_grad=True, of a floating or complex dtype")
+            raise ValueError(
+                f"{title} ({p.shape} {p.dtype}) needs no gradient; make it with requires_grad=True, "
+                "or leave frozen ones out: [p for p in model.parameters() if p.requires_grad]"
+            )
         if id(p) in seen:
             raise ValueError(f"{title} ({p.shape} {p.dtype}) is given twice")
         seen.add(id(p))

@@ -11,7 +11,7 @@ import numpy as np
 
 import autograd_np as ag
 
-__all__ = ["FLUSH_EVERY", "Counters", "ParameterState", "Unit", "copied", "flush_bias", "number"]
+__all__ = ["FLUSH_EVERY", "Counters", "ParameterState", "Unit", "copied", "flush_bias", "number", "plain"]
 
 Counters = tuple[Any, ...]  # how often a parameter was updated, and what else is counted
 
@@ -147,6 +147,11 @@ def number(value: Any) -> Any:
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()
     return value
+
+
+def plain(value: Any) -> Any:
+    """An option with NumPy's scalars as Python's numbers, which keep their precision in the arithmetic of a step."""
+    return tuple([number(v) for v in value]) if isinstance(value, tuple) else number(value)
 
 
 def copied(value: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..optim.base import Optimizer
 from ..optim.units import number
 
@@ -32,9 +34,9 @@ def per_group(optimizer: Optimizer, name: str, value: Any) -> list[Any]:
 
 def whole(name: str, value: Any, least: int) -> int:
     """An option that must be an integer."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"{name} is an integer of at least {least}; got {value!r}")
-    return value
+    return int(value)
 
 
 class LRScheduler:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..optim.base import Optimizer
-from .base import LRScheduler, per_group, whole
+from .base import LRScheduler, per_group, rewind, whole
 
 __all__ = [
     "ConstantLR",
@@ -74,6 +74,11 @@ class MultiplicativeLR(_ByLambda):
     def get_lr(self) -> list[float]:
         rates = self._rates()
         return rates if self._initial else [rate * f(self.last_epoch) for rate, f in zip(rates, self.lr_lambdas, strict=True)]
+
+    def _restart(self) -> None:
+        # It has no rates of its own to begin from: as in PyTorch it multiplies the one it finds, by the factor of epoch 0.
+        rewind(self)
+        self.step()
 
 
 class InverseTimeDecay(LRScheduler):
@@ -203,7 +208,8 @@ class LinearLR(LRScheduler):
             return self._rates()
         rise = self.end_factor - self.start_factor
         before = self.total_iters * self.start_factor + (self.last_epoch - 1) * rise
-        return [rate * (1.0 + rise / before) for rate in self._rates()]
+        # At the end of a fall to 0 the factor is 0, which rounding may miss on either side.
+        return [rate * max(1.0 + rise / before, 0.0) for rate in self._rates()]
 
 
 class PolynomialLR(LRScheduler):

@@ -296,8 +296,8 @@ def test_positional_encoding() -> None:
     ("make", "words"),
     [
         (lambda: nn.MultiheadAttention(7, 2), ["embed_dim=7", "num_heads=2"]),
-        (lambda: nn.MultiheadAttention(8, 0), ["num_heads=0"]),
-        (lambda: nn.MultiheadAttention(8, 2, dropout=1.5), ["dropout=1.5"]),
+        (lambda: nn.MultiheadAttention(8, 0), ["num_heads = 0"]),
+        (lambda: nn.MultiheadAttention(8, 2, dropout=1.5), ["dropout = 1.5"]),
         (lambda: nn.TransformerEncoderLayer(8, 2, activation="swish"), ["swish", "gelu"]),
         (lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2), -1), ["num_layers=-1"]),
         (lambda: heads()(draw(3, 5, 6), draw(3, 5, 6), draw(3, 5, 6)), ["(3, 5, 6)", "8"]),

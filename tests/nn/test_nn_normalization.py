@@ -237,7 +237,7 @@ def test_shapes() -> None:
         (lambda: nn.Dropout(0.5, True), TypeError, "inplace"),
         (lambda: nn.Dropout2d()(np.ones((2, 3))), ValueError, "Dropout2d"),
         (lambda: nn.Embedding(3, 2, padding_idx=3), ValueError, "padding_idx 3"),
-        (lambda: nn.Embedding(-3, 2), ValueError, "table"),
+        (lambda: nn.Embedding(-3, 2), ValueError, "num_embeddings = -3"),
         (lambda: nn.Embedding(3, 2)([0, 3]), IndexError, r"index 3 at \(1,\) is not a row of the table: it has 3 rows"),
         (lambda: nn.Flatten(2)(np.ones((2, 3))), ValueError, "Flatten"),
         (lambda: nn.Unflatten(1, (2, 2))(np.ones((2, 3))), ValueError, "cannot be divided"),
