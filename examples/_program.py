@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -37,6 +38,13 @@ def at_least(low: float, kind: type = int) -> Callable[[str], Any]:
     return convert
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Help with the defaults, where there are any to tell."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None or action.default is False else super()._get_help_string(action)
+
+
 def parser(documentation: str | None, out: str) -> argparse.ArgumentParser:
     """A parser with the options that every program has.
 
@@ -44,7 +52,7 @@ def parser(documentation: str | None, out: str) -> argparse.ArgumentParser:
         documentation: of the program; ``--help`` shows its first line.
         out: the folder of its pictures unless another is given.
     """
-    made = argparse.ArgumentParser(description=(documentation or "").partition("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    made = argparse.ArgumentParser(description=(documentation or "").partition("\n")[0], formatter_class=_Help)
     made.add_argument("--seed", type=at_least(0), default=0, help="seed of everything that is drawn at random")
     made.add_argument("--out", type=Path, default=Path(out), help="folder of the pictures")
     made.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info", help="how much is told on the way")
@@ -57,6 +65,10 @@ def start(options: argparse.Namespace) -> None:
     Raises:
         SystemExit: the folder cannot be made.
     """
+    # A terminal or file of another encoding (Windows) gets a question mark for a letter that it lacks, instead of a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     logging.basicConfig(level=options.log_level.upper(), format="%(message)s", stream=sys.stderr)
     # Matplotlib and Pillow tell about fonts and chunks.
     for noisy in ("matplotlib", "PIL"):

@@ -13,7 +13,6 @@ The text is downloaded to the cache folder unless AUTOGRAD_NP_DATA or --data nam
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import math
 import sys
@@ -127,20 +126,6 @@ def write(model: LanguageModel, prompt: Array, length: int, count: int, temperat
 
 
 # --------------------------------------------------------------------------------------- the training
-
-
-def keep_memory() -> None:
-    """Ask the C library to keep memory that was freed (glibc; others have no such call, and nothing happens).
-
-    By default it gives large arrays back to the system and asks for them again in the next step. New pages come zeroed, at
-    the price of as much time as the arithmetic takes that fills them.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return
-    mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD: what may lie unused at the end of the heap
-    mallopt(-3, 1 << 25)  # M_MMAP_THRESHOLD: from which size on an array gets pages of its own; this is the most it takes
 
 
 def excerpts_of(text: Array, count: int, length: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -259,7 +244,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.batch < options.threads:
         parser.error(f"argument --batch: {options.batch} excerpts are too few for {options.threads} threads")
     _program.start(options)
-    keep_memory()
     try:
         text = nn.data.tinyshakespeare(root=options.data)
     except nn.data.DataError as error:

@@ -71,6 +71,10 @@ class LambdaCallback(Callback):
             self._batch(training, loss)
 
 
+# What a name holds that is better small: losses, errors and their usual short names.
+SMALL_IS_GOOD = ("loss", "error", "mse", "mae", "penalty", "perplexity", "nll")
+
+
 class _Monitor(Callback):
     """What watches one number of the history, and knows when it is better than ever."""
 
@@ -80,10 +84,18 @@ class _Monitor(Callback):
         if not min_delta >= 0:
             raise ValueError(f"min_delta = {min_delta} must not be negative")
         self.monitor = monitor
-        self.mode = mode if mode != "auto" else ("min" if "loss" in monitor or "error" in monitor else "max")
+        self.mode = mode if mode != "auto" else ("min" if any(word in monitor.lower() for word in SMALL_IS_GOOD) else "max")
         self.min_delta = min_delta
+        self._forget()
+
+    def _forget(self) -> None:
         self.best = math.inf if self.mode == "min" else -math.inf
         self.best_epoch = 0
+
+    def on_train_begin(self, training: Training) -> None:
+        """Forget an earlier run; one that is resumed goes on."""
+        if training.epoch == 0:
+            self._forget()
 
     def improved(self, training: Training, row: Mapping[str, float]) -> bool:
         """Note the new value; whether it is the best so far by more than ``min_delta``."""
@@ -112,7 +124,7 @@ class EarlyStopping(_Monitor):
         monitor: the name in the history, such as ``"val_loss"`` or ``"val_accuracy"``.
         patience: so many epochs without improvement are waited for.
         min_delta: an improvement is more than this.
-        mode: ``"min"``, ``"max"``, or ``"auto"``: losses and errors are better small, all else large.
+        mode: ``"min"``, ``"max"``, or ``"auto"``: losses and errors (``mse``, ``mae``) are better small, all else large.
         restore_best_weights: write the weights of the best epoch back into the model at the end.
 
     Raises:
@@ -120,12 +132,16 @@ class EarlyStopping(_Monitor):
     """
 
     def __init__(self, monitor: str = "val_loss", patience: int = 10, min_delta: float = 0.0, mode: str = "auto", restore_best_weights: bool = True) -> None:
+        self._weights: dict[str, Any] | None = None
         super().__init__(monitor, mode, min_delta)
         if patience < 0:
             raise ValueError(f"patience = {patience} must not be negative")
         self.patience = patience
         self.restore_best_weights = restore_best_weights
-        self._weights: dict[str, Any] | None = None
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._weights = None
 
     def on_epoch_end(self, training: Training, row: Mapping[str, float]) -> None:
         """Remember the weights if they are the best so far; stop if none were for ``patience`` epochs."""

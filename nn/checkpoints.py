@@ -97,6 +97,19 @@ def load_checkpoint(path: str | os.PathLike[str], /) -> dict[str, Any]:
         raise SavingError(f"{path} cannot be read: its {TREE} does not describe a tree ({type(error).__name__}: {error})") from error
 
 
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Find out before the work is done whether a checkpoint can be written there.
+
+    Raises:
+        SavingError: the suffix is not ``.npz``.
+        FileNotFoundError: there is no such folder.
+    """
+    _check_suffix(path)
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {folder}; make it first (Path.mkdir(parents=True, exist_ok=True))")
+
+
 def _check_suffix(path: str | os.PathLike[str]) -> None:
     if Path(path).suffix.lower() != ".npz":
         raise SavingError(f"{path}: a checkpoint is an archive with the suffix .npz")

@@ -27,14 +27,27 @@ class ModuleList(Module):
     def _items(self) -> list[Module]:
         return [self.__dict__[name] for name in self._modules]
 
-    def _replace(self, items: list[Module]) -> None:
-        for item in items:
+    def _pairs(self) -> list[tuple[str, Module]]:
+        """Names and modules; the names are empty where they are the positions."""
+        numbered = [*self._modules] == [str(position) for position in range(len(self._modules))]
+        return [("" if numbered else name, self.__dict__[name]) for name in self._modules]
+
+    def _replace(self, pairs: list[tuple[str, Module]]) -> None:
+        """Hold these; what has no name gets its position for one, or the next number that is free."""
+        for _, item in pairs:
             if not isinstance(item, Module):
                 raise TypeError(f"{type(self).__name__}: holds modules, not {type(item).__name__}")
+            if any(inner is self for inner in item.modules()):
+                raise ValueError(f"{type(self).__name__}: a module cannot contain itself")
         for name in [*self._modules]:
             delattr(self, name)
-        for position, item in enumerate(items):
-            self.register_module(str(position), item)
+        taken = {name for name, _ in pairs}
+        for position, (name, item) in enumerate(pairs):
+            while not name:
+                name = str(position) if str(position) not in taken else ""
+                position += 1
+            taken.add(name)
+            self.register_module(name, item)
 
     def _position(self, index: Any) -> int:
         position = operator.index(index)
@@ -50,7 +63,7 @@ class ModuleList(Module):
         if isinstance(index, slice):
             made = type(self).__new__(type(self))
             Module.__init__(made)
-            made._replace(self._items()[index])
+            made._replace(self._pairs()[index])
             return made
         return self._items()[self._position(index)]
 
@@ -59,9 +72,9 @@ class ModuleList(Module):
         self.register_module(name, module)
 
     def __delitem__(self, index: int | slice) -> None:
-        items = self._items()
-        del items[index if isinstance(index, slice) else self._position(index)]
-        self._replace(items)
+        pairs = self._pairs()
+        del pairs[index if isinstance(index, slice) else self._position(index)]
+        self._replace(pairs)
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -78,14 +91,14 @@ class ModuleList(Module):
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add modules at the end. Returns the list itself."""
-        self._replace([*self._items(), *modules])
+        self._replace([*self._pairs(), *(("", module) for module in modules)])
         return self
 
     def insert(self, index: int, module: Module) -> Self:
         """Add a module before the one at ``index``. Returns the list itself."""
-        items = self._items()
-        items.insert(index, module)
-        self._replace(items)
+        pairs = self._pairs()
+        pairs.insert(index, ("", module))
+        self._replace(pairs)
         return self
 
 
@@ -117,7 +130,7 @@ class Sequential(ModuleList):
             for given in modules:
                 if isinstance(given, (list, tuple)):
                     raise TypeError("Sequential: takes modules as arguments; unpack the list: nn.Sequential(*modules)")
-            self._replace([*modules])  # type: ignore[list-item]  # checked there
+            self._replace([("", module) for module in modules])  # type: ignore[misc]  # checked there
 
     def forward(self, x: Any) -> Any:
         """Apply the modules in order."""

@@ -188,6 +188,9 @@ class Accuracy(Metric):
             raise ValueError(f"Accuracy: top_k={self.top_k} needs a score for every class, (N, C)")
         else:
             right = (predicted == true)[kept]
+            given = _array(predictions)
+            if given.dtype.kind == "f":
+                right &= ~np.isnan(given.reshape(-1)[kept])
         self.correct += int(np.count_nonzero(right))
         self.count += right.size
 

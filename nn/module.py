@@ -17,6 +17,9 @@ __all__ = ["IncompatibleKeys", "Module", "Parameter"]
 
 Real = float  # inside Module, `float` is its method
 
+# The dicts that every module has from the start.
+REGISTRIES = frozenset({"_parameters", "_buffers", "_modules", "_penalties", "_forward_hooks", "_forward_pre_hooks"})
+
 
 class Parameter(Tensor):
     """A Tensor that is learnt: as an attribute of a :class:`Module` it is one of the module's parameters.
@@ -133,9 +136,9 @@ class Module:
     def _refuse_unregistered(self, name: str, value: Any) -> None:
         """A plain list of modules would hide their parameters from the optimizer."""
         if isinstance(value, (list, tuple, dict)) and value:
-            items = list(value.values() if isinstance(value, dict) else value)
-            if all(isinstance(item, (Module, Parameter)) for item in items):
-                known = {id(item) for item in [*self.modules(), *self.parameters()]} if "_modules" in self.__dict__ else set()
+            items = [*_held(value)]
+            if items:
+                known = {id(item) for item in [*self.modules(), *(p for _, p in self.named_parameters())]} if "_modules" in self.__dict__ else set()
                 if not all(id(item) in known for item in items):
                     kind = "ModuleDict" if isinstance(value, dict) else "ModuleList"
                     what = f"nn.{kind}" if all(isinstance(item, Module) for item in items) else "attributes of their own"
@@ -150,7 +153,7 @@ class Module:
     def _checked_name(self, name: str, kind: str) -> None:
         if "_parameters" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name}")
-        if not name or "." in name:
+        if not isinstance(name, str) or not name or "." in name:  # type: ignore[redundant-expr]
             raise ValueError(f"{type(self).__name__}: the name of a {kind} is a string without dots, not {name!r}")
         declared = getattr(type(self), name, None)
         if name not in self._registries() and (callable(declared) or isinstance(declared, property)):
@@ -295,9 +298,16 @@ class Module:
         yield from self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters, each once."""
-        for _, parameter in self.named_parameters(recurse=recurse):
-            yield parameter
+        """The parameters, each once.
+
+        Raises:
+            TypeError: modules or parameters were put into a plain list or dict after it had become an attribute.
+        """
+        for module in self.modules() if recurse else (self,):
+            for name, value in module.__dict__.items():
+                if (value.__class__ is list or value.__class__ is dict) and value and name not in REGISTRIES and _begins_with_module(value):
+                    module._refuse_unregistered(name, value)
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
         """(path, array) of the buffers."""
@@ -510,6 +520,12 @@ class Module:
         """Convert to float64."""
         return self.to(np.float64)
 
+    def __copy__(self) -> Self:
+        """A shallow copy: the same parameters and modules, under names of its own."""
+        made = type(self).__new__(type(self))
+        made.__dict__.update({name: dict(value) if name in REGISTRIES else value for name, value in self.__dict__.items()})
+        return made
+
     # ---------------------------------------------------------------- in print
 
     def extra_repr(self) -> str:
@@ -528,6 +544,19 @@ class Module:
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._registries()})
+
+
+def _held(value: Any) -> Iterator[Module | Parameter]:
+    """The modules and parameters in lists, tuples and dicts, one within the other."""
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, (Module, Parameter)):
+            yield item
+        elif isinstance(item, (list, tuple, dict)):
+            yield from _held(item)
+
+
+def _begins_with_module(value: list[Any] | dict[Any, Any]) -> bool:
+    return isinstance(next(iter(value.values() if isinstance(value, dict) else value)), (Module, Parameter))
 
 
 def _some(names: list[str]) -> str:

@@ -73,6 +73,8 @@ def save(obj: Module | Mapping[str, Any], path: str | os.PathLike[str], *, metad
     {'epochs': '10'}
     >>> folder.cleanup()
     """
+    if isinstance(path, (Module, Mapping)):
+        raise TypeError("save: the model comes first, then the path: nn.save(model, 'model.npz')")
     form = _format(path)
     notes = _texts(path, metadata)
     if isinstance(obj, Module):
@@ -119,6 +121,8 @@ def load(path: str | os.PathLike[str], model: M | None = None, strict: bool = Tr
         FileNotFoundError: there is no such file.
         ImportError: ``.safetensors`` without the package ``safetensors``.
     """
+    if isinstance(path, Module):
+        raise TypeError("load: the path comes first, then the model: nn.load('model.npz', model)")
     arrays, notes = _read(path)
     if model is None:
         return arrays

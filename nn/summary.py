@@ -65,7 +65,7 @@ class Summary:
             body.append((label, _shape(row.input_shape), _shape(row.output_shape), f"{row.parameters:,}" if row.parameters else "–"))
         widths = [max(len(line[i]) for line in [head, *body]) for i in range(4)]
         form = f"{{:<{widths[0]}}}  {{:<{widths[1]}}}  {{:<{widths[2]}}}  {{:>{widths[3]}}}"
-        rule = "─" * (sum(widths) + 6)
+        rule = "-" * (sum(widths) + 6)
         frozen = self.parameters - self.trainable
         total = f"parameters {self.parameters:,}" + (f", of which frozen {frozen:,}" if frozen else "")
         total += (f"; buffers {self.buffers:,}" if self.buffers else "") + f"; {_bytes(self.nbytes)}"
@@ -106,12 +106,12 @@ def summary(model: Module, *inputs: Any) -> Summary:
     >>> import nn
     >>> print(summary(nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 3)), (32, 2)))
     layer        input    output   parameters
-    ─────────────────────────────────────────
+    -----------------------------------------
     Sequential   32 × 2   32 × 3            –
       0: Linear  32 × 2   32 × 64         192
       1: ReLU    32 × 64  32 × 64           –
       2: Linear  32 × 64  32 × 3          195
-    ─────────────────────────────────────────
+    -----------------------------------------
     parameters 387; 1.5 kB
     """
     if not isinstance(model, Module):

@@ -25,10 +25,11 @@ import autograd_np as ag
 from autograd_np import Tensor
 
 from .callbacks import Callback
-from .checkpoints import load_checkpoint, save_checkpoint
+from .checkpoints import check_path, load_checkpoint, save_checkpoint
 from .data import DataLoader
 from .defaults import default_generator
 from .module import Module
+from .roles import check_roles, named_metrics, needs_closure
 from .schedules import ReduceLROnPlateau
 from .utils import clip_grad_norm_
 
@@ -90,13 +91,13 @@ class Training:
         self.epoch = 0
 
     def stop(self, reason: str = "a callback stopped it") -> None:
-        """End training after this epoch."""
+        """End training: after this batch, with what follows an epoch, or after this epoch if it is over."""
         self.history.stopped = reason
 
 
 def _loader(data: Any, batch_size: int, shuffle: bool) -> Any:
     """Batches of (inputs …, target): of a loader as it is, of arrays and datasets by a loader made here."""
-    if isinstance(data, (tuple, list)) and data and all(hasattr(part, "shape") for part in data):
+    if isinstance(data, (tuple, list)) and data and all(hasattr(part, "shape") or (part.__class__ is list and data.__class__ is tuple) for part in data):
         return DataLoader(tuple(part.numpy() if isinstance(part, Tensor) else part for part in data), batch_size=batch_size, shuffle=shuffle)
     if isinstance(data, DataLoader):
         return data
@@ -115,23 +116,15 @@ def _split(batch: Any, fresh: bool) -> tuple[tuple[Any, ...], Any, int]:
     The tape copies what somebody else could write; arrays that a loader made for this batch alone are kept as they are.
     """
     if not isinstance(batch, (tuple, list)) or len(batch) < 2:
-        raise TypeError(f"a batch is a tuple of inputs and, last, the target; the data gave a {type(batch).__name__}")
+        raise TypeError(
+            f"a batch is a tuple of inputs and, last, the target; the data gave {'one' if isinstance(batch, (tuple, list)) else 'a'} {type(batch).__name__}; "
+            "give (X, y), or (X, X) where the inputs are the target"
+        )
     for part in batch if fresh else ():
         if part.__class__ is np.ndarray and part.base is None:
             part.flags.writeable = False
     target = batch[-1]
-    return tuple(batch[:-1]), target, len(target) if getattr(target, "ndim", 0) else 1
-
-
-def _named_metrics(metrics: Any) -> dict[str, Any]:
-    if isinstance(metrics, Mapping):
-        return dict(metrics)
-    if callable(metrics) or hasattr(metrics, "update"):
-        metrics = [metrics]
-    named = {str(getattr(m, "name", None) or getattr(m, "__name__", type(m).__name__)): m for m in metrics}
-    if len(named) < len(metrics):
-        raise ValueError("metrics: two have the same name; give a dict of names and metrics")
-    return named
+    return tuple(batch[:-1]), target, len(target) if getattr(target, "ndim", 0) or isinstance(target, (list, tuple)) else 1
 
 
 class _Meter:
@@ -184,7 +177,7 @@ def evaluate(model: Module, loss: Callable[[Any, Any], Any] | None, data: Any, m
     Raises:
         ValueError: the data gave no batch.
     """
-    meter = _Meter(_named_metrics(metrics))
+    meter = _Meter(named_metrics(metrics))
     with _mode(model, False), ag.no_grad():
         batches = _loader(data, batch_size, False)
         for batch in batches:
@@ -209,6 +202,8 @@ def predict(model: Module, *inputs: Any, batch_size: int = 256) -> np.ndarray[An
     with _mode(model, False), ag.no_grad():
         starts = range(0, max(len(arrays[0]), 1), batch_size)
         parts = [model(*[x[start : start + batch_size] for x in arrays]) for start in starts]
+    if isinstance(parts[0], (tuple, list, Mapping)):
+        raise TypeError(f"predict: the model gives a {type(parts[0]).__name__}, and one array is collected; take what is wanted of it in its forward()")
     return np.concatenate([part.numpy() if isinstance(part, Tensor) else np.asarray(part) for part in parts])
 
 
@@ -230,6 +225,7 @@ class _Step:
     def __init__(self, model: Module, loss: Callable[[Any, Any], Any], optimizer: Any, max_norm: float | None) -> None:
         self.model, self.loss, self.optimizer, self.max_norm = model, loss, optimizer, max_norm
         self.penalized = any(module._penalties for module in model.modules())
+        self.several = needs_closure(optimizer)
 
     def __call__(self, inputs: tuple[Any, ...], target: Any) -> tuple[Any, dict[str, float]]:
         """The predictions of the forward pass, and its loss (and penalty)."""
@@ -252,12 +248,17 @@ class _Step:
                 )
             total.backward()
             if self.max_norm is not None:
-                clip_grad_norm_(self.model.parameters(), self.max_norm)
+                clip_grad_norm_((p for _, p in self.model.named_parameters()), self.max_norm)
             if not first:
                 first.extend((predictions.detach() if isinstance(predictions, Tensor) else predictions, numbers))
             return total
 
-        self.optimizer.step(closure)
+        if self.several:
+            self.optimizer.step(closure)
+        else:
+            with ag.enable_grad():
+                closure()
+            self.optimizer.step()
         return first[0], first[1]
 
 
@@ -301,8 +302,8 @@ def fit(
         model: what is trained. It is put into training mode, and left in evaluation mode, ready for use.
         loss: called with (predictions, target); gives one number. What ``model.regularize(…)`` asked for is added for the update, and
             stands in the history apart, as ``penalty``.
-        optimizer: of the model's parameters. LBFGS works too.
-        data: arrays ``(X, y)``, which are shuffled, a Dataset, a DataLoader, or an iterable of batches ``(inputs …, target)``.
+        optimizer: of the model's parameters. LBFGS works too, and any object with ``zero_grad()`` and ``step()``.
+        data: arrays or nested lists ``(X, y)``, which are shuffled, a Dataset, a DataLoader, or an iterable of batches ``(inputs …, target)``.
         epochs: how many there shall be in all; a resumed run counts those before the interruption.
         validation: data of the same kinds, evaluated after each epoch: ``val_loss``, ``val_accuracy``, …
         metrics: metrics (see :mod:`nn.metrics`) or functions of (predictions, target), in a list or by name in a dict. On the training
@@ -322,7 +323,7 @@ def fit(
         The history: loss, metrics and learning rate of every epoch.
 
     Raises:
-        FloatingPointError: the loss became infinite or NaN. The parameters are those before the step.
+        FloatingPointError: the loss became infinite or NaN. The parameters are those before the step (running statistics have moved).
         TypeError, ValueError: arguments that do not fit.
 
     >>> import nn
@@ -339,12 +340,21 @@ def fit(
         raise ValueError(f"fit: epochs = {epochs} must not be negative; log_every = {log_every} and checkpoint_every = {checkpoint_every} at least 1")
     if resume and checkpoint is None:
         raise ValueError("fit: resume=True needs checkpoint=, the file to go on from")
-    hooks = [callbacks] if isinstance(callbacks, Callback) else [*callbacks]
-    measures = _named_metrics(metrics)
+    hooks: list[Callback] = [*callbacks] if isinstance(callbacks, (list, tuple)) else [callbacks]  # type: ignore[list-item]  # checked next
+    check_roles(model, loss, optimizer, schedule, hooks)
+    if checkpoint is not None:
+        check_path(checkpoint)
+    measures = named_metrics(metrics)
+    for name in measures.keys() & {"loss", "penalty", "lr"}:
+        raise ValueError(f"metrics: the name {name!r} is taken by the history itself; give a dict of other names and metrics")
     batches = _loader(data, batch_size, True)
     held_out = None if validation is None else _loader(validation, max(batch_size, 256), False)
     run = Training(model, optimizer, epochs)
     parts = {"optimizer": optimizer, "schedule": schedule, "data": batches, **{f"callback {i}": hook for i, hook in enumerate(hooks)}}
+    if isinstance(loss, Module) and any(True for _ in loss.parameters()):
+        parts["loss"] = loss
+    if getattr(held_out, "rng", None) is not None:
+        parts["validation"] = held_out
     parts = {name: part for name, part in parts.items() if _stateful(part)}
     if resume and checkpoint is not None and Path(checkpoint).exists():
         _restore(checkpoint, run, parts)
@@ -361,7 +371,8 @@ def fit(
                 row = _epoch(step, batches, measures, schedule if schedule_every == "batch" else None, hooks, run, bar)
                 if held_out is not None:
                     row |= {f"val_{name}": value for name, value in evaluate(model, loss, held_out, measures).items()}
-                row["lr"] = float(optimizer.param_groups[0]["lr"])
+                if getattr(optimizer, "param_groups", None):
+                    row["lr"] = float(optimizer.param_groups[0]["lr"])
                 if schedule is not None and schedule_every == "epoch":
                     _advance(schedule, row)
                 run.history.rows.append(row)
@@ -384,7 +395,7 @@ def fit(
 
 def _epoch(step: _Step, batches: Any, metrics: Mapping[str, Any], schedule: Any, hooks: list[Callback], run: Training, bar: Any) -> dict[str, float]:
     meter = _Meter(metrics)
-    fresh = isinstance(batches, DataLoader) and batches.collate_fn is None
+    fresh = isinstance(batches, DataLoader) and batches.makes_arrays
     for batch in batches:
         inputs, target, size = _split(batch, fresh)
         predictions, numbers = step(inputs, target)
@@ -394,6 +405,8 @@ def _epoch(step: _Step, batches: Any, metrics: Mapping[str, Any], schedule: Any,
         for hook in hooks:
             hook.on_batch_end(run, numbers["loss"])
         bar(1, numbers)
+        if run.history.stopped is not None:
+            break
     return meter.row()
 
 
@@ -422,9 +435,16 @@ def _restore(path: str | Path, run: Training, parts: Mapping[str, Any]) -> None:
     for what, here, there in (("parts", parts, state.get("parts", {})), ("generators", generators, state.get("generators", {}))):
         if set(here) != set(there):
             raise ValueError(f"fit: {path} belongs to another run: its {what} are {sorted(there)}, here they are {sorted(here)}")
-    run.model.load_state_dict(state["model"])
-    for name, part in parts.items():
-        part.load_state_dict(state["parts"][name])
+    before = [(part, part.state_dict()) for part in (run.model, *parts.values())]
+    try:
+        run.model.load_state_dict(state["model"])
+        for name, part in parts.items():
+            part.load_state_dict(state["parts"][name])
+    except Exception as error:
+        for part, own in before:
+            part.load_state_dict(own)
+        error.add_note(f"fit: {path} belongs to another run; everything is as it was")
+        raise
     for name, generator in generators.items():
         generator.bit_generator.state = state["generators"][name]
     run.epoch = state["epoch"]

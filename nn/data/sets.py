@@ -109,11 +109,23 @@ def _array(values: Any) -> Array:
     return np.asarray(values.numpy() if isinstance(values, ag.Tensor) else values)
 
 
+def _rows(values: Any) -> Array:
+    """An array as it is; of lists, floats in the default dtype, as :func:`collate` has them."""
+    array = _array(values)
+    return array.astype(default_dtype()) if array.dtype == np.float64 and isinstance(values, (list, tuple)) and not _has_dtype(values) else array
+
+
+def _has_dtype(values: Any) -> bool:
+    while isinstance(values, (list, tuple)) and values:
+        values = values[0]
+    return hasattr(values, "dtype")
+
+
 class ArrayDataset(Dataset):
     """Arrays of equal length, whose items are the rows of the same number.
 
     Args:
-        *arrays: arrays or Tensors with equal first axes. Items and batches are tuples, in this order.
+        *arrays: arrays, Tensors or nested lists with equal first axes. Items and batches are tuples, in this order.
         **named: arrays by name instead: items and batches are dicts.
 
     An index may be a number, a slice, or an array of numbers or of booleans: each array is indexed with it.
@@ -132,7 +144,7 @@ class ArrayDataset(Dataset):
         if arrays and named:
             raise TypeError("ArrayDataset: arrays either all by position or all by name")
         self.names = tuple(named) if named else None
-        self.arrays = tuple(_array(values) for values in (*arrays, *named.values()))
+        self.arrays = tuple(_rows(values) for values in (*arrays, *named.values()))
         if not self.arrays:
             raise ValueError("ArrayDataset: there are no arrays")
         names = self.names or tuple(f"array {number}" for number in range(len(self.arrays)))

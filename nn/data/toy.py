@@ -178,7 +178,7 @@ def blobs(
     else:
         middle = np.asarray(centers, dtype=np.float64)
         if middle.ndim != 2 or not middle.size:
-            raise ValueError(f"centers has the shape (classes, dimensions), not {middle.shape}")
+            raise ValueError(f"centers has the shape (classes, dimensions), not {middle.shape}; classes= is their number alone")
     return _labelled([center + noise * rng.standard_normal((points, len(center))) for center in middle])
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 import autograd_np as ag
 
+from ..module import Parameter
+
 __all__ = ["Group", "completed", "listed"]
 
 Group = dict[str, Any]  # "params", and the options by name
@@ -55,11 +57,9 @@ def completed(name: str, group: Any, defaults: Group, others: Sequence[Group]) -
             raise TypeError(f"{title} is {p!r:.60}, a {type(p).__name__}; parameters are Tensors that need gradients")
         if not p.is_leaf:
             raise ValueError(f"{title} is the result of {p.op}; only leaves can be optimized: Tensor(t.numpy().copy(), requires_grad=True) makes one")
-        if not p.requires_grad:
-            raise ValueError(
-                f"{title} ({p.shape} {p.dtype}) needs no gradient; make it with requires_grad=True, "
-                "or leave frozen ones out: [p for p in model.parameters() if p.requires_grad]"
-            )
+        # A frozen Parameter has no gradient and stays where it is, until it is thawed.
+        if not p.requires_grad and not isinstance(p, Parameter):
+            raise ValueError(f"{title} ({p.shape} {p.dtype}) needs no gradient; make it with requires_grad=True")
         if id(p) in seen:
             raise ValueError(f"{title} ({p.shape} {p.dtype}) is given twice")
         seen.add(id(p))

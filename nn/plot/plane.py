@@ -23,6 +23,9 @@ Scores = Literal["auto", "logits", "probabilities", "labels"]
 
 SIZE = (5.4, 5.4)
 
+# Beyond this ratio of its sides the plane is not drawn to scale: one of the coordinates could not be read.
+ALIKE = 5.0
+
 
 def dataset(
     X: Any,  # noqa: N803
@@ -111,7 +114,9 @@ def decision_boundary(
     count = shares.shape[-1]
     hues = np.array([matplotlib().colors.to_rgb(colour) for colour in colours(count)])
     # A mixture of the classes' colours, thinned with white so that the points stand out.
-    ax.imshow(1.0 - 0.45 * (shares @ (1.0 - hues)), origin="lower", extent=(left, right, bottom, top), interpolation="bilinear", zorder=0)
+    ax.imshow(
+        1.0 - 0.45 * (shares @ (1.0 - hues)), origin="lower", extent=(left, right, bottom, top), interpolation="bilinear", aspect=ax.get_aspect(), zorder=0
+    )
     for k in range(count if count > 2 else 1):
         lead = shares[..., k] - np.delete(shares, k, axis=-1).max(axis=-1)
         if lead.min() < 0.0 < lead.max():
@@ -156,8 +161,11 @@ def _names(labels: Array | None, count: int, names: Sequence[str] | None, caller
 
 def _limits(points: Array, margin: float) -> tuple[tuple[float, float], tuple[float, float]]:
     low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
-    border = margin * float(np.max(high - low)) or 1.0
-    return (low[0] - border, high[0] + border), (low[1] - border, high[1] + border)
+    extent = high - low
+    # Axes of different units have borders of their own.
+    alike = extent.max() <= ALIKE * extent.min() or extent.min() == 0.0
+    border = [margin * float(extent.max() if alike else own) or 1.0 for own in extent]
+    return (low[0] - border[0], high[0] + border[0]), (low[1] - border[1], high[1] + border[1])
 
 
 def _answer(model: Callable[[Any], Any], batch: Array) -> Array:
@@ -209,7 +217,8 @@ def _shares(answers: Array, scores: Scores, labels: Array | None) -> Array:
 
 def _plane(ax: Axes, title: str, limits: tuple[tuple[float, float], tuple[float, float]]) -> None:
     tidy(ax, title)
-    ax.set_aspect("equal")
+    width, height = (high - low for low, high in limits)
+    ax.set_aspect("equal" if max(width, height) <= ALIKE * min(width, height) else "auto")
     ax.set_xlim(*limits[0])
     ax.set_ylim(*limits[1])
     ax.locator_params(nbins=6)

@@ -52,7 +52,10 @@ def curves(
     Raises:
         ValueError: there is nothing to draw, or the lengths differ.
         KeyError: a name is not in the history.
+        TypeError: ``history`` is no mapping.
     """
+    if not isinstance(history, Mapping):
+        raise TypeError(f'curves: a history is lists of numbers by name, such as {{"loss": losses}}, not a {type(history).__name__}')
     series = {str(name): np.asarray([float(v) for v in history[name]], np.float64) for name in history if name not in CLOCKS}
     panels = list(dict.fromkeys(name.removeprefix("val_") for name in series))
     panels.sort(key=lambda name: (name == "lr") - ("loss" in name))
@@ -81,12 +84,14 @@ def curves(
         if positive and ((log is None and finite.max() > 20 * finite.min()) or log) and ("loss" in panel or panel == "lr"):
             one.set_yscale("log")
         elif "accuracy" in panel and finite.size and finite.min() >= 0 and finite.max() <= 1:
-            one.yaxis.set_major_formatter(matplotlib().ticker.PercentFormatter(1.0))
+            one.yaxis.set_major_formatter(matplotlib().ticker.FuncFormatter(lambda share, _: f"{100 * share:.6g}%"))
         tidy(one)
         one.set_xlabel(x_label, color=INK, fontsize=10)
         one.set_ylabel(words, color=INK, fontsize=10)
         if x is None:
-            one.xaxis.set_major_locator(matplotlib().ticker.MaxNLocator(6, integer=True))
+            one.xaxis.set_major_locator(matplotlib().ticker.MaxNLocator(6, integer=True, min_n_ticks=1))
+            if length == 1:
+                one.set_xlim(0.5, 1.5)
     if title:
         figure.suptitle(title, color=INK, fontsize=13) if len(panels) > 1 else axes[0].set_title(title, color=INK, fontsize=12, pad=8)
     return figure
@@ -222,11 +227,26 @@ def images(
     rows = 1 if truth is None and said is None else 2
     height, width = pixels.shape[1:3]
     side = 1.15
-    figure, axes = grid_for(ax, count, columns, (side * max(1.0, width / height), side * max(1.0, height / width) + (0.3 if rows > 1 else 0.0)))
 
     def word(k: int) -> str:
         return str(k if class_names is None else class_names[k])
 
+    def words(i: int) -> str:
+        if truth is None or said is None:
+            known = truth if truth is not None else said
+            return "" if known is None else word(known[i])
+        if truth[i] == said[i]:
+            return word(truth[i])
+        both = f"{word(said[i])},", f"not {word(truth[i])}"
+        # About what stands above an image in one line.
+        return (" " if len(both[0] + both[1]) <= 14 else "\n").join(both)
+
+    titles = [words(i) for i in range(count)]
+    lines = [line for text in titles for line in text.split("\n")]
+    # A letter of the titles is about 0.088 inches wide.
+    panel = max(side * max(1.0, width / height), 0.088 * max(map(len, lines)))
+    above = 0.0 if rows == 1 else 0.45 if len(lines) > count else 0.3
+    figure, axes = grid_for(ax, count, columns, (panel, side * max(1.0, height / width) + above))
     for i, one in enumerate(axes):
         one.imshow(pixels[i], cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
         one.set_xticks([])
@@ -235,12 +255,10 @@ def images(
         for spine in one.spines.values():
             spine.set_color(ACCENT if wrong else "#bbbbbb")
             spine.set_linewidth(2.6 if wrong else 0.6)
-        if wrong and truth is not None and said is not None:
-            one.set_title(f"{word(said[i])}, not {word(truth[i])}", fontsize=9, color=ACCENT, fontweight="bold", pad=4)
+        if wrong:
+            one.set_title(titles[i], fontsize=9, color=ACCENT, fontweight="bold", pad=4)
         elif rows > 1:
-            known = truth if truth is not None else said
-            assert known is not None
-            one.set_title(word(known[i]), fontsize=9, color=INK, pad=4)
+            one.set_title(titles[i], fontsize=9, color=INK, pad=4)
     if title:
         figure.suptitle(title, color=INK, fontsize=12)
     return figure

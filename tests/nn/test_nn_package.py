@@ -25,6 +25,10 @@ def normal(*shape: int) -> Any:
 IMAGES, SEQUENCE, ROWS = normal(2, 4, 6, 6), normal(2, 4, 9), normal(5, 8)
 TOKENS = np.array([[0, 2, 1], [3, 3, 0]])
 
+ACTIVATIONS = [
+    *("ReLU", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Sigmoid", "Tanh", "Softplus", "Softsign", "Tanhshrink", "Hardtanh", "ReLU6"),
+    *("Hardsigmoid", "Hardswish", "Hardshrink", "Softshrink", "LogSigmoid"),
+]
 # name → (how it is made, what it is called with). `None` for what is no layer of its own.
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]] | None] = {
     "Module": None, "ModuleList": None, "ModuleDict": None, "Loss": None,
@@ -76,10 +80,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]] | None] = {
     "Threshold": (lambda: nn.Threshold(0.1, 2.0), (ROWS,)),
     **{
         name: (getattr(nn, name), (ROWS,))
-        for name in (
-            "ReLU LeakyReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh Softplus Softsign Tanhshrink Hardtanh ReLU6 Hardsigmoid Hardswish Hardshrink "
-            "Softshrink LogSigmoid"
-        ).split()
+        for name in ACTIVATIONS
     },
     "CrossEntropyLoss": (nn.CrossEntropyLoss, (ROWS, np.arange(5))),
     "NLLLoss": (nn.NLLLoss, (ROWS, np.arange(5))),

@@ -185,10 +185,27 @@ def test_numpys_integers_count_the_steps_of_a_schedule():
     assert type(schedule.step_size) is int
 
 
-def test_a_frozen_parameter_is_refused_with_a_remedy():
-    model = nn.Linear(2, 2).requires_grad_(False)
-    with pytest.raises(ValueError, match=re.escape("[p for p in model.parameters() if p.requires_grad]")):
-        nn.SGD(model.parameters())
+def test_a_frozen_parameter_stays_until_it_is_thawed():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    model[0].requires_grad_(False)
+    first = model[0].weight.numpy().copy()
+    for optimizer in (nn.Adam(model.parameters(), weight_decay=0.1), nn.SGD(model.parameters(), 0.1, momentum=0.9), nn.LBFGS(model.parameters())):
+
+        def closure(optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = (model(np.ones((4, 2), np.float32)) ** 2).sum()
+            loss.backward()
+            return loss
+
+        second = model[1].weight.numpy().copy()
+        optimizer.step(closure)
+        np.testing.assert_array_equal(model[0].weight.numpy(), first)
+        assert np.any(model[1].weight.numpy() != second)
+    optimizer = nn.SGD(model.parameters(), 0.1)
+    model[0].requires_grad_()
+    (model(np.ones((4, 2), np.float32)) - 3.0).sum().backward()
+    optimizer.step()
+    assert np.any(model[0].weight.numpy() != first)
 
 
 @pytest.mark.parametrize("lr", [np.float32(0.1), np.array(0.1, np.float32)])

@@ -199,6 +199,21 @@ def test_callbacks_are_called_in_order() -> None:
     assert history.stopped == "enough"
 
 
+def test_a_callback_stops_in_the_middle_of_an_epoch() -> None:
+    model = network()
+    seen: list[float] = []
+
+    def stop(training: Any, loss: float) -> None:
+        seen.append(loss)
+        if len(seen) == 3:
+            training.stop("enough")
+
+    callback = nn.LambdaCallback(on_batch_end=stop)
+    history = nn.fit(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), 0.1), (X, Y), 5, batch_size=10, callbacks=callback)
+    assert len(seen) == 3
+    assert len(history.rows) == 1
+
+
 # ---------------------------------------------------------------- resuming
 
 

@@ -1,0 +1,73 @@
+"""What the arguments of a training loop must be; said before anything has happened."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .callbacks import Callback
+from .module import Module
+from .optim import LBFGS
+from .schedules import ReduceLROnPlateau
+
+__all__ = ["check_roles", "named_metrics", "needs_closure"]
+
+
+def named_metrics(metrics: Any) -> dict[str, Any]:
+    """Metrics by name, of one, of several, or of a dict of them."""
+    if isinstance(metrics, Mapping):
+        return {name: _checked_metric(metric) for name, metric in metrics.items()}
+    if callable(metrics) or hasattr(metrics, "update") or isinstance(metrics, str):
+        metrics = [metrics]
+    metrics = [_checked_metric(metric) for metric in metrics]
+    named = {str(getattr(m, "name", None) or getattr(m, "__name__", type(m).__name__)): m for m in metrics}
+    if len(named) < len(metrics):
+        raise ValueError("metrics: two have the same name; give a dict of names and metrics")
+    return named
+
+
+def _checked_metric(metric: Any) -> Any:
+    if isinstance(metric, (str, type)) or not (callable(metric) or hasattr(metric, "update")):
+        raise TypeError(
+            f"metrics: {metric!r} is no metric; give objects such as nn.metrics.Accuracy(), or functions of (predictions, target) that return a number"
+        )
+    return metric
+
+
+def needs_closure(optimizer: Any) -> bool:
+    """Whether the optimizer computes the loss more than once in a step: then its ``step`` cannot be called without a function that does."""
+    try:
+        parameters = inspect.signature(optimizer.step).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return isinstance(optimizer, LBFGS) or any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+
+
+def check_roles(model: Any, loss: Any, optimizer: Any, schedule: Any, hooks: Sequence[Any]) -> None:
+    """Say what an argument should be before anything has happened."""
+    if not isinstance(model, Module):
+        raise TypeError(f"fit: the model is an nn.Module, not {_kind(model)}")
+    if not callable(loss) or isinstance(loss, type):
+        raise TypeError(f"fit: the loss is a function of (predictions, target) or an object such as nn.CrossEntropyLoss(), not {_kind(loss)}")
+    if isinstance(optimizer, type) or not callable(getattr(optimizer, "step", None)) or not callable(getattr(optimizer, "zero_grad", None)):
+        raise TypeError(f"fit: the optimizer is an object such as nn.Adam(model.parameters()), not {_kind(optimizer)}")
+    if schedule is not None and (isinstance(schedule, type) or not callable(getattr(schedule, "step", None))):
+        raise TypeError(f"fit: the schedule is one object such as nn.schedules.StepLR(optimizer, 10), not {_kind(schedule)}")
+    if getattr(schedule, "optimizer", optimizer) is not optimizer:
+        raise ValueError("fit: the schedule belongs to another optimizer, and would change nothing here")
+    if isinstance(schedule, ReduceLROnPlateau) and schedule.mode == "max":
+        raise ValueError("fit: ReduceLROnPlateau is given a loss here, which is better small: mode='min'")
+    for hook in hooks:
+        if not isinstance(hook, Callback):
+            raise TypeError(f"fit: a callback is an object of a class derived from nn.Callback, or nn.LambdaCallback(on_epoch_end=function), not {_kind(hook)}")
+    trained = {id(p) for group in getattr(optimizer, "param_groups", ()) for p in group.get("params", ())}
+    own = [p for p in model.parameters() if p.requires_grad]
+    if trained and own and not any(id(p) in trained for p in own):
+        raise ValueError(
+            "fit: the optimizer holds none of the model's parameters; make it of this model's parameters(), and after model.to(dtype), which makes new ones"
+        )
+
+
+def _kind(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
