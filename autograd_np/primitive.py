@@ -145,7 +145,12 @@ class Primitive:
 
     def zeroed(self, g: Any, pulled: tuple[Any, ...]) -> tuple[Any, ...]:
         """The gradients of an elementwise operation with 0 where the cotangent is 0: there 0 · inf and 0 · NaN are 0."""
+        known = g.__class__ is np.ndarray or isinstance(g, np.generic)
+        if known and not g.ndim and g:
+            return pulled
         mask = np.not_equal(g, 0)
+        if known and np.count_nonzero(mask) == g.size:
+            return pulled
         recorded = g.__class__ is recording.TENSOR
         results = []
         for c in pulled:

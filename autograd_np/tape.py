@@ -105,13 +105,8 @@ def fit(g: Any, parent: Node, node: Node) -> Any:
 
 
 def ancestors(roots: Iterable[Node], floor: int, stops: set[int] | None = None) -> tuple[dict[int, Node], dict[int, Node]]:
-    """The nodes that the roots depend on, by position: those at or above ``floor``, and the first ones met below it.
-
-    Nodes below ``floor``, and those at the positions ``stops``, are noted and not entered.
-    """
-    found: dict[int, Node] = {}
-    below: dict[int, Node] = {}
-    stack = list(roots)
+    """The nodes that the roots depend on, by position: those at or above ``floor``, and the first ones met below it; ``stops`` are not entered."""
+    found, below, stack = dict[int, Node](), dict[int, Node](), list(roots)
     while stack:
         node = stack.pop()
         position = node.position
@@ -127,9 +122,12 @@ def ancestors(roots: Iterable[Node], floor: int, stops: set[int] | None = None) 
     return found, below
 
 
-def _leading_to(roots: Iterable[Node], targets: set[int], stops: set[int] | None) -> set[int]:
-    """Positions of the nodes through which a gradient must pass to reach a target."""
-    found, _ = ancestors(roots, min(targets), stops)
+def _leading_to(roots: Iterable[Node], targets: set[int], stops: set[int] | None) -> set[int] | None:
+    """Positions of the nodes through which a gradient must pass to reach a target; None where every node is one."""
+    found, below = ancestors(roots, min(targets), stops)
+    # (A result that retains its gradient has a .grad; it tells backward() from this by the choice of parents made below.)
+    if not below and all(position in targets if node.primitive is None else not hasattr(node, "grad") for position, node in found.items()):
+        return None
     needed = set(targets)
     for position in sorted(found):
         if any(parent is not None and parent.position in needed for parent in found[position].parents):
@@ -295,6 +293,7 @@ def gradients_of(seeds: Seeds, targets: Sequence[Node], *, retain_graph: bool, c
     if not positions:
         return []
     needed = _leading_to([node for node, _ in seeds], positions, positions if stop_at_targets else None)
-    seeds = [(node, g) for node, g in seeds if node.position in needed]
+    if needed is not None:
+        seeds = [(node, g) for node, g in seeds if node.position in needed]
     _, found = _run(seeds, needed, positions, stop_at_targets, retain_graph, create_graph)
     return [found.get(node.position) for node in targets]

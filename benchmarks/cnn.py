@@ -8,23 +8,14 @@ installed, in turns in one run; the peak of the memory allocated during a step b
 from __future__ import annotations
 
 import argparse
-import os
-import sys
+import importlib.util
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
-if __name__ == "__main__":
-    # BLAS reads the number of threads when NumPy is imported.
-    _parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    _parser.add_argument("--threads", type=int, default=1, help="threads of BLAS and of PyTorch (default 1)")
-    _parser.add_argument("--rounds", type=int, default=9, help="rounds in which the contenders take turns (default 9)")
-    OPTIONS = _parser.parse_args()
-    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[_name] = str(OPTIONS.threads)
+from _threads import THREADS
 
-import importlib.util
-
+# isort: split
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from timing import interleaved, table
@@ -133,10 +124,10 @@ def our_step(images: Any, labels: Any, parameters: list[Any]) -> Any:
 # ---------------------------------------------------------------- contenders
 
 
-def torch_step(images: Any, labels: Any, parameters: list[Any], threads: int) -> Callable[[], object]:
+def torch_step(images: Any, labels: Any, parameters: list[Any]) -> Callable[[], object]:
     import torch
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(THREADS)
     functional = torch.nn.functional
     x, y = torch.tensor(images), torch.tensor(labels)
     w1, b1, w2, b2, w3, b3 = leaves = [torch.tensor(p, requires_grad=True) for p in parameters]
@@ -154,7 +145,7 @@ def torch_step(images: Any, labels: Any, parameters: list[Any], threads: int) ->
     return step
 
 
-def contenders(threads: int = 1) -> dict[str, Callable[[], object]]:
+def contenders() -> dict[str, Callable[[], object]]:
     """name → one training step."""
     images, labels, start = data()
     by_hand = [p.copy() for p in start]
@@ -164,7 +155,7 @@ def contenders(threads: int = 1) -> dict[str, Callable[[], object]]:
         "autograd_np": lambda: our_step(images, labels, ours),
     }
     if importlib.util.find_spec("torch"):
-        calls["torch"] = torch_step(images, labels, start, threads)
+        calls["torch"] = torch_step(images, labels, start)
     return calls
 
 
@@ -178,7 +169,10 @@ def peak(call: Callable[[], object]) -> float:
     return most / 1e6
 
 
-def main(threads: int, rounds: int) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9, help="rounds in which the contenders take turns (default 9)")
+    rounds = parser.parse_args().rounds
     images, labels, start = data()
     by_hand = [p.copy() for p in start]
     ours = [ag.Tensor(p.copy(), requires_grad=True) for p in start]
@@ -186,12 +180,12 @@ def main(threads: int, rounds: int) -> None:
         losses = float(hand_step(images, labels, by_hand)), our_step(images, labels, ours).item()
         if abs(losses[0] - losses[1]) > 1e-5:
             raise SystemExit(f"the losses differ: {losses[0]} by hand, {losses[1]} here")
-    calls = contenders(threads)
+    calls = contenders()
     seconds = interleaved(calls, rounds=rounds, seconds=0.2)
     base = seconds["hand-written NumPy"]
     rows = [[name, f"{1000 * s:.2f}", f"{s / base:.2f}", "–" if name == "torch" else f"{peak(calls[name]):.1f}"] for name, s in seconds.items()]
-    sys.stdout.write(table(("CNN step", "ms", "ratio", "peak MB"), rows) + "\n")
+    print(table((f"CNN step, {THREADS} threads", "ms", "ratio", "peak MB"), rows))
 
 
 if __name__ == "__main__":
-    main(OPTIONS.threads, OPTIONS.rounds)
+    main()

@@ -6,13 +6,9 @@ for every result), one BLAS thread. Peers (torch, autograd, mygrad) are measured
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 import importlib.util
 import itertools
+import os
 import resource
 import statistics
 import subprocess
@@ -22,6 +18,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import _threads  # noqa: F401 - one BLAS thread unless --threads says otherwise
+
+# isort: split
 import numpy as np
 from timing import interleaved, table
 

@@ -1,7 +1,7 @@
 """An LSTM's training step (forward, backward, SGD) against NumPy written by hand and, where they are installed, PyTorch and HIPS autograd.
 
 Input and hidden size 64, 32 steps, batch 16, float32, a linear classifier of 10 classes on the last state:
-``OPENBLAS_NUM_THREADS=1 python -m benchmarks.lstm``.
+``python benchmarks/lstm.py [--threads 2]``.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any
 
+from _threads import THREADS
+
+# isort: split
 import numpy as np
+from timing import interleaved, table
 
 import autograd_np as ag
 import nn
-
-from .timing import interleaved, table
 
 TIME, BATCH, INPUT, HIDDEN, CLASSES = 32, 16, 64, 64, 10
 LR = np.float32(0.01)
@@ -114,7 +116,7 @@ def with_nn(unrolled: bool) -> Callable[[], float]:
 def with_torch(unrolled: bool) -> Callable[[], float]:
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(THREADS)
     layer = (torch.nn.LSTMCell if unrolled else torch.nn.LSTM)(INPUT, HIDDEN)
     values = start()
     head = torch.nn.Linear(HIDDEN, CLASSES)
@@ -194,7 +196,7 @@ def main() -> None:
             raise SystemExit(f"the contenders do not compute the same: {losses}")
     found = interleaved(contenders, rounds=options.rounds, seconds=options.seconds)
     hand = found["NumPy by hand"]
-    print(table(("training step", "µs", "of by hand"), [(name, f"{s * 1e6:.0f}", f"{s / hand:.2f}") for name, s in found.items()]))
+    print(table((f"LSTM step, {THREADS} threads", "µs", "of by hand"), [(name, f"{s * 1e6:.0f}", f"{s / hand:.2f}") for name, s in found.items()]))
 
 
 if __name__ == "__main__":

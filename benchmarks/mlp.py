@@ -4,8 +4,8 @@ Full steps in float32: forward, backward, update; medians of interleaved rounds 
 author of a network from scratch writes (plain expressions, a fresh array for every result). Before anything is timed, every
 contender must have the losses of the hand-written step.
 
-    python benchmarks/mlp.py                             # one BLAS thread
-    OPENBLAS_NUM_THREADS=2 python benchmarks/mlp.py      # two
+    python benchmarks/mlp.py
+    python benchmarks/mlp.py --threads 2 --peers torch
 """
 
 from __future__ import annotations
@@ -13,19 +13,14 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import itertools
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-THREADS = os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("OMP_NUM_THREADS", THREADS)
-if THREADS == "1":
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
+from _threads import THREADS
 
+# isort: split
 import numpy as np
 from timing import interleaved, table
 
@@ -158,7 +153,7 @@ def ours(work: Work) -> Callable[[], float]:
 def torch_step(work: Work) -> Callable[[], float]:
     import torch
 
-    torch.set_num_threads(int(THREADS))
+    torch.set_num_threads(THREADS)
     layers: list[Any] = []
     for weight, bias in work.weights():
         linear = torch.nn.Linear(*weight.shape)

@@ -6,15 +6,13 @@ The update alone, with the gradients in place, as a ratio to the update as it is
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import _threads  # noqa: F401 - one BLAS thread unless --threads says otherwise
+
+# isort: split
 import numpy as np
 from timing import interleaved, table
 

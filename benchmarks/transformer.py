@@ -4,7 +4,8 @@ Characters (65) → embedding 64 + positions → block (pre-norm, 4 heads, MLP o
 Batch 8, context 64, float32. The hand-written step is what a from-scratch author writes: plain expressions, no
 preallocated buffers. Every contender starts from the same weights; their losses are compared after three steps.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/transformer.py
+    python benchmarks/transformer.py
+    python benchmarks/transformer.py --threads 2
     python benchmarks/transformer.py --width 96 --context 128 --batch 16
 """
 
@@ -13,16 +14,12 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import math
-import os
-import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("OMP_NUM_THREADS", os.environ["OPENBLAS_NUM_THREADS"])
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
+from _threads import THREADS
 
+# isort: split
 import numpy as np
 from timing import interleaved, table
 
@@ -249,7 +246,7 @@ def with_torch(w: Weights, x: np.ndarray, y: np.ndarray, heads: int, activation:
     import torch
     import torch.nn.functional as F  # noqa: N812
 
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    torch.set_num_threads(THREADS)
     p = {name: torch.tensor(value.T.copy() if name.startswith("W") else value, requires_grad=True) for name, value in w.items()}
     optimizer = torch.optim.Adam(p.values(), lr=RATE, betas=(BETA1, BETA2), eps=EPSILON, fused=True)
     tx, ty = torch.tensor(x), torch.tensor(y)
@@ -347,7 +344,7 @@ def main() -> None:
         np.testing.assert_allclose(found, expected, rtol=2e-4, err_msg=f"{name} computes something else")
     seconds = interleaved(contenders, rounds=o.rounds, seconds=0.1)
     hand = seconds["hand-written NumPy"]
-    print(f"{o.batch} x {o.context} characters, width {o.width}, {o.heads} heads, {o.activation}, {os.environ['OPENBLAS_NUM_THREADS']} thread(s)")
+    print(f"{o.batch} x {o.context} characters, width {o.width}, {o.heads} heads, {o.activation}, {THREADS} thread(s)")
     print(table(["step", "µs", "ratio"], [[name, f"{s * 1e6:.0f}", f"{s / hand:.2f}"] for name, s in seconds.items()]))
 
 

@@ -54,7 +54,7 @@ samples(
     case(normal(2, 2, 3), normal(2, 3, 3), normal(2, 3, 3), normal(2, 1, 3), label="a mask over keys"),
     case(normal(2, 3), normal(3, 3), normal(3, 3), normal(2, 2, 3), label="a mask with more axes"),
     case(normal(2, 3), normal(3, 3), normal(3, 3), normal(3), label="a mask of one axis"),
-    case(normal(2, 3), normal(3, 3), normal(3, 3), normal(2, 1), label="a mask over queries: no gradient", float32=False),
+    case(normal(2, 3), normal(3, 3), normal(3, 3), normal(2, 1), label="a mask over queries: no gradient", float32=False, strided=False),
     case(normal(2, 3), normal(3, 3), normal(3, 3), np.array(0.7), label="a mask of no axes: no gradient", float32=False, strided=False),
     case(normal(2, 3), normal(3, 3), normal(3, 2), _ALLOWED, label="a boolean mask"),
     case(normal(2, 2, 3), normal(2, 3, 3), normal(2, 3, 3), _NOTHING, label="a query that may attend to nothing"),
