@@ -56,8 +56,9 @@ from .array_api import (
 from .checkpointing import checkpoint
 from .errors import AnomalyError, FreedGraphError, GradientShapeError, MutationError, NonDifferentiableError
 from .generators import default_generator, generator_of, manual_seed
+from .graph.scopes import begin_scope, end_scope, scope
 from .memory import keep_freed_memory as _keep_freed_memory
-from .modes import detect_anomaly, enable_grad, is_anomaly_enabled, is_grad_enabled, no_grad
+from .modes import annotate, detect_anomaly, enable_grad, is_anomaly_enabled, is_grad_enabled, no_grad
 from .primitive import on_arrays, primitive, rule, same
 from .primitives.activations import (
     celu,
@@ -371,6 +372,8 @@ from .trees import tree_map
 if TYPE_CHECKING:
     # These chapters are loaded when one of their functions is first used (see primitives/__init__.py).
     from . import fft, linalg, special
+    from .graph.draw import draw, save_graph
+    from .graph.table import tape
     from .primitives.attention import scaled_dot_product_attention
     from .primitives.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
     from .primitives.dense import embedding, linear
@@ -496,6 +499,7 @@ __all__ = [
     "all",
     "allclose",
     "angle",
+    "annotate",
     "any",
     "append",
     "apply_along_axis",
@@ -533,6 +537,7 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "batch_norm",
+    "begin_scope",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "bincount",
@@ -595,6 +600,7 @@ __all__ = [
     "divide",
     "divmod",
     "dot",
+    "draw",
     "dropout",
     "dsplit",
     "dstack",
@@ -608,6 +614,7 @@ __all__ = [
     "empty",
     "empty_like",
     "enable_grad",
+    "end_scope",
     "equal",
     "erf",
     "erfc",
@@ -829,7 +836,9 @@ __all__ = [
     "round",
     "rule",
     "same",
+    "save_graph",
     "scaled_dot_product_attention",
+    "scope",
     "searchsorted",
     "select",
     "selu",
@@ -868,6 +877,7 @@ __all__ = [
     "tan",
     "tanh",
     "tanhshrink",
+    "tape",
     "tensor",
     "tensordot",
     "tile",
@@ -915,6 +925,10 @@ def __getattr__(name: str) -> Any:
         from .proofs.gradcheck import gradcheck
 
         return gradcheck
+    if name in ("draw", "save_graph"):
+        from .graph import draw as drawing
+
+        return getattr(drawing, name)
     if name in ("fft", "linalg", "special"):
         import importlib
 

@@ -8,7 +8,9 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from . import mutation, tape
+import autograd_np.tape as tape
+
+from . import mutation
 from .errors import MutationError
 from .modes import enable_grad, is_grad_enabled
 from .primitive import attach

@@ -1,4 +1,4 @@
-"""Modes of recording, per thread and per task: ``no_grad``, ``enable_grad``, ``detect_anomaly``.
+"""Modes of recording, per thread and per task: ``no_grad``, ``enable_grad``, ``annotate``, ``detect_anomaly``.
 
 ``ACTIVE[0]`` counts the modes that are on anywhere in the process. While it is zero, which is nearly
 always, a recorded operation pays one list look-up; only otherwise does it read the context variables.
@@ -16,7 +16,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
 
-__all__ = ["detect_anomaly", "enable_grad", "is_anomaly_enabled", "is_grad_enabled", "no_grad"]
+__all__ = ["annotate", "detect_anomaly", "enable_grad", "is_annotate_enabled", "is_anomaly_enabled", "is_grad_enabled", "no_grad"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +26,8 @@ ACTIVE = [0]
 _count_lock = threading.Lock()
 _grad_enabled: ContextVar[bool] = ContextVar("autograd_np_grad_enabled", default=True)
 _anomaly: ContextVar[bool] = ContextVar("autograd_np_detect_anomaly", default=False)
+_annotate: ContextVar[bool] = ContextVar("autograd_np_annotate", default=False)
+_watcher: ContextVar[Callable[[Any, Any], None] | None] = ContextVar("autograd_np_watch_operations", default=None)
 
 
 def is_grad_enabled() -> bool:
@@ -36,6 +38,16 @@ def is_grad_enabled() -> bool:
     False
     """
     return not ACTIVE[0] or _grad_enabled.get()
+
+
+def is_annotate_enabled() -> bool:
+    """Whether ``annotate`` is on for this thread (or task)."""
+    return bool(ACTIVE[0]) and _annotate.get()
+
+
+def watcher() -> Callable[[Any, Any], None] | None:
+    """What :class:`watch_operations` calls on this thread (or task), where it is on."""
+    return _watcher.get() if ACTIVE[0] else None
 
 
 def is_anomaly_enabled() -> bool:
@@ -141,6 +153,33 @@ class enable_grad(_Mode[bool]):  # noqa: N801 - used as a context manager, named
 
     _variable = _grad_enabled
     _value = True
+
+
+class annotate(_Mode[bool]):  # noqa: N801 - a mode like its neighbours
+    """Let every operation remember the source line that called it, its operands and its value, for the printed tape and for pictures.
+
+    The arrays stay alive as long as the tape does. A context manager and a decorator.
+
+    >>> import autograd_np as ag
+    >>> x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with ag.annotate():
+    ...     y = (x * x).sum()
+    >>> [entry.value.tolist() for entry in ag.tape(y)]
+    [[1.0, 2.0], [1.0, 4.0], 5.0]
+    """
+
+    _variable = _annotate
+    _value = True
+
+
+class watch_operations(_Mode[Callable[[Any, Any], None] | None]):  # noqa: N801 - a mode like its neighbours
+    """Call a function with the primitive and the result of every operation, when it is done. For the profile."""
+
+    _variable = _watcher
+
+    def __init__(self, function: Callable[[Any, Any], None]) -> None:
+        super().__init__()
+        self._value = function
 
 
 class detect_anomaly(_Mode[bool]):  # noqa: N801 - used as a context manager, named as PyTorch names it

@@ -13,7 +13,7 @@ import numpy as np
 from . import mutation
 from .deferred import Deferred
 from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
-from .modes import is_anomaly_enabled
+from .modes import is_annotate_enabled, is_anomaly_enabled, watcher
 from .tape import Node, fit, next_position
 
 if TYPE_CHECKING:
@@ -236,11 +236,18 @@ def checked(function: Callable[..., Any], name: str, multi: bool, view: bool) ->
 
 
 def observe(found: Primitive, result: Any, operands: tuple[Any, ...]) -> None:
-    """Hand the call to anomaly detection, where that is on."""
+    """Hand the call to the modes that look at it, where they are on."""
+    if is_annotate_enabled():
+        from .graph.scopes import see
+
+        see(found, result, operands)
     if is_anomaly_enabled():
         from .anomaly import check_forward
 
         check_forward(found, result, operands)
+    watching = watcher()
+    if watching is not None:
+        watching(found, result)
 
 
 def dtype_of(value: Any) -> Any:

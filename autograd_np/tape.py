@@ -35,7 +35,7 @@ LAST_WRITE = [0]
 class Node:
     """One recorded operation, or one leaf: its place on the tape and what its rule asked to keep."""
 
-    __slots__ = ("__weakref__", "dtype", "grad", "info", "kept", "name", "parents", "position", "primitive", "shape")
+    __slots__ = ("__weakref__", "dtype", "grad", "info", "kept", "name", "parents", "position", "primitive", "scope", "seen", "shape")
 
     position: int  # parents have smaller ones
     primitive: Any  # the operation; None for a leaf
@@ -45,7 +45,9 @@ class Node:
     dtype: Any
     grad: Any  # of a leaf: the accumulated gradient
     name: str | None  # a label for pictures and messages
-    info: Any  # what a mode wrote down about the call (anomaly detection: the source line)
+    info: Any  # what anomaly detection wrote down about the call
+    seen: Any  # what `annotate` wrote down
+    scope: Any  # the named part of the program that this is an output of
 
 
 def leaf(shape: Any, dtype: Any) -> Node:
@@ -125,7 +127,7 @@ def ancestors(roots: Iterable[Node], floor: int, stops: set[int] | None = None) 
 def _leading_to(roots: Iterable[Node], targets: set[int], stops: set[int] | None) -> set[int] | None:
     """Positions of the nodes through which a gradient must pass to reach a target; None where every node is one."""
     found, below = ancestors(roots, min(targets), stops)
-    # (A result that retains its gradient has a .grad; it tells backward() from this by the choice of parents made below.)
+    # (A result that retains its gradient has a .grad, and tells backward() by the parents not being chosen.)
     if not below and all(position in targets if node.primitive is None else not hasattr(node, "grad") for position, node in found.items()):
         return None
     needed = set(targets)
@@ -289,8 +291,7 @@ def gradients_of(seeds: Seeds, targets: Sequence[Node], *, retain_graph: bool, c
     The walk enters only nodes that lead to a target, and leaves every ``.grad`` alone. With
     ``stop_at_targets`` a target that depends on another does not pass its gradient on.
     """
-    positions = {node.position for node in targets}
-    if not positions:
+    if not (positions := {node.position for node in targets}):
         return []
     needed = _leading_to([node for node, _ in seeds], positions, positions if stop_at_targets else None)
     if needed is not None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import mutation, recording, tape
+import autograd_np.tape as tape
+
+from . import mutation, recording
 from .errors import NonDifferentiableError, describe
 from .modes import is_grad_enabled
 

@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from . import mutation, tape
+import autograd_np.tape as tape
+
+from . import mutation
 from .errors import NonDifferentiableError, describe
 from .modes import enable_grad, is_grad_enabled
 from .primitive import primitive, rule

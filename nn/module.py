@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 import autograd_np as ag
-from autograd_np import Tensor
+from autograd_np import Tensor, begin_scope, end_scope
 
 from .defaults import default_dtype
 
@@ -218,8 +218,11 @@ class Module:
         hooks = self.__dict__.get("_forward_hooks")
         if hooks is None:
             raise AttributeError(f"{type(self).__name__}: its __init__ does not call super().__init__()")
-        if not hooks and not self._forward_pre_hooks:
-            return self.forward(*args, **kwargs)
+        start = begin_scope()
+        if not (hooks or self._forward_pre_hooks):
+            result = self.forward(*args, **kwargs)
+            end_scope(result, self, start)
+            return result
         for hook in [*self._forward_pre_hooks.values()]:
             changed = hook(self, args)
             if changed is not None:
@@ -229,6 +232,7 @@ class Module:
             changed = hook(self, args, result)
             if changed is not None:
                 result = changed
+        end_scope(result, self, start)
         return result
 
     _forward_hooks: dict[int, Callable[..., Any]]

@@ -58,6 +58,12 @@ def _fitting(kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_h
         ValueError: the shapes do not fit.
     """
     _check(kind, name, x, w_ih, w_hh, b_ih, b_hh, states, whole)
+    dtype = x.dtype
+    alike = (
+        dtype is w_ih.dtype and dtype is w_hh.dtype and dtype is (dtype if b_ih is None else b_ih.dtype) and dtype is (dtype if b_hh is None else b_hh.dtype)
+    )
+    if alike and dtype.kind == "f" and not [s for s in states if s is None or s.dtype is not dtype]:
+        return (x, w_ih, w_hh, b_ih, b_hh), states  # as in most calls
     dtypes = {v.dtype for v in (x, w_ih, w_hh, b_ih, b_hh, *states) if v is not None}
     if len(dtypes) > 1 or x.dtype.kind != "f":
         dtype = np.result_type(*dtypes, *([] if any(d.kind in "fc" for d in dtypes) else [np.float64]))

@@ -175,11 +175,11 @@ def lstm_cell_forward(x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, states
     if bias is not None:
         np.add(beside, bias, out=beside)
     q = new(u, 4, batch, size)
-    q[...] = beside.reshape(batch, 4, size).transpose(1, 0, 2)
+    np.negative(beside.reshape(batch, 4, size).transpose(1, 0, 2), out=q)
     q_g = q[2]
     g = np.tanh(q_g)
+    np.negative(g, out=g)  # tanh is odd
     np.multiply(q_g, 2, out=q_g)
-    np.negative(q, out=q)
     np.exp(q, out=q)
     p = np.add(q, 1)
     np.reciprocal(p, out=p)

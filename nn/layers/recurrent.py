@@ -407,6 +407,6 @@ class LSTM(_Recurrent):
 def pair(name: str, hx: Any) -> tuple[Any, Any]:
     if hx is None:
         return None, None
-    if not isinstance(hx, tuple | list) or len(hx) != 2:
+    if not isinstance(hx, (tuple, list)) or len(hx) != 2:
         raise TypeError(f"{name}: the first states are a pair (h, c), not {type(hx).__name__}")
     return hx[0], hx[1]

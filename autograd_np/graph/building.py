@@ -1,0 +1,342 @@
+"""From the entries of a graph to the boxes and arrows of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..primitive import REGISTRY
+from .folding import Folded, Place, fold
+from .formulas import formula
+from .frames import Frames
+from .model import Entry, Graph
+from .picture import Arrow, Box, Line, Picture, bytes_text, clean, cut, grad_lines, plural, typed, value_text
+
+__all__ = ["picture_of"]
+
+
+def picture_of(
+    graph: Graph, *, show: Sequence[str], direction: str = "TB", depth: int | None = None, group: bool = True, backward: bool = False, max_nodes: int = 300
+) -> Picture:
+    """The picture of a graph, folded as far as it must be to have at most ``max_nodes`` boxes (gradients not counted)."""
+    deepest = max([len(call.path) for call in graph.calls], default=0)
+    folded = fold(graph, depth, group, False)
+    wanted = _size(graph, folded)
+    notices: list[str] = []
+    if wanted > max_nodes:
+        if group:
+            folded = fold(graph, depth, group, True)
+            notices = ["repeated structure is folded"] if folded.repeats else []
+        for level in range(deepest - 1 if depth is None else min(depth, deepest) - 1, -1, -1):
+            if _size(graph, folded) <= max_nodes:
+                break
+            folded = fold(graph, level, group, group)
+            notices = [*notices[:1], f"modules are closed from depth {level} on"] if folded.repeats else [f"modules are closed from depth {level} on"]
+            depth = level
+        room = max_nodes
+        while _size(graph, folded) > max_nodes and room >= 3:
+            folded = fold(graph, depth, group, group, room)
+            notices = [*[notice for notice in notices if "left out" not in notice], "the middle is left out"]
+            room //= 2
+    drawing = _Drawing(graph, folded, tuple(show), backward)
+    operations = sum(entry.kind == "operation" for entry in graph.entries)
+    parameters = sum(entry.kind == "parameter" for entry in graph.entries)
+    totals = [plural(operations, "operation"), *([plural(parameters, "parameter")] if parameters else [])]
+    if any(entry.freed for entry in graph.entries):
+        totals.append("a backward pass has freed what the tape kept")
+    elif "kept" in show:
+        totals.append(f"the tape keeps {bytes_text(graph.kept_bytes)}")
+    notice = f"{plural(wanted, 'box')[:-1]}es, more than max_nodes={max_nodes}: {', '.join(notices)}" if wanted > max_nodes else ""
+    return Picture(tuple(drawing.boxes), tuple(drawing.arrows), tuple(drawing.parts), " · ".join(totals), notice, direction)
+
+
+def _size(graph: Graph, folded: Folded) -> int:
+    """How many boxes there will be."""
+    constants = sum(
+        _has_box(entry, i)
+        for entry in graph.entries
+        if folded.original[entry.index] == entry.index and folded.places[entry.index][0] == "entry"
+        for i in range(len(entry.inputs))
+    )
+    begun: set[Place] = set()
+    for entry in graph.entries:
+        place = folded.places[entry.index]
+        if entry.kind == "operation" and place[0] == "call" and place not in begun:
+            begun.add(place)
+            constants += _takes_data(entry)
+    return len(set(folded.places)) + constants
+
+
+def _takes_data(entry: Entry) -> bool:
+    """Whether the first operand is data that is at hand."""
+    return entry.inputs[:1] == (None,) and isinstance(_array(entry.constants[0]), np.ndarray)
+
+
+def _broadcasts(entry: Entry) -> bool:
+    found = REGISTRY.get(entry.name)
+    return found is not None and found.broadcasts
+
+
+def _has_box(entry: Entry, i: int) -> bool:
+    """Whether an operand without gradient is drawn: one that is at hand, or must be there."""
+    return entry.inputs[i] is None and (entry.constants[i] is not None or (_broadcasts(entry) and len(entry.inputs) == 2))
+
+
+def _array(value: Any) -> Any:
+    """The array in a constant that is a Tensor."""
+    return getattr(value, "_values", value)
+
+
+class _Drawing(Frames):
+    """The boxes and arrows, as they come into being."""
+
+    def __init__(self, graph: Graph, folded: Folded, show: tuple[str, ...], backward: bool) -> None:
+        super().__init__(graph, folded)
+        self.show, self.backward = show, backward
+        self.boxes: list[Box] = []
+        self.arrows: list[Arrow] = []
+        self.constants: dict[int, str] = {}
+        self.repeated: dict[tuple[str, str], set[int]] = {}
+        self.drawn: set[tuple[Any, ...]] = set()
+        self.uses = self._count_uses()
+        self._boxes()
+        self._arrows()
+
+    def _count_uses(self) -> dict[int, int]:
+        uses: dict[int, int] = {}
+        for entry in self.graph.entries:
+            if self.folded.original[entry.index] == entry.index:
+                for i in entry.inputs:
+                    if i is not None:
+                        uses[i] = uses.get(i, 0) + 1
+        return uses
+
+    # boxes
+
+    def _boxes(self) -> None:
+        for place in self.members:
+            kind, number = place
+            if kind == "entry":
+                entry = self.graph.entries[number]
+                for i in range(len(entry.inputs)):
+                    if _has_box(entry, i):
+                        self._constant(entry, i)
+                box = self._operation(entry) if entry.kind == "operation" else self._leaf(entry)
+            elif kind == "call":
+                first = self._first_operation(place)
+                if first is not None:
+                    self._constant(first, 0)
+                box = self._module(place)
+            else:
+                box = Box("rest", "rest", f"… {plural(len(self.members[place]), 'entry')[:-1]} left out …".replace("entr left", "entries left"), part=None)
+            times = self.folded.times.get(place, 1)
+            if times > 1 and kind == "entry":
+                box = replace(box, title=f"{box.title} × {times}")
+            self.boxes.append(box)
+            if self.backward and kind != "rest":
+                self.boxes.append(self._gradient(box, place))
+                if box.kind not in ("data", "parameter"):
+                    self.arrows.append(Arrow(box.id, "g" + box.id, "", "partner"))
+
+    def _first_operation(self, place: Place) -> Entry | None:
+        """The operation that takes a closed module's data in, where its first operand is data that is at hand."""
+        for entry in self.members[place]:
+            if entry.kind == "operation":
+                return entry if _takes_data(entry) else None
+        return None
+
+    def _leaf(self, entry: Entry) -> Box:
+        lines = []
+        alone = len(self.members["entry", entry.index]) == 1
+        text = value_text(entry.value) if "value" in self.show and alone else ""
+        if text:
+            lines.append(Line("value", text))
+        elif typed(entry.shape, entry.dtype, self.show):
+            lines.append(Line("value", typed(entry.shape, entry.dtype, self.show)))
+        if not self.backward and alone:
+            lines.extend(grad_lines(entry, self.show))
+        lines.extend(self._used(entry))
+        title = cut(entry.name) if entry.name else "leaf"
+        tip = f"{entry.name or 'leaf'}, {entry.shape} {entry.dtype}"
+        return Box(f"n{entry.index}", "parameter" if entry.kind == "parameter" else "data", title, tuple(lines), clean(tip), self.places["entry", entry.index])
+
+    def _operation(self, entry: Entry) -> Box:
+        lines = []
+        mathematics = formula(entry.name)[0]
+        if mathematics and "formula" in self.show:
+            lines.append(Line("formula", mathematics))
+        # One box for several has no value of its own, unless one of them is a result.
+        same = self.members["entry", entry.index]
+        result = next((other for other in same if other.index in self.graph.outputs), None)
+        value = result.value if result is not None else entry.value if len(same) == 1 else None
+        text = value_text(value) if "value" in self.show else ""
+        if text:
+            lines.append(Line("value", f"{'= ' if len(same) == 1 else 'at last = '}{text}"))
+        if result is not None and typed(entry.shape, entry.dtype, self.show):
+            lines.append(Line("value", typed(entry.shape, entry.dtype, self.show)))
+        if not self.backward:
+            words = self._kept_words([entry])
+            if words:
+                lines.append(Line("kept", f"keeps {words}"))
+            lines.extend(grad_lines(entry, self.show) if len(same) == 1 else [])
+        lines.extend(self._used(entry))
+        if entry.line and "line" in self.show:
+            lines.append(Line("note", cut(entry.line.replace("\\", "/").rpartition("/")[2], 60)))
+        tip = f"{entry.name}: {entry.shape} {entry.dtype}{f', {entry.line}' if entry.line else ''}{', in ' + '.'.join(entry.module) if entry.module else ''}"
+        return Box(f"n{entry.index}", "operation" if result is None else "result", cut(entry.name), tuple(lines), clean(tip), self.places["entry", entry.index])
+
+    def _used(self, entry: Entry) -> list[Line]:
+        uses = self.uses.get(entry.index, 0)
+        return [Line("note", f"used {uses} times" if uses > 2 else "used twice")] if uses > 1 else []
+
+    def _kept_words(self, entries: list[Entry]) -> str:
+        (entry,) = [entry for entry in entries if self.folded.original[entry.index] == entry.index][:1] or entries[:1]
+        if "kept" not in self.show or not entry.kept_bytes:
+            return ""
+        names = list(dict.fromkeys(cut(kept.name, 16) for kept in entry.kept if kept.nbytes))
+        words = ", ".join(names if len(names) < 5 else [*names[:3], f"{len(names) - 3} more"])
+        return f"{words} · {bytes_text(entry.kept_bytes)}"
+
+    def _kept_total(self, place: Place) -> str:
+        arrays = {kept.arrays: kept.nbytes for entry in self.members[place] for kept in entry.kept}
+        return bytes_text(sum(arrays.values())) if "kept" in self.show and arrays else ""
+
+    def _module(self, place: Place) -> Box:
+        call = self.graph.calls[place[1]]
+        nth = sum(other.outer == call.outer and other.name == call.name and other.number <= call.number for other in self.graph.calls[: call.number + 1])
+        members = self.members[place]
+        own = [entry for entry in members if self.folded.original[entry.index] == entry.index]
+        operations = sum(entry.kind == "operation" for entry in own)
+        used = {i for entry in own for i in entry.inputs if i is not None and self.graph.entries[i].kind == "parameter"}
+        numbers = sum(int(np.prod(self.graph.entries[i].shape, dtype=np.int64)) for i in used)
+        times = self.folded.times.get(place, 1)
+        each = " each" if times > 1 else ""
+        lines = [Line("note", plural(operations, "operation") + each)]
+        if used:
+            lines.append(Line("note", f"{plural(len(used), 'parameter')}, {plural(numbers, 'number')}{each}"))
+        total = self._kept_total(place)
+        if total and not self.backward:
+            lines.append(Line("kept", f"keeps {total}{' in all' if times > 1 else ''}"))
+        for entry in members:
+            if entry.index in self.graph.outputs:
+                text = value_text(entry.value) if "value" in self.show else ""
+                lines.append(Line("value", f"result: {text or typed(entry.shape, entry.dtype, self.show)}"))
+        return Box(f"m{call.number}", "module", self.call_title(call, nth), tuple(lines), clean(".".join(call.path)), self.places[place])
+
+    def _constant(self, entry: Entry, i: int) -> None:
+        value = _array(entry.constants[i])
+        if id(value) in self.constants and isinstance(value, np.ndarray):
+            return
+        box = Box(f"c{entry.index}_{i}", "data", *self._constant_text(entry, i, value))
+        if isinstance(value, np.ndarray):
+            self.constants[id(value)] = box.id
+        elif value is not None:
+            box = replace(box, part=self.places[self.folded.places[entry.index]])
+        self.boxes.append(box)
+
+    def _constant_text(self, entry: Entry, i: int, value: Any) -> tuple[str, tuple[Line, ...], str]:
+        name = entry.operands[i] if i < len(entry.operands) else "operand"
+        if value is None:
+            return "constant", (), f"{clean(name)}: what it was is not on the tape"
+        text = value_text(value) if "value" in self.show else ""
+        shape = getattr(value, "shape", ())
+        if not shape and text:
+            return text, (), "a constant"
+        lines = [Line("value", text)] if text else []
+        kind = typed(shape, getattr(value, "dtype", type(value).__name__), self.show)
+        if kind and not text:
+            lines.append(Line("value", kind))
+        return cut(name), tuple(lines), clean(f"{name}: a constant, {shape} {getattr(value, 'dtype', '')}")
+
+    def _gradient(self, box: Box, place: Place) -> Box:
+        lines: list[Line] = []
+        entry = self.graph.entries[place[1]] if place[0] == "entry" else None
+        if entry is not None and entry.kind != "operation":
+            title = f"grad of {box.title}"
+            lines = [replace(line, text=line.text.removeprefix("grad = ")) for line in grad_lines(entry, self.show)]
+        elif entry is not None:
+            title = f"{box.title}, backward"
+            mathematics = formula(entry.name)[1]
+            if mathematics and "formula" in self.show:
+                without = tuple([f"g{name} =" for name, i in zip(entry.operands, entry.inputs, strict=False) if i is None])
+                lines += [Line("formula", text) for text in mathematics.replace(", g", "\0g").split("\0") if not text.startswith(without)]
+            kept = self._kept_words([entry])
+            if kept:
+                lines.append(Line("kept", f"uses {kept}"))
+            if entry.index in self.graph.outputs:
+                lines.append(Line("value", "g = 1" if entry.shape == () else "g is given"))
+            lines.extend(grad_lines(entry, self.show))
+        else:
+            title = f"{box.title}, backward"
+            kept = self._kept_total(place)
+            if kept:
+                lines.append(Line("kept", f"uses {kept}"))
+        return Box("g" + box.id, "gradient", title, tuple(lines), f"the gradient for {box.tooltip}", box.part, box.id)
+
+    # arrows
+
+    def _id(self, place: Place) -> str:
+        kind, number = place
+        return "rest" if kind == "rest" else f"m{number}" if kind == "call" else f"n{number}"
+
+    def _arrows(self) -> None:
+        entries, folded = self.graph.entries, self.folded
+        for entry in entries:
+            head = folded.places[entry.index]
+            copy = folded.original[entry.index] != entry.index
+            for i, source in enumerate(entry.inputs):
+                if source is None:
+                    if not copy and head[0] == "entry" and _has_box(entry, i):
+                        self._constant_arrow(entry, i)
+                    continue
+                tail = folded.places[source]
+                key = (tail, head, i if head[0] == "entry" else None, folded.original[source])
+                if key in self.drawn or (tail == head and tail[0] != "entry" and not copy):
+                    continue
+                if copy and entries[source].kind != "operation" and (tail == head or folded.original[source] != source):
+                    continue
+                if copy and (tail == head or self.order[tail] > self.order[head]):
+                    ends = (self._id(tail), self._id(head))
+                    if folded.copies[source] != folded.copies[entry.index]:
+                        self.repeated.setdefault(ends, set()).add(source)
+                    continue
+                self.drawn.add(key)
+                self._arrow(tail, head, entry, i, entries[source])
+        for place in self.members:
+            first = self._first_operation(place) if place[0] == "call" else None
+            if first is not None:
+                value = _array(first.constants[0])
+                self.arrows.append(Arrow(self.constants[id(value)], self._id(place), typed(value.shape, value.dtype, self.show)))
+        for (a, b), sources in self.repeated.items():
+            self.arrows.append(Arrow(a, b, f"× {len(sources)}", "repeat"))
+
+    def _arrow(self, tail: Place, head: Place, entry: Entry, i: int, source: Entry) -> None:
+        name = entry.operands[i] if head[0] == "entry" and len(entry.inputs) > 1 and i < len(entry.operands) else ""
+        label, kind = self._label(entry, name, source.shape, source.dtype, closed=head[0] != "entry")
+        self.arrows.append(Arrow(self._id(tail), self._id(head), label, kind))
+        if self.backward and "rest" not in (tail[0], head[0]):
+            back = typed(source.shape, source.dtype, self.show)
+            note = {"broadcast": ", summed", "cast": ", converted back"}.get(kind, "")
+            self.arrows.append(Arrow(f"g{self._id(head)}", f"g{self._id(tail)}", f"g{cut(name, 12)}: {back}{note}" if back else "", "gradient"))
+
+    def _constant_arrow(self, entry: Entry, i: int) -> None:
+        value = _array(entry.constants[i])
+        tail = self.constants.get(id(value), f"c{entry.index}_{i}") if isinstance(value, np.ndarray) else f"c{entry.index}_{i}"
+        name = entry.operands[i] if len(entry.inputs) > 1 and i < len(entry.operands) else ""
+        if hasattr(value, "shape"):
+            label, kind = self._label(entry, name, value.shape, getattr(value, "dtype", ""), closed=False)
+        else:
+            label, kind = cut(name, 24), "value"
+        self.arrows.append(Arrow(tail, f"n{entry.index}", label, kind))
+
+    def _label(self, entry: Entry, name: str, shape: Any, dtype: Any, *, closed: bool) -> tuple[str, str]:
+        text, kind = typed(shape, dtype, self.show), "value"
+        if not closed:
+            if _broadcasts(entry) and shape != entry.shape and isinstance(shape, tuple):
+                text, kind = f"{typed(shape, '', self.show).strip()} → {typed(entry.shape, dtype, self.show)}", "broadcast"
+            if isinstance(dtype, np.dtype) and dtype != entry.dtype and dtype.kind in "fc" and getattr(entry.dtype, "kind", "") in "fc":
+                text, kind = f"{text} → {entry.dtype}" if "dtype" in self.show else text, "cast" if kind == "value" else kind
+        return (f"{cut(name, 24)}: {text}" if name and text else cut(name, 24) if name else text), kind

@@ -1,0 +1,162 @@
+"""Pictures of what was recorded: ``draw`` and ``save_graph``."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .building import picture_of
+from .dot import NAME, dot_body, dot_text
+from .mermaid import mermaid_text
+from .model import graph_of
+from .picture import Picture
+from .render import FORMATS, INSTALL, render, write
+
+if TYPE_CHECKING:
+    from graphviz import Digraph
+
+__all__ = ["draw", "save_graph"]
+
+SHOW = ("formula", "shape", "dtype", "value", "grad", "kept")
+DIRECTIONS = ("TB", "LR", "BT", "RL")
+
+
+def draw(
+    output: Any,
+    *,
+    params: Any = None,
+    show: Sequence[str] = SHOW,
+    direction: str = "TB",
+    depth: int | None = None,
+    group: bool = True,
+    backward: bool = False,
+    max_nodes: int = 300,
+) -> Digraph:
+    """Draw the graph of what was computed: data, parameters, operations with their mathematics, and what the tape keeps.
+
+    The tape, the gradients and what is kept in memory stay as they are. Within :class:`~autograd_np.annotate` more values
+    are known, and can be shown.
+
+    Args:
+        output: a Tensor that needs a gradient, or a tuple, list or dict of them.
+        params: names for leaves: a dict of Tensors by name, or a module. The modules that made ``output`` name theirs by themselves.
+        show: what to write down, of ``"formula"``, ``"shape"``, ``"dtype"``, ``"value"`` (of at most 6 numbers), ``"grad"``, ``"kept"`` and
+            ``"line"`` (the source line, where annotate was on).
+        direction: where values flow: ``"TB"`` from top to bottom, ``"LR"`` from left to right, or ``"BT"``, ``"RL"``.
+        depth: how many levels of modules to open: 0 draws the outermost as one box, 1 opens it. None opens all.
+        group: draw modules of the same structure that follow one another once, with a count.
+        backward: draw the backward pass beside the forward pass, each step facing its partner.
+        max_nodes: a graph with more boxes is folded further, and says so.
+
+    Returns:
+        A ``graphviz.Digraph``: it shows itself in a notebook, and has ``.source`` and ``.render("net", format="svg")``.
+
+    Raises:
+        ImportError: the package ``graphviz`` is missing.
+        TypeError: no output is a Tensor that needs a gradient.
+        ValueError: an option has a value it cannot have.
+
+    >>> import autograd_np as ag
+    >>> x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    >>> print(ag.draw((x * x).sum()).source[:16])  # doctest: +SKIP
+    digraph tape {
+    """
+    found = _picture(output, params, show, direction, depth, group, backward, max_nodes)
+    return _digraph()(NAME, body=dot_body(found))
+
+
+def save_graph(output: Any, path: str | os.PathLike[str], **options: Any) -> Path:
+    """Draw the graph of what was computed into a file.
+
+    SVG, PNG and PDF are drawn by the ``dot`` program if there is one, else by the Graphviz inside ``pygraphviz``; DOT and
+    Mermaid text needs neither. The file is whole whenever it is there.
+
+    Args:
+        output: as for :func:`draw`.
+        path: a name that ends in ``.svg``, ``.png``, ``.pdf``, ``.dot`` (or ``.gv``) or ``.mmd``.
+        **options: those of :func:`draw`.
+
+    Returns:
+        The path.
+
+    Raises:
+        ImportError: no Graphviz is there to draw with.
+        TypeError: as for :func:`draw`, or an option that it does not have.
+        ValueError: another ending, or an option has a value it cannot have.
+
+    >>> import tempfile
+    >>> import autograd_np as ag
+    >>> x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     print(ag.save_graph((x * x).sum(), f"{folder}/net.mmd", direction="LR").read_text().partition(":")[0])
+    flowchart LR
+      n0["leaf<br/>#91;1, 2#93;<br/>used twice"]
+    """
+    ending = Path(path).suffix.lower().removeprefix(".")
+    if ending not in (*FORMATS, "dot", "gv", "mmd"):
+        raise ValueError(f"save_graph: {os.fspath(path)!r} ends in none of .svg, .png, .pdf, .dot, .gv, .mmd")
+    unknown = set(options) - set(_OPTIONS)
+    if unknown:
+        raise TypeError(f"save_graph: no option {', '.join(map(repr, sorted(unknown)))}; there are {', '.join(_OPTIONS)}")
+    found = _picture(output, **{**_OPTIONS, **options})
+    if ending == "mmd":
+        return write(path, mermaid_text(found).encode())
+    text = dot_text(found)
+    return write(path, text.encode() if ending in ("dot", "gv") else render(text, ending))
+
+
+_OPTIONS: dict[str, Any] = dict(draw.__kwdefaults__ or {})
+
+
+def _picture(output: Any, params: Any, show: Sequence[str], direction: str, depth: int | None, group: bool, backward: bool, max_nodes: int) -> Picture:
+    words = (show,) if isinstance(show, str) else tuple(show)
+    unknown = [word for word in words if word not in (*SHOW, "line")]
+    if unknown:
+        raise ValueError(f"draw: show={unknown[0]!r} is none of {', '.join([*SHOW, 'line'])}")
+    if direction not in DIRECTIONS:
+        raise ValueError(f"draw: direction={direction!r} is none of {', '.join(DIRECTIONS)}")
+    numbers: list[tuple[str, Any, int]] = [("depth", depth, 0), ("max_nodes", max_nodes, 4)]
+    for name, value, least in numbers:
+        if (value is not None or name == "max_nodes") and (not isinstance(value, int) or value < least):
+            raise ValueError(f"draw: {name}={value!r}: takes a whole number from {least} on")
+    return picture_of(graph_of(output, params), show=words, direction=direction, depth=depth, group=group, backward=backward, max_nodes=max_nodes)
+
+
+@functools.cache
+def _digraph() -> Any:
+    """graphviz.Digraph, able to draw where there is no ``dot`` program but pygraphviz."""
+    try:
+        graphviz = importlib.import_module("graphviz")
+    except ImportError as error:
+        raise ImportError(f"draw needs the package graphviz: {INSTALL}; save_graph(output, 'net.dot') and '.mmd' need nothing") from error
+
+    class Picture(graphviz.Digraph):  # type: ignore[misc, name-defined]
+        __doc__ = graphviz.Digraph.__doc__
+
+        def pipe(self, format: Any = None, renderer: Any = None, formatter: Any = None, **options: Any) -> Any:  # noqa: A002
+            """The picture as bytes; as text with ``encoding=``."""
+            try:
+                return super().pipe(format=format, renderer=renderer, formatter=formatter, **options)
+            except graphviz.ExecutableNotFound:
+                drawn = render(self.source, format or self.format, options.get("engine") or self.engine)
+                encoding = options.get("encoding")
+                return drawn if encoding is None else drawn.decode(encoding)
+
+        def render(self, filename: Any = None, directory: Any = None, view: bool = False, cleanup: bool = False, format: Any = None, **options: Any) -> str:  # noqa: A002
+            """Write the DOT text and the picture beside it; returns the picture's path."""
+            try:
+                return str(super().render(filename=filename, directory=directory, view=view, cleanup=cleanup, format=format, **options))
+            except graphviz.ExecutableNotFound:
+                source = Path(self.save(filename=filename, directory=directory))
+                kind = format or self.format
+                target = Path(options["outfile"]) if options.get("outfile") else source.with_name(f"{source.name}.{kind}")
+                write(target, render(self.source, kind, options.get("engine") or self.engine))
+                if cleanup:
+                    source.unlink()
+                return str(target)
+
+    return Picture

@@ -1,0 +1,114 @@
+"""The frames of a picture: one around each open module, and around each block that repeats."""
+
+from __future__ import annotations
+
+from .folding import Folded, Place
+from .model import Call, Entry, Graph
+from .picture import Part, clean, cut
+
+__all__ = ["Frames"]
+
+
+class Frames:
+    """The parts of a picture, and in which of them each place stands.
+
+    Attributes:
+        members: the entries drawn at each place, in the order of the picture.
+        order: where a place stands in that order.
+        parts: the frames, each after the one around it.
+        places: the index of the frame around each place, None for none.
+    """
+
+    def __init__(self, graph: Graph, folded: Folded) -> None:
+        self.graph, self.folded = graph, folded
+        members: dict[Place, list[Entry]] = {}
+        for entry in graph.entries:
+            members.setdefault(folded.places[entry.index], []).append(entry)
+        # A closed module comes where its operations begin, not where its parameters were made.
+        self.order = {place: next((e.index for e in those if e.kind == "operation"), those[0].index) for place, those in members.items()}
+        self.members = dict(sorted(members.items(), key=lambda item: self.order[item[0]]))
+        self.parts: list[Part] = []
+        self.part_of_call: dict[int, int] = {}
+        self.block_of: dict[Place, int] = {}
+        self._frames()
+        self.places = self._part_of_places()
+
+    def _frames(self) -> None:
+        """One part for each call that is open, and for each block that repeats."""
+        graph, folded = self.graph, self.folded
+        open_calls: set[int] = set()
+        for entry in graph.entries:
+            kind, number = folded.places[entry.index]
+            call = graph.calls[number].outer if kind == "call" else graph.entries[number].call if kind == "entry" else None
+            while call is not None and call not in open_calls:
+                open_calls.add(call)
+                call = graph.calls[call].outer
+        blocks: dict[Place, tuple[Place, int]] = {place: (block[0], times) for block, times in folded.blocks for place in block}
+        made: dict[Place, int] = {}
+        seen: dict[tuple[int | None, str], int] = {}
+        for call_ in graph.calls:
+            nth = seen[call_.outer, call_.name] = seen.get((call_.outer, call_.name), 0) + 1
+            if call_.number not in open_calls:
+                continue
+            place: Place = ("call", call_.number)
+            outer = None if call_.outer is None else self.part_of_call[call_.outer]
+            if place in blocks:
+                outer = self._block_part(made, blocks[place], outer)
+            self.part_of_call[call_.number] = len(self.parts)
+            title = self.call_title(call_, nth)
+            self.parts.append(Part(f"m{call_.number}", title, clean(".".join(call_.path)), outer))
+        for place, block in blocks.items():
+            kind, number = place
+            around = graph.calls[number].outer if kind == "call" else graph.entries[number].call
+            if kind == "entry" and folded.places[number] != place:
+                continue
+            if kind == "call" and number in open_calls:
+                continue
+            self.block_of[place] = self._block_part(made, block, None if around is None else self.part_of_call.get(around))
+
+    def _block_part(self, made: dict[Place, int], block: tuple[Place, int], outer: int | None) -> int:
+        first, times = block
+        if first not in made:
+            made[first] = len(self.parts)
+            self.parts.append(Part(f"r{first[0][0]}{first[1]}", f"× {times}", f"this block repeats {times} times", outer, block=True))
+        return made[first]
+
+    def call_title(self, call: Call, nth: int = 1) -> str:
+        """The name and class of a call, how often it repeats, and which call of the module it is."""
+        times = self.folded.times.get(("call", call.number), 1)
+        title = cut(call.name if call.kind in ("", call.name) else f"{call.name}: {call.kind}")
+        if times > 1:
+            return f"{title} × {times}"
+        return title if nth == 1 else f"{title}, call {nth}" if call.name != call.kind else f"{title} ({nth})"
+
+    def _part_of_places(self) -> dict[Place, int | None]:
+        """The part each place stands in. A leaf stands in the innermost part that has all its users, data outside of all."""
+        parts: dict[Place, int | None] = {}
+        users: dict[Place, list[int | None]] = {}
+        for place, members in self.members.items():
+            kind, number = place
+            entry = self.graph.entries[number] if kind == "entry" else None
+            if entry is not None and entry.kind != "operation":
+                continue
+            around = entry.call if entry is not None else self.graph.calls[number].outer if kind == "call" else None
+            parts[place] = self.block_of.get(place, None if around is None else self.part_of_call.get(around))
+            for member in members:
+                for i in member.inputs:
+                    if i is not None:
+                        users.setdefault(self.folded.places[i], []).append(parts[place])
+        for place in self.members:
+            if place not in parts:
+                named = self.graph.entries[place[1]].kind == "parameter"
+                parts[place] = self._common(users.get(place, [])) if named else None
+        return parts
+
+    def _common(self, parts: list[int | None]) -> int | None:
+        common: list[int] | None = None
+        for part in dict.fromkeys(parts):
+            chain: list[int] = []
+            while part is not None:
+                chain.append(part)
+                part = self.parts[part].outer
+            chain.reverse()
+            common = chain if common is None else [a for a, b in zip(common, chain, strict=False) if a == b]
+        return common[-1] if common else None

@@ -1,0 +1,413 @@
+"""The tape of a result as a sequence of entries: what the printed table and the pictures are made of.
+
+Making it changes nothing: no gradient is computed, nothing is freed and nothing is kept longer.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..recording import PICK
+from ..tape import Node, ancestors
+from ..tensor import Tensor
+from ..trees import flatten
+from .flops import BIASES, FORMULAS, Operation, backward_flops, forward_flops
+from .scopes import Scope
+
+__all__ = ["Call", "Entry", "Graph", "Kept", "graph_of"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A value that the tape keeps for the backward pass of an operation.
+
+    Attributes:
+        name: the parameter of the rule that named it.
+        what: ``"operand"``, ``"output"`` or ``"option"``.
+        nbytes: bytes of its arrays.
+        arrays: the identities of its arrays: what several operations keep is there once.
+    """
+
+    name: str
+    what: str
+    nbytes: int
+    arrays: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a named part of the program.
+
+    Attributes:
+        number: of the call, in the order in which they began.
+        name: what it is called inside the part around it: an attribute, or a label.
+        kind: the class of the module; empty for a part named by a label.
+        outer: the number of the call around it, None for the outermost.
+        path: the names from the outermost to this one.
+    """
+
+    number: int
+    name: str
+    kind: str
+    outer: int | None
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One recorded operation, or one leaf.
+
+    Attributes:
+        index: its number in this tape, from 0.
+        position: its position among everything that was recorded.
+        kind: ``"leaf"``, ``"parameter"`` (a leaf that has a name) or ``"operation"``.
+        name: of the operation, or of the leaf (empty if it has none).
+        inputs: for each differentiable operand the index of the entry that it is, None where no gradient flows to it.
+        operands: the names of these operands.
+        shape: of the value; of an operation with several outputs the first one's.
+        dtype: the same.
+        kept: what the tape keeps for it.
+        freed: whether a backward pass has freed what was kept.
+        module: the names of the parts of the program it belongs to, from the outermost to the innermost.
+        call: the number of the innermost call it belongs to, None for none.
+        line: the source line that called it, where :class:`~autograd_np.modes.annotate` was on.
+        value: its value: of outputs, of named parameters, and wherever the tape keeps it or annotate saw it; otherwise None.
+        grad: the gradient that a backward pass has left, or None.
+        constants: for each operand through which no gradient flows its value, where it is at hand; otherwise None.
+        operand_shapes: the shapes of these operands; None for a constant that the tape does not keep.
+        flops: floating-point operations of its forward pass (see :mod:`~autograd_np.graph.flops`).
+        backward_flops: the same of its backward pass, an estimate.
+        counted: whether there is a formula for them; otherwise they are the elements of the output.
+    """
+
+    index: int
+    position: int
+    kind: str
+    name: str
+    inputs: tuple[int | None, ...]
+    operands: tuple[str, ...]
+    shape: Any
+    dtype: Any
+    kept: tuple[Kept, ...]
+    freed: bool
+    module: tuple[str, ...]
+    call: int | None
+    line: str | None
+    value: Any
+    grad: Any
+    constants: tuple[Any, ...] = ()
+    operand_shapes: tuple[Any, ...] = ()
+    flops: int = 0
+    backward_flops: int = 0
+    counted: bool = True
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of everything that is kept for this operation; an array that it keeps twice, as for x · x, counts once."""
+        if len(self.kept) < 2:
+            return self.kept[0].nbytes if self.kept else 0
+        return sum({kept.arrays: kept.nbytes for kept in self.kept}.values())
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All entries that some results depend on, in order of position.
+
+    Attributes:
+        entries: the entries.
+        outputs: the indices of the results' entries.
+        calls: the calls of named parts of the program that have entries, in the order in which they began.
+        memory: bytes of the arrays that the tape keeps, by identity; of a view the array whose memory it is.
+    """
+
+    entries: tuple[Entry, ...]
+    outputs: tuple[int, ...]
+    calls: tuple[Call, ...]
+    memory: Mapping[int, int] = field(default_factory=dict, repr=False)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes that the tape keeps; what several operations keep, itself or a view of it, counts once."""
+        return sum(self.memory.values())
+
+
+def graph_of(outputs: Any, params: Any = None) -> Graph:
+    """The tape of a Tensor, or of several.
+
+    Args:
+        outputs: a Tensor that needs a gradient, or a tuple, list or dict of them.
+        params: names for leaves: a dict of Tensors by name, or an object with ``named_parameters()``.
+
+    Raises:
+        TypeError: no output is a Tensor that needs a gradient, or ``params`` is something else.
+    """
+    results = [leaf for leaf in flatten(outputs)[0] if isinstance(leaf, Tensor) and leaf._node is not None]
+    if not results:
+        raise TypeError("give a Tensor that needs a gradient: this one is not on the tape (it was made in no_grad, or of nothing that has requires_grad=True)")
+    found, _ = ancestors([t._node for t in results if t._node is not None], 0)
+    nodes = [found[position] for position in sorted(found)]
+    index = {id(node): i for i, node in enumerate(nodes)}
+    calls, places = _calls(nodes, [node.position for node in nodes])
+    names, tensors = _names(nodes, params)
+    values = _values(nodes, results, tensors)
+    entries = []
+    memory: dict[int, int] = {}
+    for i, node in enumerate(nodes):
+        call = places[i]
+        seen = getattr(node, "seen", None)
+        name = _operation(node) if node.primitive is not None else names.get(id(node), "")
+        shape = _first(node.shape, tuple)
+        operands = _operands(node)
+        operand_shapes, flops, backward, counted = ((), 0, 0, True) if node.primitive is None else _work(node, shape, operands, seen)
+        entries.append(
+            Entry(
+                index=i,
+                position=node.position,
+                kind="operation" if node.primitive is not None else "parameter" if id(node) in names else "leaf",
+                name=name,
+                inputs=tuple([None if parent is None else index[id(parent)] for parent in node.parents]),
+                operands=operands,
+                shape=shape,
+                dtype=_first(node.dtype, np.dtype),
+                kept=_kept(node, memory),
+                freed=node.kept is None,
+                module=() if call is None else calls[call].path,
+                call=call,
+                line=None if seen is None else seen.line,
+                value=values.get(id(node)),
+                grad=getattr(node, "grad", None),
+                constants=_constants(node, seen),
+                operand_shapes=operand_shapes,
+                flops=flops,
+                backward_flops=backward,
+                counted=counted,
+            )
+        )
+    shown = tuple(dict.fromkeys(index[id(t._node)] for t in results))
+    return Graph(tuple(entries), shown, tuple(calls), memory)
+
+
+def _first(value: Any, kind: type) -> Any:
+    """The first of several outputs' shapes or dtypes."""
+    if kind is tuple:
+        return value[0] if value and isinstance(value[0], tuple) else value
+    return value[0] if isinstance(value, tuple) and value else value
+
+
+def _operation(node: Node) -> str:
+    primitive = getattr(node.primitive, "primitive", node.primitive)  # one that retains its gradient has the operation inside
+    if primitive is PICK and node.parents[0] is not None:
+        return f"{_operation(node.parents[0])}[{(node.kept or ('?',))[0]}]"
+    return str(primitive.name)
+
+
+def _operands(node: Node) -> tuple[str, ...]:
+    if node.primitive is None:
+        return ()
+    words = tuple(node.primitive.operands)
+    if len(words) == len(node.parents):
+        return words
+    return tuple(f"{words[0] if words else 'operand'} {i}" for i in range(len(node.parents)))
+
+
+def _arrays(value: Any) -> list[Any]:
+    if isinstance(value, (tuple, list)):
+        return [array for part in value for array in _arrays(part)]
+    return [value] if value.__class__ is np.ndarray or (hasattr(value, "nbytes") and hasattr(value, "shape")) else []
+
+
+def _kept(node: Node, memory: dict[int, int]) -> tuple[Kept, ...]:
+    """What is kept for a node; the memory of its arrays is entered into ``memory``."""
+    if not node.kept or node.primitive is None:
+        return ()
+    slots = getattr(node.primitive, "slots", None)
+    if slots is None or len(slots) != len(node.kept):
+        pairs = [("values", "operand", node.kept)]
+    else:
+        pairs = [(slot.name, _WHAT.get(slot.source, "option"), value) for slot, value in zip(slots, node.kept, strict=True)]
+    kept = []
+    for name, what, value in pairs:
+        if value.__class__ in _NUMBERS:
+            continue
+        arrays = _arrays(value)
+        if arrays:
+            for array in arrays:
+                owner = array
+                while isinstance(getattr(owner, "base", None), np.ndarray):
+                    owner = owner.base
+                memory[id(owner)] = owner.nbytes
+            kept.append(Kept(name, what, sum(a.nbytes for a in arrays), tuple([id(a) for a in arrays])))
+    return tuple(kept)
+
+
+_NUMBERS = frozenset((float, int, bool, str, type(None)))
+_WHAT = {"value": "operand", "out": "output", "hidden": "output"}
+
+
+def _work(node: Node, shape: Any, operands: tuple[str, ...], seen: Any) -> tuple[tuple[Any, ...], int, int, bool]:
+    """The shapes of a node's operands, its operations forward and backward, and whether a formula counted them."""
+    primitive = getattr(node.primitive, "primitive", node.primitive)
+    shapes: list[Any] = [None if parent is None else _first(parent.shape, tuple) for parent in node.parents]
+    slots = getattr(primitive, "slots", None)
+    options: dict[str, Any] = {}
+    if slots and node.kept is not None and len(slots) == len(node.kept):
+        options = {slot.name: value for slot, value in zip(slots, node.kept, strict=True)}
+    if None in shapes:
+        for i, word in enumerate(operands):
+            if shapes[i] is None:
+                if seen is not None and len(seen.operands) == len(operands):
+                    given = seen.operands[i]
+                elif getattr(primitive, "sequence", False):
+                    given = _part(options, primitive.operands[0], i)
+                else:
+                    given = options.get(word)
+                if given is None:
+                    given = options.get(f"{word}_shape")
+                shapes[i] = given if given.__class__ is tuple else getattr(given, "shape", () if isinstance(given, (int, float, complex)) else None)
+    counted = True
+    if primitive.elementwise and primitive.name not in FORMULAS:
+        forward = size = prod(shape)
+    else:
+        op = Operation(shape, {word: s for word, s in zip(operands, shapes, strict=True) if s is not None}, options)
+        size = op.size
+        found = forward_flops(primitive.name, primitive.elementwise, op)
+        counted = found is not None
+        forward = size if found is None else found
+    if not BIASES.isdisjoint(operands):
+        given = {word: parent is not None for word, parent, s in zip(operands, node.parents, shapes, strict=True) if s is not None}
+        return (*shapes,), forward, backward_flops(forward, size, given), counted
+    return (*shapes,), forward, forward * (len(shapes) - node.parents.count(None)), counted
+
+
+def _part(options: Mapping[str, Any], word: str, i: int) -> Any:
+    """One array of a kept sequence, or its shape."""
+    parts = options.get(word) or options.get(f"{word}_shape")
+    return parts[i] if parts is not None and i < len(parts) else None
+
+
+def _values(nodes: list[Node], results: list[Tensor], tensors: Mapping[int, Any]) -> dict[int, Any]:
+    """The values that are at hand, by the identity of the node."""
+    values: dict[int, Any] = {}
+    for node in nodes:
+        seen = getattr(node, "seen", None)
+        if seen is not None:
+            values[id(node)] = seen.value[0] if isinstance(seen.value, tuple) else seen.value
+            for parent, operand in zip(node.parents, seen.operands, strict=False):
+                if parent is not None and hasattr(operand, "shape") and parent.primitive is None:
+                    values.setdefault(id(parent), operand)
+        slots = getattr(node.primitive, "slots", None) or ()
+        for slot, value in zip(slots, node.kept or (), strict=False):
+            if slot.source == "out" and hasattr(value, "shape"):
+                values.setdefault(id(node), value)
+            elif slot.source == "value" and hasattr(value, "shape") and slot.operand in node.primitive.operands:
+                parent = node.parents[node.primitive.operands.index(slot.operand)] if len(node.parents) == len(node.primitive.operands) else None
+                if parent is not None and getattr(parent.primitive, "multi", False) is False:
+                    values.setdefault(id(parent), value)
+    for t in results:
+        values[id(t._node)] = t._values
+    values.update(tensors)
+    return values
+
+
+def _constants(node: Node, seen: Any) -> tuple[Any, ...]:
+    """The operands that need no gradient, as far as the tape or annotate has them."""
+    if None not in node.parents:
+        return ()
+    found: list[Any] = [None] * len(node.parents)
+    if seen is not None:
+        for i, operand in enumerate(seen.operands[: len(found)]):
+            found[i] = operand
+    names = tuple(node.primitive.operands)
+    if len(names) == len(found):
+        for slot, value in zip(getattr(node.primitive, "slots", None) or (), node.kept or (), strict=False):
+            if slot.source == "value" and slot.operand in names:
+                found[names.index(slot.operand)] = value
+    return tuple([None if parent is not None else value for parent, value in zip(node.parents, found, strict=True)])
+
+
+def _names(nodes: list[Node], params: Any) -> tuple[dict[int, str], dict[int, Any]]:
+    """Names of leaves, and the values of those that were given by name, by the identity of the node."""
+    names: dict[int, str] = {}
+    values: dict[int, Any] = {}
+    for node in nodes:
+        if node.primitive is None and getattr(node, "name", None):
+            names[id(node)] = str(node.name)
+    given: Iterable[tuple[str, Any]] = ()
+    if isinstance(params, Mapping):
+        given = params.items()
+    elif hasattr(params, "named_parameters"):
+        given = params.named_parameters()
+    elif params is not None:
+        raise TypeError(f"params: takes a dict of Tensors by name, or a module, not {type(params).__name__}")
+    labels = [scope.label for scope in sorted(_scopes(nodes), key=lambda scope: (scope.start, -scope.end))]
+    modules = {id(label): label for label in labels if hasattr(label, "named_parameters")}  # the outermost come first, and name what they have
+    own = [pair for module in modules.values() for pair in module.named_parameters()]
+    for name, t in [*given, *own]:
+        if isinstance(t, Tensor) and t._node is not None and (id(t._node) not in values):
+            names[id(t._node)] = str(name)
+            values[id(t._node)] = t._values
+    return names, values
+
+
+def _scopes(nodes: list[Node]) -> list[Scope]:
+    found: dict[int, Scope] = {}
+    for node in nodes:
+        carried = getattr(node, "scope", None)
+        while carried is not None:
+            scope = Scope(*carried)
+            found[id(carried)] = scope
+            carried = scope.inner
+    unique = {(scope.start, scope.end): scope for scope in found.values()}
+    return list(unique.values())
+
+
+def _calls(nodes: list[Node], positions: list[int]) -> tuple[list[Call], list[int | None]]:
+    """The calls, and for each node the number of the innermost it belongs to."""
+    scopes = sorted(_scopes(nodes), key=lambda scope: (scope.start, -scope.end))
+    calls: list[Call] = []
+    open_: list[tuple[int, Scope]] = []
+    places: list[int | None] = []
+    upcoming = 0
+    paths: dict[int, dict[int, str]] = {}
+    for position, node in zip(positions, nodes, strict=True):
+        while upcoming < len(scopes) and scopes[upcoming].start < position:
+            scope = scopes[upcoming]
+            while open_ and open_[-1][1].end < scope.start:
+                open_.pop()
+            outer = open_[-1] if open_ else None
+            name, kind = _call_name(scope, None if outer is None else outer[1], paths)
+            path = (*(calls[outer[0]].path if outer else ()), name)
+            calls.append(Call(len(calls), name, kind, None if outer is None else outer[0], path))
+            open_.append((len(calls) - 1, scope))
+            upcoming += 1
+        while open_ and open_[-1][1].end < position:
+            open_.pop()
+        # A leaf made inside a part of the program is an input of it, not its work.
+        places.append(open_[-1][0] if open_ and node.primitive is not None else None)
+    return calls, places
+
+
+def _call_name(scope: Scope, outer: Scope | None, paths: dict[int, dict[int, str]]) -> tuple[str, str]:
+    """The name of a call inside the one around it, and the class of its module.
+
+    Args:
+        scope: the call.
+        outer: the one around it.
+        paths: what was found before: by the identity of a module the paths of the modules in it, by their identities.
+    """
+    label = scope.label
+    if isinstance(label, str):
+        return label, ""
+    kind = scope.kind.__name__
+    around = None if outer is None else outer.label
+    if label is not None and around is not None and not inspect.isclass(around) and hasattr(around, "named_modules"):
+        if id(around) not in paths:
+            paths[id(around)] = {id(module): path for path, module in reversed([*around.named_modules()])}
+        return paths[id(around)].get(id(label)) or kind, kind
+    return kind, kind

@@ -1,0 +1,193 @@
+"""A graph as boxes, arrows and nested parts: what DOT and Mermaid both write down."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .model import Entry
+
+__all__ = ["Arrow", "Box", "Line", "Part", "Picture", "bytes_text", "clean", "cut", "plural", "value_text"]
+
+LONGEST_NAME = 36
+LONGEST_VALUE = 72
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a box: its role (``"formula"``, ``"value"``, ``"grad"``, ``"kept"``, ``"note"``) and its text."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Box:
+    """One node of the picture.
+
+    Attributes:
+        id: stable: made of the entry's index.
+        kind: ``"data"``, ``"parameter"``, ``"operation"``, ``"result"``, ``"module"``, ``"rest"`` or ``"gradient"``.
+        title: its first line.
+        lines: the others.
+        tooltip: everything that has been cut, and where it comes from.
+        part: the index of the part it stands in, None for none.
+        partner: in a backward graph the box of which this is the gradient.
+    """
+
+    id: str
+    kind: str
+    title: str
+    lines: tuple[Line, ...] = ()
+    tooltip: str = ""
+    part: int | None = None
+    partner: str | None = None
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """One edge.
+
+    Attributes:
+        tail: the id of the box it leaves.
+        head: the id of the box it enters.
+        label: its text.
+        kind: ``"value"``, ``"broadcast"``, ``"cast"``, ``"gradient"``, ``"partner"`` or ``"repeat"``.
+    """
+
+    tail: str
+    head: str
+    label: str = ""
+    kind: str = "value"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A frame around boxes: a call of a module, or a block that repeats (``block``). ``outer`` is the index of the frame around it."""
+
+    id: str
+    title: str
+    tooltip: str
+    outer: int | None
+    block: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All of it. ``caption`` has the totals; ``notice`` what was folded because there was no room."""
+
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+    parts: tuple[Part, ...]
+    caption: str
+    notice: str
+    direction: str
+
+    def legend(self) -> list[tuple[str, str]]:
+        """(kind, meaning) of the kinds of boxes and arrows that appear."""
+        kinds = {box.kind for box in self.boxes}
+        arrows = {arrow.kind for arrow in self.arrows}
+        roles = {line.role for box in self.boxes for line in box.lines}
+        known = [
+            ("data", "data, or a leaf without a name"),
+            ("parameter", "parameter"),
+            ("operation", "operation"),
+            ("result", "result"),
+            ("module", "module, closed"),
+            ("gradient", "its backward pass; g is the gradient that arrives"),
+        ]
+        lines = [
+            ("kept", "what the tape keeps for the backward pass"),
+            ("partner", "the same step of both passes"),
+            ("broadcast", "broadcast to the shape of the result"),
+            ("cast", "converted to another dtype"),
+            ("repeat", "feeds the next repetition"),
+        ]
+        return [row for row in known if row[0] in kinds] + [row for row in lines if row[0] in arrows or row[0] in roles]
+
+
+def clean(text: str) -> str:
+    """The text with what no file may contain, or what would break its line or turn it around, made visible."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join([{"\n": "↵", "\t": " "}.get(c, "�") if unicodedata.category(c) in ("Cc", "Cs", "Cf", "Zl", "Zp", "Cn", "Co") else c for c in text])
+
+
+def cut(text: str, longest: int = LONGEST_NAME) -> str:
+    """A long name without its middle.
+
+    >>> cut("encoder.layers.0.self_attn.in_proj_weight", 20)
+    'encoder.l…roj_weight'
+    """
+    text = clean(text)
+    head = (longest - 1) // 2
+    return text if len(text) <= longest else f"{text[:head]}…{text[len(text) - (longest - 1 - head) :]}"
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes.
+
+    >>> bytes_text(120), bytes_text(1200), bytes_text(25_600_000)
+    ('120 B', '1.2 kB', '25.6 MB')
+    """
+    size = float(count)
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 999.95 or unit == "GB":
+            break
+    return f"{count} B" if count < 1000 else f"{size:.1f} {unit}"
+
+
+def plural(count: int, word: str) -> str:
+    """A number and its noun.
+
+    >>> plural(1, "operation"), plural(1280, "number")
+    ('1 operation', '1 280 numbers')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}".replace(",", "\u202f" if count >= 10**9 else " ")
+
+
+def value_text(value: Any, most: int = 6) -> str:
+    """A small array, in one line; empty for a large one or for something else.
+
+    >>> value_text(np.array([1.0, 2.5])), value_text(np.ones(7)), value_text(3)
+    ('[1, 2.5]', '', '3')
+    """
+    if isinstance(value, (bool, int, float, complex)):
+        value = np.asarray(value)
+    if not isinstance(value, (np.ndarray, np.generic)) or value.size > most:
+        return ""
+    if value.ndim == 0:
+        return cut(_number(value.item() if value.dtype.kind in "fc" else value), LONGEST_VALUE)
+    pattern = np.array2string(np.zeros(value.shape, np.int8), formatter={"int": lambda _: "\0"}, separator=", ", threshold=most + 1, max_line_width=1000)
+    pieces = " ".join(pattern.split()).split("\0")
+    text = "".join([piece + number for piece, number in zip(pieces, [*map(_number, value.ravel().tolist()), ""], strict=True)]) if value.size else "[]"
+    return cut(text, LONGEST_VALUE)
+
+
+def _number(x: Any) -> str:
+    if isinstance(x, (complex, np.complexfloating)):
+        return f"{x:.3g}"
+    return f"{x:.3g}".replace("-", "−") if isinstance(x, (float, np.floating)) else str(x)
+
+
+def typed(shape: Any, dtype: Any, show: Sequence[str]) -> str:
+    """The shape and dtype as they stand on an edge."""
+    return " ".join([str(what) for what, word in ((shape, "shape"), (dtype, "dtype")) if word in show])
+
+
+def grad_lines(entry: Entry, show: Sequence[str]) -> list[Line]:
+    """The gradient that a backward pass has left: its values if there are few, its norm otherwise."""
+    if "grad" not in show or entry.grad is None:
+        return []
+    text = value_text(entry.grad)
+    if text:
+        return [Line("grad", f"grad = {text}")]
+    if isinstance(entry.grad, np.ndarray) and entry.grad.size:
+        with np.errstate(all="ignore"):
+            return [Line("grad", f"‖grad‖ = {_number(float(np.linalg.norm(entry.grad.ravel())))}")]
+    return [Line("grad", "grad is there")]
