@@ -63,7 +63,7 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, *, ignore_index: 
         if ignore_index >= 0:
             raise ValueError(f"cross_entropy: ignore_index={ignore_index} is for class numbers; give the rows to ignore probabilities of 0")
         ignored = None
-    elif not np.count_nonzero(np.equal(raw(target), ignore_index)):
+    elif raw(target).dtype.kind not in "iub" or not np.count_nonzero(np.equal(raw(target), ignore_index)):
         ignored = None  # the loss has a shorter way where nothing is ignored
     axis = 1 if x.ndim > 1 else 0
     return ag.softmax_cross_entropy(x, target, axis, reduction, label_smoothing, ignored, weight)

@@ -215,3 +215,9 @@ def test_options_are_pythons_numbers(lr):
     assert type(group["lr"]) is float
     assert {type(b) for b in group["betas"]} == {float}
     assert type(given.defaults["lr"]) is float
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "a"], np.array(["a", "b", "a"]), np.array([0.0, 1.0, 0.0])])
+def test_labels_that_are_no_class_numbers_are_refused_in_words(labels):
+    with pytest.raises(TypeError, match="softmax_cross_entropy"):
+        nn.CrossEntropyLoss()(np.zeros((3, 2), np.float32), labels)
