@@ -649,7 +649,8 @@ def test_every_operation_of_the_library_has_a_formula() -> None:
     }  # fmt: skip
     assert set(missing) <= rare, set(missing) - rare
     unknown = sorted(set(flops.FORMULAS) - set(REGISTRY))
-    assert set(unknown) <= {"output"}, unknown
+    younger = {name for name in ("matvec", "vecmat") if not hasattr(np, name)}  # than the lowest NumPy
+    assert set(unknown) <= {"output"} | younger, unknown
 
 
 def test_a_formula_finds_what_it_needs_in_every_sample() -> None:

@@ -30,12 +30,14 @@ def picture_of(
         if group:
             folded = fold(graph, depth, group, True)
             notices = ["repeated structure is folded"] if folded.repeats else []
-        for level in range(deepest - 1 if depth is None else min(depth, deepest) - 1, -1, -1):
-            if _size(graph, folded) <= max_nodes:
-                break
-            folded = fold(graph, level, group, group)
-            notices = [*notices[:1], f"modules are closed from depth {level} on"] if folded.repeats else [f"modules are closed from depth {level} on"]
-            depth = level
+        below = deepest if depth is None else min(depth, deepest)
+        if below > 0 and _size(graph, folded) > max_nodes:
+            depth = 0
+            while below - depth > 1:  # the deepest level with room for it; nesting may be as deep as recursion
+                level = (depth + below) // 2
+                depth, below = (level, below) if _size(graph, fold(graph, level, group, group)) <= max_nodes else (depth, level)
+            folded = fold(graph, depth, group, group)
+            notices = [*(notices[:1] if folded.repeats else []), f"modules are closed from depth {depth} on"]
         room = max_nodes
         while _size(graph, folded) > max_nodes and room >= 3:
             folded = fold(graph, depth, group, group, room)

@@ -43,6 +43,7 @@ def dot_text(picture: Picture) -> str:
 
 def markup(text: str) -> str:
     """Text in an HTML-like label; Graphviz would put the name of the node for a single backslash and N even there."""
+    text = text or "\u00a0"  # Graphviz refuses a font around nothing
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;").replace("\\", "&#92;&#92;")
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .building import picture_of
 from .dot import NAME, dot_body, dot_text
@@ -113,6 +115,8 @@ _OPTIONS: dict[str, Any] = dict(draw.__kwdefaults__ or {})
 
 
 def _picture(output: Any, params: Any, show: Sequence[str], direction: str, depth: int | None, group: bool, backward: bool, max_nodes: int) -> Picture:
+    if not isinstance(show, Iterable):
+        raise TypeError(f"draw: show={show!r}: takes words such as {', '.join(SHOW)}")
     words = (show,) if isinstance(show, str) else tuple(show)
     unknown = [word for word in words if word not in (*SHOW, "line")]
     if unknown:
@@ -121,7 +125,7 @@ def _picture(output: Any, params: Any, show: Sequence[str], direction: str, dept
         raise ValueError(f"draw: direction={direction!r} is none of {', '.join(DIRECTIONS)}")
     numbers: list[tuple[str, Any, int]] = [("depth", depth, 0), ("max_nodes", max_nodes, 4)]
     for name, value, least in numbers:
-        if (value is not None or name == "max_nodes") and (not isinstance(value, int) or value < least):
+        if (value is not None or name == "max_nodes") and (not isinstance(value, (int, np.integer)) or value < least):
             raise ValueError(f"draw: {name}={value!r}: takes a whole number from {least} on")
     return picture_of(graph_of(output, params), show=words, direction=direction, depth=depth, group=group, backward=backward, max_nodes=max_nodes)
 

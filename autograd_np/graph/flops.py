@@ -197,7 +197,7 @@ FORMULAS: dict[str, Formula] = {
     "matvec": _product(-1, -1),
     "vecmat": _product(-1, -2),
     "inner": _product(-1, -1),
-    "vecdot": _vdot,
+    "vecdot": _product(-1, -1),
     "vdot": _vdot,
     "dot": _dot,
     "tensordot": _tensordot,

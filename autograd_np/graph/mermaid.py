@@ -29,7 +29,7 @@ _UNSAFE = str.maketrans({c: f"#{ord(c)};" for c in '"&<>#`\\[]{}|;%*_~$@'})
 
 def escaped(text: str) -> str:
     """Text in quotes: what Mermaid, Markdown or HTML would read as theirs is written by its number."""
-    return text.translate(_UNSAFE)
+    return text.translate(_UNSAFE) or "#160;"  # an empty title is none
 
 
 def mermaid_text(picture: Picture) -> str:

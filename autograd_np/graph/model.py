@@ -1,6 +1,7 @@
 """The tape of a result as a sequence of entries: what the printed table and the pictures are made of.
 
-Making it changes nothing: no gradient is computed, nothing is freed and nothing is kept longer.
+Making it changes nothing: no gradient is computed and nothing is freed. An entry holds the value it shows, so what is not
+to be kept longer than the tape keeps it must not be held in a sequence of entries either.
 """
 
 from __future__ import annotations
@@ -224,13 +225,14 @@ def _arrays(value: Any) -> list[Any]:
 
 def _kept(node: Node, memory: dict[int, int]) -> tuple[Kept, ...]:
     """What is kept for a node; the memory of its arrays is entered into ``memory``."""
-    if not node.kept or node.primitive is None:
+    values = node.kept  # read once: a backward pass of another thread may free it meanwhile
+    if not values or node.primitive is None:
         return ()
     slots = getattr(node.primitive, "slots", None)
-    if slots is None or len(slots) != len(node.kept):
-        pairs = [("values", "operand", node.kept)]
+    if slots is None or len(slots) != len(values):
+        pairs = [("values", "operand", values)]
     else:
-        pairs = [(slot.name, _WHAT.get(slot.source, "option"), value) for slot, value in zip(slots, node.kept, strict=True)]
+        pairs = [(slot.name, _WHAT.get(slot.source, "option"), value) for slot, value in zip(slots, values, strict=True)]
     kept = []
     for name, what, value in pairs:
         if value.__class__ in _NUMBERS:
@@ -256,8 +258,9 @@ def _work(node: Node, shape: Any, operands: tuple[str, ...], seen: Any) -> tuple
     shapes: list[Any] = [None if parent is None else _first(parent.shape, tuple) for parent in node.parents]
     slots = getattr(primitive, "slots", None)
     options: dict[str, Any] = {}
-    if slots and node.kept is not None and len(slots) == len(node.kept):
-        options = {slot.name: value for slot, value in zip(slots, node.kept, strict=True)}
+    kept = node.kept
+    if slots and kept is not None and len(slots) == len(kept):
+        options = {slot.name: value for slot, value in zip(slots, kept, strict=True)}
     if None in shapes:
         for i, word in enumerate(operands):
             if shapes[i] is None:
@@ -341,7 +344,10 @@ def _names(nodes: list[Node], params: Any) -> tuple[dict[int, str], dict[int, An
     given: Iterable[tuple[str, Any]] = ()
     if isinstance(params, Mapping):
         given = params.items()
-    elif hasattr(params, "named_parameters"):
+        for name, t in given:
+            if not isinstance(t, Tensor):
+                raise TypeError(f"params: {name!r} is a {type(t).__name__}; the names are for Tensors")
+    elif hasattr(params, "named_parameters") and not inspect.isclass(params):
         given = params.named_parameters()
     elif params is not None:
         raise TypeError(f"params: takes a dict of Tensors by name, or a module, not {type(params).__name__}")

@@ -8,6 +8,7 @@ from the call of its rule to the call of the next one: the rule, the sums over b
 from __future__ import annotations
 
 import html
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -21,11 +22,12 @@ from ..tape import Node, ancestors, gradients_of
 from ..tensor import Tensor
 from ..trees import flatten
 from .model import Entry, graph_of
-from .table import aligned, in_bytes
+from .table import aligned, in_bytes, shown
 
 __all__ = ["Part", "Profile", "profile"]
 
 OFF_TAPE = "not on the tape"
+_one_at_a_time = threading.RLock()  # two profiles of one tape must not take each other's timers for its primitives
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def _table(heading: str, parts: Sequence[Part]) -> str:
     headings = [heading, "calls", "forward", "backward", "share", "GFLOP/s", "kept"]
     rows = [
         [
-            part.name,
+            shown(part.name),
             str(part.calls),
             _time(part.forward),
             _time(part.backward) if part.backward else "",
@@ -187,7 +189,7 @@ def profile(function: Callable[[], Any], *, repeats: int = 3, expected: Sequence
 
     Raises:
         ValueError: ``repeats`` is less than 1, or the function records other operations than those expected.
-        TypeError: the function returns no Tensor that needs a gradient.
+        TypeError: it is no function, or returns no Tensor that needs a gradient.
 
     >>> import numpy as np
     >>> import autograd_np as ag
@@ -198,6 +200,10 @@ def profile(function: Callable[[], Any], *, repeats: int = 3, expected: Sequence
     >>> x.grad is None
     True
     """
+    if not callable(function):
+        raise TypeError(f"profile: takes the function that computes the result, such as lambda: loss(model(x), y), not a {type(function).__name__}")
+    if not isinstance(repeats, (int, np.integer)):
+        raise TypeError(f"profile: repeats is a number of runs, not {repeats!r}")
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}; the program must run at least once")
     best: Profile | None = None
@@ -258,14 +264,15 @@ def _backward(results: Sequence[Tensor], nodes: Sequence[Node]) -> dict[int, flo
     seeds = [(t._node, np.ones_like(t._values)) for t in results if t._node is not None]
     leaves = [node for node in nodes if node.primitive is None]
     starts: list[tuple[Node, float]] = []
-    originals = [(node, node.primitive) for node in nodes if node.primitive is not None]
-    try:
-        for node, primitive in originals:
-            node.primitive = _Timed(primitive, starts)
-        gradients_of(seeds, leaves, retain_graph=True, create_graph=False)
-        end = perf_counter()
-    finally:
-        for node, primitive in originals:
-            node.primitive = primitive
-    ends = [*(start for _, start in starts[1:]), end]
+    with _one_at_a_time:
+        originals = [(node, node.primitive) for node in nodes if node.primitive is not None]
+        try:
+            for node, primitive in originals:
+                node.primitive = _Timed(primitive, starts)
+            gradients_of(seeds, leaves, retain_graph=True, create_graph=False)
+            end = perf_counter()
+        finally:
+            for node, primitive in originals:
+                node.primitive = primitive
+    ends = [*(start for _, start in starts[1:]), end][: len(starts)]  # a result that is a leaf has no rule to call
     return {id(node): stop - start for (node, start), stop in zip(starts, ends, strict=True)}

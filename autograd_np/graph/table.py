@@ -14,7 +14,7 @@ from .model import Call, Entry, Graph, graph_of
 if TYPE_CHECKING:
     from .profile import Profile
 
-__all__ = ["Tape", "aligned", "in_bytes", "in_flops", "tape"]
+__all__ = ["Tape", "aligned", "in_bytes", "in_flops", "shown", "tape"]
 
 LONGEST = 48  # characters of a cell
 
@@ -167,7 +167,7 @@ class Tape(Sequence[Entry]):
             columns.append(("module", False, lambda e: "/".join(e.module)))
         if any(entry.line is not None for entry in self):
             columns.append(("line", False, lambda e: _line(e.line)))
-        rows = [[_cut(show(entry)) for _, _, show in columns] for entry in entries]
+        rows = [[shown(show(entry)) for _, _, show in columns] for entry in entries]
         return [heading for heading, _, _ in columns], [right for _, right, _ in columns], rows, left_out
 
     def _totals(self) -> list[str]:
@@ -184,7 +184,7 @@ class Tape(Sequence[Entry]):
             lines[-1] += f"; what {_count(freed, 'operation')} kept is freed"
         unknown = sorted({entry.name for entry in self if not entry.counted})
         if unknown:
-            lines.append(f"counted as one FLOP for each element of the output: {_cut(', '.join(unknown))}")
+            lines.append(f"counted as one FLOP for each element of the output: {shown(', '.join(unknown))}")
         return lines
 
     # ---------------------------------------------------------------- run again
@@ -302,7 +302,7 @@ def _line(line: str | None) -> str:
     return f"{PurePath(path).name}:{number} {function}".rstrip() if path else line
 
 
-def _cut(cell: str) -> str:
+def shown(cell: str) -> str:
     """A cell on one line, and not too long."""
     if not cell.isprintable():
         cell = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cell)
@@ -310,10 +310,10 @@ def _cut(cell: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns on a terminal: wide characters take two, combining ones none."""
+    """Columns on a terminal: wide characters take two, those that stand above or below another none."""
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(0 if unicodedata.category(c) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def aligned(headings: Sequence[str], rights: Sequence[bool], rows: Sequence[Sequence[str]]) -> list[str]:
