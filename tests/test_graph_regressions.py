@@ -135,3 +135,12 @@ def test_a_tape_can_be_read_while_a_backward_pass_of_another_thread_frees_it() -
 def test_wrong_arguments_are_refused_in_words(call, match):
     with pytest.raises(TypeError, match=match):
         call((ag.Tensor([1.0, 2.0], requires_grad=True) * 2.0).sum())
+
+
+def test_a_picture_names_no_folder_of_the_machine():
+    x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    with ag.annotate():
+        y = (x * x).sum()
+    text = dot_text(_picture(y, **ag.draw.__kwdefaults__))
+    assert "test_graph_regressions.py:" in text
+    assert __file__.rpartition("/")[0] not in text

@@ -185,9 +185,11 @@ class _Drawing(Frames):
                 lines.append(Line("kept", f"keeps {words}"))
             lines.extend(grad_lines(entry, self.show) if len(same) == 1 else [])
         lines.extend(self._used(entry))
-        if entry.line and "line" in self.show:
-            lines.append(Line("note", cut(entry.line.replace("\\", "/").rpartition("/")[2], 60)))
-        tip = f"{entry.name}: {entry.shape} {entry.dtype}{f', {entry.line}' if entry.line else ''}{', in ' + '.'.join(entry.module) if entry.module else ''}"
+        # Without the folder: the same program gives the same picture on every machine.
+        line = (entry.line or "").replace("\\", "/").rpartition("/")[2]
+        if line and "line" in self.show:
+            lines.append(Line("note", cut(line, 60)))
+        tip = f"{entry.name}: {entry.shape} {entry.dtype}{f', {line}' if line else ''}{', in ' + '.'.join(entry.module) if entry.module else ''}"
         return Box(f"n{entry.index}", "operation" if result is None else "result", cut(entry.name), tuple(lines), clean(tip), self.places["entry", entry.index])
 
     def _used(self, entry: Entry) -> list[Line]:
