@@ -69,12 +69,14 @@ class Tensor:
             except ValueError as error:
                 raise ValueError(f"Tensor: {error} — give numbers, or nested lists of equal length; got {describe(data)}") from None
             shared = made.base is not None or hasattr(type(data), "__array__")
+            copy = copy and shared  # of a list NumPy has just made an array
             data = made
         if dtype is not None:
             converted = data.astype(dtype, copy=False)
-            shared = shared if converted is data else False
+            if converted is not data:
+                shared = copy = False
             data = converted
-        if copy and shared is not False:
+        if copy:
             data, shared = data.copy(), False
         if data.dtype.kind not in "fciub":
             raise TypeError(f"Tensor: dtype {data.dtype} holds no numbers; give numbers, or nested lists of equal length")

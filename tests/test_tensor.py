@@ -12,6 +12,7 @@ import pytest
 
 import autograd_np as ag
 from autograd_np.errors import NonDifferentiableError
+from autograd_np.proofs.duck import DuckArray
 
 
 def leaf(values, dtype=float):
@@ -365,3 +366,15 @@ def test_memory_behind_an_array_interface_is_the_callers() -> None:
     holder.values[:] = 5
     y.backward()
     np.testing.assert_array_equal(t.grad, 2.0)
+
+
+def test_a_copy_is_taken_of_whatever_is_given() -> None:
+    frozen = np.ones(3)
+    frozen.flags.writeable = False
+    t = ag.Tensor(frozen, requires_grad=True, copy=True)
+    t.writable()[...] = 2.0
+    np.testing.assert_array_equal(t.numpy(), 2.0)
+    np.testing.assert_array_equal(frozen, 1.0)
+    duck = DuckArray(np.ones(3))
+    assert ag.Tensor(duck, copy=True)._values is not duck
+    assert ag.Tensor(duck)._values is duck

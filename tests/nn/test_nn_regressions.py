@@ -221,3 +221,13 @@ def test_options_are_pythons_numbers(lr):
 def test_labels_that_are_no_class_numbers_are_refused_in_words(labels):
     with pytest.raises(TypeError, match="softmax_cross_entropy"):
         nn.CrossEntropyLoss()(np.zeros((3, 2), np.float32), labels)
+
+
+def test_a_parameter_of_a_read_only_array_can_be_trained():
+    values = np.ones(3, np.float32)
+    values.flags.writeable = False
+    p = nn.Parameter(values)
+    (p * p).sum().backward()
+    nn.SGD([p], 0.1).step()
+    np.testing.assert_allclose(p.numpy(), 0.8, rtol=1e-6)
+    np.testing.assert_array_equal(values, 1)
