@@ -107,7 +107,9 @@ def test_spiral_names_a_folder_it_cannot_make(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("program", ["fit_curve.py", "gmm.py", "mnist.py", "ode.py", "optimizers.py", "overfitting.py", "spiral.py", "xor.py"])
+@pytest.mark.parametrize(
+    "program", ["backpropagation.py", "fit_curve.py", "gmm.py", "mnist.py", "ode.py", "optimizers.py", "overfitting.py", "spiral.py", "xor.py"]
+)
 def test_programs_name_the_command_for_a_missing_package(program: str, tmp_path: Path) -> None:
     package = "matplotlib"
     path = str(EXAMPLES / program)
