@@ -925,6 +925,10 @@ def __getattr__(name: str) -> Any:
         from .proofs.gradcheck import gradcheck
 
         return gradcheck
+    if name == "compile":
+        from .compiler.compiled import compile
+
+        return compile
     if name in ("draw", "save_graph"):
         from .graph import draw as drawing
 

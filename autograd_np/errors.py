@@ -6,6 +6,7 @@ from typing import Any
 
 __all__ = [
     "AnomalyError",
+    "CompileError",
     "FreedGraphError",
     "GradientShapeError",
     "MutationError",
@@ -35,6 +36,12 @@ class NonDifferentiableError(TypeError):
 
 class AnomalyError(FloatingPointError):
     """``detect_anomaly`` met the first value that is not finite, or an array overwritten unseen."""
+
+
+class CompileError(TypeError):
+    """A function cannot be compiled: it looks at numbers that are known only when the program runs, or does what the tracer cannot see."""
+
+    _autograd_np = True  # its message stands as it is
 
 
 def describe(value: Any) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["default_generator", "generator_of", "manual_seed"]
+from .compiler.trace import TRACING, current_trace
+
+__all__ = ["default_generator", "draw", "generator_of", "manual_seed"]
 
 
 @functools.cache  # made when first asked for: numpy.random is not loaded by `import numpy`
@@ -55,3 +57,16 @@ def generator_of(rng: Any) -> np.random.Generator:
         return np.random.default_rng(operator.index(rng))
     except TypeError:
         raise TypeError(f"rng is a numpy.random.Generator, an integer seed or None, not {type(rng).__name__}") from None
+
+
+def draw(generator: np.random.Generator, method: str, *args: Any, **kwargs: Any) -> Any:
+    """``generator.method(*args, **kwargs)``; in a compiled program the numbers are drawn anew in every replay.
+
+    >>> draw(np.random.default_rng(0), "integers", 10, size=3).tolist()
+    [8, 6, 5]
+    """
+    if TRACING[0]:
+        trace = current_trace()
+        if trace is not None:
+            return trace.draw(generator, method, args, kwargs)
+    return getattr(generator, method)(*args, **kwargs)

@@ -23,6 +23,8 @@ R = TypeVar("R")
 V = TypeVar("V")
 
 ACTIVE = [0]
+# Counts what a compiled program relies on and cannot see: a Tensor given another array, a parameter frozen, a module's attribute set.
+CHANGES = [0]
 _count_lock = threading.Lock()
 _grad_enabled: ContextVar[bool] = ContextVar("autograd_np_grad_enabled", default=True)
 _anomaly: ContextVar[bool] = ContextVar("autograd_np_detect_anomaly", default=False)

@@ -12,7 +12,7 @@ import autograd_np.tape as tape
 
 from . import mutation, recording
 from .errors import NonDifferentiableError, describe
-from .modes import is_grad_enabled
+from .modes import CHANGES, is_grad_enabled
 
 __all__ = ["ArrayLike", "Tensor", "tensor"]
 
@@ -133,6 +133,7 @@ class Tensor:
             if value.dtype != old.dtype:
                 raise TypeError(f"t.data: dtype {value.dtype} does not replace {old.dtype} of a Tensor that needs a gradient; use .astype({old.dtype})")
         # The old array stays as it is, so the nodes that keep it stay right.
+        CHANGES[0] += 1
         self._values = value
         self._shared = True
 
@@ -201,6 +202,7 @@ class Tensor:
     def requires_grad(self, value: bool) -> None:
         if bool(value) == (self._node is not None):
             return
+        CHANGES[0] += 1
         if not value:
             if not self.is_leaf:
                 raise RuntimeError(f"requires_grad can be taken off leaves only; this is the result of {self.op}: use .detach()")

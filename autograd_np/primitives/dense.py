@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import require
 from ..errors import describe
 from ..primitive import on_arrays, primitive, rule
 from ..tape import _ones
@@ -146,6 +147,12 @@ def embedding(indices: ArrayLike, weight: ArrayLike, padding_idx: int | None = N
         raise ValueError(f"weight must be a table with rows, not {describe(weight)}")
     rows = weight.shape[0]
     _padding(padding_idx, rows)
+    require(_check_rows, numbers, rows)
+    return np.take(weight, numbers.astype(np.intp, copy=False), axis=0)  # type: ignore[no-any-return]
+
+
+def _check_rows(numbers: Any, rows: int) -> None:
+    """Raise where an index is no row of a table."""
     # As unsigned numbers the negative ones are the largest: one reduction checks both ends.
     if numbers.size and np.maximum.reduce(numbers.astype(np.uint64), axis=None).item() >= rows:
         bad = (numbers < 0) | (numbers >= rows)
@@ -153,7 +160,6 @@ def embedding(indices: ArrayLike, weight: ArrayLike, padding_idx: int | None = N
         where = np.unravel_index(first, numbers.shape)
         at = f" at {tuple(int(i) for i in where)}" if numbers.ndim else ""
         raise IndexError(f"index {numbers.reshape(-1)[first].item()}{at} is not a row of the table: it has {rows} rows, 0 to {rows - 1}")
-    return np.take(weight, numbers.astype(np.intp, copy=False), axis=0)  # type: ignore[no-any-return]
 
 
 @primitive(name="without_rows", wrt="g", masks=True)

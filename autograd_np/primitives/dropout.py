@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..generators import generator_of
+from ..generators import draw, generator_of
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import lifted, publish
@@ -33,8 +33,8 @@ rule(_masked_scale, lambda g, mask, scale: masked_scale(g, mask, scale))
 @primitive(name="dropout", wrt="x", multi=True, shown=1, masks=True)
 def _dropout(x: ArrayLike, p: float, rng: Any, mask_shape: Any) -> Tensor:
     """The scaled elements that stay, and (hidden) the mask of them."""
-    drawn = rng.random(x.shape if mask_shape is None else mask_shape, dtype=np.float32)
-    mask = np.greater_equal(np.asarray(drawn, like=x), p)
+    drawn = draw(rng, "random", x.shape if mask_shape is None else mask_shape, dtype=np.float32)
+    mask = np.greater_equal(drawn if type(drawn) is type(x) else np.asarray(drawn, like=x), p)
     return _masked_scale_body(x, mask, _scale(p)), mask  # type: ignore[return-value]
 
 

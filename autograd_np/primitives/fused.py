@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import require
 from ..errors import describe
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
@@ -176,9 +177,7 @@ def _of_classes(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction
         y = np.where(valid, y, 0)
         z = np.where(valid if first else valid[:, None], z, np.zeros_like(z))
     rows = y.size
-    # As unsigned numbers the negative ones are the largest: one reduction checks both ends.
-    if rows and np.maximum.reduce(y.astype(np.uint64)).item() >= classes:
-        raise _bad_label(y, classes, ignore_index)
+    require(_check_labels, y, classes, ignore_index)
     y = y.astype(np.intp, copy=False)
     row = np.arange(rows, like=y)
     index = y * rows + row if first else y + row * classes
@@ -230,6 +229,13 @@ def _class_weights(weight: Any, z: Any, first: bool) -> Any:
     if weight is None:
         weight = np.ones_like(np.add.reduce(z, axis=1 if first else 0))
     return weight[:, None] if first else weight
+
+
+def _check_labels(y: Any, classes: int, ignore_index: int | None) -> None:
+    """Raise where a label is no class number."""
+    # As unsigned numbers the negative ones are the largest: one reduction checks both ends.
+    if y.size and np.maximum.reduce(y.astype(np.uint64)).item() >= classes:
+        raise _bad_label(y, classes, ignore_index)
 
 
 def _bad_label(y: Any, classes: int, ignore_index: int | None) -> IndexError:

@@ -1,0 +1,352 @@
+"""``compile``: a function becomes one NumPy program for each kind of arguments it is called with."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import modes
+from ..errors import CompileError
+from ..modes import ACTIVE, CHANGES
+from ..recording import TENSOR
+from . import emit as emitting
+from . import plan as planning
+from .passes import Program, remove_dead, share, simplify, split_versions
+from .program import Value
+from .state import Reached, reach
+from .trace import Trace, current_trace
+from .traced import Traced
+
+__all__ = ["CacheInfo", "Compiled", "compile"]
+
+
+class CacheInfo(NamedTuple):
+    """How often a compiled function was replayed (hits), traced (misses), and run as it is (eager); and the programs that it holds."""
+
+    hits: int
+    misses: int
+    eager: int
+    currsize: int
+
+
+_LIMIT = 64
+_tracing = threading.RLock()
+
+
+def compile(function: Callable[..., Any], *, backend: str = "numpy") -> Compiled:
+    """Turn a function into a plain NumPy program, which is replayed from the second call on."""
+    return Compiled(function, backend=backend)
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def _structure(tree: Any, leaves: list[Any]) -> Any:
+    """The form of a tree of arguments as a key, and its leaves."""
+    kind = tree.__class__
+    if kind is tuple or kind is list or (isinstance(tree, tuple) and hasattr(tree, "_fields")):
+        return (kind, *[_structure(item, leaves) for item in tree])
+    if kind is dict:
+        return (kind, *[(key, _structure(item, leaves)) for key, item in tree.items()])
+    leaves.append(tree)
+    return _leaf(tree)
+
+
+def _leaf(item: Any) -> Any:
+    kind = item.__class__
+    if kind is np.ndarray:
+        return ("a", item.shape, item.dtype, item.strides)
+    if isinstance(item, np.generic):
+        return ("s", item.dtype)
+    if isinstance(item, TENSOR):
+        return ("t", *_leaf(item._values), item._node is not None)
+    if isinstance(item, np.ndarray):
+        raise CompileError(f"compile: {kind.__name__} has arithmetic of its own; convert it with np.array(x)")
+    try:
+        hash(item)
+    except TypeError:
+        return ("i", kind, id(item))
+    return ("c", kind, repr(item) if kind is float or kind is complex else item)
+
+
+def _dynamic(item: Any) -> bool:
+    return item.__class__ is np.ndarray or isinstance(item, (np.generic, TENSOR))
+
+
+def _rebuild(tree: Any, leaves: list[Any]) -> Any:
+    """The same tree with other leaves, taken from the front of a list."""
+    kind = tree.__class__
+    if kind is tuple or kind is list:
+        return kind([_rebuild(item, leaves) for item in tree])
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return kind(*[_rebuild(item, leaves) for item in tree])
+    if kind is dict:
+        return {key: _rebuild(item, leaves) for key, item in tree.items()}
+    return leaves.pop(0)
+
+
+class _Proxy:
+    """A generator during a trace: what it draws is drawn anew in every replay."""
+
+    def __init__(self, generator: np.random.Generator, trace: Trace) -> None:
+        self._generator = generator
+        self._trace = trace
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._generator, name)
+        if name.startswith("_") or not callable(method) or current_trace() is not self._trace:
+            return method
+        if name in ("shuffle", "spawn", "bit_generator"):
+            raise CompileError(f"compile: Generator.{name} cannot be traced; use permutation() or permuted(), or draw outside the compiled function")
+        return lambda *args, **kwargs: self._trace.draw(self._generator, name, args, kwargs)
+
+
+# ---------------------------------------------------------------- programs
+
+
+class Entry:
+    """One program: for one kind of arguments."""
+
+    def __init__(self, trace: Trace, program: Program, reached: Reached, rebuild: Callable[[Any], Any], effects: list[tuple[Any, int]]) -> None:
+        self.program = program
+        self.reached = reached
+        self.rebuild = rebuild
+        self.effects = effects  # (node, place among the outputs) of the gradients that it leaves
+        self.before = trace.before
+        self.after = trace.after
+        self.conditions = [(condition, condition()) for condition in trace.conditions]
+        self.tensors = [(t, t._values, t._node) for _, t in reached.tensors.values()]
+        self.changes = CHANGES[0]
+        self.recording = not ACTIVE[0] or modes.is_grad_enabled()
+        self.lock = threading.Lock()
+        self.writes = any(s.external and s.written for s in program.storages())
+        self.writes_arguments = any(v.storage.written for v in program.arguments)
+        self.plan = planning.plan(program)
+        self.emitted = emitting.emit(program, self.plan)
+        self.code: Any = None
+        self.pool: list[Callable[..., Any]] = []
+
+    def instance(self) -> Callable[..., Any]:
+        """The program, with buffers of its own."""
+        if self.code is None:
+            source = self.emitted.source
+            filename = f"<autograd_np program {id(self)}>"
+            self.code = __builtins__["compile"](source, filename, "exec") if isinstance(__builtins__, dict) else __builtins__.compile(source, filename, "exec")
+        space: dict[str, Any] = dict(self.emitted.bound)
+        exec(self.code, space)  # noqa: S102 - the program is text that this package has written
+        return space["run"]  # type: ignore[no-any-return]
+
+    def holds(self) -> bool:
+        """Whether what the program was made for is still so."""
+        if self.changes != CHANGES[0]:
+            if not all(t._values is array and t._node is node for t, array, node in self.tensors):
+                return False
+            self.changes = CHANGES[0]
+        if self.conditions and not all(condition() == value for condition, value in self.conditions):
+            return False
+        return (not ACTIVE[0] or modes.is_grad_enabled()) == self.recording and (not self.reached.fixed or self.reached.holds())
+
+    def run(self, arrays: list[Any]) -> Any:
+        """Replay."""
+        for hook in self.before:
+            hook()
+        if self.writes:
+            with self.lock:
+                results = self._run(arrays)
+        else:
+            results = self._run(arrays)
+        for hook in self.after:
+            hook()
+        return results
+
+    def _run(self, arrays: list[Any]) -> Any:
+        try:
+            run = self.pool.pop()
+        except IndexError:
+            run = self.instance()
+        try:
+            results = run(*arrays)
+        finally:
+            self.pool.append(run)
+        if results.__class__ is not tuple:
+            results = (results,)
+        return results
+
+
+class Compiled:
+    """A function that runs as a NumPy program. See :func:`compile`."""
+
+    def __init__(self, function: Callable[..., Any], *, backend: str = "numpy") -> None:
+        if not callable(function):
+            raise TypeError(f"compile: takes a function, not {type(function).__name__}")
+        if backend != "numpy":
+            raise ValueError(f'compile: backend is "numpy", not {backend!r}')
+        functools.update_wrapper(self, function, updated=())
+        self._function = function
+        self._entries: dict[Any, list[Entry]] = {}
+        self._last: Entry | None = None
+        self._hits = self._misses = self._eager = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves: list[Any] = []
+        key = _structure((args, kwargs), leaves)
+        if current_trace() is not None or any(isinstance(x, TENSOR) and x._node is not None for x in leaves):
+            # Inside another trace, or under a transformation that records, the function itself is what is wanted.
+            self._eager += 1
+            return self._function(*args, **kwargs)
+        for entry in self._entries.get(key, ()):
+            if entry.holds() and not (entry.writes_arguments and _overlapping(leaves)):
+                self._hits += 1
+                self._last = entry
+                arrays = [x._values if isinstance(x, TENSOR) else x for x in leaves if _dynamic(x)]
+                results = entry.run(arrays)
+                for node, i in entry.effects:
+                    node.grad = results[i]
+                return entry.rebuild(results)
+        return self._trace(key, args, kwargs, leaves)
+
+    def cache_info(self) -> CacheInfo:
+        """Replays, traces, calls that ran the function itself, programs held."""
+        return CacheInfo(self._hits, self._misses, self._eager, sum(map(len, self._entries.values())))
+
+    def cache_clear(self) -> None:
+        """Forget all programs."""
+        self._entries.clear()
+        self._last = None
+
+    @property
+    def source(self) -> str:
+        """The program of the last call."""
+        if self._last is None:
+            raise RuntimeError("compile: there is no program before the first call")
+        return self._last.emitted.source
+
+    # ---------------------------------------------------------------- the first call
+
+    def _trace(self, key: Any, args: Any, kwargs: Any, leaves: list[Any]) -> Any:
+        with _tracing:
+            self._misses += 1
+            trace = Trace()
+            reached = reach(self._function, [x for x in leaves if not _dynamic(x)])
+            arguments: list[Value] = []
+            lifted: list[tuple[Any, Any]] = []
+            swapped: list[tuple[Any, np.random.Generator]] = []
+
+            def enter(item: Any) -> Any:
+                if not _dynamic(item):
+                    return _Proxy(item, trace) if isinstance(item, np.random.Generator) else item
+                array = item._values if isinstance(item, TENSOR) else item
+                traced = trace.external(array, "argument")
+                arguments.append(traced.value)
+                return TENSOR.at(traced, None, True) if isinstance(item, TENSOR) else traced
+
+            try:
+                with trace:
+                    given, options = _rebuild((args, kwargs), [enter(item) for item in leaves])
+                    for _, put, generator in reached.generators:
+                        swapped.append((put, generator))
+                        put(_Proxy(generator, trace))
+                    for name, t in reached.tensors.values():
+                        if t._values.__class__ is np.ndarray:
+                            traced = trace.external(t._values, "state")
+                            traced.value.label = traced.value.label or name.replace(".", "_")
+                            lifted.append((t, t._values))
+                            t._values = traced
+                    result = self._function(*given, **options)
+                    outputs, rebuild, concrete, effects = self._outputs(trace, result, reached)
+                    trace.check_captured()
+            except BaseException:
+                trace.roll_back()
+                raise
+            finally:
+                for t, array in lifted:
+                    t._values = array
+                for put, generator in swapped:
+                    put(generator)
+                for _, t in reached.tensors.values():
+                    if t._node is not None and isinstance(getattr(t._node, "grad", None), Traced):
+                        t._node.grad = t._node.grad.array.copy()
+            program = Program(trace.ops, arguments, outputs)
+            optimize(trace, program)
+            entry = Entry(trace, program, reached, rebuild, effects)
+            entries = self._entries.setdefault(key, [])
+            entries[:] = [old for old in entries if old.holds()]
+            entries.append(entry)
+            if sum(map(len, self._entries.values())) > _LIMIT:
+                self._entries.pop(next(iter(self._entries)))
+            self._last = entry
+            return rebuild(concrete)
+
+    @staticmethod
+    def _outputs(trace: Trace, result: Any, reached: Reached) -> tuple[list[Value], Callable[[Any], Any], list[Any], list[tuple[Any, int]]]:
+        """The values that are returned, how the result is built of them, and the gradients that are left in leaves."""
+        values: list[Value] = []
+        arrays: list[Any] = []
+        leaves: list[Any] = []
+        _structure(result, leaves)
+        makers: list[Callable[[Any], Any]] = []
+
+        def place(item: Traced) -> int:
+            values.append(item.value)
+            arrays.append(item.array)
+            return len(values) - 1
+
+        for item in leaves:
+            if isinstance(item, TENSOR):
+                if item._node is not None:
+                    raise CompileError(
+                        "compile: the function returns a Tensor that needs a gradient, which a program cannot give: return t.detach(), compile it inside "
+                        "no_grad(), or compile the gradient itself (ag.compile(ag.value_and_grad(f)), nn.compile_step)"
+                    )
+                if isinstance(item._values, Traced):
+                    makers.append(lambda results, i=place(item._values): TENSOR.at(results[i], None))
+                else:
+                    makers.append(lambda results, item=item: item)
+            elif isinstance(item, Traced):
+                makers.append(lambda results, i=place(item): results[i])
+            else:
+                makers.append(lambda results, item=item: item)
+        effects = []
+        for _, t in reached.tensors.values():
+            grad = getattr(t._node, "grad", None) if t._node is not None else None
+            if isinstance(grad, Traced):
+                effects.append((t._node, place(grad)))
+        if len(makers) == 1 and leaves and leaves[0] is result:
+            build: Callable[[Any], Any] = makers[0]
+        else:
+
+            def build(results: Any) -> Any:
+                return _rebuild(result, [make(results) for make in makers])
+
+        return values, build, arrays, effects
+
+
+def _overlapping(leaves: list[Any]) -> bool:
+    arrays = [x._values if isinstance(x, TENSOR) else x for x in leaves if _dynamic(x)]
+    return any(np.may_share_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
+
+
+def optimize(trace: Trace, program: Program) -> None:
+    """All passes, in their order."""
+
+    def fresh(value: Value) -> Value:
+        array = np.lib.stride_tricks.as_strided(np.empty(1, value.dtype), value.shape, value.strides)
+        made = Value(trace._values, array, trace.storage("made", np.empty(0, np.uint8)), 0, True)
+        made.storage.nbytes = value.nbytes
+        trace._values += 1
+        return made
+
+    split_versions(program, fresh)
+    program.count("versions")
+    remove_dead(program)
+    program.count("dead code")
+    simplify(program)
+    program.count("algebra")
+    share(program)
+    program.count("common subexpressions")
+    remove_dead(program)
+    program.count("dead code again")

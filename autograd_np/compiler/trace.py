@@ -1,0 +1,338 @@
+"""The record of one run: every NumPy call on a traced array becomes an :class:`~.program.Op`, and is computed as well.
+
+A trace runs the function for real, once. Each traced array stands for an array that exists, so shapes, strides, dtypes and which
+result is a view of what are NumPy's own answers, and the run that was traced has done its work when it ends.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+import zlib
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from ..errors import CompileError, describe
+from ..recording import location
+from ..tape import next_position
+from .program import Op, Ref, Storage, Value
+
+__all__ = ["TRACING", "Trace", "current_trace"]
+
+TRACING = [0]  # traces under way in the process
+_current: ContextVar[Trace | None] = ContextVar("autograd_np_trace", default=None)
+_count_lock = threading.Lock()
+
+TRACED: Any = None  # the class of traced arrays; set by traced.py
+
+
+def current_trace() -> Trace | None:
+    """The trace under way on this thread (or task)."""
+    return _current.get() if TRACING[0] else None
+
+
+def owner_of(array: Any) -> Any:
+    """The array that owns the memory an array looks into (through the helper objects of ``as_strided`` and ``broadcast_to``)."""
+    found = array
+    base = array.base
+    while base is not None:
+        if isinstance(base, np.ndarray):
+            found = base
+        base = getattr(base, "base", None)
+    return found
+
+
+def _address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def fingerprint(array: Any) -> int:
+    """A number that changes when the content of an array does."""
+    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data) if array.size else 0
+
+
+class Trace:
+    """What one run of a function did."""
+
+    def __init__(self) -> None:
+        self.ops: list[Op] = []
+        self.section = "forward"
+        self.scopes: list[tuple[Any, int, int]] = []  # (module or name, first position, last)
+        self.open_scopes: list[Any] = []
+        self.node: Any = None  # whose rule is being run
+        self.captured: dict[int, tuple[Any, Value]] = {}  # by id: arrays of the caller that the program reads
+        self.prints: dict[int, int] = {}  # by id: their fingerprints when they were met
+        self.state: dict[int, tuple[Any, Value]] = {}  # by id: arrays that the program may write
+        self.backups: dict[int, tuple[Any, Any]] = {}  # by storage: (array, its content before the first write)
+        self.before: list[Callable[[], Any]] = []
+        self.after: list[Callable[[], Any]] = []
+        self.conditions: list[Callable[[], Any]] = []  # what must be equal for the program to hold
+        self.names: dict[int, str] = {}  # suggestions, by index of a value
+        self._roots: dict[int, tuple[Any, Storage]] = {}
+        self._storages = 0
+        self._values = 0
+        self._token: Any = None
+
+    # ---------------------------------------------------------------- the run
+
+    def __enter__(self) -> Trace:
+        with _count_lock:
+            TRACING[0] += 1
+        self._token = _current.set(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _current.reset(self._token)
+        with _count_lock:
+            TRACING[0] -= 1
+
+    def roll_back(self) -> None:
+        """Undo what the run wrote into arrays of the caller."""
+        for array, content in self.backups.values():
+            array[...] = content
+
+    def check_captured(self) -> None:
+        """Raise if an array that the run used was changed behind the tracer's back."""
+        for key, (array, value) in self.captured.items():
+            if not value.storage.written and key in self.prints and fingerprint(array) != self.prints[key]:
+                raise CompileError(
+                    f"compile: an array that the function uses ({describe(array)}) was changed in the same call by NumPy calls that have no traced operand; "
+                    "a program that is replayed would not see that. Pass the array as an argument, or make a new one instead of writing in place"
+                )
+
+    # ---------------------------------------------------------------- storages and values
+
+    def storage(self, kind: str, array: Any) -> Storage:
+        """A new storage; ``array`` is the owner of the memory."""
+        made = Storage(self._storages, kind, array.nbytes)
+        self._storages += 1
+        if isinstance(array, np.ndarray):
+            key = id(array)
+            # (The arrays of the program itself are only looked at as long as they live.)
+            reference = (lambda: array) if kind != "made" else weakref.ref(array, lambda _: self._roots.pop(key, None))
+            self._roots[key] = (reference, made)
+            if kind != "made":
+                made.array = array
+        return made
+
+    def storage_of(self, array: Any) -> Storage | None:
+        """The storage that an array lies in, if it is known."""
+        if not isinstance(array, np.ndarray):
+            return None
+        owner = owner_of(array)
+        entry = self._roots.get(id(owner))
+        return entry[1] if entry is not None and entry[0]() is owner else None
+
+    def value(self, array: Any, storage: Storage | None = None) -> Value:
+        """A new value for an array; it lies in a storage that is known, or in a new one that the program makes."""
+        offset, whole = 0, True
+        if isinstance(array, np.ndarray):
+            owner = owner_of(array)
+            if storage is None:
+                storage = self.storage_of(array) or self.storage("made", owner)
+            if owner is not array:
+                offset = _address(array) - _address(owner)
+                whole = offset == 0 and array.shape == owner.shape and array.strides == owner.strides and array.dtype == owner.dtype
+        elif storage is None:
+            storage = self.storage("made", array)
+        made = Value(self._values, array, storage, offset, whole)
+        self._values += 1
+        return made
+
+    def external(self, array: Any, kind: str) -> Any:
+        """The traced array of an array that is there before the program runs: an argument, or one of the state that it may write."""
+        table = self.state if kind == "state" else self.captured
+        known = table.get(id(array))
+        if known is not None and known[0] is array and kind != "argument":
+            return TRACED(self, known[1], array)
+        storage = self.storage_of(array)
+        if storage is None:
+            storage = self.storage(kind, owner_of(array) if isinstance(array, np.ndarray) else array)
+        elif kind == "state" and storage.kind == "captured":
+            storage.kind = kind
+        made = self.value(array, storage)
+        made.array = array
+        if kind != "argument":
+            table[id(array)] = (array, made)
+        return TRACED(self, made, array)
+
+    def constant(self, array: Any) -> Any:
+        """A traced array whose content is known and never changes, but that the function may write to."""
+        storage = self.storage("constant", owner_of(array) if isinstance(array, np.ndarray) else array)
+        made = self.value(array, storage)
+        made.array = array
+        return TRACED(self, made, array)
+
+    def operand(self, array: Any) -> Value:
+        """The value of an array of the caller that meets a traced one."""
+        key = id(array)
+        known = self.state.get(key) or self.captured.get(key)
+        if known is not None and known[0] is array:
+            return known[1]
+        value: Value = self.external(array, "captured").value
+        if value.storage.kind == "captured":
+            self.prints[key] = fingerprint(array)
+        return value
+
+    # ---------------------------------------------------------------- calls
+
+    def unwrap(self, tree: Any) -> tuple[Any, Any]:
+        """Arguments as the program has them, and as they are."""
+        kind = tree.__class__
+        if kind is TRACED:
+            if tree.trace is not self:
+                raise CompileError("compile: an array of another run was used: a traced array must not be kept from one call to the next")
+            return Ref(tree.value), tree.array
+        if kind is np.ndarray:
+            if tree.dtype.hasobject:
+                raise CompileError(f"compile: an array of objects ({describe(tree)}) cannot be part of a program")
+            return Ref(self.operand(tree)), tree
+        if kind is tuple or kind is list:
+            if not tree:
+                return tree, tree
+            pairs = [self.unwrap(item) for item in tree]
+            return kind([pair[0] for pair in pairs]), kind([pair[1] for pair in pairs])
+        if kind is slice:
+            (a, b, c), (x, y, z) = self.unwrap((tree.start, tree.stop, tree.step))
+            return slice(a, b, c), slice(x, y, z)
+        if kind is dict:
+            pairs = {key: self.unwrap(item) for key, item in tree.items()}
+            return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
+        return tree, tree
+
+    def call(self, kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None, *, run: Callable[..., Any] | None = None) -> Any:
+        """Make a call and write it down.
+
+        Args:
+            kind: see :class:`Op`.
+            target: see :class:`Op`.
+            args: with traced arrays.
+            kwargs: the same, without ``out``.
+            out: a traced array that takes the result.
+            run: what is called with the arrays; by default ``target``.
+
+        Returns:
+            The result, traced.
+        """
+        written, given = self.unwrap(args)
+        written_options, options = self.unwrap(kwargs) if kwargs else ({}, {})
+        op = Op(kind, target, written, written_options)
+        function = target if run is None else run
+        if out is not None:
+            self.write(op, out)
+            function(*given, **options, out=out.array)
+            self.append(op)
+            return out
+        result = function(*given, **options)
+        return self.finish(op, result)
+
+    def check(self, test: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """A test that raises where its arguments are bad: made now and in every replay."""
+        op = Op("check", test, (), {})
+        op.args, given = self.unwrap(args)
+        op.pure = False
+        test(*given)
+        if op.args_depend():
+            self.append(op)
+
+    def draw(self, generator: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Random numbers: drawn now, and anew in every replay."""
+        op = Op("random", (generator, method), *self.unwrap((args, kwargs))[0])
+        op.pure = False
+        result = getattr(generator, method)(*args, **kwargs)
+        if isinstance(result, (int, float)):
+            result = np.asarray(result)[()]
+        return self.finish(op, result)
+
+    def append(self, op: Op) -> Op:
+        """Put a call at the end of the program."""
+        op.section = self.section
+        op.position = next_position()
+        op.node = self.node
+        op.quiet = np.geterr()["invalid"] == "ignore"
+        self.ops.append(op)
+        return op
+
+    def write(self, op: Op, out: Any) -> None:
+        """Note that a call writes into a traced array; its content before is kept, so that a failed run can be undone."""
+        if not isinstance(out, TRACED):
+            raise CompileError(
+                f"compile: {_word(op)} writes into an array that was made outside the trace ({describe(out)}; {location()}). Make it from a traced array "
+                "(np.empty_like(x), np.zeros_like(x)), pass it as an argument, or use the returned array"
+            )
+        value = out.value
+        op.out = value
+        self.note_write(op, value)
+
+    def note_write(self, op: Op, value: Value) -> None:
+        """Note that a call changes the memory of a value."""
+        storage = value.storage
+        op.writes = (*op.writes, storage)
+        storage.written += 1
+        if storage.external and storage.index not in self.backups:
+            array = storage.array
+            if isinstance(array, np.ndarray) and not array.flags.writeable and not value.array.flags.writeable:
+                return  # NumPy will say so
+            self.backups[storage.index] = (array, array.copy())
+
+    def finish(self, op: Op, result: Any) -> Any:
+        """Give traced arrays for what a call returned."""
+        if isinstance(result, (np.ndarray, np.generic)):
+            wrapped = self._result(op, result)
+            if wrapped is None:
+                return TRACED(self, self._same(op, result), result)
+            op.outs = (wrapped,)
+            self.append(op)
+            return TRACED(self, wrapped, result)
+        if isinstance(result, (tuple, list)) and all(isinstance(item, (np.ndarray, np.generic)) for item in result):
+            outs = []
+            for item in result:
+                value = self._result(op, item, several=True)
+                assert value is not None
+                outs.append(value)
+            op.outs = tuple(outs)
+            self.append(op)
+            traced = [TRACED(self, value, item) for value, item in zip(outs, result, strict=True)]
+            return type(result)(*traced) if hasattr(result, "_fields") else type(result)(traced)
+        raise CompileError(
+            f"compile: {_word(op)} gives {describe(result)}, which depends on numbers that are known only when the program runs ({location()}). "
+            "Keep to arrays (np.where instead of if), or compute it outside the compiled function"
+        )
+
+    def _same(self, op: Op, result: Any) -> Value:
+        """The value among a call's inputs that is the very array it returned."""
+        storage = self.storage_of(result)
+        for value in op.inputs():
+            if value.storage is storage and value.shape == result.shape and value.dtype == result.dtype and value.strides == result.strides:
+                return value
+        raise AssertionError("an array that is not among the operands")
+
+    def _result(self, op: Op, result: Any, several: bool = False) -> Value | None:
+        """The value of a result; None where it is one of the call's inputs itself."""
+        if result.dtype.hasobject:
+            raise CompileError(f"compile: {_word(op)} gives an array of objects ({location()})")
+        storage = self.storage_of(result)
+        value = self.value(result, storage)
+        value.op = op
+        if storage is None:
+            if value.storage.op is None:
+                value.storage.op = op
+            if op.pure and not op.args_depend():
+                value.storage.kind = "constant"
+                value.array = result
+            return value
+        if storage.kind == "constant":
+            value.array = result
+        if storage.op is op:  # two results of one call that share memory
+            return value
+        if not several and any(v.region == value.region for v in op.inputs()) and op.kind != "getitem":
+            return None
+        op.view = True
+        return value
+
+
+def _word(op: Op) -> str:
+    return op.target if isinstance(op.target, str) else str(getattr(op.target, "__name__", op.target))

@@ -1,0 +1,444 @@
+"""The array type of a trace: it computes as NumPy does, and writes down each call. It knows nothing of gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import CompileError
+from ..recording import location
+from . import trace as tracing
+from .program import Op, Value
+from .trace import Trace
+
+__all__ = ["Traced"]
+
+_REMEDY = "Keep to arrays (np.where instead of if, NumPy's functions instead of float() and math), or compute it outside the compiled function"
+
+# The shape of their result depends on numbers.
+_UNKNOWN_SHAPE = {
+    np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.union1d, np.intersect1d,
+    np.setdiff1d, np.setxor1d, np.extract, np.compress, np.trim_zeros, np.bincount, np.histogram, np.histogram_bin_edges, np.histogram2d, np.histogramdd,
+}  # fmt: skip
+# They look at shapes and dtypes alone.
+_STATIC = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.iscomplexobj, np.isrealobj, np.may_share_memory, np.shares_memory}
+_FILLED = {np.zeros_like, np.ones_like, np.full_like}
+# Functions that write into their first argument.
+_WRITING = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
+# Functions that are a reduction of a ufunc, where they have no options but these.
+_REDUCTIONS: dict[Any, np.ufunc] = {
+    np.sum: np.add, np.prod: np.multiply, np.max: np.maximum, np.min: np.minimum, np.amax: np.maximum, np.amin: np.minimum,
+    np.any: np.logical_or, np.all: np.logical_and,
+}  # fmt: skip
+_REDUCTION_OPTIONS = {"axis", "keepdims", "dtype", "initial", "where"}
+
+
+def _method(name: str) -> Callable[..., Any]:
+    """A method of arrays that is the same thing with traced ones."""
+
+    def method(self: Traced, *args: Any, **kwargs: Any) -> Any:
+        out = kwargs.pop("out", None)
+        return self.trace.call("method", name, (self, *args), kwargs, out, run=lambda a, *rest, **options: getattr(a, name)(*rest, **options))
+
+    method.__name__ = name
+    return method
+
+
+def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
+    def method(self: Traced, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **options: Any) -> Any:
+        if dtype is not None:
+            options["dtype"] = dtype
+        return self.trace.reduce(ufunc, self, axis, keepdims, out, options)
+
+    return method
+
+
+class Traced:
+    """An array of a trace."""
+
+    __slots__ = ("__weakref__", "array", "trace", "value")
+    __hash__ = object.__hash__
+
+    def __init__(self, trace: Trace, value: Value, array: Any) -> None:
+        self.trace = trace
+        self.value = value
+        self.array = array
+
+    # ---------------------------------------------------------------- what is known before the program runs
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        return self.array.size  # type: ignore[no-any-return]
+
+    @property
+    def nbytes(self) -> int:
+        return self.array.nbytes  # type: ignore[no-any-return]
+
+    @property
+    def itemsize(self) -> int:
+        return self.array.itemsize  # type: ignore[no-any-return]
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return self.array.strides  # type: ignore[no-any-return]
+
+    @property
+    def flags(self) -> Any:
+        return self.array.flags
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __repr__(self) -> str:
+        return f"<traced array, {self.shape} {self.dtype}>"
+
+    # ---------------------------------------------------------------- what is not
+
+    def _unknown(self, word: str) -> Any:
+        value = self.value
+        if value.storage.kind == "constant" and not value.storage.written:
+            return self.array
+        raise CompileError(
+            f"compile: {word} of an array ({self.shape} {self.dtype}) asks for numbers that are known only when the program runs ({location()}). {_REMEDY}"
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._unknown("the truth value (if, while, and, or, not, assert)"))
+
+    def __float__(self) -> float:
+        return float(self._unknown("float()"))
+
+    def __int__(self) -> int:
+        return int(self._unknown("int()"))
+
+    def __complex__(self) -> complex:
+        return complex(self._unknown("complex()"))
+
+    def __index__(self) -> int:
+        return int(self._unknown("the use as an index or a length").__index__())
+
+    def __format__(self, form: str) -> str:
+        return format(self._unknown("a formatted string"), form) if form else repr(self)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(value in self._unknown("`in`"))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        array = self._unknown("np.asarray() or np.array() (also by assignment into a plain array, or by a function that is not NumPy's)")
+        return np.array(array, dtype=dtype, copy=copy)
+
+    def item(self, *args: Any) -> Any:
+        return self._unknown(".item()").item(*args)
+
+    def tolist(self) -> Any:
+        return self._unknown(".tolist()").tolist()
+
+    def tobytes(self, order: Any = "C") -> bytes:
+        return self._unknown(".tobytes()").tobytes(order)  # type: ignore[no-any-return]
+
+    def nonzero(self) -> Any:
+        return self._unknown(".nonzero()").nonzero()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"a traced array has no attribute {name!r}")
+        raise CompileError(f"compile: .{name} of an array cannot be traced ({location()}). {_REMEDY}")
+
+    # ---------------------------------------------------------------- NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        for item in inputs:
+            if not isinstance(item, _KNOWN):
+                if hasattr(type(item), "__array_ufunc__") and not isinstance(item, (np.ndarray, np.generic)):
+                    return NotImplemented
+                if not isinstance(item, (list, tuple, int, float, complex)):
+                    return NotImplemented
+        out = kwargs.pop("out", None)
+        if out is not None:
+            if all(o is None for o in out):
+                out = None
+            elif len(out) > 1:
+                raise CompileError(f"compile: out= of {ufunc.__name__}, which has several outputs, cannot be traced; use what it returns ({location()})")
+            else:
+                out = self.trace.as_target(out[0])
+        if method == "__call__":
+            return self.trace.call("ufunc", ufunc, inputs, kwargs, out)
+        if method == "reduce":
+            args = dict(zip(("axis", "dtype", "out", "keepdims", "initial", "where"), inputs[1:], strict=False)) | kwargs
+            args.pop("out", None)
+            axis, keepdims = args.pop("axis", 0), args.pop("keepdims", False)
+            if args.get("dtype", 0) is None:
+                del args["dtype"]
+            return self.trace.reduce(ufunc, inputs[0], axis, keepdims, out, args)
+        if method == "at":
+            return self.trace.change(ufunc.at, inputs, f"{ufunc.__name__}.at")
+        return self.trace.call("ufunc method", (ufunc, method), inputs, kwargs, out, run=getattr(ufunc, method))
+
+    def __array_function__(self, function: Any, kinds: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for kind in kinds:
+            if kind is not Traced and not issubclass(kind, np.ndarray):
+                return NotImplemented
+        return call_function(self.trace, function, args, kwargs)
+
+    # ---------------------------------------------------------------- elements
+
+    def __getitem__(self, index: Any) -> Any:
+        parts = index if isinstance(index, tuple) else (index,)
+        numbers = False
+        for part in parts:
+            if isinstance(part, Traced):
+                if part.dtype.kind == "b":
+                    raise CompileError(
+                        f"compile: an index of booleans gives an array whose length is known only when the program runs ({location()}). "
+                        "Use np.where(mask, x, 0), or reductions with where=mask"
+                    )
+                numbers = numbers or part.ndim == 0
+        if numbers:
+            # A number that changes from run to run picks another place each time: what it picks is a copy, not a view of one place.
+            return self.trace.call("function", _chosen, (self, index), {})
+        return self.trace.call("getitem", "getitem", (self, index), {}, run=lambda a, i: a[i])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(value, Traced) and value.value.storage is self.value.storage:
+            place: Any = None if any(isinstance(i, Traced) for i in (index if isinstance(index, tuple) else (index,))) else self.array[index]
+            if isinstance(place, np.ndarray) and place.base is not None and self.trace.value(place).region == value.value.region:
+                return  # x[i] += y has written already, and now puts the view back where it is
+        if not isinstance(value, Traced):
+            value = value if isinstance(value, (int, float, complex, bool, np.generic)) else np.asarray(value)
+        self.trace.change(_assign, (self, index, value), "setitem")
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d array")
+        return iter([self[i] for i in range(len(self))])
+
+    def fill(self, value: Any) -> None:
+        self[...] = value
+
+    # ---------------------------------------------------------------- methods
+
+    sum = _reduction(np.add)
+    prod = _reduction(np.multiply)
+    any = _reduction(np.logical_or)
+    all = _reduction(np.logical_and)
+
+    def max(self, axis: Any = None, out: Any = None, keepdims: bool = False, **options: Any) -> Any:
+        return self.trace.reduce(np.maximum, self, axis, keepdims, out, options)
+
+    def min(self, axis: Any = None, out: Any = None, keepdims: bool = False, **options: Any) -> Any:
+        return self.trace.reduce(np.minimum, self, axis, keepdims, out, options)
+
+    def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **options: Any) -> Any:
+        if dtype is not None:
+            options["dtype"] = dtype
+        return self.trace.mean(self, axis, keepdims, out, options)
+
+    def dot(self, other: Any, out: Any = None) -> Any:
+        return self.trace.call("function", np.dot, (self, other), {}, out)
+
+    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
+        return self.trace.call(
+            "method", "astype", (self, np.dtype(dtype)), {"copy": copy}, run=lambda a, d, copy: a.astype(d, order=order, casting=casting, copy=copy)
+        )
+
+    def view(self, dtype: Any = None) -> Any:
+        if dtype is None:
+            return self.trace.call("getitem", "getitem", (self, ...), {}, run=lambda a, i: a[i])
+        return self.trace.call("method", "view", (self, np.dtype(dtype)), {}, run=lambda a, d: a.view(d))
+
+    def transpose(self, *axes: Any) -> Any:
+        if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
+            axes = () if axes[0] is None else tuple(axes[0])
+        return self.trace.call("method", "transpose", (self, *axes), {}, run=lambda a, *rest: a.transpose(*rest))
+
+    def sort(self, axis: int = -1, **options: Any) -> None:
+        self.trace.change(lambda a: a.sort(axis=axis, **options), (self,), "sort")
+
+    def __copy__(self) -> Any:
+        return self.copy()  # type: ignore[attr-defined]
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()  # type: ignore[attr-defined]
+
+    def __divmod__(self, other: Any) -> Any:
+        return np.divmod(self, other)  # type: ignore[call-overload]
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return np.divmod(other, self)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return np
+
+
+for _name in (
+    "reshape", "ravel", "flatten", "copy", "squeeze", "swapaxes", "diagonal", "trace", "repeat", "take", "cumsum", "cumprod", "argmax", "argmin", "argsort",
+    "argpartition", "searchsorted", "choose", "clip", "round", "conj", "conjugate", "var", "std", "byteswap",
+):  # fmt: skip
+    if _name != "trace":
+        setattr(Traced, _name, _method(_name))
+
+
+def _attribute(name: str) -> Any:
+    return property(lambda self: self.trace.call("attribute", name, (self,), {}, run=lambda a: getattr(a, name)))
+
+
+for _name in ("T", "mT", "real", "imag"):
+    setattr(Traced, _name, _attribute(_name))
+
+
+def _operator(ufunc: np.ufunc, reflected: bool = False) -> Callable[..., Any]:
+    def operator(self: Traced, other: Any) -> Any:
+        if hasattr(type(other), "__array_ufunc__") and not isinstance(other, (Traced, np.ndarray, np.generic)):
+            return NotImplemented
+        return ufunc(other, self) if reflected else ufunc(self, other)
+
+    return operator
+
+
+def _in_place(ufunc: np.ufunc) -> Callable[..., Any]:
+    def operator(self: Traced, other: Any) -> Any:
+        if isinstance(self.array, np.generic):
+            return ufunc(self, other)
+        return ufunc(self, other, out=self)  # type: ignore[call-overload]
+
+    return operator
+
+
+for _name, _ufunc in {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "floordiv": np.floor_divide, "mod": np.remainder, "pow": np.power,
+    "matmul": np.matmul, "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "lshift": np.left_shift, "rshift": np.right_shift,
+}.items():  # fmt: skip
+    setattr(Traced, f"__{_name}__", _operator(_ufunc))
+    setattr(Traced, f"__r{_name}__", _operator(_ufunc, reflected=True))
+    setattr(Traced, f"__i{_name}__", _in_place(_ufunc))
+for _name, _ufunc in {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal}.items():
+    setattr(Traced, f"__{_name}__", _operator(_ufunc))
+for _name, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}.items():
+    setattr(Traced, f"__{_name}__", lambda self, ufunc=_ufunc: ufunc(self))
+
+_KNOWN = (Traced, np.ndarray, np.generic)
+tracing.TRACED = Traced
+
+
+def _chosen(a: Any, index: Any) -> Any:
+    """``a[index]``, copied."""
+    return np.copy(a[index]) if a[index].ndim else a[index]
+
+
+def _assign(a: Any, index: Any, value: Any) -> None:
+    a[index] = value
+
+
+# ---------------------------------------------------------------- NumPy's functions
+
+
+def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """One of NumPy's functions with a traced array among its arguments."""
+    if function in _STATIC:
+        _, (given, options) = trace.unwrap((args, kwargs))
+        return function(*given, **options)
+    if function in _UNKNOWN_SHAPE or (function is np.where and len(args) == 1):
+        raise CompileError(
+            f"compile: np.{function.__name__} gives an array whose shape depends on numbers that are known only when the program runs ({location()}). {_REMEDY}"
+        )
+    if function in _WRITING:
+        trace.change(function, args, function.__name__, kwargs)
+        return None
+    out = kwargs.get("out")
+    if out is not None or "out" in kwargs:
+        kwargs = {key: item for key, item in kwargs.items() if key != "out"}
+        if out is not None:
+            out = trace.as_target(out[0] if isinstance(out, tuple) else out)
+    if function in _FILLED or function is np.empty_like:
+        # The model gives shape, layout and dtype; its numbers are not asked for.
+        written, (given, options) = trace.unwrap((args, kwargs))
+        fill = given[1:] if function is np.full_like else ()
+        fixed = not any(isinstance(item, Traced) for item in (*args[1:], *kwargs.values()))
+        array = function(*given, **options)
+        if fixed and function is not np.empty_like:
+            traced = trace.constant(array)
+            traced.value.label = f"{function.__name__} {fill}"
+            return traced
+        if fixed:
+            op = Op("function", np.empty_like, (), {})
+            return trace.finish(op, array)
+        return trace.call("function", function, args, kwargs)
+    if function in _REDUCTIONS and len(args) <= 2 and set(kwargs) <= _REDUCTION_OPTIONS | {"a"}:
+        args, kwargs = _bound(args, kwargs, "a")
+        options = {key: item for key, item in kwargs.items() if item is not np._NoValue and not (key == "dtype" and item is None)}  # type: ignore[attr-defined]
+        axis, keepdims = (args[1] if len(args) > 1 else options.pop("axis", None)), options.pop("keepdims", False)
+        options.pop("axis", None)
+        return trace.reduce(_REDUCTIONS[function], args[0], axis, keepdims, out, options)
+    if function is np.mean and len(args) <= 2:
+        args, kwargs = _bound(args, kwargs, "a")
+        options = {key: item for key, item in kwargs.items() if item is not np._NoValue and not (key == "dtype" and item is None)}  # type: ignore[attr-defined]
+        axis, keepdims = (args[1] if len(args) > 1 else options.pop("axis", None)), options.pop("keepdims", False)
+        options.pop("axis", None)
+        return trace.mean(args[0], axis, keepdims, out, options)
+    if function is np.nan_to_num and not kwargs.get("copy", True):
+        raise CompileError(f"compile: np.nan_to_num(copy=False) cannot be traced; use what np.nan_to_num returns ({location()})")
+    return trace.call("function", function, args, kwargs, out)
+
+
+def _bound(args: tuple[Any, ...], kwargs: dict[str, Any], first: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The first argument by position."""
+    return ((kwargs[first],), {key: item for key, item in kwargs.items() if key != first}) if first in kwargs else (args, kwargs)
+
+
+def _as_target(self: Trace, out: Any) -> Any:
+    """The traced array that ``out=`` means."""
+    if isinstance(out, Traced):
+        return out
+    known = self.storage_of(out)
+    if known is not None and known.kind in ("state", "argument"):
+        return self.external(out, "state")
+    return out  # write() says what is wrong
+
+
+def _reduce(self: Trace, ufunc: np.ufunc, x: Any, axis: Any, keepdims: Any, out: Any, options: dict[str, Any]) -> Any:
+    options = {"axis": axis, **({"keepdims": True} if keepdims else {}), **options}
+    return self.call("ufunc method", (ufunc, "reduce"), (x,), options, out, run=ufunc.reduce)
+
+
+def _mean(self: Trace, x: Any, axis: Any, keepdims: Any, out: Any, options: dict[str, Any]) -> Any:
+    if not isinstance(x, Traced) or options or x.dtype.char not in "fd" or out is not None or not x.size:
+        return self.call("function", np.mean, (x,), {"axis": axis, "keepdims": bool(keepdims), **options}, out)
+    # NumPy's own definition: the sum, divided by the count.
+    total = _reduce(self, np.add, x, axis, keepdims, None, {})
+    axes = range(x.ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
+    return np.divide(total, math.prod([x.shape[a] for a in axes]))
+
+
+def _change(self: Trace, function: Callable[..., Any], args: tuple[Any, ...], word: str, kwargs: dict[str, Any] | None = None) -> None:
+    """A call that writes into its first argument and returns nothing."""
+    target = args[0]
+    if not isinstance(target, Traced):
+        target = _as_target(self, target)
+    op = Op("setitem" if word == "setitem" else "change", function, (), {})
+    op.args, given = self.unwrap((target, *args[1:]))
+    op.kwargs, options = self.unwrap(kwargs or {})
+    op.pure = False
+    self.write(op, target)
+    function(*given, **options)
+    self.append(op)
+
+
+Trace.as_target = _as_target  # type: ignore[attr-defined]
+Trace.reduce = _reduce  # type: ignore[attr-defined]
+Trace.mean = _mean  # type: ignore[attr-defined]
+Trace.change = _change  # type: ignore[attr-defined]
