@@ -57,7 +57,6 @@ from .checkpointing import checkpoint
 from .errors import AnomalyError, FreedGraphError, GradientShapeError, MutationError, NonDifferentiableError
 from .generators import default_generator, generator_of, manual_seed
 from .graph.scopes import begin_scope, end_scope, scope
-from .memory import keep_freed_memory as _keep_freed_memory
 from .modes import annotate, detect_anomaly, enable_grad, is_anomaly_enabled, is_grad_enabled, no_grad
 from .primitive import on_arrays, primitive, rule, same
 from .primitives.activations import (
@@ -373,6 +372,7 @@ if TYPE_CHECKING:
     # These chapters are loaded when one of their functions is first used (see primitives/__init__.py).
     from . import fft, linalg, special
     from .graph.draw import draw, save_graph
+    from .graph.explore import explore
     from .graph.table import tape
     from .primitives.attention import scaled_dot_product_attention
     from .primitives.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
@@ -472,8 +472,6 @@ if TYPE_CHECKING:
     from .proofs.gradcheck import gradcheck
 
 __version__ = "0.1.0"
-
-_keep_freed_memory()
 
 __all__ = [
     "AnomalyError",
@@ -621,6 +619,7 @@ __all__ = [
     "exp",
     "exp2",
     "expand_dims",
+    "explore",
     "expm1",
     "extract",
     "eye",
@@ -933,6 +932,10 @@ def __getattr__(name: str) -> Any:
         from .graph import draw as drawing
 
         return getattr(drawing, name)
+    if name == "explore":
+        from .graph.explore import explore
+
+        return explore
     if name in ("fft", "linalg", "special"):
         import importlib
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from .compiler import trace as tracing
 from .compiler.trace import TRACING, current_trace
 
-__all__ = ["require"]
+__all__ = ["amend", "array", "assume", "beside", "in_memory", "is_scalar", "model", "opaque", "require"]
 
 
 def require(test: Callable[..., Any], *args: Any) -> None:
@@ -25,3 +28,84 @@ def require(test: Callable[..., Any], *args: Any) -> None:
             trace.check(test, args)
             return
     test(*args)
+
+
+def assume(test: Callable[..., bool], *args: Any) -> bool:
+    """``test(*args)``, on whose answer the way to compute something may depend.
+
+    A compiled program is made for one answer; where a replay gets another, a program is made for that one. The test comes before
+    everything that the program writes, so its arguments are arguments or state of the compiled function.
+
+    Args:
+        test: a function of plain arrays and options, made of NumPy calls.
+        *args: arrays and options.
+    """
+    if TRACING[0]:
+        trace = current_trace()
+        if trace is not None:
+            return trace.assume(test, args)
+    return bool(test(*args))
+
+
+def opaque(function: Callable[..., Any], *args: Any) -> Any:
+    """``function(*args)`` as one call of a compiled program: it may look at the numbers in its arguments.
+
+    Args:
+        function: of a module, takes and returns plain arrays whose shapes and dtypes do not depend on numbers.
+        *args: arrays and options.
+    """
+    if TRACING[0]:
+        trace = current_trace()
+        if trace is not None and any(arg.__class__ is tracing.TRACED for arg in args):
+            return trace.call("function", function, args, {})
+    return function(*args)
+
+
+def amend(function: Callable[..., None], written: Sequence[Any], *args: Any) -> None:
+    """``function(*args)``, which writes into some of its arguments, as one call of a compiled program: it may look at numbers.
+
+    Args:
+        function: of a module, takes plain arrays and returns nothing.
+        written: those of its arguments that it may write into.
+        *args: arrays and options.
+    """
+    if TRACING[0]:
+        trace = current_trace()
+        if trace is not None and any(x.__class__ is tracing.TRACED for x in written):
+            trace.amend(function, written, args)
+            return
+    function(*args)
+
+
+def beside(x: Any, *others: Any) -> Any:
+    """A plain array as one of the trace that ``others`` belong to, if any does: so that it can be indexed with them, or written."""
+    if TRACING[0] and x.__class__ is np.ndarray:
+        trace = current_trace()
+        if trace is not None and any(other.__class__ is tracing.TRACED for other in others):
+            return trace.lifted(x)
+    return x
+
+
+def in_memory(x: Any) -> bool:
+    """Whether an array lies in memory as NumPy lays it out: an ndarray, or the one that a traced array stands for."""
+    kind = x.__class__
+    return kind is np.ndarray or kind is tracing.TRACED
+
+
+def is_scalar(x: Any) -> bool:
+    """Whether a value is one of NumPy's numbers, not an array without axes; also of a traced one."""
+    return isinstance(x, np.generic) or (x.__class__ is tracing.TRACED and isinstance(x.array, np.generic))
+
+
+def model(*arrays: Any) -> Any:
+    """The array among these that ``like=`` shall name where a buffer takes results of all of them: one of a trace, else the first."""
+    if TRACING[0]:
+        for array in arrays:
+            if array.__class__ is tracing.TRACED:
+                return array
+    return arrays[0]
+
+
+def array(x: Any) -> Any:
+    """A list or a number as an array; what has NumPy's protocols as it is."""
+    return x if hasattr(x.__class__, "__array_function__") else np.asarray(x)

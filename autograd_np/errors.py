@@ -44,6 +44,10 @@ class CompileError(TypeError):
     _autograd_np = True  # its message stands as it is
 
 
+class OtherCase(Exception):  # noqa: N818 - never seen by a caller: the function is traced again
+    """A replay met numbers that its program was not made for."""
+
+
 def describe(value: Any) -> str:
     """Say what an operand is in a few words: ``(3, 4) float32``, ``2.5 (float)``, ``list of 3``.
 

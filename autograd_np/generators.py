@@ -53,10 +53,18 @@ def generator_of(rng: Any) -> np.random.Generator:
         return default_generator()
     if isinstance(rng, np.random.Generator):
         return rng
+    if hasattr(rng, "bit_generator"):  # what stands for one during a trace
+        return rng  # type: ignore[no-any-return]
     try:
-        return np.random.default_rng(operator.index(rng))
+        made = np.random.default_rng(operator.index(rng))
     except TypeError:
         raise TypeError(f"rng is a numpy.random.Generator, an integer seed or None, not {type(rng).__name__}") from None
+    if TRACING[0]:
+        trace = current_trace()
+        if trace is not None:  # every call begins with the seed
+            start = made.bit_generator.state
+            trace.before.append(lambda: setattr(made.bit_generator, "state", start))
+    return made
 
 
 def draw(generator: np.random.Generator, method: str, *args: Any, **kwargs: Any) -> Any:

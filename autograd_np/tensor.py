@@ -11,7 +11,10 @@ import numpy as np
 import autograd_np.tape as tape
 
 from . import mutation, recording
+from .checks import is_scalar
+from .compiler.trace import TRACING
 from .errors import NonDifferentiableError, describe
+from .memory import TOLD, keep_freed_memory
 from .modes import CHANGES, is_grad_enabled
 
 __all__ = ["ArrayLike", "Tensor", "tensor"]
@@ -103,8 +106,8 @@ class Tensor:
     def data(self) -> Any:
         """The array itself, writable. Writing to it between forward and backward raises at backward."""
         a = self._values
-        if isinstance(a, np.generic):
-            a = self._values = np.asarray(a)
+        if is_scalar(a):
+            a = self._values = np.copy(a)
             self._shared = True
         elif not self._shared:
             # References from here: the slot, the local name, the argument. Any other may be the tape's.
@@ -147,8 +150,8 @@ class Tensor:
         >>> w.tolist()
         [0.5, 1.5]
         """
-        if isinstance(self._values, np.generic):
-            self._values = np.asarray(self._values)
+        if is_scalar(self._values):
+            self._values = np.copy(self._values)
         mutation.mark_written(self._values)
         return self._values
 
@@ -310,6 +313,8 @@ class Tensor:
                 "w.writable()[...] -= … updates a parameter"
             )
             raise RuntimeError(f"backward: this Tensor needs no gradient: {reason}")
+        if not TOLD and not TRACING[0]:
+            keep_freed_memory()
         tape.backward(node, seed(self, gradient), retain_graph=retain_graph, own=own)
 
     def detach(self) -> Tensor:
@@ -561,7 +566,8 @@ def own(g: Any) -> Any:
     if isinstance(g, np.generic):
         return np.array(g)
     # A rule that calls ag.exp(x) rather than np.exp(x) makes Tensors of arrays.
-    return (g._values if isinstance(g, Tensor) else g).copy()
+    g = g._values if isinstance(g, Tensor) else g
+    return g.copy() if g.ndim else np.copy(g)
 
 
 def seed(t: Tensor, gradient: ArrayLike | None) -> Any:

@@ -18,7 +18,10 @@ import numpy as np
 import autograd_np.tape as tape
 
 from . import mutation
+from .checks import is_scalar
+from .compiler.trace import TRACING
 from .errors import NonDifferentiableError, describe
+from .memory import TOLD, keep_freed_memory
 from .modes import enable_grad, is_grad_enabled
 from .primitive import primitive, rule
 from .recording import same
@@ -123,6 +126,8 @@ def _pull(outputs: Sequence[Tensor], nodes: Sequence[Any], cotangents: Sequence[
                 foreign = g is not None and plain.__class__ is np.ndarray and mutation.writable(plain)
                 plain = Tensor.at(plain, None, foreign)
             seeds.append((y._node, plain))
+    if not TOLD and not TRACING[0]:
+        keep_freed_memory()
     found = tape.gradients_of(seeds, nodes, retain_graph=retain, create_graph=create)
     return [None if g is None else _lifted(g) if create else _owned(g) for g in found]
 
@@ -134,7 +139,9 @@ def _lifted(g: Any) -> Tensor:
 def _owned(g: Any) -> Any:
     """An array of its own: gradients may share memory with each other or with the tape."""
     g = g._values if isinstance(g, Tensor) else g
-    return np.array(g) if isinstance(g, np.generic) else g.copy()
+    if isinstance(g, np.generic):
+        return np.array(g)
+    return g.copy() if g.ndim else np.copy(g)
 
 
 class _Call:
@@ -244,9 +251,11 @@ class _Call:
             g = g._values
         elif isinstance(original, Tensor):
             return Tensor.at(g, None)
-        if isinstance(original, (int, float, complex, np.generic)) and g.ndim == 0:
+        if g.ndim:
+            return g
+        if isinstance(original, (int, float, complex)) or is_scalar(original):
             return g[()]
-        return np.asarray(g) if isinstance(g, np.generic) else g
+        return np.copy(g) if is_scalar(g) else g
 
     def arrange(self, values: Sequence[Any]) -> Any:
         """Leaf values as the argument (or the tuple of arguments) they belong to."""

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import modes
-from ..errors import CompileError
+from ..errors import CompileError, OtherCase
 from ..modes import ACTIVE, CHANGES
 from ..recording import TENSOR
 from . import emit as emitting
 from . import plan as planning
-from .passes import Program, remove_dead, share, simplify, split_versions
+from .algebra import join_in_place, prepare_operands, scale_once, sum_by_products
+from .passes import Program, hoist_assumptions, remove_dead, share, simplify, split_versions
 from .program import Value
 from .state import Reached, reach
-from .trace import Trace, current_trace
+from .trace import TRACING, Trace, current_trace
 from .traced import Traced
 
 __all__ = ["CacheInfo", "Compiled", "compile"]
@@ -37,9 +39,9 @@ _LIMIT = 64
 _tracing = threading.RLock()
 
 
-def compile(function: Callable[..., Any], *, backend: str = "numpy") -> Compiled:
+def compile(function: Callable[..., Any], *, backend: str = "numpy", state: Sequence[Any] = ()) -> Compiled:
     """Turn a function into a plain NumPy program, which is replayed from the second call on."""
-    return Compiled(function, backend=backend)
+    return Compiled(function, backend=backend, state=state)
 
 
 # ---------------------------------------------------------------- arguments
@@ -108,6 +110,9 @@ class _Proxy:
 # ---------------------------------------------------------------- programs
 
 
+MISS = object()  # what the quick way in returns where it does not apply
+
+
 class Entry:
     """One program: for one kind of arguments."""
 
@@ -133,9 +138,7 @@ class Entry:
     def instance(self) -> Callable[..., Any]:
         """The program, with buffers of its own."""
         if self.code is None:
-            source = self.emitted.source
-            filename = f"<autograd_np program {id(self)}>"
-            self.code = __builtins__["compile"](source, filename, "exec") if isinstance(__builtins__, dict) else __builtins__.compile(source, filename, "exec")
+            self.code = builtins.compile(self.emitted.source, f"<autograd_np program {id(self)}>", "exec")
         space: dict[str, Any] = dict(self.emitted.bound)
         exec(self.code, space)  # noqa: S102 - the program is text that this package has written
         return space["run"]  # type: ignore[no-any-return]
@@ -146,64 +149,118 @@ class Entry:
             if not all(t._values is array and t._node is node for t, array, node in self.tensors):
                 return False
             self.changes = CHANGES[0]
-        if self.conditions and not all(condition() == value for condition, value in self.conditions):
-            return False
+        for condition, value in self.conditions:
+            if condition() != value:
+                return False
         return (not ACTIVE[0] or modes.is_grad_enabled()) == self.recording and (not self.reached.fixed or self.reached.holds())
 
-    def run(self, arrays: list[Any]) -> Any:
-        """Replay."""
+    def run(self, arrays: Sequence[Any]) -> Any:
+        """Replay: what the program returns, a tuple if there are several results."""
         for hook in self.before:
             hook()
-        if self.writes:
-            with self.lock:
-                results = self._run(arrays)
-        else:
-            results = self._run(arrays)
-        for hook in self.after:
-            hook()
-        return results
-
-    def _run(self, arrays: list[Any]) -> Any:
         try:
             run = self.pool.pop()
         except IndexError:
             run = self.instance()
         try:
-            results = run(*arrays)
+            if self.writes:
+                with self.lock:
+                    results = run(*arrays)
+            else:
+                results = run(*arrays)
         finally:
             self.pool.append(run)
-        if results.__class__ is not tuple:
-            results = (results,)
+        for hook in self.after:
+            hook()
         return results
+
+    def quick(self, args: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any] | None:
+        """The short way in for the commonest calls, written out: arrays by position, and one array, number or Tensor out."""
+        if not args or any(x.__class__ is not np.ndarray for x in args) or self.effects or self.writes_arguments or len(self.program.outputs) != 1:
+            return None
+        tests = [f"a{i}.__class__ is ndarray and a{i}.shape == s{i} and a{i}.strides == t{i} and a{i}.dtype == d{i}" for i in range(len(args))]
+        names = "".join([f"a{i}, " for i in range(len(args))])
+        tests += ["CHANGES[0] == entry.changes", "not ACTIVE[0]" if self.recording else "entry.grad_mode()"]
+        if self.reached.fixed:
+            tests.append("fixed()")
+        tests += [f"c{i}() == v{i}" for i in range(len(self.conditions))]
+        space: dict[str, Any] = {
+            "ndarray": np.ndarray, "entry": self, "MISS": MISS, "CHANGES": CHANGES, "ACTIVE": ACTIVE, "rebuild": self.rebuild, "fixed": self.reached.holds,
+            "pool": self.pool, "lock": self.lock, "instance": self.instance,
+        }  # fmt: skip
+        for i, x in enumerate(args):
+            space |= {f"s{i}": x.shape, f"t{i}": x.strides, f"d{i}": x.dtype}
+        for i, (condition, value) in enumerate(self.conditions):
+            space |= {f"c{i}": condition, f"v{i}": value}
+        for kind, hooks in (("before", self.before), ("after", self.after)):
+            space |= {f"{kind}{i}": hook for i, hook in enumerate(hooks)}
+        lines = [
+            "def quick(args):",
+            f"    if len(args) != {len(args)}: return MISS",
+            f"    {names}= args",
+            f"    if not ({' and '.join(tests)}): return MISS",
+            *[f"    before{i}()" for i in range(len(self.before))],
+            "    try: run = pool.pop()",
+            "    except IndexError: run = instance()",
+            "    try:",
+            *(["        lock.acquire()", "        try: result = run(*args)", "        finally: lock.release()"] if self.writes else ["        result = run(*args)"]),
+            "    finally: pool.append(run)",
+            *[f"    after{i}()" for i in range(len(self.after))],
+            "    return rebuild((result,))",
+        ]
+        exec("\n".join(lines), space)  # noqa: S102
+        return space["quick"]  # type: ignore[no-any-return]
+
+    def grad_mode(self) -> bool:
+        """Whether recording is on or off as it was."""
+        return (not ACTIVE[0] or modes.is_grad_enabled()) == self.recording
 
 
 class Compiled:
     """A function that runs as a NumPy program. See :func:`compile`."""
 
-    def __init__(self, function: Callable[..., Any], *, backend: str = "numpy") -> None:
+    def __init__(self, function: Callable[..., Any], *, backend: str = "numpy", state: Sequence[Any] = ()) -> None:
         if not callable(function):
             raise TypeError(f"compile: takes a function, not {type(function).__name__}")
         if backend != "numpy":
             raise ValueError(f'compile: backend is "numpy", not {backend!r}')
         functools.update_wrapper(self, function, updated=())
         self._function = function
+        self._state = tuple(state)
         self._entries: dict[Any, list[Entry]] = {}
         self._last: Entry | None = None
+        self._quick: Callable[[tuple[Any, ...]], Any] | None = None
         self._hits = self._misses = self._eager = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        quick = self._quick
+        if quick is not None and not kwargs and not TRACING[0]:
+            try:
+                result = quick(args)
+            except OtherCase:
+                result = MISS
+            if result is not MISS:
+                self._hits += 1
+                return result
         leaves: list[Any] = []
         key = _structure((args, kwargs), leaves)
         if current_trace() is not None or any(isinstance(x, TENSOR) and x._node is not None for x in leaves):
             # Inside another trace, or under a transformation that records, the function itself is what is wanted.
             self._eager += 1
             return self._function(*args, **kwargs)
-        for entry in self._entries.get(key, ()):
+        for entry in [*self._entries.get(key, ())]:
             if entry.holds() and not (entry.writes_arguments and _overlapping(leaves)):
-                self._hits += 1
-                self._last = entry
                 arrays = [x._values if isinstance(x, TENSOR) else x for x in leaves if _dynamic(x)]
-                results = entry.run(arrays)
+                try:
+                    results = entry.run(arrays)
+                except OtherCase:
+                    continue
+                self._hits += 1
+                if self._last is not entry:
+                    self._last = entry
+                    self._quick = None if kwargs else entry.quick(args)
+                if len(entry.program.outputs) == 1:
+                    results = (results,)
                 for node, i in entry.effects:
                     node.grad = results[i]
                 return entry.rebuild(results)
@@ -216,7 +273,7 @@ class Compiled:
     def cache_clear(self) -> None:
         """Forget all programs."""
         self._entries.clear()
-        self._last = None
+        self._last = self._quick = None
 
     @property
     def source(self) -> str:
@@ -231,7 +288,7 @@ class Compiled:
         with _tracing:
             self._misses += 1
             trace = Trace()
-            reached = reach(self._function, [x for x in leaves if not _dynamic(x)])
+            reached = reach(self._function, [*self._state, *[x for x in leaves if not _dynamic(x)]])
             arguments: list[Value] = []
             lifted: list[tuple[Any, Any]] = []
             swapped: list[tuple[Any, np.random.Generator]] = []
@@ -256,13 +313,16 @@ class Compiled:
                             traced.value.label = traced.value.label or name.replace(".", "_")
                             lifted.append((t, t._values))
                             t._values = traced
+                    reached.enter(trace)
                     result = self._function(*given, **options)
                     outputs, rebuild, concrete, effects = self._outputs(trace, result, reached)
                     trace.check_captured()
+                    reached.leave(False)
             except BaseException:
                 trace.roll_back()
                 raise
             finally:
+                reached.leave(True)
                 for t, array in lifted:
                     t._values = array
                 for put, generator in swapped:
@@ -270,15 +330,18 @@ class Compiled:
                 for _, t in reached.tensors.values():
                     if t._node is not None and isinstance(getattr(t._node, "grad", None), Traced):
                         t._node.grad = t._node.grad.array.copy()
+            for hook in trace.after:
+                hook()
             program = Program(trace.ops, arguments, outputs)
             optimize(trace, program)
             entry = Entry(trace, program, reached, rebuild, effects)
             entries = self._entries.setdefault(key, [])
-            entries[:] = [old for old in entries if old.holds()]
+            del entries[:-8]
             entries.append(entry)
             if sum(map(len, self._entries.values())) > _LIMIT:
                 self._entries.pop(next(iter(self._entries)))
             self._last = entry
+            self._quick = None if kwargs else entry.quick(args)
             return rebuild(concrete)
 
     @staticmethod
@@ -340,6 +403,7 @@ def optimize(trace: Trace, program: Program) -> None:
         trace._values += 1
         return made
 
+    hoist_assumptions(program)
     split_versions(program, fresh)
     program.count("versions")
     remove_dead(program)
@@ -348,5 +412,9 @@ def optimize(trace: Trace, program: Program) -> None:
     program.count("algebra")
     share(program)
     program.count("common subexpressions")
+    scale_once(program)
+    sum_by_products(program)
+    prepare_operands(program)
     remove_dead(program)
-    program.count("dead code again")
+    join_in_place(program)
+    program.count("algebra on numbers")

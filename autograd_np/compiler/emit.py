@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import keyword
 import math
 import re
 from typing import Any
 
 import numpy as np
 
+from ..errors import OtherCase
 from .passes import Program
 from .plan import Plan, into
 from .program import Op, Ref, Value
@@ -73,7 +75,7 @@ class _Writer:
         if word[0].isdigit():
             word = "p" + word
         name, n = word, 1
-        while name in self.taken:
+        while name in self.taken or keyword.iskeyword(name):
             n += 1
             name = f"{word}_{n}" if word[-1].isdigit() else f"{word}{n}"
         self.taken.add(name)
@@ -104,7 +106,18 @@ class _Writer:
             self.bound[name] = value.array
             self.static.add(value.index)
             return name
+        offset = self.plan.offsets.get(storage.index)
+        if offset is not None:  # a part of a buffer
+            name = self.named(value, "part")
+            self.buffer(name, value, offset + value.offset)
+            return name
         raise AssertionError(f"{value!r} has no name yet")
+
+    def buffer(self, name: str, value: Value, offset: int) -> None:
+        """Set a buffer aside."""
+        order = "" if value.contiguous else f", {value.strides}"
+        self.setup.append(f"{name} = buffer({offset}, {value.shape}, {dtype_text(value.dtype)}{order})")
+        self.static.add(value.index)
 
     def constant(self, value: Value) -> str:
         """A value that is known."""
@@ -211,14 +224,16 @@ class _Writer:
             return f"{self.argument(op.args[0])}.{op.target}({', '.join([*[self.argument(a) for a in op.args[1:]], *self.options(op)])})"
         if op.kind == "fill":
             value = op.outs[0]
-            return f"np.full({value.shape}, {self.argument(op.args[0])}, {dtype_text(value.dtype)})"
+            return _laid(value, "np.full", f", {self.argument(op.args[0])}")
         if op.kind == "random":
             generator, method = op.target
             return f"{self.give(generator, 'rng')}.{method}({', '.join([*[self.argument(a) for a in op.args], *self.options(op)])})"
         if op.kind == "function" and op.target is np.empty_like:
-            value = op.outs[0]
-            return f"np.empty({value.shape}, {dtype_text(value.dtype)})"
-        return f"{self.function(op)}({', '.join([*self.operands(op), *self.options(op)])})"
+            return _laid(op.outs[0], "np.empty")
+        text = f"{self.function(op)}({', '.join([*self.operands(op), *self.options(op)])})"
+        if op.kind.startswith("ufunc") and len(op.outs) == 1 and not op.outs[0].shape and not op.outs[0].scalar:
+            return f"np.asarray({text})"  # it was written into an array without axes
+        return text
 
     def filling(self, op: Op, out: str, value: Value) -> str:
         """A call that puts its result into an array that is there."""
@@ -237,7 +252,8 @@ class _Writer:
             generator, method = op.target
             options = [text for key, text in zip(op.kwargs, self.options(op), strict=True) if key != "size"]
             return f"{self.give(generator, 'rng')}.{method}({', '.join([*options, f'out={out}'])})"
-        if (op.kind == "ufunc" or op.target is np.dot) and not op.kwargs:
+        # (NumPy 2.4 warns of a third positional argument in maximum and minimum.)
+        if (op.kind == "ufunc" or op.target is np.dot) and not op.kwargs and op.target is not np.maximum and op.target is not np.minimum:
             return f"{self.function(op)}({', '.join([*self.operands(op), out])})"
         return f"{self.function(op)}({', '.join([*self.operands(op), *self.options(op), f'out={out}'])})"
 
@@ -246,6 +262,9 @@ class _Writer:
         if op.kind == "setitem":
             target, index, value = op.args
             return f"{self.argument(target)}[{self.index(index)}] = {self.argument(value)}"
+        if op.kind == "assume":
+            test = f"{self.function(op)}({', '.join([self.argument(a) for a in op.args])})"
+            return f"if {'not ' if op.kwargs['answer'] else ''}{test}: raise {self.give(OtherCase, 'OtherCase')}"
         if op.kind in ("change", "check"):
             return f"{self.function(op)}({', '.join([*[self.argument(a) for a in op.args], *self.options(op)])})"
         if op.out is not None:
@@ -256,14 +275,12 @@ class _Writer:
             self.setup.append(f"{self.named(value, _suffix(op, text))} = {text}")
             self.static.add(value.index)
             return None
-        if len(op.outs) == 1:
+        if len(op.outs) == 1 and not op.several:
             value = op.outs[0]
             offset = self.plan.offsets.get(value.storage.index)
             if offset is not None and not op.view:
                 name = self.named(value, _word(op))
-                order = "" if value.contiguous else f", {value.strides}"
-                self.setup.append(f"{name} = buffer({offset}, {value.shape}, {dtype_text(value.dtype)}{order})")
-                self.static.add(value.index)
+                self.buffer(name, value, offset)
                 if op.kind == "function" and op.target is np.empty_like:
                     return None
                 return self.filling(op, name, value)
@@ -272,7 +289,7 @@ class _Writer:
         text = self.expression(op)
         if not op.outs:
             return text
-        return ", ".join([self.named(value, _word(op)) for value in op.outs]) + f" = {text}"
+        return ", ".join([self.named(value, _word(op)) for value in op.outs]) + f"{',' if len(op.outs) == 1 else ''} = {text}"
 
     def _given(self, value: Value) -> bool:
         if value.index not in self.names and value.array is not None and value.storage.external and value.storage.kind != "argument":
@@ -339,6 +356,15 @@ def _suffix(op: Op, text: str) -> str:
     if op.kind == "attribute":
         return text.replace(".", "_")
     return re.match(r"\w*", text)[0] + "_view"  # type: ignore[index]
+
+
+def _laid(value: Value, function: str, filling: str = "") -> str:
+    """An array made anew, with its axes in the order in which the value has them in memory."""
+    order = sorted(range(len(value.shape)), key=lambda axis: (-value.strides[axis], axis))
+    if value.contiguous or order == sorted(order):
+        return f"{function}({value.shape}{filling}, {dtype_text(value.dtype)})"
+    shape = tuple([value.shape[axis] for axis in order])
+    return f"{function}({shape}{filling}, {dtype_text(value.dtype)}).transpose({tuple([order.index(axis) for axis in range(len(order))])})"
 
 
 def _number(number: Any) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import CompileError
 from .program import Op, Ref, Storage, Value, map_values, values_in
 
-__all__ = ["Program", "remove_dead", "share", "simplify", "split_versions"]
+__all__ = ["Program", "hoist_assumptions", "remove_dead", "share", "simplify", "split_versions"]
 
 
 class Program:
@@ -29,7 +30,13 @@ class Program:
         self.arguments = arguments
         self.outputs = outputs
         self.counts: dict[str, int] = {"traced": len(ops)}
+        self._index = 1 << 40  # of values and storages that the passes make
         self.settle()
+
+    def next_index(self) -> int:
+        """An index for a value or a storage that the trace did not make."""
+        self._index += 1
+        return self._index
 
     def settle(self) -> None:
         """Derive from the list what each storage is: whether it is written and whether the caller gets it."""
@@ -97,6 +104,31 @@ def _move(values: list[Value], old: Value, new: Value) -> None:
             value.whole = value.whole and new.whole
 
 
+def hoist_assumptions(program: Program) -> None:
+    """Put the tests on whose answers the program rests first, with what they need: before anything is written.
+
+    Raises:
+        CompileError: such a test depends on what the program writes.
+    """
+    tests = [op for op in program.ops if op.kind == "assume"]
+    if not tests:
+        return
+    makers = {value.index: op for op in program.ops for value in op.outs}
+    first: dict[int, Op] = {}
+    for test in tests:
+        stack = [test]
+        while stack:
+            op = stack.pop()
+            if id(op) in first:
+                continue
+            first[id(op)] = op
+            if op.writes or (not op.pure and op is not test):
+                raise CompileError(f"compile: {getattr(op.target, '__name__', op.target)} decides how something is computed after the function has written")
+            stack += [makers[value.index] for value in op.inputs() if value.index in makers]
+    early = [op for op in program.ops if id(op) in first]
+    program.ops = [*early, *[op for op in program.ops if id(op) not in first]]
+
+
 # ---------------------------------------------------------------- versions
 
 
@@ -115,7 +147,7 @@ def split_versions(program: Program, fresh: Any) -> None:
         for value in (*op.inputs(), *op.outs):
             if not value.whole or value.scalar:
                 partial.add(value.storage.index)
-        if op.writes and (op.kind not in ("ufunc", "ufunc method", "function") or op.out is None):
+        if op.writes and not op.natural:
             partial.update(storage.index for storage in op.writes)
     for value in program.outputs:
         if not value.whole:
@@ -170,7 +202,7 @@ def share(program: Program) -> None:
         mergeable = op.pure and not op.writes and all(v.whole or op.view for v in op.outs) and not any((v.storage.written or v.storage.escapes) and not op.view for v in op.outs)
         if mergeable and op.outs:
             if op.view:
-                key: Any = ("view", op.outs[0].region) if not op.outs[0].storage.escapes else None
+                key: Any = ("view", op.several, *[value.region for value in op.outs]) if not op.outs[0].storage.escapes else None
             else:
                 key = (op.kind, op.target, _key(op.args, versions, canonical), _key(op.kwargs, versions, canonical))
             try:

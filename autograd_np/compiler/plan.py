@@ -31,6 +31,8 @@ def into(op: Op) -> str | None:
         return None
     if op.kind == "fill":
         return "fill"
+    if op.kind == "function" and op.target is np.empty_like:
+        return "room"
     if op.kind == "ufunc":
         return "out" if op.target.nout == 1 and "where" not in op.kwargs else None
     if op.kind == "ufunc method":
@@ -116,6 +118,13 @@ class _Arena:
         self.free = merged
 
 
+def numbers_looked_into(program: Program) -> set[int]:
+    """Storages of numbers without axes that other calls than ufuncs take: NumPy copies of a number what it would look at in a buffer."""
+    return {
+        value.storage.index for op in program.ops if op.kind not in ("ufunc", "ufunc method", "check") for value in op.inputs() if not value.shape
+    }
+
+
 def plan(program: Program) -> Plan:
     """Decide which results get a buffer, and where; a buffer is free again after the last use of what lies in it."""
     made = Plan()
@@ -126,11 +135,12 @@ def plan(program: Program) -> Plan:
     ending: dict[int, list[Storage]] = {}
     for storage in program.storages():
         ending.setdefault(made.last.get(storage.index, -1), []).append(storage)
+    loose = numbers_looked_into(program)
     for i, op in enumerate(program.ops):
         inherited = None
         for value in op.outs:
             storage = value.storage
-            if storage.kind != "made" or storage.escapes or storage.op is not op or not into(op) or not dense(value):
+            if storage.kind != "made" or storage.escapes or storage.op is not op or not into(op) or not dense(value) or storage.index in loose:
                 continue
             inherited = _inherit(op, value, made, i)
             if inherited is None:

@@ -41,7 +41,7 @@ class Storage:
 class Value:
     """One array of the program."""
 
-    __slots__ = ("array", "dtype", "index", "label", "name", "offset", "op", "scalar", "shape", "storage", "strides", "whole")
+    __slots__ = ("array", "dtype", "index", "label", "name", "offset", "op", "roots", "scalar", "shape", "storage", "strides", "whole")
 
     def __init__(self, index: int, array: Any, storage: Storage, offset: int, whole: bool) -> None:
         self.index = index
@@ -54,6 +54,7 @@ class Value:
         self.whole = whole  # whether it is all of its storage
         self.op: Op | None = None  # what makes it; None where it is there before
         self.array: Any = None  # of a constant, and of a captured array: itself
+        self.roots: tuple[Value, ...] | None = None  # the arrays of the caller that it is computed of, where it depends on no argument and no state
         self.label: str | None = None  # a suggestion for its name
         self.name: str | None = None
 
@@ -114,7 +115,7 @@ class Op:
         section, position, quiet: "forward", "backward" or "update"; the place on the tape; whether warnings were off.
     """
 
-    __slots__ = ("args", "fresh", "kind", "kwargs", "node", "out", "outs", "position", "primitive", "pure", "quiet", "section", "target", "view", "writes")
+    __slots__ = ("args", "fresh", "kind", "kwargs", "natural", "node", "out", "outs", "position", "primitive", "pure", "quiet", "section", "several", "target", "view", "writes")
 
     def __init__(self, kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.kind = kind
@@ -127,6 +128,8 @@ class Op:
         self.view = False
         self.pure = True
         self.fresh = False  # must allocate its result
+        self.several = False  # returns a sequence of results
+        self.natural = False  # with an out that has the shape, dtype and layout of the result that the call makes without one
         self.section = "forward"
         self.position = 0
         self.quiet = False

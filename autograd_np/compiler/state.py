@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import CompileError
 from ..recording import TENSOR
 
 __all__ = ["Reached", "reach"]
@@ -25,6 +26,7 @@ class Reached:
         generators: where a generator is held: (get, put, generator).
         fixed: what the program takes for constant: (get, value); numbers, texts, tuples of them, arrays.
         modules: objects with ``named_parameters`` and ``modules``.
+        arrays: where a plain array is held: (get, put, array, its name, "captured" or "state").
     """
 
     def __init__(self) -> None:
@@ -32,8 +34,42 @@ class Reached:
         self.generators: list[tuple[Any, Any, np.random.Generator]] = []
         self.fixed: list[tuple[Any, Any]] = []
         self.modules: list[Any] = []
+        self.arrays: list[tuple[Any, Any, Any, str, str]] = []
         self.seen: set[int] = set()
         self.keep: list[Any] = []
+        self.put: list[tuple[Any, Any, Any, Any, str]] = []
+
+    def enter(self, trace: Any) -> None:
+        """Put traced arrays in the place of the plain ones, so that whatever is computed of them becomes part of the program."""
+        for get, put, array, name, kind in self.arrays:
+            traced = trace.external(array, "state") if kind == "state" else trace.lifted(array)
+            traced.value.label = traced.value.label or name
+            try:
+                put(traced)
+            except (AttributeError, TypeError):  # what holds it refuses
+                continue
+            self.put.append((get, put, array, traced, name))
+
+    def leave(self, failed: bool) -> None:
+        """Put the plain arrays back.
+
+        Raises:
+            CompileError: the function has put other ones in their place, which a program cannot do.
+        """
+        replaced = None
+        for get, put, array, traced, name in self.put:
+            try:
+                if get() is not traced and not failed:
+                    replaced = name
+            except (KeyError, ValueError, AttributeError, IndexError):
+                continue
+            put(array)
+        self.put.clear()
+        if replaced is not None:
+            raise CompileError(
+                f"compile: the function puts another array in the place of {replaced}, which it does not take as an argument; write into the one that is there "
+                f"({replaced}[...] = values), or return the new one"
+            )
 
     def holds(self) -> bool:
         """Whether everything that was taken for constant is what it was."""
@@ -74,6 +110,8 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
         if isinstance(thing, (*_PLAIN, np.dtype)) or thing.__class__ is np.ndarray:
             if get is not None:
                 found.fixed.append((get, thing))
+                if put is not None and thing.__class__ is np.ndarray and thing.dtype.kind in "fciub":
+                    found.arrays.append((get, put, thing, name, "captured"))
             continue
         if id(thing) in found.seen or isinstance(thing, (types.ModuleType, type, types.BuiltinFunctionType, np.ufunc)):
             continue
@@ -99,7 +137,8 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
         elif isinstance(thing, (list, tuple)):
             if get is not None:
                 found.fixed.append((get, thing))
-            stack += [(item, f"{name}{i}", functools.partial(_item, thing, i), functools.partial(_put, thing, i)) for i, item in enumerate(thing)]
+            put = None if isinstance(thing, tuple) else functools.partial(_put, thing)
+            stack += [(item, f"{name}{i}", functools.partial(_item, thing, i), put and functools.partial(put, i)) for i, item in enumerate(thing)]
             if isinstance(thing, list):
                 found.fixed.append((functools.partial(len, thing), len(thing)))
         elif isinstance(thing, dict):
@@ -112,6 +151,10 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
             found.modules.append(thing)
             for path, p in thing.named_parameters():
                 found.tensors[id(p)] = (path, p)
+            for module in thing.modules():
+                if id(module) not in found.seen or module is thing:
+                    found.seen.add(id(module))
+                    found.arrays += list(_of_module(module))
         elif hasattr(thing, "__dict__") and not _library(type(thing)):
             if get is not None:
                 found.fixed.append((get, thing))
@@ -121,6 +164,15 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
             stack += [
                 (item, key, functools.partial(getattr, thing, key), functools.partial(setattr, thing, key)) for key, item in vars(thing).items()
             ]
+
+
+def _of_module(module: Any) -> Iterator[tuple[Any, Any, Any, str, str]]:
+    """The plain arrays that a module holds: its buffers, which a call may write, and others."""
+    held = vars(module)
+    buffers = held.get("_buffers", ())
+    for key, item in held.items():
+        if item.__class__ is np.ndarray and item.dtype.kind in "fciub":
+            yield functools.partial(_item, held, key), functools.partial(_put, held, key), item, key, "state" if key in buffers else "captured"
 
 
 def _item(held: Any, key: Any) -> Any:

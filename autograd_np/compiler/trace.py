@@ -6,10 +6,11 @@ result is a view of what are NumPy's own answers, and the run that was traced ha
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -54,6 +55,11 @@ def fingerprint(array: Any) -> int:
     return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data) if array.size else 0
 
 
+def laid(array: Any) -> tuple[int, ...]:
+    """The strides of an array, without those of axes along which nothing is stepped."""
+    return tuple([stride for stride, length in zip(array.strides, array.shape, strict=True) if length > 1]) if array.size else ()
+
+
 class Trace:
     """What one run of a function did."""
 
@@ -70,8 +76,9 @@ class Trace:
         self.before: list[Callable[[], Any]] = []
         self.after: list[Callable[[], Any]] = []
         self.conditions: list[Callable[[], Any]] = []  # what must be equal for the program to hold
+        self.dependent: set[int] = set()
         self.names: dict[int, str] = {}  # suggestions, by index of a value
-        self._roots: dict[int, tuple[Any, Storage]] = {}
+        self._owners: dict[int, tuple[Any, Storage]] = {}
         self._storages = 0
         self._values = 0
         self._token: Any = None
@@ -112,8 +119,8 @@ class Trace:
         if isinstance(array, np.ndarray):
             key = id(array)
             # (The arrays of the program itself are only looked at as long as they live.)
-            reference = (lambda: array) if kind != "made" else weakref.ref(array, lambda _: self._roots.pop(key, None))
-            self._roots[key] = (reference, made)
+            reference = (lambda: array) if kind != "made" else weakref.ref(array, lambda _: self._owners.pop(key, None))
+            self._owners[key] = (reference, made)
             if kind != "made":
                 made.array = array
         return made
@@ -123,7 +130,7 @@ class Trace:
         if not isinstance(array, np.ndarray):
             return None
         owner = owner_of(array)
-        entry = self._roots.get(id(owner))
+        entry = self._owners.get(id(owner))
         return entry[1] if entry is not None and entry[0]() is owner else None
 
     def value(self, array: Any, storage: Storage | None = None) -> Value:
@@ -155,6 +162,8 @@ class Trace:
             storage.kind = kind
         made = self.value(array, storage)
         made.array = array
+        if storage.kind == "captured":
+            made.roots = (made,)
         if kind != "argument":
             table[id(array)] = (array, made)
         return TRACED(self, made, array)
@@ -166,6 +175,15 @@ class Trace:
         made.array = array
         return TRACED(self, made, array)
 
+    def filled(self, array: Any, number: Any) -> Any:
+        """A traced array that holds one number everywhere: a constant as long as nobody writes to it."""
+        traced = self.constant(array)
+        op = Op("fill", np.full, (number,), {})
+        op.outs = (traced.value,)
+        traced.value.op = traced.value.storage.op = op
+        self.append(op)
+        return traced
+
     def operand(self, array: Any) -> Value:
         """The value of an array of the caller that meets a traced one."""
         key = id(array)
@@ -176,6 +194,36 @@ class Trace:
         if value.storage.kind == "captured":
             self.prints[key] = fingerprint(array)
         return value
+
+    def lifted(self, array: Any) -> Any:
+        """The traced array of an array of the caller that meets traced ones."""
+        return TRACED(self, self.operand(array), array)
+
+    def known(self, value: Value) -> bool:
+        """Whether the numbers of a value can be looked at: it is a constant, or computed of arrays of the caller alone.
+
+        The program holds then as long as these are what they are.
+        """
+        if value.storage.kind == "constant":
+            return not value.storage.written
+        if value.roots is None or value.storage.written or any(root.storage.written for root in value.roots):
+            return False
+        for root in value.roots:
+            if root.storage.index not in self.dependent:
+                self.dependent.add(root.storage.index)
+                self.conditions.append(functools.partial(fingerprint, root.array))
+        return True
+
+    def _roots(self, op: Op) -> tuple[Value, ...] | None:
+        """What the result of a call is computed of, if it is known before the arguments are."""
+        found: dict[int, Value] = {}
+        if not op.pure or op.kind == "random":
+            return None
+        for value in op.inputs():
+            if value.storage.written or (value.roots is None and value.storage.kind != "constant"):
+                return None
+            found.update({root.index: root for root in value.roots or ()})
+        return tuple(found.values())
 
     # ---------------------------------------------------------------- calls
 
@@ -223,11 +271,23 @@ class Trace:
         function = target if run is None else run
         if out is not None:
             self.write(op, out)
-            function(*given, **options, out=out.array)
+            self._fill(op, out, function, given, options)
             self.append(op)
             return out
         result = function(*given, **options)
         return self.finish(op, result)
+
+    def _fill(self, op: Op, out: Any, function: Callable[..., Any], given: Any, options: Any) -> None:
+        """Make a call into an array, and see whether that array is such as the call would have made."""
+        storage = out.value.storage
+        if storage.kind == "made" and out.value.whole and "where" not in options:
+            result = function(*given, **options)
+            known = result.__class__ is np.ndarray or (isinstance(result, np.generic) and op.kind.startswith("ufunc"))
+            if known and result.dtype == out.array.dtype and result.shape == out.array.shape and laid(result) == laid(out.array):
+                out.array[...] = result
+                op.natural = True
+                return
+        function(*given, **options, out=out.array)
 
     def check(self, test: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """A test that raises where its arguments are bad: made now and in every replay."""
@@ -237,6 +297,27 @@ class Trace:
         test(*given)
         if op.args_depend():
             self.append(op)
+
+    def amend(self, function: Callable[..., None], written: Sequence[Any], args: tuple[Any, ...]) -> None:
+        """A call that writes into some of its arguments and returns nothing."""
+        op = Op("change", function, (), {})
+        op.args, given = self.unwrap(args)
+        op.pure = False
+        for out in written:
+            self.write(op, out)
+        op.out = None
+        function(*given)
+        self.append(op)
+
+    def assume(self, test: Callable[..., bool], args: tuple[Any, ...]) -> bool:
+        """A test whose answer the program is made for. A replay in which the answer is another ends before anything is written, and another program is made."""
+        op = Op("assume", test, (), {})
+        op.args, given = self.unwrap(args)
+        op.pure = False
+        op.kwargs = {"answer": bool(test(*given))}
+        if op.args_depend():
+            self.append(op)
+        return bool(op.kwargs["answer"])
 
     def draw(self, generator: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Random numbers: drawn now, and anew in every replay."""
@@ -270,6 +351,11 @@ class Trace:
     def note_write(self, op: Op, value: Value) -> None:
         """Note that a call changes the memory of a value."""
         storage = value.storage
+        if storage.index in self.dependent:
+            raise CompileError(
+                f"compile: the function writes into an array ({describe(storage.array)}; {location()}) after it has looked at its numbers, which a program that is "
+                "replayed would not do again; pass the array as an argument, or keep to NumPy's functions"
+            )
         op.writes = (*op.writes, storage)
         storage.written += 1
         if storage.external and storage.index not in self.backups:
@@ -294,9 +380,12 @@ class Trace:
                 assert value is not None
                 outs.append(value)
             op.outs = tuple(outs)
+            op.several = True
             self.append(op)
             traced = [TRACED(self, value, item) for value, item in zip(outs, result, strict=True)]
             return type(result)(*traced) if hasattr(result, "_fields") else type(result)(traced)
+        if all([self.known(value) for value in op.inputs()]):
+            return result
         raise CompileError(
             f"compile: {_word(op)} gives {describe(result)}, which depends on numbers that are known only when the program runs ({location()}). "
             "Keep to arrays (np.where instead of if), or compute it outside the compiled function"
@@ -317,6 +406,7 @@ class Trace:
         storage = self.storage_of(result)
         value = self.value(result, storage)
         value.op = op
+        value.roots = self._roots(op)
         if storage is None:
             if value.storage.op is None:
                 value.storage.op = op

@@ -110,8 +110,7 @@ class Traced:
     # ---------------------------------------------------------------- what is not
 
     def _unknown(self, word: str) -> Any:
-        value = self.value
-        if value.storage.kind == "constant" and not value.storage.written:
+        if self.trace.known(self.value):
             return self.array
         raise CompileError(
             f"compile: {word} of an array ({self.shape} {self.dtype}) asks for numbers that are known only when the program runs ({location()}). {_REMEDY}"
@@ -366,18 +365,17 @@ def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: di
             out = trace.as_target(out[0] if isinstance(out, tuple) else out)
     if function in _FILLED or function is np.empty_like:
         # The model gives shape, layout and dtype; its numbers are not asked for.
-        written, (given, options) = trace.unwrap((args, kwargs))
-        fill = given[1:] if function is np.full_like else ()
-        fixed = not any(isinstance(item, Traced) for item in (*args[1:], *kwargs.values()))
+        args, kwargs = _bound(args, kwargs, "a")
+        fill: Any = {np.zeros_like: 0, np.ones_like: 1}.get(function)
+        if function is np.full_like:
+            fill = args[1] if len(args) > 1 else kwargs.get("fill_value")
+        if isinstance(fill, (Traced, np.ndarray, list, tuple)) or any(isinstance(item, Traced) for item in kwargs.values()):
+            return trace.call("function", function, args, kwargs)
+        _, (given, options) = trace.unwrap((args, kwargs))
         array = function(*given, **options)
-        if fixed and function is not np.empty_like:
-            traced = trace.constant(array)
-            traced.value.label = f"{function.__name__} {fill}"
-            return traced
-        if fixed:
-            op = Op("function", np.empty_like, (), {})
-            return trace.finish(op, array)
-        return trace.call("function", function, args, kwargs)
+        if function is np.empty_like:
+            return trace.finish(Op("function", np.empty_like, (), {}), array)
+        return trace.filled(array, fill)
     if function in _REDUCTIONS and len(args) <= 2 and set(kwargs) <= _REDUCTION_OPTIONS | {"a"}:
         args, kwargs = _bound(args, kwargs, "a")
         options = {key: item for key, item in kwargs.items() if item is not np._NoValue and not (key == "dtype" and item is None)}  # type: ignore[attr-defined]

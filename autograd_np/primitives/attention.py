@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import describe
-from ..generators import generator_of
+from ..checks import in_memory
+from ..generators import draw, generator_of
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
 
@@ -188,7 +189,9 @@ def scaled_dot_product_attention(
     total = np.maximum(np.matmul(np.ones_like(e, shape=(1, e.shape[-2])), e), 1)
     if not dropout_p:
         return *_mean(e, value, query, total, 1.0), e  # type: ignore[return-value]
-    kept = np.asarray(generator_of(rng).random(e.shape, np.float32) >= dropout_p, like=e)
+    kept = draw(generator_of(rng), "random", e.shape, np.float32) >= dropout_p
+    if not (in_memory(kept) and in_memory(e)):
+        kept = np.asarray(kept, like=e)
     return *_mean(np.multiply(e, kept), value, query, total, 1 - dropout_p), e, kept  # type: ignore[return-value]
 
 

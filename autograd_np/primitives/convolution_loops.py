@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ..checks import model
+
 __all__ = ["correlate", "spread", "weigh"]
 
 Pair = tuple[int, int]
@@ -117,7 +119,7 @@ def _is_contiguous(x: Any) -> bool:
 def correlate(x: Any, w: Any, bias: Any, size: Pair, stride: Pair, before: Pair, dilation: Pair, dtype: Any) -> Any:
     """``∂T/∂y + bias``: x (N, H, W, G·C), w (G, kh, kw, C, O) for G groups; returns (N, *size, G·O)."""
     groups, *_, channels, outputs = w.shape
-    out = np.empty((x.shape[0], *size, groups * outputs), dtype, like=x)
+    out = np.empty((x.shape[0], *size, groups * outputs), dtype, like=model(x, w, bias))
     if groups > 1 and channels == outputs == 1:
         _by_channel(x, w, out, size, stride, before, dilation)
     elif groups > 1:
@@ -144,7 +146,7 @@ def weigh(x: Any, y: Any, kernel: Pair, groups: int, stride: Pair, before: Pair,
     """``∂T/∂w``: x (N, H, W, G·C), y (N, P, Q, G·O); returns (G, kh, kw, C, O)."""
     size = y.shape[1:3]
     channels, outputs = x.shape[-1] // groups, y.shape[-1] // groups
-    out = np.zeros((groups, *kernel, channels, outputs), dtype, like=x)
+    out = np.zeros((groups, *kernel, channels, outputs), dtype, like=model(x, y))
     if groups > 1 and channels == outputs == 1:
         _weigh_by_channel(x, y, out, stride, before, dilation)
     elif groups > 1:
@@ -174,7 +176,7 @@ def spread(y: Any, w: Any, size: Pair, stride: Pair, before: Pair, dilation: Pai
     weight = w.swapaxes(3, 4)
     if stride == (1, 1):
         return _one_set(y, weight, sets[0][0], sets[1][0], dtype)
-    out = np.zeros((y.shape[0], *size, groups * channels), dtype, like=y)
+    out = np.zeros((y.shape[0], *size, groups * channels), dtype, like=model(y, w))
     for i, vertical in enumerate(sets[0]):
         for j, horizontal in enumerate(sets[1]):
             if vertical[0] and horizontal[0]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import in_memory
 from ..generators import draw, generator_of
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
@@ -34,7 +35,7 @@ rule(_masked_scale, lambda g, mask, scale: masked_scale(g, mask, scale))
 def _dropout(x: ArrayLike, p: float, rng: Any, mask_shape: Any) -> Tensor:
     """The scaled elements that stay, and (hidden) the mask of them."""
     drawn = draw(rng, "random", x.shape if mask_shape is None else mask_shape, dtype=np.float32)
-    mask = np.greater_equal(drawn if type(drawn) is type(x) else np.asarray(drawn, like=x), p)
+    mask = np.greater_equal(drawn if in_memory(drawn) and in_memory(x) else np.asarray(drawn, like=x), p)
     return _masked_scale_body(x, mask, _scale(p)), mask  # type: ignore[return-value]
 
 

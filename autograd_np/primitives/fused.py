@@ -372,16 +372,17 @@ def binary_cross_entropy_with_logits(
         raise ValueError(f"targets have shape {t.shape}, logits {z.shape}; they must be equal")
     if t.dtype != z.dtype:
         t = t.astype(z.dtype)
-    e = np.exp(-np.abs(z))
+    above = np.maximum(z, 0)
+    # One of the two exponentials is 1, so e^−|z| is their product and σ(±z) their quotients by 1 + e^−|z|: no cancellation on either side.
+    rest, share = np.exp(-above), np.exp(np.minimum(z, 0))
+    e = rest * share
     r = 1 / (1 + e)
-    positive = np.greater_equal(z, 0)
-    # σ(z) and σ(−z): e never exceeds 1, so a maximum with a truth value selects 1 or e.
-    p, q = np.maximum(e, positive) * r, np.maximum(e, np.less(z, 0)) * r
+    p, q = share * r, rest * r
     if pos_weight is None:
-        loss = np.maximum(z, 0) - z * t + np.log1p(e)
+        loss = above - z * t + np.log1p(e)
     else:
         tail = np.log1p(e)
-        loss = (1 - t) * (np.maximum(z, 0) + tail) + _cast(pos_weight, z) * t * (np.maximum(-z, 0) + tail)
+        loss = (1 - t) * (above + tail) + _cast(pos_weight, z) * t * (np.maximum(-z, 0) + tail)
     if weight is not None:
         loss = loss * _cast(weight, z)
     if loss.shape != z.shape:

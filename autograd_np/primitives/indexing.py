@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import array, beside, model, require
 from ..primitive import on_arrays, primitive, primitive_of, rule
 from ..recording import TENSOR, option
 from ..tensor import ArrayLike, Tensor
@@ -41,6 +42,10 @@ __all__ = [
 def _plain(value: Any) -> Any:
     """The array of a mask, an index or a condition: what the function is piecewise constant in."""
     return value._values if isinstance(value, TENSOR) else value
+
+
+def _parts(index: Any) -> tuple[Any, ...]:
+    return index if index.__class__ is tuple else (index,)
 
 
 # ---------------------------------------------------------------- reading and replacing by index
@@ -97,7 +102,7 @@ def _dtype(value: Any) -> Any:
 @primitive(name="index_update", wrt="x values", broadcasts=True, masks=True)
 def _index_update(x: ArrayLike, index: Any, values: ArrayLike) -> Tensor:
     _same_kind("index_update", x, values)
-    result: Any = np.copy(x)
+    result: Any = np.copy(beside(x, values, *_parts(index)))
     result[index] = values
     return result  # type: ignore[no-any-return]
 
@@ -107,7 +112,7 @@ def _values_gradient(g: Any, index: Any, values_shape: tuple[int, ...], winners:
     if winners and repeats(index):
         # Of the values assigned to one element the last stays, and only that one has a gradient.
         order = np.arange(piece.size).reshape(piece.shape)
-        last = np.empty(g.shape, np.intp)
+        last = np.empty(g.shape, np.intp, like=model(None, *_parts(index)))
         last[index] = order
         piece = np.where(last[index] == order, piece, 0)
     missing = len(values_shape) - piece.ndim
@@ -153,7 +158,7 @@ publish(index_update, _index_update)
 @primitive(name="index_add", wrt="x values", broadcasts=True)
 def _index_add(x: ArrayLike, index: Any, values: ArrayLike) -> Tensor:
     _same_kind("index_add", x, values)
-    result: Any = np.copy(x, order="C")
+    result: Any = np.copy(beside(x, values, *_parts(index)), order="C")
     if repeats(index):
         accumulate(result, index, np.broadcast_to(values, result[index].shape))
     else:
@@ -189,7 +194,7 @@ publish(index_add, _index_add)
 
 def _bounded(indices: Any, size: int, mode: str) -> Any:
     """The indices as integers of an axis of ``size``, after ``mode``."""
-    where_ = np.asarray(indices).astype(np.intp)
+    where_ = array(indices).astype(np.intp)
     if mode == "clip":
         return np.clip(where_, 0, size - 1)
     return where_ if mode == "raise" else where_ % max(size, 1)
@@ -251,10 +256,10 @@ def _array(indices: Any) -> Any:
 def _along(indices: Any, shape: tuple[int, ...], axis: int | None) -> tuple[Any, ...]:
     """The index that ``take_along_axis`` stands for."""
     if axis is None:
-        return tuple(_flat(np.asarray(indices), shape))
+        return tuple(_flat(array(indices), shape))
     axis %= len(shape)
     ndim = len(shape)
-    return tuple([np.asarray(indices) if k == axis else np.arange(n).reshape((1,) * k + (-1,) + (1,) * (ndim - k - 1)) for k, n in enumerate(shape)])
+    return tuple([array(indices) if k == axis else np.arange(n).reshape((1,) * k + (-1,) + (1,) * (ndim - k - 1)) for k, n in enumerate(shape)])
 
 
 @primitive(name="take_along_axis", wrt="x", masks=True)
@@ -294,7 +299,7 @@ def put_along_axis(x: ArrayLike, indices: Any, values: ArrayLike, axis: int | No
         values: broadcast to the shape of ``indices``.
         axis: the axis; None counts in the flattened array.
     """
-    indices = np.asarray(_plain(indices))
+    indices = array(_plain(indices))
     shape = np.shape(x)
     if indices.dtype.kind not in "iu":
         raise IndexError(f"put_along_axis: indices must be integers, got {indices.dtype}")
@@ -307,7 +312,7 @@ def put_along_axis(x: ArrayLike, indices: Any, values: ArrayLike, axis: int | No
 def compress(condition: ArrayLike, x: ArrayLike, axis: int | None = None, out: None = None) -> Tensor:
     """The slices along ``axis`` (None: the elements of the flattened array) where ``condition``, one axis long, is true."""
     no_out("compress", out)
-    chosen = np.asarray(_plain(condition))
+    chosen = array(_plain(condition))
     if chosen.ndim != 1:
         raise ValueError(f"compress: condition must have one axis, got shape {chosen.shape}")
     return take(x, np.flatnonzero(chosen), axis)
@@ -316,7 +321,7 @@ def compress(condition: ArrayLike, x: ArrayLike, axis: int | None = None, out: N
 @composition(np.extract)
 def extract(condition: ArrayLike, x: ArrayLike) -> Tensor:
     """The elements of the flattened ``x`` where the flattened ``condition`` is true."""
-    return take(x, np.flatnonzero(np.asarray(_plain(condition))))
+    return take(x, np.flatnonzero(array(_plain(condition))))
 
 
 # ---------------------------------------------------------------- where and its kin
@@ -388,7 +393,7 @@ def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], defau
         raise ValueError(f"select: {len(condlist)} conditions and {len(choicelist)} choices; give one choice per condition")
     if not len(condlist):
         raise ValueError("select: give at least one condition")
-    conditions = [np.asarray(_plain(condition)) for condition in condlist]
+    conditions = [array(_plain(condition)) for condition in condlist]
     for i, condition in enumerate(conditions):
         if condition.dtype != bool:
             raise TypeError(f"select: condition {i} has dtype {condition.dtype}; conditions are boolean")
@@ -396,6 +401,11 @@ def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], defau
     for condition, choice in zip(reversed(conditions), reversed(list(choicelist)), strict=True):
         result = where(condition, choice, result)
     return result  # type: ignore[no-any-return]
+
+
+def _check_choices(which: Any, n: int) -> None:
+    if which.size and (which.min() < 0 or which.max() >= n):
+        raise ValueError(f"choose: an entry of a is not in [0, {n}); mode='wrap' or 'clip' would bring it there")
 
 
 @composition(np.choose)
@@ -412,12 +422,11 @@ def choose(a: ArrayLike, choices: Sequence[ArrayLike], out: None = None, mode: s
         ValueError: an integer is out of bounds and ``mode="raise"``.
     """
     no_out("choose", out)
-    which, n = np.asarray(_plain(a)), len(choices)
+    which, n = array(_plain(a)), len(choices)
     if which.dtype.kind not in "iub":
         raise TypeError(f"choose: a must hold integers, got {which.dtype}")
     if mode == "raise":
-        if which.size and (which.min() < 0 or which.max() >= n):
-            raise ValueError(f"choose: an entry of a is not in [0, {n}); mode='wrap' or 'clip' would bring it there")
+        require(_check_choices, which, n)
     elif mode in ("wrap", "clip"):
         which = which % n if mode == "wrap" else np.clip(which, 0, n - 1)
     else:
@@ -442,7 +451,7 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
     alone = not isinstance(conditions, (list, tuple)) and np.ndim(conditions) == 0
     if alone or (np.ndim(_plain(x)) > 0 and np.ndim(_plain(conditions[0])) == 0):
         conditions = [conditions]
-    masks = [np.asarray(_plain(condition), dtype=bool) for condition in conditions]
+    masks = [array(_plain(condition)).astype(bool, copy=False) for condition in conditions]
     if len(funclist) == len(masks) + 1:
         masks.append(~np.any(np.stack(masks), axis=0))
     elif len(funclist) != len(masks):

@@ -398,9 +398,14 @@ def _batch_norm(
         count = math.prod([x.shape[axis] for axis in axes])
         for running, value in ((running_mean, start + mean), (running_var, variance * (count / (count - 1)))):
             if running is not None:
-                np.multiply(running, 1 - momentum, out=running)
-                np.add(running, cast(value.reshape(-1) * momentum, running.dtype), out=running)
+                np.multiply(running, _weak(1 - momentum, running.dtype), out=running)
+                np.add(running, cast(value.reshape(-1) * _weak(momentum, value.dtype), running.dtype), out=running)
     return outputs  # type: ignore[no-any-return]
+
+
+def _weak(number: Any, dtype: Any) -> Any:
+    """A number that takes the dtype of the array beside it, as Python's do; NumPy's does not."""
+    return number.astype(dtype) if hasattr(number, "astype") else number
 
 
 def _batch_rule(g: Any, needs: Any, hidden: Any, weight: Any, bias_shape: Any) -> list[Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import in_memory
 from ..tape import _ones
 
 __all__ = ["Columns", "Rows", "Whole", "arrangement", "broadcast_axes"]
@@ -184,7 +185,7 @@ class Whole:
 
 def summed(a: Any, axes: Axes) -> Any:
     """The sum over axes, which stay with length 1. Over the last axes of contiguous memory it is a product with ones."""
-    if a.__class__ is np.ndarray and a.flags.c_contiguous and a.size and a.dtype.char in "fd":
+    if in_memory(a) and a.flags.c_contiguous and a.size and a.dtype.char in "fd":
         trailing = 0
         while trailing < len(axes) and a.ndim - 1 - trailing in axes:
             trailing += 1
@@ -245,7 +246,7 @@ def arrangement(x: Any, axes: Axes, affine_shape: Axes | None) -> Any:
     """The fastest arrangement for the memory of x."""
     shape = x.shape
     ndim = len(shape)
-    if x.__class__ is np.ndarray and x.dtype.char in "fd":
+    if in_memory(x) and x.dtype.char in "fd":
         if len(axes) == ndim - 1 and ndim > 1 and 1 not in axes and (x if ndim == 2 else x.transpose(last_axes(ndim))).flags.c_contiguous:
             return columns(shape)
         if axes[0] == ndim - len(axes) and (affine_shape is None or affine_shape == shape[axes[0] :]) and x.flags.c_contiguous:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import amend, in_memory, model
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted, publish
@@ -114,18 +115,19 @@ def _winners(x: Any, top: Any, places: list[tuple[Any, Any]]) -> tuple[list[Any]
     """For each place of a window, where it holds the maximum; and how many places do (at least 1). All channels-last."""
     masks = [np.equal(x[met], top[positions]) for positions, met in places]
     count = _counted(masks, top, places)
-    if not _all(count):  # a NaN is the maximum of what it is among
-        masks = [mask | np.not_equal(x[met], x[met]) for mask, (_, met) in zip(masks, places, strict=True)]
-        count = np.maximum(_counted(masks, top, places), 1)
-    return masks, count
+    if in_memory(count):
+        amend(_mind_nans, (count, *masks), count, masks, x, places)
+        return masks, count
+    masks = [mask | np.not_equal(x[met], x[met]) for mask, (_, met) in zip(masks, places, strict=True)]
+    return masks, np.maximum(_counted(masks, count, places), 1)
 
 
-def _all(count: Any) -> bool:
-    """Whether every count is positive, as far as the array can be asked for a truth value."""
-    try:
-        return bool(count.all())
-    except TypeError:
-        return False
+def _mind_nans(count: Any, masks: list[Any], x: Any, places: list[tuple[Any, Any]]) -> None:
+    """A NaN is the maximum of what it is among: where no place holds the maximum, those of the NaNs do."""
+    if not count.all():
+        for mask, (_, met) in zip(masks, places, strict=True):
+            np.logical_or(mask, np.not_equal(x[met], x[met]), out=mask)
+        np.maximum(_counted(masks, count, places), 1, out=count)
 
 
 def _counted(masks: list[Any], top: Any, places: list[tuple[Any, Any]]) -> Any:
@@ -135,7 +137,7 @@ def _counted(masks: list[Any], top: Any, places: list[tuple[Any, Any]]) -> Any:
         for mask in masks[1:]:
             np.add(count, mask, out=count)
         return count
-    count = np.zeros(top.shape, narrow, like=top)
+    count = np.zeros(top.shape, narrow, like=model(top, *masks))
     for mask, (positions, _) in zip(masks, places, strict=True):
         part = count[positions]
         np.add(part, mask, out=part)
@@ -157,7 +159,7 @@ def _max_pool_spread(y: ArrayLike, x: ArrayLike, top: ArrayLike, kernel: Pair, s
     masks, ties = _winners(x, top, places)
     share = np.divide(y, ties, dtype=y.dtype) if y.dtype.kind == "f" else y / ties
     make = np.empty if _tiled(length, count, kernel, stride, before, dilation) else np.zeros
-    out = make(x.shape, share.dtype, like=x)
+    out = make(x.shape, share.dtype, like=model(x, share, *masks))
     bits = _BITS.get(share.dtype.char, share.dtype)
     share, target = share.view(bits), out.view(bits)
     apart = _apart(kernel, stride, dilation)
@@ -176,7 +178,7 @@ def _max_pool_gather(y: ArrayLike, x: ArrayLike, top: ArrayLike, kernel: Pair, s
     x, top, y = (t.transpose(0, 2, 3, 1) for t in (x, top, y))
     places = _both(x.shape[1:3], top.shape[1:3], kernel, stride, before, dilation)
     masks, ties = _winners(x, top, places)
-    out = np.zeros(top.shape, y.dtype, like=y)
+    out = np.zeros(top.shape, y.dtype, like=model(y, *masks))
     for mask, (positions, met) in zip(masks, places, strict=True):
         part = out[positions]
         np.add(part, np.where(mask, y[met], 0), out=part)

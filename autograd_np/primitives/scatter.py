@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import recording
+from ..checks import amend, beside, in_memory, model
 from ..deferred import Deferred
 from ..primitive import Primitive, primitive, primitive_of, rule
 from ..recording import option
@@ -51,7 +52,7 @@ def settle(index: Any, copy: bool, found: Primitive) -> Any:
     if index.__class__ in BASIC:
         return index
     part = _settle_part(index, copy, found)
-    return (part,) if part.__class__ is np.ndarray else part
+    return (part,) if in_memory(part) else part
 
 
 def _settle_part(part: Any, copy: bool, found: Primitive) -> Any:
@@ -60,7 +61,7 @@ def _settle_part(part: Any, copy: bool, found: Primitive) -> Any:
         copy = copy and part._shared
         part = option(part, found, "index")
         kind = part.__class__
-    elif kind is not np.ndarray and not hasattr(kind, "__index__") and not isinstance(part, np.generic) and hasattr(kind, "__len__"):
+    elif not in_memory(part) and not hasattr(kind, "__index__") and not isinstance(part, np.generic) and hasattr(kind, "__len__"):
         part = np.asarray(part)
         if part.size == 0 and part.dtype.kind == "f":
             part = part.astype(np.intp)  # [] selects nothing
@@ -70,6 +71,8 @@ def _settle_part(part: Any, copy: bool, found: Primitive) -> Any:
             return int(part)
         if copy:
             return part.copy()
+    elif copy and in_memory(part):
+        return part.copy()
     return part
 
 
@@ -107,7 +110,7 @@ def accumulate(buffer: Any, index: Any, g: Any, fresh: bool = False) -> None:
     parts = index if index.__class__ is tuple else (index,)
     leading = len(parts)
     # Arrays that say where their memory is are those that np.add.at can write; CuPy's, for one, are not.
-    direct = hasattr(buffer, "__array_interface__")
+    direct = in_memory(buffer) or hasattr(buffer, "__array_interface__")
     if direct and (g.size <= SMALL or (g.size < buffer.size // 8 and not _leads(parts, shape))):
         np.add.at(buffer, index, g)
         return
@@ -115,11 +118,12 @@ def accumulate(buffer: Any, index: Any, g: Any, fresh: bool = False) -> None:
         rows = np.ravel_multi_index(parts, shape[:leading], mode="wrap").ravel() if buffer.size else np.zeros(0, np.intp)
         width = math.prod(shape[leading:])
     else:
-        rows, width = np.arange(buffer.size).reshape(shape)[index].ravel(), 1
+        rows, width = beside(np.arange(buffer.size).reshape(shape), *parts)[index].ravel(), 1
     if not rows.size or not width:
         return
     if direct:
-        _add_rows(np.reshape(buffer, (buffer.size // width, width)), rows, np.reshape(g, (rows.size, width)))
+        table = np.reshape(buffer, (buffer.size // width, width))
+        amend(_add_rows, (table,), table, rows, np.reshape(g, (rows.size, width)))
     else:
         _add_rows_pairwise(np.reshape(buffer, (buffer.size // width, width)), rows, np.reshape(g, (rows.size, width)))
 
@@ -179,7 +183,8 @@ def scatter(arrays: ArrayLike, indices: tuple[Any, ...], shape: tuple[int, ...])
     Gradient of piece i: ``g[indices[i]]``.
     """
     dtypes = {piece.dtype for piece in arrays}
-    buffer: Any = np.zeros_like(arrays[0], shape=shape, order="C", dtype=dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes))
+    parts = [part for index in indices for part in (index if index.__class__ is tuple else (index,))]
+    buffer: Any = np.zeros_like(model(*arrays, *parts), shape=shape, order="C", dtype=dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes))
     fresh = True
     for index, piece in zip(indices, arrays, strict=True):
         accumulate(buffer, index, piece, fresh)

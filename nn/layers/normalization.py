@@ -88,7 +88,7 @@ class _BatchNorm(_Normalization):
             return ag.batch_norm(x, mean, var, self.weight, self.bias, mean is None, 0.0, self.eps)
         momentum = self.momentum
         if momentum is None:  # the average of all batches so far
-            momentum = 1 / (int(self.num_batches_tracked) + 1)
+            momentum = 1 / (self.num_batches_tracked + 1)
         result = ag.batch_norm(x, mean, var, self.weight, self.bias, True, momentum, self.eps)
         self.num_batches_tracked += 1
         return result

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import autograd_np as ag
-from autograd_np import Tensor
+from autograd_np import Tensor, tracing
 
 from .shared import check_reduction, class_numbers, of_class, operand, pair, raw, reduced
 
@@ -63,10 +63,15 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, *, ignore_index: 
         if ignore_index >= 0:
             raise ValueError(f"cross_entropy: ignore_index={ignore_index} is for class numbers; give the rows to ignore probabilities of 0")
         ignored = None
-    elif raw(target).dtype.kind not in "iub" or not np.count_nonzero(np.equal(raw(target), ignore_index)):
+    elif raw(target).dtype.kind not in "iub" or not tracing.assume(_any_equal, raw(target), ignore_index):
         ignored = None  # the loss has a shorter way where nothing is ignored
     axis = 1 if x.ndim > 1 else 0
     return ag.softmax_cross_entropy(x, target, axis, reduction, label_smoothing, ignored, weight)
+
+
+def _any_equal(labels: Any, number: int) -> bool:
+    """Whether the number is among the labels."""
+    return bool(np.count_nonzero(np.equal(labels, number)))
 
 
 def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean") -> Tensor:

@@ -25,7 +25,9 @@ def operand(x: Any, name: str, word: str = "input") -> Any:
 
 def raw(x: Any) -> Any:
     """The values as a plain array."""
-    return x.numpy() if isinstance(x, Tensor) else np.asarray(x)
+    if isinstance(x, Tensor):
+        return x.numpy()
+    return x if hasattr(x, "__array_function__") else np.asarray(x)
 
 
 def pair(name: str, input: Any, target: Any, words: tuple[str, str] = ("input", "target")) -> tuple[Any, Any]:

@@ -30,7 +30,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 import autograd_np as ag
+from autograd_np.tracing import is_tracing
 
+from . import traced
 from .groups import Group, completed, listed
 from .units import FLUSH_EVERY, Counters, ParameterState, Unit, copied, flush_bias, number, plain
 
@@ -232,12 +234,15 @@ class Optimizer:
             if self._waiting[k]:
                 self._settle(k, self._waiting[k])
             current = Pass(group, self.slots(group))
+            if is_tracing():
+                traced.update(self, k, current)
+                continue
             for unit in self._units[k]:
                 self._step(unit, current)
 
-    def _settle(self, k: int, candidates: list[ag.Tensor], saved: Mapping[int, Counters] | None = None) -> None:
+    def _settle(self, k: int, candidates: list[ag.Tensor], saved: Mapping[int, Counters] | None = None, *, all_of_them: bool = False) -> None:
         """Give state to the parameters of group k that have their first gradient (or, with ``saved``, a saved state)."""
-        here = [p for p in candidates if (p.grad is not None if saved is None else id(p) in saved)]
+        here = [p for p in candidates if all_of_them or (p.grad is not None if saved is None else id(p) in saved)]
         if not here:
             return
         taken = {id(p) for p in here}

@@ -1,0 +1,229 @@
+"""The passes that know what a NumPy call computes: results made where they are wanted, sums as products, numbers drawn together.
+
+A pass here may change the order in which numbers are added or multiplied by a constant, never more: the results differ by rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .passes import Program
+from .plan import into
+from .program import Op, Ref, Storage, Value
+
+__all__ = ["join_in_place", "prepare_operands", "scale_once", "sum_by_products"]
+
+FEW = 64  # elements whose sum is taken by a product: NumPy's reductions cost two or three times as much to call
+
+
+def _constant(program: Program, array: Any) -> Value:
+    """A value for an array that is known."""
+    array.flags.writeable = False
+    storage = Storage(program.next_index(), "constant", array.nbytes, array)
+    value = Value(program.next_index(), array, storage, 0, True)
+    value.array = array
+    return value
+
+
+# ---------------------------------------------------------------- sums
+
+
+def sum_by_products(program: Program) -> None:
+    """Sums over the rows of a matrix, and of a few elements, as products with ones: BLAS takes a third of the time."""
+    for op in program.ops:
+        if op.kind != "ufunc method" or op.target != (np.add, "reduce") or op.out is not None or set(op.kwargs) - {"axis"}:
+            continue
+        x, out = op.args[0].value, op.outs[0]
+        if out.dtype != x.dtype or x.dtype.char not in "fd" or not x.size or out.storage.escapes:
+            continue
+        axis = op.kwargs.get("axis", 0)
+        shape = x.shape
+        if len(shape) == 2 and axis in (0, (0,)) and x.contiguous and shape[0] <= 1 << 20:
+            ones = _constant(program, np.ones(shape[0], x.dtype))
+            op.kind, op.target, op.args, op.kwargs = "function", np.dot, (Ref(ones), op.args[0]), {}
+        elif len(shape) == 1 and shape[0] <= FEW and x.strides == (x.dtype.itemsize,) and not out.scalar:
+            ones = _constant(program, np.ones(shape[0], x.dtype))
+            op.kind, op.target, op.args, op.kwargs = "function", np.dot, (op.args[0], Ref(ones)), {}
+
+
+# ---------------------------------------------------------------- operands as the loops want them
+
+_SLOW_WITH_SCALARS = (np.maximum, np.minimum)
+SPREAD = (256, 1 << 22)  # elements from which on a number is spread out, and bytes up to which
+
+
+def prepare_operands(program: Program) -> None:
+    """Spare NumPy's loops what they are slow at: a number beside an array in maximum and minimum, truth values among integers.
+
+    The loop of ``maximum`` for two arrays is vectorised, that for an array and a number is not; a product of integers and truth
+    values converts the latter piece by piece.
+    """
+    spread: dict[Any, Value] = {}
+    converted: dict[int, Value] = {}
+    ops: list[Op] = []
+    for op in program.ops:
+        if op.kind == "ufunc" and not op.kwargs and len(op.args) == 2 and op.out is None and op.outs:
+            out = op.outs[0]
+            if op.target in _SLOW_WITH_SCALARS and SPREAD[0] <= out.size and out.nbytes <= SPREAD[1] and out.contiguous and out.dtype.char in "fd":
+                i = next((i for i in (0, 1) if _number(op.args[i]) is not None), None)
+                if i is not None and op.args[1 - i].__class__ is Ref and op.args[1 - i].value.dtype == out.dtype:
+                    number = _number(op.args[i])
+                    key = (out.shape, out.dtype, repr(number))
+                    if key not in spread:
+                        spread[key] = _constant(program, np.full(out.shape, number, out.dtype))
+                    op.args = tuple([Ref(spread[key]) if j == i else item for j, item in enumerate(op.args)])
+            elif op.target is np.multiply and out.dtype.kind == "i":
+                for i in (0, 1):
+                    item, other = op.args[i], op.args[1 - i]
+                    if item.__class__ is Ref and item.value.dtype.kind == "b" and other.__class__ is Ref and other.value.dtype == out.dtype and item.value.contiguous:
+                        mask = item.value
+                        if mask.index not in converted and not mask.storage.written:
+                            converted[mask.index] = _converted(program, mask, out.dtype, op, ops)
+                        if mask.index in converted:
+                            op.args = tuple([Ref(converted[mask.index]) if j == i else given for j, given in enumerate(op.args)])
+                        break
+        ops.append(op)
+    program.ops = ops
+
+
+def _converted(program: Program, mask: Value, dtype: Any, near: Op, ops: list[Op]) -> Value:
+    array = np.lib.stride_tricks.as_strided(np.empty(1, dtype), mask.shape, [0] * len(mask.shape))
+    storage = Storage(program.next_index(), "made", mask.size * dtype.itemsize)
+    value = Value(program.next_index(), array, storage, 0, True)
+    value.strides = tuple([stride * dtype.itemsize // mask.dtype.itemsize for stride in mask.strides])
+    cast = Op("method", "astype", (Ref(mask), dtype), {"copy": True})
+    cast.outs = (value,)
+    cast.section, cast.quiet, cast.position, cast.node = near.section, near.quiet, near.position, near.node
+    value.op = storage.op = cast
+    ops.append(cast)
+    return value
+
+
+# ---------------------------------------------------------------- products with numbers
+
+
+def _number(item: Any) -> float | None:
+    """The number that an operand is, if it is one and known."""
+    if item.__class__ in (int, float):
+        return float(item)
+    if item.__class__ is Ref and item.value.storage.kind == "constant" and item.value.size == 1 and not item.value.shape and item.value.dtype.kind == "f":
+        return float(item.value.array)
+    return None
+
+
+def scale_once(program: Program) -> None:
+    """``a + a`` of a product ``a = k·x`` that nothing else needs, as ``2k·x``: the same number to the last bit."""
+    uses: dict[int, int] = {}
+    for op in program.ops:
+        for value in op.inputs():
+            uses[value.index] = uses.get(value.index, 0) + 1
+    for value in program.outputs:
+        uses[value.index] = uses.get(value.index, 0) + 2
+    makers = {value.index: op for op in program.ops for value in op.outs}
+    for op in program.ops:
+        if op.kind != "ufunc" or op.target is not np.add or op.kwargs or op.out is not None or len(op.args) != 2:
+            continue
+        a, b = op.args
+        if a.__class__ is not Ref or b.__class__ is not Ref or a.value is not b.value or uses[a.value.index] != 2:
+            continue
+        product = makers.get(a.value.index)
+        if product is None or product.kind != "ufunc" or product.target is not np.multiply or product.kwargs or product.out is not None:
+            continue
+        if a.value.storage.written or a.value.dtype.kind != "f":
+            continue
+        for i in (0, 1):
+            k = _number(product.args[i])
+            other = product.args[1 - i]
+            if k is not None and other.__class__ is Ref and other.value.dtype == a.value.dtype and not other.value.storage.written:
+                doubled = np.array(2 * k, a.value.dtype)
+                if float(doubled) == 2 * float(np.array(k, a.value.dtype)) and np.isfinite(doubled):
+                    op.target, op.args = np.multiply, (Ref(_constant(program, doubled)), other)
+                break
+
+
+# ---------------------------------------------------------------- results where they are wanted
+
+
+def join_in_place(program: Program) -> None:
+    """Let what is concatenated be made in its place: the parts of a joined array are slices of it from the start."""
+    members = program.values()
+    place = {id(op): i for i, op in enumerate(program.ops)}
+    inserted: list[tuple[int, Op]] = []
+    dropped: set[int] = set()
+    for op in program.ops:
+        if op.kind != "function" or op.target is not np.concatenate or op.out is not None or not op.pure or op.outs[0].storage.escapes:
+            continue
+        out = op.outs[0]
+        parts = op.args[0]
+        if out.storage.written or len(out.shape) != 1 or not all(part.__class__ is Ref for part in parts) or op.kwargs:
+            continue
+        start = 0
+        moved = 0
+        first = len(program.ops)
+        rest: list[tuple[int, Value]] = []
+        for part in parts:
+            value: Value = part.value
+            storage = value.storage
+            maker = storage.op
+            base = maker.outs[0] if maker is not None and len(maker.outs) == 1 else None
+            fits = (
+                storage.kind == "made"
+                and maker is not None
+                and base is not None
+                and id(maker) in place
+                and not storage.written
+                and not storage.escapes
+                and into(maker) is not None
+                and base.whole
+                and base.contiguous
+                and value.contiguous
+                and value.offset == 0
+                and value.nbytes == base.nbytes
+                and value.dtype == out.dtype == base.dtype
+                and not base.scalar
+                and place[id(maker)] < place[id(op)]
+                and storage is not out.storage
+            )
+            if fits:
+                assert maker is not None and base is not None
+                for inside in members[storage.index]:
+                    inside.storage = out.storage
+                    inside.offset += start
+                    inside.whole = False
+                members[out.storage.index].extend(members[storage.index])
+                maker.out, maker.outs, maker.writes = base, (), (out.storage,)
+                first = min(first, place[id(maker)])
+                moved += 1
+            else:
+                rest.append((start, value))
+            start += value.nbytes
+        if not moved:
+            continue
+        room = Op("function", np.empty_like, (), {})
+        room.outs = (out,)
+        room.section, room.quiet, room.position, room.node = op.section, op.quiet, op.position, op.node
+        out.storage.op = out.op = room
+        inserted.append((first, room))
+        copies = []
+        for offset, value in rest:
+            piece = Value(program.next_index(), np.lib.stride_tricks.as_strided(np.empty(1, out.dtype), value.shape, (out.dtype.itemsize,)), out.storage, offset, False)
+            copy = Op("change", np.copyto, (Ref(piece), Ref(value)), {})
+            copy.pure, copy.writes, copy.out = False, (out.storage,), piece
+            copy.section, copy.quiet, copy.position = op.section, op.quiet, op.position
+            copies.append(copy)
+        dropped.add(id(op))
+        inserted += [(place[id(op)], copy) for copy in copies]
+    if not inserted:
+        return
+    ops: list[Op] = []
+    by_place: dict[int, list[Op]] = {}
+    for i, op in inserted:
+        by_place.setdefault(i, []).append(op)
+    for i, op in enumerate(program.ops):
+        ops += by_place.get(i, ())
+        if id(op) not in dropped:
+            ops.append(op)
+    program.ops = ops
+    program.settle()
