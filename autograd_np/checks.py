@@ -10,7 +10,7 @@ import numpy as np
 from .compiler import trace as tracing
 from .compiler.trace import TRACING, current_trace
 
-__all__ = ["amend", "array", "assume", "beside", "in_memory", "is_scalar", "model", "opaque", "require"]
+__all__ = ["amend", "array", "assume", "beside", "in_memory", "is_scalar", "is_traced", "model", "opaque", "require"]
 
 
 def require(test: Callable[..., Any], *args: Any) -> None:
@@ -90,6 +90,11 @@ def in_memory(x: Any) -> bool:
     """Whether an array lies in memory as NumPy lays it out: an ndarray, or the one that a traced array stands for."""
     kind = x.__class__
     return kind is np.ndarray or kind is tracing.TRACED
+
+
+def is_traced(x: Any) -> bool:
+    """Whether a value is an array of a trace, whose numbers are known only when the program runs."""
+    return x.__class__ is tracing.TRACED
 
 
 def is_scalar(x: Any) -> bool:

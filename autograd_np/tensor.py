@@ -11,7 +11,7 @@ import numpy as np
 import autograd_np.tape as tape
 
 from . import mutation, recording
-from .checks import is_scalar
+from .checks import beside, is_scalar, is_traced
 from .compiler.trace import TRACING
 from .errors import NonDifferentiableError, describe
 from .memory import TOLD, keep_freed_memory
@@ -66,6 +66,10 @@ class Tensor:
             if type(data) is not np.ndarray:
                 raise TypeError(f"Tensor: {type(data).__name__} has arithmetic of its own; convert it with np.array(data)")
             shared = mutation.writable(data)
+        elif is_traced(data):
+            shared = True
+            if is_scalar(data):
+                data = np.copy(data)
         elif not hasattr(type(data), "__array_function__"):
             try:
                 made = np.asarray(data)
@@ -595,7 +599,7 @@ def seed(t: Tensor, gradient: ArrayLike | None) -> Any:
         if gradient.dtype.kind == "c" and data.dtype.kind != "c":
             raise TypeError(f"backward: a complex cotangent for a {data.dtype} Tensor; take its real part")
         gradient = gradient.astype(data.dtype)
-    return gradient
+    return beside(gradient, data)
 
 
 def tensor(data: ArrayLike, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None) -> Tensor:

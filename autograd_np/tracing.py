@@ -15,9 +15,10 @@ import numpy as np
 
 from .checks import assume, require
 from .compiler.trace import TRACING, Trace, current_trace
+from .modes import CHANGES
 from .tensor import Tensor
 
-__all__ = ["after", "assume", "before", "call", "condition", "is_tracing", "name", "relocate", "require", "section", "state"]
+__all__ = ["after", "assume", "before", "call", "changed", "condition", "is_tracing", "name", "relocate", "require", "section", "state"]
 
 
 def is_tracing() -> bool:
@@ -69,6 +70,11 @@ def after(function: Callable[[], Any]) -> None:
 def condition(function: Callable[[], Any]) -> None:
     """The program holds only while the function returns what it returns when the trace has ended; else the function is traced anew."""
     _trace().conditions.append(function)
+
+
+def changed() -> None:
+    """Say that something has changed which a compiled program may rest on and does not look at in each call, such as an attribute of a module."""
+    CHANGES[0] += 1
 
 
 def call(function: Callable[..., Any], *args: Any) -> Any:

@@ -23,7 +23,7 @@ class CompiledStep:
             raise TypeError(f"compile_step: {type(optimizer).__name__} computes the loss several times in a step, as its numbers ask; train with it uncompiled")
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self.compiled = ag.compile(self._step, backend=backend, state=(model, loss, self.parameters))
+        self.compiled = ag.compile(self._step, backend=backend, state=(model, loss, *self.parameters))
         self.ready = False
 
     def __call__(self, *batch: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 import autograd_np as ag
-from autograd_np import Tensor, begin_scope, end_scope
+from autograd_np import Tensor, begin_scope, end_scope, tracing
 
 from .defaults import default_dtype
 
@@ -59,6 +59,7 @@ class RemovableHandle:
     def remove(self) -> None:
         """Take the hook off; once it is off, nothing happens."""
         self._hooks.pop(self._key, None)
+        tracing.changed()
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +113,7 @@ class Module:
     # ---------------------------------------------------------------- registration
 
     def __setattr__(self, name: str, value: Any) -> None:
+        tracing.changed()
         if isinstance(value, Parameter):
             self.register_parameter(name, value)
         elif isinstance(value, Module):
@@ -162,6 +164,7 @@ class Module:
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         self._forget(name)
+        tracing.changed()
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Add a parameter; None reserves the name (a layer without bias)."""
@@ -172,6 +175,7 @@ class Module:
             self._forget(name)
             self._parameters[name] = None
         self.__dict__[name] = parameter
+        tracing.changed()
 
     def register_buffer(self, name: str, array: Any, persistent: bool = True) -> None:
         """Add an array that belongs to the state but is not learnt, such as a running mean.
@@ -187,6 +191,7 @@ class Module:
             self._forget(name)
         self._buffers[name] = persistent
         self.__dict__[name] = value
+        tracing.changed()
 
     def _array(self, name: str, value: Any) -> Any:
         if isinstance(value, Tensor):
@@ -204,6 +209,7 @@ class Module:
             self._forget(name)
             self._modules[name] = None
         self.__dict__[name] = module
+        tracing.changed()
 
     add_module = register_module
 
@@ -250,6 +256,7 @@ class Module:
     def _hook(hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> RemovableHandle:
         key = max(hooks, default=-1) + 1
         hooks[key] = hook
+        tracing.changed()
         return RemovableHandle(hooks, key)
 
     # ---------------------------------------------------------------- walking
@@ -399,6 +406,7 @@ class Module:
                 raise ValueError(f"regularize: {word} = {strength} must not be negative")
         for module in self.modules():
             module._penalties.clear()
+            tracing.changed()
             for name in module._parameters:
                 parameter = module.__dict__[name]
                 if parameter is not None:

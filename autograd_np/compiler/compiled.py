@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import functools
+import inspect
+import sys
 import threading
+import types
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import modes
-from ..errors import CompileError, OtherCase
+from ..errors import CompileError, OtherCase, describe
 from ..modes import ACTIVE, CHANGES
 from ..recording import TENSOR
 from . import emit as emitting
 from . import plan as planning
+from .aliasing import Aliasing
 from .algebra import join_in_place, prepare_operands, scale_once, sum_by_products
+from .blocks import group_blocks
 from .passes import Program, hoist_assumptions, remove_dead, share, simplify, split_versions
 from .program import Value
 from .state import Reached, reach
-from .trace import TRACING, Trace, current_trace
+from .trace import TRACING, Trace, current_trace, owner_of
 from .traced import Traced
 
 __all__ = ["CacheInfo", "Compiled", "compile"]
@@ -61,22 +67,26 @@ def _structure(tree: Any, leaves: list[Any]) -> Any:
 def _leaf(item: Any) -> Any:
     kind = item.__class__
     if kind is np.ndarray:
+        if item.dtype.hasobject:
+            raise CompileError(f"compile: an argument is an array of objects ({describe(item)}); convert it to numbers, x.astype(float)")
         return ("a", item.shape, item.dtype, item.strides)
     if isinstance(item, np.generic):
-        return ("s", item.dtype)
+        return ("s", item.dtype) if item.dtype.kind in "fciub" else ("c", kind, repr(item))
     if isinstance(item, TENSOR):
         return ("t", *_leaf(item._values), item._node is not None)
     if isinstance(item, np.ndarray):
         raise CompileError(f"compile: {kind.__name__} has arithmetic of its own; convert it with np.array(x)")
-    try:
-        hash(item)
-    except TypeError:
-        return ("i", kind, id(item))
-    return ("c", kind, repr(item) if kind is float or kind is complex else item)
+    if kind is float or kind is complex or kind is slice:
+        return ("c", kind, repr(item))
+    # (What compares equal need not be the same for the function: of other objects, each has programs of its own, which hold on to it.)
+    return ("c", kind, item) if kind in _BY_VALUE or isinstance(item, (type, np.dtype)) else ("i", kind, id(item))
+
+
+_BY_VALUE = (int, bool, str, bytes, type(None), type(...), range)
 
 
 def _dynamic(item: Any) -> bool:
-    return item.__class__ is np.ndarray or isinstance(item, (np.generic, TENSOR))
+    return item.__class__ is np.ndarray or isinstance(item, TENSOR) or (isinstance(item, np.generic) and item.dtype.kind in "fciub")
 
 
 def _rebuild(tree: Any, leaves: list[Any]) -> Any:
@@ -98,9 +108,17 @@ class _Proxy:
         self._generator = generator
         self._trace = trace
 
+    @property
+    def __class__(self) -> type:  # what asks whether it is a generator hears yes
+        return np.random.Generator
+
+    @__class__.setter
+    def __class__(self, kind: type) -> None:
+        raise TypeError("a generator keeps its class")
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._generator, name)
-        if name.startswith("_") or not callable(method) or current_trace() is not self._trace:
+        if name.startswith("_") or current_trace() is not self._trace:
             return method
         if name in ("shuffle", "spawn", "bit_generator"):
             raise CompileError(f"compile: Generator.{name} cannot be traced; use permutation() or permuted(), or draw outside the compiled function")
@@ -116,7 +134,9 @@ MISS = object()  # what the quick way in returns where it does not apply
 class Entry:
     """One program: for one kind of arguments."""
 
-    def __init__(self, trace: Trace, program: Program, reached: Reached, rebuild: Callable[[Any], Any], effects: list[tuple[Any, int]]) -> None:
+    def __init__(
+        self, trace: Trace, program: Program, reached: Reached, rebuild: Callable[[Any], Any], effects: list[tuple[Any, int]], arrays: Sequence[Any]
+    ) -> None:
         self.program = program
         self.reached = reached
         self.rebuild = rebuild
@@ -130,6 +150,8 @@ class Entry:
         self.lock = threading.Lock()
         self.writes = any(s.external and s.written for s in program.storages())
         self.writes_arguments = any(v.storage.written for v in program.arguments)
+        bound = [s.array for s in program.storages() if s.external and s.kind != "argument" and (s.written or self.writes_arguments)]
+        self.aliasing = Aliasing(arrays, bound, self.writes)
         self.plan = planning.plan(program)
         self.emitted = emitting.emit(program, self.plan)
         self.code: Any = None
@@ -147,6 +169,8 @@ class Entry:
         """Whether what the program was made for is still so."""
         if self.changes != CHANGES[0]:
             if not all(t._values is array and t._node is node for t, array, node in self.tensors):
+                return False
+            if not self.reached.unchanged():
                 return False
             self.changes = CHANGES[0]
         for condition, value in self.conditions:
@@ -183,10 +207,15 @@ class Entry:
         tests += ["CHANGES[0] == entry.changes", "not ACTIVE[0]" if self.recording else "entry.grad_mode()"]
         if self.reached.fixed:
             tests.append("fixed()")
+        if self.aliasing.pattern or (self.aliasing.matters and self.writes_arguments):
+            tests.append("apart(args)")
+        elif self.aliasing.matters:  # what the program writes is apart from an array that owns its memory, and from all of one that was looked at
+            tests += [f"(a{i}.base is known[{i}] and (a{i}.base is not None or id(a{i}) not in owners) or far({i}, a{i}))" for i in range(len(args))]
         tests += [f"c{i}() == v{i}" for i in range(len(self.conditions))]
         space: dict[str, Any] = {
             "ndarray": np.ndarray, "entry": self, "MISS": MISS, "CHANGES": CHANGES, "ACTIVE": ACTIVE, "rebuild": self.rebuild, "fixed": self.reached.holds,
-            "pool": self.pool, "lock": self.lock, "instance": self.instance,
+            "pool": self.pool, "lock": self.lock, "instance": self.instance, "apart": self.aliasing.holds,
+            "known": self.aliasing.known, "owners": self.aliasing.owners, "far": self.aliasing.far,
         }  # fmt: skip
         for i, x in enumerate(args):
             space |= {f"s{i}": x.shape, f"t{i}": x.strides, f"d{i}": x.dtype}
@@ -224,6 +253,11 @@ class Compiled:
             raise TypeError(f"compile: takes a function, not {type(function).__name__}")
         if backend != "numpy":
             raise ValueError(f'compile: backend is "numpy", not {backend!r}')
+        kind = inspect.unwrap(function) if not isinstance(function, functools.partial) else function.func
+        if inspect.isgeneratorfunction(kind) or inspect.iscoroutinefunction(kind) or inspect.isasyncgenfunction(kind):
+            raise TypeError(
+                f"compile: {getattr(kind, '__name__', 'the function')} is a generator or a coroutine, which runs in pieces; compile the function that computes, and call it from there"
+            )
         functools.update_wrapper(self, function, updated=())
         self._function = function
         self._state = tuple(state)
@@ -234,7 +268,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         quick = self._quick
-        if quick is not None and not kwargs and not TRACING[0]:
+        if quick is not None and not kwargs and not TRACING[0] and not (ACTIVE[0] and _looked_at()):
             try:
                 result = quick(args)
             except OtherCase:
@@ -244,13 +278,15 @@ class Compiled:
                 return result
         leaves: list[Any] = []
         key = _structure((args, kwargs), leaves)
-        if current_trace() is not None or any(isinstance(x, TENSOR) and x._node is not None for x in leaves):
+        if current_trace() is not None or any(isinstance(x, TENSOR) and x._node is not None for x in leaves) or (ACTIVE[0] and _looked_at()):
             # Inside another trace, or under a transformation that records, the function itself is what is wanted.
             self._eager += 1
             return self._function(*args, **kwargs)
         for entry in [*self._entries.get(key, ())]:
-            if entry.holds() and not (entry.writes_arguments and _overlapping(leaves)):
-                arrays = [x._values if isinstance(x, TENSOR) else x for x in leaves if _dynamic(x)]
+            if entry.holds():
+                arrays = _arrays(leaves)
+                if entry.aliasing.matters and not entry.aliasing.holds(arrays):
+                    continue
                 try:
                     results = entry.run(arrays)
                 except OtherCase:
@@ -265,6 +301,23 @@ class Compiled:
                     node.grad = results[i]
                 return entry.rebuild(results)
         return self._trace(key, args, kwargs, leaves)
+
+    def __get__(self, thing: Any, kind: Any = None) -> Any:
+        """As a function in a class: a method."""
+        return self if thing is None else types.MethodType(self, thing)
+
+    def __reduce__(self) -> Any:
+        module, name = getattr(self, "__module__", None), getattr(self, "__qualname__", None)
+        found: Any = sys.modules.get(module or "")
+        for word in (name or "?").split("."):
+            found = getattr(found, word, None)
+        return name if found is self else (_again, (self._function, self._state))
+
+    def __copy__(self) -> Compiled:
+        return _again(self._function, self._state)
+
+    def __deepcopy__(self, memo: Any) -> Compiled:
+        return _again(copy.deepcopy(self._function, memo), copy.deepcopy(self._state, memo))
 
     def cache_info(self) -> CacheInfo:
         """Replays, traces, calls that ran the function itself, programs held."""
@@ -330,17 +383,25 @@ class Compiled:
                 for _, t in reached.tensors.values():
                     if t._node is not None and isinstance(getattr(t._node, "grad", None), Traced):
                         t._node.grad = t._node.grad.array.copy()
+            try:
+                touched = reached.touched()
+            except CompileError:
+                trace.roll_back()
+                raise
             for hook in trace.after:
                 hook()
             program = Program(trace.ops, arguments, outputs)
             optimize(trace, program)
-            entry = Entry(trace, program, reached, rebuild, effects)
+            entry = Entry(trace, program, reached, rebuild, effects, _arrays(leaves))
+            self._last = entry
+            if touched or not entry.aliasing.sound:
+                # What the function does besides computing is done by running it.
+                return rebuild(concrete)
             entries = self._entries.setdefault(key, [])
             del entries[:-8]
             entries.append(entry)
             if sum(map(len, self._entries.values())) > _LIMIT:
                 self._entries.pop(next(iter(self._entries)))
-            self._last = entry
             self._quick = None if kwargs else entry.quick(args)
             return rebuild(concrete)
 
@@ -358,8 +419,11 @@ class Compiled:
             arrays.append(item.array)
             return len(values) - 1
 
+        again = _Fresh()
         for item in leaves:
-            if isinstance(item, TENSOR):
+            if isinstance(item, TENSOR) and id(item) in reached.tensors:
+                makers.append(lambda results, item=item: item)
+            elif isinstance(item, TENSOR):
                 if item._node is not None:
                     raise CompileError(
                         "compile: the function returns a Tensor that needs a gradient, which a program cannot give: return t.detach(), compile it inside "
@@ -368,9 +432,11 @@ class Compiled:
                 if isinstance(item._values, Traced):
                     makers.append(lambda results, i=place(item._values): TENSOR.at(results[i], None))
                 else:
-                    makers.append(lambda results, item=item: item)
+                    makers.append(lambda results, copy=again(item._values): TENSOR.at(copy(), None))
             elif isinstance(item, Traced):
                 makers.append(lambda results, i=place(item): results[i])
+            elif item.__class__ is np.ndarray:
+                makers.append(lambda results, copy=again(item): copy())
             else:
                 makers.append(lambda results, item=item: item)
         effects = []
@@ -380,17 +446,58 @@ class Compiled:
                 effects.append((t._node, place(grad)))
         if len(makers) == 1 and leaves and leaves[0] is result:
             build: Callable[[Any], Any] = makers[0]
+            if isinstance(result, (np.ndarray, TENSOR)):  # one that is made anew
+
+                def build(results: Any) -> Any:
+                    again.start()
+                    return makers[0](results)
         else:
 
             def build(results: Any) -> Any:
+                again.start()
                 return _rebuild(result, [make(results) for make in makers])
 
         return values, build, arrays, effects
 
 
-def _overlapping(leaves: list[Any]) -> bool:
-    arrays = [x._values if isinstance(x, TENSOR) else x for x in leaves if _dynamic(x)]
-    return any(np.may_share_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
+def _again(function: Callable[..., Any], state: Sequence[Any]) -> Compiled:
+    return Compiled(function, state=state)
+
+
+def _looked_at() -> bool:
+    """Whether a mode is on that looks at each operation."""
+    return modes.is_anomaly_enabled() or modes.is_annotate_enabled() or modes.watcher() is not None
+
+
+class _Fresh:
+    """Arrays that a function made of nothing that is traced: each call gives new ones, which share memory as those did."""
+
+    def __init__(self) -> None:
+        self.local = threading.local()
+
+    def start(self) -> None:
+        """A new call."""
+        self.local.memory = {}
+
+    def __call__(self, array: Any) -> Callable[[], Any]:
+        if array.__class__ is not np.ndarray:
+            return lambda: array
+        owner = owner_of(array)
+        kept, offset = owner.copy("K"), array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+        one = array is owner
+
+        def copy() -> Any:
+            memory = self.local.__dict__.setdefault("memory", {})
+            if id(owner) not in memory:
+                memory[id(owner)] = (np.copy(kept, "K"), owner)
+            mine = memory[id(owner)][0]
+            return mine if one else np.ndarray(array.shape, array.dtype, mine, offset, array.strides)
+
+        return copy
+
+
+def _arrays(leaves: list[Any]) -> list[Any]:
+    return [x._values if isinstance(x, TENSOR) else x for x in leaves if _dynamic(x)]
 
 
 def optimize(trace: Trace, program: Program) -> None:
@@ -418,3 +525,5 @@ def optimize(trace: Trace, program: Program) -> None:
     remove_dead(program)
     join_in_place(program)
     program.count("algebra on numbers")
+    group_blocks(program)
+    program.count("blocks")

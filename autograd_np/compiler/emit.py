@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import OtherCase
+from .blocks import BLOCK, Blocks
 from .passes import Program
 from .plan import Plan, into
 from .program import Op, Ref, Value
+from .trace import owner_of
 
 __all__ = ["Emitted", "emit"]
 
@@ -65,6 +67,8 @@ class _Writer:
         self.constants: dict[Any, str] = {}
         self.names: dict[int, str] = {}
         self.static: set[int] = set()  # values that are there before the function runs
+        self.numbers: dict[str, int] = {}
+        self.local: dict[Any, str] | None = None  # in a loop over blocks: the names of the stretches
         self.taken: set[str] = {"np", "run", "arena", "buffer"}
 
     # ---------------------------------------------------------------- names
@@ -95,6 +99,10 @@ class _Writer:
 
     def text(self, value: Value) -> str:
         """A value as the text has it."""
+        if self.local is not None:
+            part = self.local.get((value.storage.index, value.offset, value.dtype, value.size))
+            if part is not None:
+                return part
         found = self.names.get(value.index)
         if found is not None:
             return found
@@ -272,6 +280,11 @@ class _Writer:
         if op.view and all(v.index in self.static or v.storage.kind == "constant" or self._given(v) for v in op.inputs()):
             text = self.expression(op)
             value = op.outs[0]
+            if op.several:
+                names = [self.named(each, _suffix(op, text)) for each in op.outs]
+                self.setup.append(f"{', '.join(names)}{',' if len(names) == 1 else ''} = {text}")
+                self.static.update([each.index for each in op.outs])
+                return None
             self.setup.append(f"{self.named(value, _suffix(op, text))} = {text}")
             self.static.add(value.index)
             return None
@@ -291,6 +304,62 @@ class _Writer:
             return text
         return ", ".join([self.named(value, _word(op)) for value in op.outs]) + f"{',' if len(op.outs) == 1 else ''} = {text}"
 
+    def blocks(self, op: Blocks) -> list[str]:
+        """A chain run block by block: the stretches of what is there before are cut once."""
+        keys: dict[Any, Value] = {}
+        for each in op.ops:
+            for value in (*each.inputs(), each.result):
+                if value.size == op.size:
+                    keys.setdefault((value.storage.index, value.offset, value.dtype, value.size), value)
+        for value in op.outs:
+            if value.index not in self.names:
+                offset = self.plan.offsets.get(value.storage.index)
+                name = self.named(value, _word(value.op) if value.op is not None else "v")
+                if offset is not None:
+                    self.buffer(name, value, offset)
+        lines: list[str] = []
+        cut: list[tuple[str, str]] = []
+        late: list[str] = []
+        local: dict[Any, str] = {}
+        rooms: dict[Any, str] = {}
+        loop = self.fresh("blocks")
+        length = min(BLOCK, op.size)
+        for key, value in keys.items():
+            if value.storage.index in op.inner:
+                room = (self.plan.offsets[value.storage.index], value.dtype)
+                if room not in rooms:
+                    whole = self.fresh("part")
+                    self.setup.append(f"{whole} = buffer({room[0]}, ({length},), {dtype_text(value.dtype)})")
+                    rooms[room] = self.fresh(f"{whole}_")
+                    cut.append((rooms[room], f"{whole}[:{op.size} - i]"))
+                local[key] = rooms[room]
+                continue
+            text = self.text(value)
+            name = local[key] = self.fresh(f"{text}_")
+            if value.index in self.static or value.storage.kind == "constant":
+                flat = text
+                if len(value.shape) != 1:
+                    flat = self.fresh(f"{text}_flat")
+                    self.setup.append(f"{flat} = {text}.reshape(-1)")
+                cut.append((name, f"{flat}[i:i + {length}]"))
+            else:
+                flat = text
+                if len(value.shape) != 1:
+                    flat = self.fresh(f"{text}_flat")
+                    lines.append(f"{flat} = {text}.reshape(-1)")
+                late.append(f"    {name} = {flat}[at]")
+        if late:
+            cut.insert(0, ("at", f"slice(i, i + {length})"))
+        self.setup.append(f"{loop} = [({', '.join([text for _, text in cut])},) for i in range(0, {op.size}, {length})]")
+        lines.append(f"for {', '.join([name for name, _ in cut])}{',' if len(cut) == 1 else ''} in {loop}:")
+        lines += late
+        self.local = local
+        for each in op.ops:
+            out = self.text(each.result)
+            lines.append(f"    {self.filling(each, out, each.result)}")
+        self.local = None
+        return lines
+
     def _given(self, value: Value) -> bool:
         if value.index not in self.names and value.array is not None and value.storage.external and value.storage.kind != "argument":
             self.text(value)
@@ -303,8 +372,12 @@ class _Writer:
         lines: list[str] = []
         section, quiet = "", False
         for op in self.program.ops:
-            line = self.statement(op)
-            if line is None:
+            if isinstance(op, Blocks):
+                found = self.blocks(op)
+            else:
+                line = self.statement(op)
+                found = [] if line is None else [line]
+            if not found:
                 continue
             if op.quiet and not quiet:
                 lines.append('    with np.errstate(all="ignore"):')
@@ -313,7 +386,7 @@ class _Writer:
             if op.section != section:
                 section = op.section
                 lines.append(f"{indent}# {section}")
-            lines.append(indent + line)
+            lines += [indent + line for line in found]
         lines.append("    return " + ", ".join(self.results()) if self.program.outputs else "    return None")
         head = ["import numpy as np", ""]
         if self.plan.size:
@@ -333,12 +406,38 @@ class _Writer:
     def results(self) -> list[str]:
         """What is returned; a constant is copied, for the caller may write to it."""
         found = []
+        constants: dict[int, list[Value]] = {}
         for value in self.program.outputs:
+            if value.storage.kind == "constant" and not value.scalar:
+                constants.setdefault(value.storage.index, []).append(value)
+        groups: dict[int, str] = {}
+        for value in self.program.outputs:
+            together = constants.get(value.storage.index, [])
+            if len(together) > 1 and not value.scalar:  # they share memory
+                if value.storage.index not in groups:
+                    groups[value.storage.index] = word = self.fresh("copies")
+                    found.append(f"({word} := {self.give(_Copies([item.array for item in together]), 'copied')}())[0]")
+                else:
+                    found.append(f"{groups[value.storage.index]}.pop(1)")
+                continue
             text = self.text(value)
             if value.storage.kind == "constant":
                 text += "[()]" if value.scalar else ".copy()"
             found.append(text)
         return found
+
+
+class _Copies:
+    """Copies of arrays that share memory, which share theirs."""
+
+    def __init__(self, arrays: list[Any]) -> None:
+        self.owner = owner_of(arrays[0])
+        first = self.owner.__array_interface__["data"][0]
+        self.places = [(array.shape, array.dtype, array.__array_interface__["data"][0] - first, array.strides, array is self.owner) for array in arrays]
+
+    def __call__(self) -> list[Any]:
+        memory = self.owner.copy("K")
+        return [memory if whole else np.ndarray(shape, dtype, memory, offset, strides) for shape, dtype, offset, strides, whole in self.places]
 
 
 def _word(op: Op) -> str:

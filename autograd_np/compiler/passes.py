@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CompileError
-from .program import Op, Ref, Storage, Value, map_values, values_in
+from .program import Op, Ref, Storage, Value, map_values
 
 __all__ = ["Program", "hoist_assumptions", "remove_dead", "share", "simplify", "split_versions"]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from .blocks import BLOCK, Blocks
 from .passes import Program
-from .program import Op, Storage, Value
+from .program import Op, Storage, Value, elementwise
 
 __all__ = ["Plan", "into", "plan"]
 
@@ -18,11 +17,6 @@ IN_PLACE = 16384  # bytes from which on a result takes the place of an operand: 
 WITH_OUT = {np.dot, np.concatenate, np.stack, np.cumsum, np.cumprod, np.einsum, np.clip, np.outer, np.trace}
 COPIES = {"copy", "astype", "reshape", "ravel", "flatten"}
 COPYING = {np.copy, np.reshape, np.ravel, np.ascontiguousarray}
-
-
-def elementwise(op: Op) -> bool:
-    """Whether each element of the result comes from one element of each operand."""
-    return op.kind == "ufunc" and op.target.signature is None and op.target.nout == 1 and "where" not in op.kwargs
 
 
 def into(op: Op) -> str | None:
@@ -50,7 +44,7 @@ def into(op: Op) -> str | None:
 
 def _in_order(op: Op) -> bool:
     """Whether a copying method goes through the elements in C order."""
-    return op.kwargs.get("order", "C") in ("C", "K") and op.outs[0].contiguous or op.target in ("copy", "astype") and not op.kwargs.get("order")
+    return (op.kwargs.get("order", "C") in ("C", "K") and op.outs[0].contiguous) or (op.target in ("copy", "astype") and not op.kwargs.get("order"))
 
 
 def dense(value: Value) -> bool:
@@ -148,11 +142,39 @@ def plan(program: Program) -> Plan:
             else:
                 made.offsets[storage.index] = made.offsets[inherited.index]
             made.sizes[storage.index] = value.nbytes
+        if isinstance(op, Blocks):
+            _scratch(op, made, arena)
         for storage in ending.get(i, ()):
             if storage.index in made.offsets and storage is not inherited:
                 arena.give(made.offsets[storage.index], made.sizes[storage.index])
     made.size = arena.size
     return made
+
+
+def _scratch(op: Blocks, made: Plan, arena: _Arena) -> None:
+    """Room for what a chain of blocks needs in between: as long as a stretch, and free again at once."""
+    last: dict[int, int] = {}
+    for i, each in enumerate(op.ops):
+        for value in (each.result, *each.inputs()):
+            last[value.storage.index] = i
+    held: dict[int, tuple[int, int]] = {}
+    for i, each in enumerate(op.ops):
+        index = each.result.storage.index
+        length = min(BLOCK, op.size) * each.result.dtype.itemsize
+        dying = {v.storage.index for v in each.inputs() if v.storage.index in held and last[v.storage.index] == i and v.storage.index != index}
+        if index in op.inner and index not in made.offsets:
+            heir = next((other for other in dying if held[other][1] == length), None)
+            if heir is not None:
+                dying.discard(heir)
+                held[index] = held.pop(heir)
+            else:
+                held[index] = (arena.take(length), length)
+            made.offsets[index] = held[index][0]
+            made.sizes[index] = length
+        for other in dying:
+            arena.give(*held.pop(other))
+    for piece in held.values():
+        arena.give(*piece)
 
 
 def _inherit(op: Op, out: Value, made: Plan, i: int) -> Storage | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Op", "Ref", "Storage", "Value", "map_values", "values_in"]
+__all__ = ["Op", "Ref", "Storage", "Value", "elementwise", "map_values", "values_in"]
 
 
 class Storage:
@@ -138,7 +138,14 @@ class Op:
 
     def inputs(self) -> list[Value]:
         """The values that it reads (where it writes into a part of one, that one too)."""
-        found = [*values_in(self.args), *values_in(self.kwargs)]
+        found: list[Value] = []
+        for item in self.args:
+            if item.__class__ is Ref:
+                found.append(item.value)
+            elif item.__class__ in _NESTED:
+                found += values_in(item)
+        if self.kwargs:
+            found += values_in(self.kwargs)
         if self.out is not None:
             found.append(self.out)
         return found
@@ -158,6 +165,14 @@ class Op:
         word = self.target if isinstance(self.target, str) else getattr(self.target, "__name__", self.target)
         made = ", ".join(map(repr, self.outs if self.out is None else (self.out,)))
         return f"<{made} = {self.kind} {word}({', '.join(map(repr, self.inputs()))})>"
+
+
+def elementwise(op: Op) -> bool:
+    """Whether each element of the result comes from one element of each operand."""
+    return op.kind == "ufunc" and op.target.signature is None and op.target.nout == 1 and "where" not in op.kwargs
+
+
+_NESTED = (tuple, list, dict, slice)
 
 
 def values_in(tree: Any) -> Iterator[Value]:

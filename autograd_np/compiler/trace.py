@@ -280,7 +280,7 @@ class Trace:
     def _fill(self, op: Op, out: Any, function: Callable[..., Any], given: Any, options: Any) -> None:
         """Make a call into an array, and see whether that array is such as the call would have made."""
         storage = out.value.storage
-        if storage.kind == "made" and out.value.whole and "where" not in options:
+        if storage.kind in ("made", "constant") and out.value.whole and "where" not in options:
             result = function(*given, **options)
             known = result.__class__ is np.ndarray or (isinstance(result, np.generic) and op.kind.startswith("ufunc"))
             if known and result.dtype == out.array.dtype and result.shape == out.array.shape and laid(result) == laid(out.array):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 from ..errors import CompileError
 from ..recording import location
 from . import trace as tracing
-from .program import Op, Value
+from .program import Op, Value, values_in
 from .trace import Trace
 
 __all__ = ["Traced"]
@@ -21,8 +23,11 @@ _REMEDY = "Keep to arrays (np.where instead of if, NumPy's functions instead of 
 # The shape of their result depends on numbers.
 _UNKNOWN_SHAPE = {
     np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.union1d, np.intersect1d,
-    np.setdiff1d, np.setxor1d, np.extract, np.compress, np.trim_zeros, np.bincount, np.histogram, np.histogram_bin_edges, np.histogram2d, np.histogramdd,
+    np.setdiff1d, np.setxor1d, np.extract, np.compress, np.trim_zeros, np.bincount, np.histogramdd,
+    np.roots, np.polymul, np.polydiv, np.poly, np.real_if_close,
 }  # fmt: skip
+# So does that of these, if the bins are chosen by the data.
+_BINNED = {np.histogram, np.histogram_bin_edges}
 # They look at shapes and dtypes alone.
 _STATIC = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.iscomplexobj, np.isrealobj, np.may_share_memory, np.shares_memory}
 _FILLED = {np.zeros_like, np.ones_like, np.full_like}
@@ -41,6 +46,8 @@ def _method(name: str) -> Callable[..., Any]:
 
     def method(self: Traced, *args: Any, **kwargs: Any) -> Any:
         out = kwargs.pop("out", None)
+        if name not in ("take", "searchsorted", "choose", "clip"):
+            args = settle(self.trace, args, f"an argument of .{name}()")
         return self.trace.call("method", name, (self, *args), kwargs, out, run=lambda a, *rest, **options: getattr(a, name)(*rest, **options))
 
     method.__name__ = name
@@ -132,7 +139,7 @@ class Traced:
         return int(self._unknown("the use as an index or a length").__index__())
 
     def __format__(self, form: str) -> str:
-        return format(self._unknown("a formatted string"), form) if form else repr(self)
+        return format(self._unknown("a formatted string"), form)
 
     def __contains__(self, value: Any) -> bool:
         return bool(value in self._unknown("`in`"))
@@ -197,6 +204,7 @@ class Traced:
     # ---------------------------------------------------------------- elements
 
     def __getitem__(self, index: Any) -> Any:
+        index = self._settled(index)
         parts = index if isinstance(index, tuple) else (index,)
         numbers = False
         for part in parts:
@@ -211,6 +219,17 @@ class Traced:
             # A number that changes from run to run picks another place each time: what it picks is a copy, not a view of one place.
             return self.trace.call("function", _chosen, (self, index), {})
         return self.trace.call("getitem", "getitem", (self, index), {}, run=lambda a, i: a[i])
+
+    def _settled(self, index: Any) -> Any:
+        """An index in which numbers and truth values that are known stand as such: what it selects is one place."""
+
+        def settled(part: Any) -> Any:
+            if part.__class__ is slice and any(isinstance(end, Traced) for end in (part.start, part.stop, part.step)):
+                return slice(*[settle(self.trace, end, "the length of a slice") for end in (part.start, part.stop, part.step)])
+            looked_at = isinstance(part, Traced) and (part.dtype.kind == "b" or not part.ndim) and self.trace.known(part.value)
+            return part.array if looked_at else part
+
+        return tuple([settled(part) for part in index]) if isinstance(index, tuple) else settled(index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(value, Traced) and value.value.storage is self.value.storage:
@@ -330,6 +349,41 @@ for _name, _ufunc in {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge"
 for _name, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}.items():
     setattr(Traced, f"__{_name}__", lambda self, ufunc=_ufunc: ufunc(self))
 
+
+
+def _power(self: Traced, other: Any) -> Any:
+    if hasattr(type(other), "__array_ufunc__") and not isinstance(other, (Traced, np.ndarray, np.generic)):
+        return NotImplemented
+    if isinstance(self.array, np.generic) and (not isinstance(other, Traced) or isinstance(other.array, np.generic)) and not isinstance(other, np.ndarray):
+        return self.trace.call("function", pow, (self, other), {})  # NumPy's numbers have an arithmetic of their own
+    return _power_of_array(self, other)
+
+
+def _power_of_array(self: Traced, other: Any, out: Any = None) -> Any:
+    """``x**y`` as arrays do it: for some exponents another function, with other rounding."""
+    options = {} if out is None else {"out": out}
+    if type(other) is int and other == 2:
+        return np.square(self, **options)  # type: ignore[call-overload]
+    if self.dtype.kind in "fc" and type(other) is int and other == -1:
+        return np.reciprocal(self, **options)  # type: ignore[call-overload]
+    if self.dtype.kind in "fc" and type(other) is float and other == 0.5:
+        return np.sqrt(self, **options)  # type: ignore[call-overload]
+    return np.power(self, other, **options)  # type: ignore[call-overload]
+
+
+def _power_reflected(self: Traced, other: Any) -> Any:
+    if isinstance(self.array, np.generic) and not isinstance(other, np.ndarray):
+        return self.trace.call("function", pow, (other, self), {})
+    return np.power(other, self)  # type: ignore[call-overload]
+
+
+def _power_in_place(self: Traced, other: Any) -> Any:
+    return _power(self, other) if isinstance(self.array, np.generic) else _power_of_array(self, other, self)
+
+
+for _name, _function in {"__pow__": _power, "__rpow__": _power_reflected, "__ipow__": _power_in_place}.items():
+    setattr(Traced, _name, _function)
+
 _KNOWN = (Traced, np.ndarray, np.generic)
 tracing.TRACED = Traced
 
@@ -346,12 +400,79 @@ def _assign(a: Any, index: Any, value: Any) -> None:
 # ---------------------------------------------------------------- NumPy's functions
 
 
+# Functions of real arrays whose result is complex or not, as the numbers ask.
+_CHOOSING = {np.linalg.eig, np.linalg.eigvals, *[getattr(np.emath, word) for word in np.emath.__all__]}
+
+
+def _check_dtype(result: Any, kind: str, name: str) -> None:
+    if result.dtype.kind != kind:
+        was, now = ("complex", "real") if kind == "c" else ("real", "complex")
+        raise CompileError(
+            f"compile: {name} gave {was} numbers when the function was compiled, and gives {now} ones for these arguments; make them complex beforehand "
+            "(x.astype(complex)), so that the program is the same for all"
+        )
+
+
+# Parameters of NumPy's functions that decide the shape of the result.
+_DECIDING = {
+    "axis", "axes", "axis1", "axis2", "axisa", "axisb", "axisc", "shape", "newshape", "new_shape", "repeats", "reps", "pad_width", "k", "kth", "n", "N", "M", "s",
+    "num", "indices_or_sections", "source", "destination", "minlength", "offset", "keepdims", "dtype", "deg", "m", "xnums", "ndmin", "window_shape",
+}  # fmt: skip
+_DECIDING_OF = {np.delete: {"obj"}, np.rollaxis: {"start"}, np.compress: {"condition"}, np.extract: {"condition"}}
+
+
+def _bins(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return args[1] if len(args) > 1 else kwargs.get("bins")
+
+
+def settle(trace: Trace, item: Any, word: str) -> Any:
+    """An argument that decides a shape, as the number it is.
+
+    Raises:
+        CompileError: it is known only when the program runs.
+    """
+    if isinstance(item, Traced):
+        if trace.known(item.value):
+            return item.array
+        raise CompileError(f"compile: {word} is an array ({item.shape} {item.dtype}), whose numbers are known only when the program runs ({location()}). {_REMEDY}")
+    if item.__class__ in (tuple, list):
+        return item.__class__([settle(trace, part, word) for part in item])
+    return item
+
+
+@functools.lru_cache(maxsize=1024)
+def _parameters(function: Any) -> tuple[str, ...]:
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return ()
+
+
+def _settled_options(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call with those that decide its shape as numbers."""
+    deciding = _DECIDING | _DECIDING_OF.get(function, set())
+    if function is np.insert and any(isinstance(item, Traced) and item.dtype.kind == "b" for item in (*args[1:2], kwargs.get("obj"))):
+        deciding = deciding | {"obj"}
+    names = _parameters(function)
+
+    def settled(name: str, item: Any) -> Any:
+        return settle(trace, item, f"{name} of np.{function.__name__}") if name in deciding else item
+
+    if len(args) > 1 and names:
+        args = (args[0], *[settled(name, item) for name, item in zip(names[1:], args[1:], strict=False)], *args[max(len(names), 1) :])
+    return args, {key: settled(key, item) for key, item in kwargs.items()}
+
+
 def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """One of NumPy's functions with a traced array among its arguments."""
     if function in _STATIC:
         _, (given, options) = trace.unwrap((args, kwargs))
         return function(*given, **options)
-    if function in _UNKNOWN_SHAPE or (function is np.where and len(args) == 1):
+    args, kwargs = _settled_options(trace, function, args, kwargs)
+    if function in _UNKNOWN_SHAPE or (function is np.where and len(args) == 1) or (function in _BINNED and isinstance(_bins(args, kwargs), str)):
+        written, (given, options) = trace.unwrap((args, kwargs))
+        if all([trace.known(value) for value in values_in(written)]):
+            return function(*given, **options)
         raise CompileError(
             f"compile: np.{function.__name__} gives an array whose shape depends on numbers that are known only when the program runs ({location()}). {_REMEDY}"
         )
@@ -374,7 +495,9 @@ def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: di
         _, (given, options) = trace.unwrap((args, kwargs))
         array = function(*given, **options)
         if function is np.empty_like:
-            return trace.finish(Op("function", np.empty_like, (), {}), array)
+            traced = trace.finish(Op("function", np.empty_like, (), {}), array)
+            traced.value.storage.kind = "made"  # its numbers are not known
+            return traced
         return trace.filled(array, fill)
     if function in _REDUCTIONS and len(args) <= 2 and set(kwargs) <= _REDUCTION_OPTIONS | {"a"}:
         args, kwargs = _bound(args, kwargs, "a")
@@ -388,6 +511,11 @@ def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: di
         axis, keepdims = (args[1] if len(args) > 1 else options.pop("axis", None)), options.pop("keepdims", False)
         options.pop("axis", None)
         return trace.mean(args[0], axis, keepdims, out, options)
+    if function in _CHOOSING and not any(isinstance(item, Traced) and item.dtype.kind == "c" for item in args):
+        result = trace.call("function", function, args, kwargs)
+        first = result[0] if isinstance(result, tuple) else result
+        trace.check(_check_dtype, (first, first.dtype.kind, function.__name__))
+        return result
     if function is np.nan_to_num and not kwargs.get("copy", True):
         raise CompileError(f"compile: np.nan_to_num(copy=False) cannot be traced; use what np.nan_to_num returns ({location()})")
     return trace.call("function", function, args, kwargs, out)
@@ -409,7 +537,7 @@ def _as_target(self: Trace, out: Any) -> Any:
 
 
 def _reduce(self: Trace, ufunc: np.ufunc, x: Any, axis: Any, keepdims: Any, out: Any, options: dict[str, Any]) -> Any:
-    options = {"axis": axis, **({"keepdims": True} if keepdims else {}), **options}
+    options = {"axis": settle(self, axis, "axis"), **({"keepdims": True} if keepdims else {}), **options}
     return self.call("ufunc method", (ufunc, "reduce"), (x,), options, out, run=ufunc.reduce)
 
 

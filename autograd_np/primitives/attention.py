@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import describe
 from ..checks import in_memory
+from ..errors import describe
 from ..generators import draw, generator_of
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor

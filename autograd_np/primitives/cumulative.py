@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import beside, in_memory
 from ..primitive import on_arrays, primitive, rule
 from ..protocols import UFUNC_METHODS
 from ..tensor import ArrayLike, Tensor
@@ -241,7 +242,8 @@ rule(logcumsumexp, _logcumsumexp_rule)
 def scatter_last(g: Any, index: Any, size: int) -> Any:
     """``out[…, index[…, j]] += g[…, j]`` on zeros of ``size`` elements along the last axis. Gradient: taken along ``index``."""
     index = np.broadcast_to(index, g.shape)
-    if not hasattr(g, "__array_interface__"):
+    g = beside(g, index)
+    if not in_memory(g) and not hasattr(g, "__array_interface__"):
         # Arrays that do not say where their memory is are not NumPy's, and np.add.at cannot write them.
         place = np.cumsum(np.ones_like(index, shape=(size, 1)), axis=0) - 1
         return np.sum(np.where(np.equal(index[..., None, :], place), g[..., None, :], 0), axis=-1)

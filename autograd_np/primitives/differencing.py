@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import array, assume
 from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted
@@ -129,10 +130,14 @@ def _steps(coordinates: Any, size: int) -> Any:
         raise ValueError(f"gradient: coordinates of shape {np.shape(coordinates)} for an axis of {size} elements")
     if isinstance(coordinates, Tensor) and coordinates.requires_grad:
         return diff(coordinates)
-    steps = np.diff(coordinates._values if isinstance(coordinates, Tensor) else np.asarray(coordinates))
+    steps = np.diff(coordinates._values if isinstance(coordinates, Tensor) else array(coordinates))
     if steps.dtype.kind in "iu":
         steps = steps.astype(float)
-    return steps[0] if (steps == steps[0]).all() else steps
+    return steps[0] if assume(_equal, steps) else steps
+
+
+def _equal(steps: Any) -> bool:
+    return bool((steps == steps[0]).all())
 
 
 def _slope(f: Any, axis: int, step: Any, edge_order: int) -> Any:

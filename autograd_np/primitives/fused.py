@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import require
+from ..checks import beside, require
 from ..errors import describe
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
@@ -63,7 +63,7 @@ def _scaled_minus_one_hot(p: ArrayLike, a: ArrayLike, b: ArrayLike, index: Any) 
 
     a and b are one number, or one per row in the shape that broadcasts against p.
     """
-    flat = (p * a).reshape(-1)
+    flat = (beside(p, a, b, index) * a).reshape(-1)
     flat[index] -= b.reshape(-1) if b.ndim else b
     return flat.reshape(p.shape)  # type: ignore[no-any-return]
 
@@ -453,9 +453,8 @@ def one_hot(labels: ArrayLike, num_classes: int | None = None, dtype: Any = floa
     labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be integers, not {labels.dtype}")
-    top = np.maximum.reduce(labels.astype(np.uint64), axis=None, initial=0).item()
     if num_classes is None:
+        top = np.maximum.reduce(labels.astype(np.uint64), axis=None, initial=0).item()
         num_classes = top + 1 if labels.size and top < 2**63 else 0
-    if labels.size and top >= num_classes:
-        raise _bad_label(labels.reshape(-1), num_classes, None)
+    require(_check_labels, labels.reshape(-1), num_classes, None)
     return np.equal(labels[..., None], np.arange(num_classes, like=labels)).astype(dtype)  # type: ignore[no-any-return]

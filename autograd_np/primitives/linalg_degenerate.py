@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import is_traced, require
 from ..tensor import Tensor
 
 __all__ = ["DegenerateWarning", "adjoint", "check_free", "conjugate", "even", "over", "separable", "settled_phase", "unrecorded", "value", "warn"]
@@ -48,7 +49,15 @@ _UNKNOWN = (
 def warn(found: Any, text: str) -> None:
     """Give a :class:`DegenerateWarning` if ``found`` is true."""
     # The flag of a duck array or of a tracer has no truth to look at.
-    if type(found) in (bool, np.bool_) and found:
+    if type(found) in (bool, np.bool_):
+        if found:
+            warnings.warn(text, DegenerateWarning, stacklevel=4)
+    elif is_traced(found):
+        require(_warn_if, found, text)
+
+
+def _warn_if(found: Any, text: str) -> None:
+    if found:
         warnings.warn(text, DegenerateWarning, stacklevel=4)
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import beside
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted, publish
@@ -72,7 +73,7 @@ def normalized(x: Any, weight: Any, bias: Any, axes: Axes, affine_shape: Axes, e
         dtype = np.result_type(x, *[p for p in (weight, bias) if p is not None])
     # Squares overflow half precision at 256.
     working = np.dtype(np.float32) if dtype.char == "e" else dtype
-    x = cast(x, working)
+    x = beside(cast(x, working), weight, bias)
     a = arrangement(x, axes, None if weight is None is bias else affine_shape)
     n = max(a.count, 1)
     d = a.opened(x)
@@ -110,7 +111,7 @@ def _normalization_gradient(
     centred: bool = True,
 ) -> Tensor:
     """Of the normalisation that made x̂ and r: (gx, gw, gb), or (gx,) alone if the weight is None."""
-    g = cast(g, xhat.dtype)
+    g = beside(cast(g, xhat.dtype), xhat, r, weight)
     a = arrangement(xhat, axes, None if weight is None else affine_shape)
     w = None if weight is None else cast(weight, xhat.dtype)
     gx, gw, gb = a.backward(a.opened(g), w if w is None or a.__class__ is Whole else w.reshape(-1), a.opened(xhat), r, max(a.count, 1), centred)

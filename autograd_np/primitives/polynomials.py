@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import require
 from ..primitive import primitive, rule, same
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted
@@ -243,6 +244,11 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Tens
     return powers if increasing else powers[:, ::-1]
 
 
+def _check_rank(rank: Any, order: int) -> None:
+    if rank != order:
+        warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=4)
+
+
 @composition(np.polyfit)
 def polyfit(x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None = None, full: bool = False, w: ArrayLike | None = None, cov: bool | str = False) -> Any:
     """The coefficients of the polynomial of degree ``deg`` that fits the points (x, y) best in the sense of least squares.
@@ -280,9 +286,8 @@ def polyfit(x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None = None, fu
     left = left / scale
     c, residuals, rank, singular = np.linalg.lstsq(left, right, rcond)
     c = (c.T / scale).T
-    deficient = rank.item() != order
-    if deficient and not full:
-        warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=2)
+    if not full:
+        require(_check_rank, rank._values, order)
     if full:
         return c, residuals, rank, singular, rcond
     if not cov:

@@ -71,7 +71,7 @@ def _settle_part(part: Any, copy: bool, found: Primitive) -> Any:
             return int(part)
         if copy:
             return part.copy()
-    elif copy and in_memory(part):
+    elif copy and in_memory(part) and part.ndim:
         return part.copy()
     return part
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import is_traced
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted
@@ -129,7 +130,7 @@ def places(x: Any, q: Any, method: str, skip: bool) -> Any:
     else:
         count = np.sum(np.logical_not(np.isnan(x)), axis=-1)[..., None]
         rank = like(x, shape, 0)
-        for number in np.unique(count).tolist():
+        for number in range(1, size + 1) if is_traced(count) else np.unique(count).tolist():
             if number:
                 rank = np.where(np.equal(count, number), like(x, shape, _ranks(number, q, method)), rank)
         some = np.greater(count, 0)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import array, require
 from ..errors import NonDifferentiableError
 from ..primitive import primitive
 from ..tensor import ArrayLike, Tensor
@@ -53,12 +54,16 @@ def average(x: ArrayLike, /, axis: Axis = None, weights: ArrayLike | None = None
     dtype = np.result_type(x.dtype, w.dtype, *(["f8"] if x.dtype.kind in "iub" else []))
     axes = None if axis is None else axes_of(axis, x.ndim)
     total = sum(w, axes if w.ndim else None, dtype, keepdims=keepdims)
-    if np.any(np.equal(total, 0)).item():
-        raise ZeroDivisionError("average: the weights sum to 0")
+    require(_check_total, total._values)
     result = sum(np.multiply(cast(x, dtype), cast(w, dtype)), axes, keepdims=keepdims) / total
     if returned:
         return result, total if total.shape == result.shape else np.broadcast_to(total, result.shape)
     return result
+
+
+def _check_total(total: Any) -> None:
+    if np.any(np.equal(total, 0)):
+        raise ZeroDivisionError("average: the weights sum to 0")
 
 
 def _rows(x: Tensor, dtype: Any) -> Tensor:
@@ -109,8 +114,7 @@ def cov(
         relative = cast(lifted(aweights, "cov", "aweights"), float)
         if relative.shape != (x.shape[1],):
             raise ValueError(f"cov: aweights of shape {relative.shape} for {x.shape[1]} observations")
-        if np.any(np.less(relative, 0)).item():
-            raise ValueError("cov: aweights must not be negative")
+        require(_check_sign, relative._values, "aweights")
         w = relative if w is None else w * relative
     centre, total = average(x, axis=1, weights=w, returned=True)
     total = total[0]
@@ -122,9 +126,8 @@ def cov(
         left = total - ddof
     else:
         left = total - ddof * sum(w * relative) / total
-    if (left.item() if isinstance(left, Tensor) else left) <= 0:
-        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=2)
-        left = 0.0
+    require(_check_freedom, left._values if isinstance(left, Tensor) else left)
+    left = np.maximum(left, 0.0) if isinstance(left, Tensor) else max(left, 0.0)
     x = x - centre[:, None]
     scaled = x if w is None else x * w
     right = scaled.T
@@ -133,14 +136,27 @@ def cov(
 
 
 def _frequencies(fweights: Any, size: int) -> Any:
-    w = fweights._values if isinstance(fweights, Tensor) else np.asarray(fweights)
-    if (w != np.round(w)).any():
-        raise TypeError("cov: fweights must be integers")
+    w = fweights._values if isinstance(fweights, Tensor) else array(fweights)
+    require(_check_integers, w)
     if w.shape != (size,):
         raise ValueError(f"cov: fweights of shape {w.shape} for {size} observations")
-    if (w < 0).any():
-        raise ValueError("cov: fweights must not be negative")
+    require(_check_sign, w, "fweights")
     return w
+
+
+def _check_integers(w: Any) -> None:
+    if (w != np.round(w)).any():
+        raise TypeError("cov: fweights must be integers")
+
+
+def _check_sign(w: Any, word: str) -> None:
+    if (w < 0).any():
+        raise ValueError(f"cov: {word} must not be negative")
+
+
+def _check_freedom(left: Any) -> None:
+    if left <= 0:
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=4)
 
 
 @composition(np.corrcoef)

@@ -167,7 +167,7 @@ class _Recurrent(Module):
     def _dropped(self, x: Any) -> Any:
         if self.dropout == 1:
             return x * np.zeros((), x.dtype)
-        mask = generator_of(self.rng).random(x.shape, dtype=np.float32) >= self.dropout
+        mask = tracing.draw(generator_of(self.rng), "random", x.shape, dtype=np.float32) >= self.dropout
         return x * np.multiply(mask, 1 / (1 - self.dropout), dtype=x.dtype)
 
     def extra_repr(self) -> str:

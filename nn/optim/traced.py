@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd_np import tracing
 
-from .units import FLUSH_EVERY, Counters, Unit
+from .units import FLUSH_EVERY, Unit
 
 if TYPE_CHECKING:
     from .base import Optimizer, Pass

@@ -186,7 +186,7 @@ def view(v: Any, i: int, j: int, k: int) -> Any:
 def index(v: Any, i: int, j: int, k: int) -> Any:
     x, y = pick(v, i), pick(v, j)
     need(np.ndim(x) and len(x))
-    positions = np.asarray(y, dtype=np.int64) % len(x) if not hasattr(y, "astype") else np.remainder(np.abs(y.real).astype("i8"), len(x))
+    positions = np.remainder(np.abs(y.real).astype("i8"), len(x))
     need(np.size(positions) <= 40)
     return [
         lambda: x[positions], lambda: np.take(x, positions, axis=0), lambda: np.take(x, positions % x.size), lambda: x[[0, -1, 0]],
@@ -234,7 +234,7 @@ def cast(v: Any, i: int, j: int, k: int) -> Any:
     x = pick(v, i)
     return [
         lambda: x.astype(CASTS[j % 7]), lambda: x.astype("f4").astype("f8"), lambda: x.view("u1"), lambda: np.zeros_like(x), lambda: np.ones_like(x, dtype="f4"),
-        lambda: np.full_like(x, 3), lambda: np.zeros(x.shape, x.dtype) + x, lambda: np.array(x.shape), lambda: np.ones(3, "f4") * 2,
+        lambda: np.full_like(x, 3), lambda: np.zeros(x.shape, x.dtype) + x, lambda: np.array(x.shape) + x[..., :1], lambda: np.ones(3, "f4") * 2 * x,
         lambda: x.view(x.dtype), lambda: np.full_like(x, pick(v, j)), lambda: x.byteswap(), lambda: x.astype(CASTS[j % 7], copy=False),
     ][k % 12]()  # fmt: skip
 
