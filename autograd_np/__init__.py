@@ -54,7 +54,7 @@ from .array_api import (
     zeros,
 )
 from .checkpointing import checkpoint
-from .errors import AnomalyError, FreedGraphError, GradientShapeError, MutationError, NonDifferentiableError
+from .errors import AnomalyError, CompileError, FreedGraphError, GradientShapeError, MutationError, NonDifferentiableError
 from .generators import default_generator, generator_of, manual_seed
 from .graph.scopes import begin_scope, end_scope, scope
 from .modes import annotate, detect_anomaly, enable_grad, is_anomaly_enabled, is_grad_enabled, no_grad
@@ -371,6 +371,7 @@ from .trees import tree_map
 if TYPE_CHECKING:
     # These chapters are loaded when one of their functions is first used (see primitives/__init__.py).
     from . import fft, linalg, special
+    from .compiler.compiled import Compiled, compile
     from .graph.draw import draw, save_graph
     from .graph.explore import explore
     from .graph.table import tape
@@ -475,6 +476,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AnomalyError",
+    "CompileError",
+    "Compiled",
     "FreedGraphError",
     "GradientShapeError",
     "MutationError",
@@ -562,6 +565,7 @@ __all__ = [
     "column_stack",
     "complex64",
     "complex128",
+    "compile",
     "compress",
     "concat",
     "concatenate",
@@ -924,10 +928,10 @@ def __getattr__(name: str) -> Any:
         from .proofs.gradcheck import gradcheck
 
         return gradcheck
-    if name == "compile":
-        from .compiler.compiled import compile
+    if name in ("Compiled", "compile"):
+        from .compiler import compiled
 
-        return compile
+        return getattr(compiled, name)
     if name in ("draw", "save_graph"):
         from .graph import draw as drawing
 
