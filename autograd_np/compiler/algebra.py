@@ -43,14 +43,15 @@ def sum_by_products(program: Program) -> None:
         if len(shape) == 2 and axis in (0, (0,)) and x.contiguous and shape[0] <= 1 << 20:
             ones = _constant(program, np.ones(shape[0], x.dtype))
             op.kind, op.target, op.args, op.kwargs = "function", np.dot, (Ref(ones), op.args[0]), {}
-        elif len(shape) == 1 and shape[0] <= FEW and x.strides == (x.dtype.itemsize,) and not out.scalar:
+        elif len(shape) == 1 and shape[0] <= FEW and x.strides == (x.dtype.itemsize,) and not out.scalar and not out.shape:
             ones = _constant(program, np.ones(shape[0], x.dtype))
             op.kind, op.target, op.args, op.kwargs = "function", np.dot, (op.args[0], Ref(ones)), {}
 
 
 # ---------------------------------------------------------------- operands as the loops want them
 
-_SLOW_WITH_SCALARS = (np.maximum, np.minimum)
+_SLOW_WITH_SCALARS = (np.maximum, np.minimum, np.fmax, np.fmin)
+FEW_BYTES = 1 << 16  # up to here truth values are converted beforehand: later NumPy's conversion in pieces costs no more, and takes no memory
 SPREAD = (256, 1 << 22)  # elements from which on a number is spread out, and bytes up to which
 
 
@@ -64,6 +65,9 @@ def prepare_operands(program: Program) -> None:
     converted: dict[int, Value] = {}
     ops: list[Op] = []
     for op in program.ops:
+        if op.kind == "ufunc" and op.target is np.reciprocal and not op.kwargs and op.result.dtype.char in "fd" and op.result.size >= SPREAD[0]:
+            # The same quotients to the last bit, by the loop that is vectorised.
+            op.target, op.args = np.divide, (Ref(_constant(program, np.array(1, op.result.dtype))), op.args[0])
         if op.kind == "ufunc" and not op.kwargs and len(op.args) == 2 and op.out is None and op.outs:
             out = op.outs[0]
             if op.target in _SLOW_WITH_SCALARS and SPREAD[0] <= out.size and out.nbytes <= SPREAD[1] and out.contiguous and out.dtype.char in "fd":
@@ -77,7 +81,7 @@ def prepare_operands(program: Program) -> None:
             elif op.target is np.multiply and out.dtype.kind == "i":
                 for i in (0, 1):
                     item, other = op.args[i], op.args[1 - i]
-                    if item.__class__ is Ref and item.value.dtype.kind == "b" and other.__class__ is Ref and other.value.dtype == out.dtype and item.value.contiguous:
+                    if item.__class__ is Ref and item.value.dtype.kind == "b" and other.__class__ is Ref and other.value.dtype == out.dtype and item.value.contiguous and out.nbytes <= FEW_BYTES:
                         mask = item.value
                         if mask.index not in converted and not mask.storage.written:
                             converted[mask.index] = _converted(program, mask, out.dtype, op, ops)

@@ -357,6 +357,7 @@ class Compiled:
             try:
                 with trace:
                     given, options = _rebuild((args, kwargs), [enter(item) for item in leaves])
+                    reached.enter(trace)
                     for _, put, generator in reached.generators:
                         swapped.append((put, generator))
                         put(_Proxy(generator, trace))
@@ -366,10 +367,10 @@ class Compiled:
                             traced.value.label = traced.value.label or name.replace(".", "_")
                             lifted.append((t, t._values))
                             t._values = traced
-                    reached.enter(trace)
                     result = self._function(*given, **options)
                     outputs, rebuild, concrete, effects = self._outputs(trace, result, reached)
                     trace.check_captured()
+                    trace.check_picked(outputs)
                     reached.leave(False)
             except BaseException:
                 trace.roll_back()

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import OtherCase
 from .blocks import BLOCK, Blocks
 from .passes import Program
-from .plan import Plan, into
+from .plan import Plan, copies, into
 from .program import Op, Ref, Value
 from .trace import owner_of
 
@@ -236,7 +236,7 @@ class _Writer:
         if op.kind == "random":
             generator, method = op.target
             return f"{self.give(generator, 'rng')}.{method}({', '.join([*[self.argument(a) for a in op.args], *self.options(op)])})"
-        if op.kind == "function" and op.target is np.empty_like:
+        if op.kind == "function" and op.target in (np.empty_like, np.empty):
             return _laid(op.outs[0], "np.empty")
         text = f"{self.function(op)}({', '.join([*self.operands(op), *self.options(op)])})"
         if op.kind.startswith("ufunc") and len(op.outs) == 1 and not op.outs[0].shape and not op.outs[0].scalar:
@@ -245,9 +245,13 @@ class _Writer:
 
     def filling(self, op: Op, out: str, value: Value) -> str:
         """A call that puts its result into an array that is there."""
-        how = into(op) if op.out is None else "out"
+        how = into(op)
+        if op.out is not None:  # (of a result that is made in its place it was known, before it was)
+            how = "fill" if op.kind == "fill" else "copy" if copies(op) else "out"
         if how == "fill":
             return f"{out}.fill({self.argument(op.args[0])})"
+        if how == "zeros":
+            return f"{out}.fill(0)"
         if how == "copy":
             source = op.args[0].value
             target = out
@@ -294,7 +298,7 @@ class _Writer:
             if offset is not None and not op.view:
                 name = self.named(value, _word(op))
                 self.buffer(name, value, offset)
-                if op.kind == "function" and op.target is np.empty_like:
+                if op.kind == "function" and op.target in (np.empty_like, np.empty):
                     return None
                 return self.filling(op, name, value)
             text = self.expression(op)
@@ -431,9 +435,10 @@ class _Copies:
     """Copies of arrays that share memory, which share theirs."""
 
     def __init__(self, arrays: list[Any]) -> None:
-        self.owner = owner_of(arrays[0])
-        first = self.owner.__array_interface__["data"][0]
-        self.places = [(array.shape, array.dtype, array.__array_interface__["data"][0] - first, array.strides, array is self.owner) for array in arrays]
+        owner = owner_of(arrays[0])
+        first = owner.__array_interface__["data"][0]
+        self.owner = owner.copy("K")
+        self.places = [(array.shape, array.dtype, array.__array_interface__["data"][0] - first, array.strides, array is owner) for array in arrays]
 
     def __call__(self) -> list[Any]:
         memory = self.owner.copy("K")

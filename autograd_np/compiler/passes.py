@@ -199,7 +199,9 @@ def share(program: Program) -> None:
     members = program.values()
     ops = []
     for op in program.ops:
-        mergeable = op.pure and not op.writes and all(v.whole or op.view for v in op.outs) and not any((v.storage.written or v.storage.escapes) and not op.view for v in op.outs)
+        # (What sets memory aside says nothing of its shape in its arguments.)
+        mergeable = op.pure and not op.writes and op.kind != "fill" and op.target is not np.empty_like
+        mergeable = mergeable and all(v.whole or op.view for v in op.outs) and not any((v.storage.written or v.storage.escapes) and not op.view for v in op.outs)
         if mergeable and op.outs:
             if op.view:
                 key: Any = ("view", op.several, *[value.region for value in op.outs]) if not op.outs[0].storage.escapes else None

@@ -193,6 +193,10 @@ class _InTuple:
         self.put = put
         self.others: dict[int, Any] = {}
 
+    def get(self, i: int) -> Any:
+        """What was put there last."""
+        return self.others.get(i, self.whole[i])
+
     def __call__(self, i: int, thing: Any) -> None:
         if thing is self.whole[i]:
             self.others.pop(i, None)
@@ -219,7 +223,8 @@ def reach(function: Any, arguments: Any = ()) -> Reached:
     found = Reached()
     _visit(found, function, "f", None, None)
     for item in arguments:
-        _visit(found, item, "argument", None, None)
+        if not isinstance(item, np.random.Generator):
+            _visit(found, item, "argument", None, None)
     return found
 
 
@@ -282,8 +287,14 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
         elif isinstance(thing, (list, tuple)):
             if get is not None:
                 found.fixed.append((get, thing))
-            put = functools.partial(_put, thing) if isinstance(thing, list) else put and _InTuple(thing, put)
-            stack += [(item, f"{name}{i}", functools.partial(_item, thing, i), put and functools.partial(put, i)) for i, item in enumerate(thing)]
+            get = None
+            if isinstance(thing, list):
+                put = functools.partial(_put, thing)
+            elif put is not None:
+                put = _InTuple(thing, put)
+                get = put.get
+            get = get or functools.partial(_item, thing)
+            stack += [(item, f"{name}{i}", functools.partial(get, i), put and functools.partial(put, i)) for i, item in enumerate(thing)]
             if isinstance(thing, list):
                 found.fixed.append((functools.partial(len, thing), len(thing)))
                 found.holders.append((thing, [], name))
@@ -309,7 +320,7 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
             if get is not None:
                 found.fixed.append((get, thing))
             stack += list(_of_class(thing))
-        elif hasattr(thing, "named_parameters") and hasattr(thing, "modules"):
+        elif hasattr(type(thing), "named_parameters") and hasattr(type(thing), "modules"):
             if get is not None:
                 found.fixed.append((get, thing))
             found.modules.append(thing)
@@ -322,11 +333,11 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
                     found.holders.append((vars(module), {}, type(module).__name__))
                     stack.append((type(module), name, None, None))
                     for key, item in vars(module).items():
-                        if isinstance(item, _PLAIN):
+                        if isinstance(item, _PLAIN) or item.__class__ is np.ndarray or isinstance(item, TENSOR):
                             found.watched.append((functools.partial(_item, vars(module), key), item))
                         elif key in _REGISTRIES:
                             found.watched.append((functools.partial(_registered, item), _registered(item)))
-                        elif item.__class__ is not np.ndarray and not isinstance(item, TENSOR) and not hasattr(item, "named_parameters"):
+                        elif item.__class__ is not np.ndarray and not isinstance(item, TENSOR) and not hasattr(type(item), "named_parameters"):
                             stack.append((item, key, functools.partial(_item, vars(module), key), functools.partial(_put, vars(module), key)))
                     found.watched.append((functools.partial(len, vars(module)), len(vars(module))))
                     for key in vars(module).get("_modules", ()):
@@ -339,6 +350,7 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
                 stack.append((thing._function, name, None, None))
             elif hasattr(thing, "__dict__"):
                 found.holders.append((vars(thing), {}, name))
+                found.fixed.append((functools.partial(len, vars(thing)), len(vars(thing))))
                 stack += [(item, key, functools.partial(_item, vars(thing), key), functools.partial(_put, vars(thing), key)) for key, item in vars(thing).items()]
             for klass in type(thing).__mro__:
                 for key in _slots(klass):
@@ -411,7 +423,7 @@ def _of_function(function: types.FunctionType) -> Iterator[tuple[Any, str, Any, 
     used, every = _names(function.__code__)
     modules = []
     for word in used:
-        if word in space:
+        if word in space and not word.startswith("@"):  # (those are pytest's)
             yield space[word], word, functools.partial(_item, space, word), functools.partial(_put, space, word)
             if isinstance(space[word], types.ModuleType):
                 modules.append(space[word])

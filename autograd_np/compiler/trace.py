@@ -82,6 +82,7 @@ class Trace:
         self._storages = 0
         self._values = 0
         self._token: Any = None
+        self.ended = False
 
     # ---------------------------------------------------------------- the run
 
@@ -93,6 +94,7 @@ class Trace:
 
     def __exit__(self, *error: object) -> None:
         _current.reset(self._token)
+        self.ended = True
         with _count_lock:
             TRACING[0] -= 1
 
@@ -109,6 +111,31 @@ class Trace:
                     f"compile: an array that the function uses ({describe(array)}) was changed in the same call by NumPy calls that have no traced operand; "
                     "a program that is replayed would not see that. Pass the array as an argument, or make a new one instead of writing in place"
                 )
+
+    def check_picked(self, outputs: Sequence[Value]) -> None:
+        """Raise if what was picked with a traced number, ``row = x[i]``, is a copy in the program where NumPy's own is a view that matters."""
+        for place, op in enumerate(self.ops):
+            if op.kind != "function" or getattr(op.target, "__name__", "") != "_chosen" or not op.outs[0].shape:
+                continue
+            picked, source = op.outs[0].storage, op.inputs()[0].storage
+            stale = False
+            following = iter(range(place + 1, len(self.ops)))
+            for k in following:
+                later = self.ops[k]
+                back = self.ops[k + 1] if k + 1 < len(self.ops) else op
+                if later.writes == (picked,) and back.kind == "setitem" and back.writes == (source,) and back.inputs()[-2].storage is picked:
+                    next(following)  # x[i] += y: what was picked is put back
+                    continue
+                stale = stale or source in later.writes
+                if picked in later.writes or (stale and any(value.storage is picked for value in later.inputs())):
+                    break
+            else:
+                if not stale or not any(value.storage is picked for value in outputs):
+                    continue
+            raise CompileError(
+                "compile: x[i] with a traced number i picks another part in each run, and the function writes into that part, or into x while it uses it; "
+                "write x[i] += ... or x[i] = ... in one statement, or take a copy, x[i].copy()"
+            )
 
     # ---------------------------------------------------------------- storages and values
 
@@ -139,10 +166,15 @@ class Trace:
         if isinstance(array, np.ndarray):
             owner = owner_of(array)
             if storage is None:
-                storage = self.storage_of(array) or self.storage("made", owner)
+                storage = self.storage_of(array)
+            hidden = storage is None  # nobody else sees the owner: its shape does not matter
+            if storage is None:
+                storage = self.storage("made", owner)
             if owner is not array:
                 offset = _address(array) - _address(owner)
-                whole = offset == 0 and array.shape == owner.shape and array.strides == owner.strides and array.dtype == owner.dtype
+                whole = (offset == 0 and hidden and array.nbytes == owner.nbytes and array.flags.c_contiguous) or (
+                    offset == 0 and array.shape == owner.shape and array.strides == owner.strides and array.dtype == owner.dtype
+                )
         elif storage is None:
             storage = self.storage("made", array)
         made = Value(self._values, array, storage, offset, whole)
@@ -231,6 +263,8 @@ class Trace:
         """Arguments as the program has them, and as they are."""
         kind = tree.__class__
         if kind is TRACED:
+            if tree.trace is not self and not tree.trace.ended:
+                return self.unwrap(tree.array)  # of a trace on another thread, which has put it in the place of an array that both use
             if tree.trace is not self:
                 raise CompileError("compile: an array of another run was used: a traced array must not be kept from one call to the next")
             return Ref(tree.value), tree.array
@@ -249,6 +283,8 @@ class Trace:
         if kind is dict:
             pairs = {key: self.unwrap(item) for key, item in tree.items()}
             return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
+        if isinstance(tree, np.ndarray):
+            raise CompileError(f"compile: {kind.__name__} has arithmetic of its own ({location()}); convert it with np.array(x)")
         return tree, tree
 
     def call(self, kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None, *, run: Callable[..., Any] | None = None) -> Any:
@@ -265,10 +301,12 @@ class Trace:
         Returns:
             The result, traced.
         """
+        function = target if run is None else run
+        if _current.get() is not self:
+            return self.outside(function, args, kwargs, out)
         written, given = self.unwrap(args)
         written_options, options = self.unwrap(kwargs) if kwargs else ({}, {})
         op = Op(kind, target, written, written_options)
-        function = target if run is None else run
         if out is not None:
             self.write(op, out)
             self._fill(op, out, function, given, options)
@@ -276,6 +314,26 @@ class Trace:
             return out
         result = function(*given, **options)
         return self.finish(op, result)
+
+    def outside(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None) -> Any:
+        """A call from where this trace does not run: another thread, which meets a traced array in the place of an array that both use."""
+        if self.ended:
+            raise CompileError(
+                "compile: an array of another run was used: the function has kept a traced array beyond its end, where it stands for nothing; "
+                f"return it instead ({location()})"
+            )
+
+        def plain(tree: Any) -> Any:
+            kind = tree.__class__
+            if kind is TRACED:
+                return tree.array
+            if kind is tuple or kind is list:
+                return kind([plain(item) for item in tree])
+            return {key: plain(item) for key, item in tree.items()} if kind is dict else tree
+
+        if out is not None:
+            kwargs = {**kwargs, "out": out}
+        return function(*plain(args), **plain(kwargs))
 
     def _fill(self, op: Op, out: Any, function: Callable[..., Any], given: Any, options: Any) -> None:
         """Make a call into an array, and see whether that array is such as the call would have made."""
@@ -321,9 +379,13 @@ class Trace:
 
     def draw(self, generator: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Random numbers: drawn now, and anew in every replay."""
-        op = Op("random", (generator, method), *self.unwrap((args, kwargs))[0])
+        generator = vars(generator).get("_generator", generator) if hasattr(generator, "__dict__") else generator
+        written, (given, options) = self.unwrap((args, kwargs))
+        if "out" in kwargs:
+            raise CompileError(f"compile: Generator.{method}(out=...) cannot be traced; use the numbers that it returns ({location()})")
+        op = Op("random", (generator, method), *written)
         op.pure = False
-        result = getattr(generator, method)(*args, **kwargs)
+        result = getattr(generator, method)(*given, **options)
         if isinstance(result, (int, float)):
             result = np.asarray(result)[()]
         return self.finish(op, result)

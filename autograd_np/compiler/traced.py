@@ -421,6 +421,17 @@ _DECIDING = {
 _DECIDING_OF = {np.delete: {"obj"}, np.rollaxis: {"start"}, np.compress: {"condition"}, np.extract: {"condition"}}
 
 
+def _counted(x: Any, weights: Any, minlength: int, length: int) -> Any:
+    """``np.bincount`` of numbers below ``minlength``: then its length is known."""
+    counts = np.bincount(x, weights, minlength)
+    if len(counts) != length:
+        raise CompileError(
+            f"compile: np.bincount with minlength={minlength} gives {len(counts)} counts, and gave {length} when the function was compiled; "
+            "give it a minlength above all its numbers"
+        )
+    return counts
+
+
 def _bins(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return args[1] if len(args) > 1 else kwargs.get("bins")
 
@@ -469,6 +480,11 @@ def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: di
         _, (given, options) = trace.unwrap((args, kwargs))
         return function(*given, **options)
     args, kwargs = _settled_options(trace, function, args, kwargs)
+    if function is np.bincount:
+        x, weights, least = (*args, *[kwargs.get(word) for word in ("x", "weights", "minlength")[len(args) :]])
+        if least:
+            length = len(np.bincount(*trace.unwrap((x, weights, least))[1]))
+            return trace.call("function", _counted, (x, weights, least, length), {})
     if function in _UNKNOWN_SHAPE or (function is np.where and len(args) == 1) or (function in _BINNED and isinstance(_bins(args, kwargs), str)):
         written, (given, options) = trace.unwrap((args, kwargs))
         if all([trace.known(value) for value in values_in(written)]):
