@@ -370,7 +370,7 @@ from .trees import tree_map
 
 if TYPE_CHECKING:
     # These chapters are loaded when one of their functions is first used (see primitives/__init__.py).
-    from . import fft, linalg, special
+    from . import fft, linalg, special, tracing
     from .compiler.compiled import Compiled, compile
     from .graph.draw import draw, save_graph
     from .graph.explore import explore
@@ -885,6 +885,7 @@ __all__ = [
     "tensordot",
     "tile",
     "trace",
+    "tracing",
     "transpose",
     "trapezoid",
     "tree_map",
@@ -940,7 +941,7 @@ def __getattr__(name: str) -> Any:
         from .graph.explore import explore
 
         return explore
-    if name in ("fft", "linalg", "special"):
+    if name in ("fft", "linalg", "special", "tracing"):
         import importlib
 
         return importlib.import_module(f".{name}", __name__)

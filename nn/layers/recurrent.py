@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import autograd_np as ag
-from autograd_np import Tensor
+from autograd_np import Tensor, tracing
 
 from .. import init as initialisers
 from ..defaults import default_dtype, generator_of

@@ -99,7 +99,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     if reduction == "mean" and (scale is not None or valid is not None):
         ones = np.ones(y.shape, x.dtype) if scale is None else scale
         total = np.sum(ones if valid is None else ones * valid)
-        return ag.sum(loss) / (total if total != 0 else 1.0)
+        return ag.sum(loss) / np.where(total != 0, total, np.ones_like(total))
     return reduced("nll_loss", loss, reduction)  # type: ignore[no-any-return]
 
 
@@ -116,13 +116,16 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, *, reducti
     [0.0, 100.0]
     """
     x, y = pair("binary_cross_entropy", input, target)
-    values = raw(x)
+    tracing.require(_check_probabilities, raw(x))
+    return ag.binary_cross_entropy(x, y, reduction, weight)
+
+
+def _check_probabilities(values: Any) -> None:
     if values.size and (values.min() < 0 or values.max() > 1):
         raise ValueError(
             f"binary_cross_entropy: the input lies between {values.min():.4g} and {values.max():.4g}, but probabilities between 0 and 1; "
             "end the network with a sigmoid, or give its logits to binary_cross_entropy_with_logits (nn.BCEWithLogitsLoss)"
         )
-    return ag.binary_cross_entropy(x, y, reduction, weight)
 
 
 def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None) -> Tensor:
@@ -155,7 +158,7 @@ def kl_div(input: Any, target: Any, *, reduction: str = "mean", log_target: bool
     check_reduction("kl_div", reduction, ("batchmean",))
     p = ag.exp(y) if log_target else y
     possible = np.greater(raw(p), 0)
-    if possible.all():
+    if not tracing.is_tracing() and possible.all():
         loss = p * ((y if log_target else ag.log(y)) - x)
     else:
         log_p = ag.where(possible, y, 0.0) if log_target else ag.log(ag.where(possible, y, 1.0))
@@ -227,14 +230,18 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     elif v.ndim and v.shape not in (x.shape, (*x.shape[:-1], 1)):
         raise ValueError(f"gaussian_nll_loss: the input has shape {x.shape}, var {v.shape}; it must be that shape, that without the last axis, or a number")
     values = raw(v)
-    if (values < 0).any():
-        raise ValueError("gaussian_nll_loss: a variance is negative; end that branch of the network with softplus or exp")
+    tracing.require(_check_variances, values)
     low = np.maximum(values, eps) - values
-    v = v + low if low.any() else v
+    v = v + low if tracing.is_tracing() or low.any() else v
     loss = 0.5 * (ag.log(v) + ag.square(x - t) / v)
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
     return reduced("gaussian_nll_loss", loss, reduction)  # type: ignore[no-any-return]
+
+
+def _check_variances(values: Any) -> None:
+    if (values < 0).any():
+        raise ValueError("gaussian_nll_loss: a variance is negative; end that branch of the network with softplus or exp")
 
 
 def poisson_nll_loss(input: Any, target: Any, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean") -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import autograd_np as ag
-from autograd_np import Tensor
+from autograd_np import Tensor, tracing
 
 __all__ = ["class_numbers", "differing", "of_class", "operand", "pair", "raw", "reduced", "signs"]
 
@@ -75,7 +75,10 @@ def signs(name: str, target: Any) -> None:
     Raises:
         ValueError: they are not; 0 in the place of −1 would give a loss that is merely wrong.
     """
-    values = raw(target)
+    tracing.require(_check_signs, name, raw(target))
+
+
+def _check_signs(name: str, values: Any) -> None:
     if not (np.abs(values) == 1).all():
         raise ValueError(f"{name}: targets are +1 or -1; from 0 and 1 they are 2 * target - 1")
 
@@ -96,17 +99,22 @@ def class_numbers(name: str, target: Any, shape: Any, axis: int, ignore_index: i
         raise ValueError(f"{name}: an input of shape {shape} needs class numbers of shape {expected}, not {y.shape}")
     valid = None
     if ignore_index is not None:
-        valid = y != ignore_index
-        if valid.all():
-            valid = None
-        else:
+        if tracing.assume(_among, y, ignore_index):
+            valid = y != ignore_index
             y = np.where(valid, y, 0)
-    classes = shape[axis]
+    tracing.require(_check_classes, name, y, shape[axis])
+    return y, valid
+
+
+def _among(y: Any, number: int) -> bool:
+    return bool((y == number).any())
+
+
+def _check_classes(name: str, y: Any, classes: int) -> None:
     bad = (y < 0) | (y >= classes)
     if bad.any():
         first = y[bad].flat[0] if y.ndim else y
         raise IndexError(f"{name}: target {first} is not a class number; there are {classes} classes, 0 to {classes - 1}")
-    return y, valid
 
 
 def of_class(x: Any, y: Any, axis: int) -> Any:

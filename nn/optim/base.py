@@ -30,7 +30,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import autograd_np as ag
-from autograd_np.tracing import is_tracing
+from autograd_np import tracing
 
 from . import traced
 from .groups import Group, completed, listed
@@ -234,7 +234,7 @@ class Optimizer:
             if self._waiting[k]:
                 self._settle(k, self._waiting[k])
             current = Pass(group, self.slots(group))
-            if is_tracing():
+            if tracing.is_tracing():
                 traced.update(self, k, current)
                 continue
             for unit in self._units[k]:
