@@ -10,7 +10,7 @@ import numpy as np
 from .compiler import trace as tracing
 from .compiler.trace import TRACING, current_trace
 
-__all__ = ["amend", "array", "assume", "beside", "in_memory", "is_scalar", "is_traced", "model", "opaque", "require"]
+__all__ = ["amend", "array", "assume", "beside", "in_memory", "is_scalar", "is_traced", "model", "require"]
 
 
 def require(test: Callable[..., Any], *args: Any) -> None:
@@ -45,20 +45,6 @@ def assume(test: Callable[..., bool], *args: Any) -> bool:
         if trace is not None:
             return trace.assume(test, args)
     return bool(test(*args))
-
-
-def opaque(function: Callable[..., Any], *args: Any) -> Any:
-    """``function(*args)`` as one call of a compiled program: it may look at the numbers in its arguments.
-
-    Args:
-        function: of a module, takes and returns plain arrays whose shapes and dtypes do not depend on numbers.
-        *args: arrays and options.
-    """
-    if TRACING[0]:
-        trace = current_trace()
-        if trace is not None and any(arg.__class__ is tracing.TRACED for arg in args):
-            return trace.call("function", function, args, {})
-    return function(*args)
 
 
 def amend(function: Callable[..., None], written: Sequence[Any], *args: Any) -> None:

@@ -30,6 +30,7 @@ _grad_enabled: ContextVar[bool] = ContextVar("autograd_np_grad_enabled", default
 _anomaly: ContextVar[bool] = ContextVar("autograd_np_detect_anomaly", default=False)
 _annotate: ContextVar[bool] = ContextVar("autograd_np_annotate", default=False)
 _watcher: ContextVar[Callable[[Any, Any], None] | None] = ContextVar("autograd_np_watch_operations", default=None)
+_follower: ContextVar[Any] = ContextVar("autograd_np_follow", default=None)
 
 
 def is_grad_enabled() -> bool:
@@ -50,6 +51,22 @@ def is_annotate_enabled() -> bool:
 def watcher() -> Callable[[Any, Any], None] | None:
     """What :class:`watch_operations` calls on this thread (or task), where it is on."""
     return _watcher.get() if ACTIVE[0] else None
+
+
+def follower() -> Any:
+    """The object of :class:`follow` on this thread (or task), where it is on."""
+    return _follower.get() if ACTIVE[0] else None
+
+
+def walk_watcher() -> Any:
+    """What looks at each step of the backward walk (see :class:`follow`); None where nothing does."""
+    if ACTIVE[0]:
+        if _anomaly.get():
+            from . import anomaly
+
+            return anomaly
+        return _follower.get()
+    return None
 
 
 def is_anomaly_enabled() -> bool:
@@ -182,6 +199,20 @@ class watch_operations(_Mode[Callable[[Any, Any], None] | None]):  # noqa: N801 
     def __init__(self, function: Callable[[Any, Any], None]) -> None:
         super().__init__()
         self._value = function
+
+
+class follow(_Mode[Any]):  # noqa: N801 - a mode like its neighbours
+    """Let an object see each operation and each step of a backward walk. For the compiler, which calls things by what they are.
+
+    Its ``operation(primitive, result, operands)`` is called when an operation is done, ``check_kept(node)`` before the rule of a node is
+    applied, ``check_backward(node, g, pulled)`` after it. (``detect_anomaly`` takes the place of the last two.)
+    """
+
+    _variable = _follower
+
+    def __init__(self, watching: Any) -> None:
+        super().__init__()
+        self._value = watching
 
 
 class detect_anomaly(_Mode[bool]):  # noqa: N801 - used as a context manager, named as PyTorch names it

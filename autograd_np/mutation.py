@@ -17,7 +17,9 @@ A copy costs 0.1 µs for small operands; for large ones it is made once and comp
 from __future__ import annotations
 
 import copy
+import functools
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ import numpy as np
 from .errors import MutationError, label
 from .tape import LAST_WRITE, Node, next_position
 
-__all__ = ["check_unwritten", "expose", "exposed", "keep", "keep_option", "mark_written", "owner", "writable"]
+__all__ = ["check_unwritten", "clock", "expose", "exposed", "keep", "keep_option", "mark_written", "owner", "writable"]
 
 MUTABLE = (np.ndarray, list, dict, bytearray)
 
@@ -33,6 +35,9 @@ MUTABLE = (np.ndarray, list, dict, bytearray)
 _writes: dict[int, tuple[Any, int]] = {}
 # id of an array → (weak reference to it, weak reference to the copy that nodes keep)
 _copies: dict[int, tuple[Any, Any]] = {}
+# id of the array that owns the memory → (weak reference, the clocks of the programs that write it); by the ids of all that they write: the clocks
+_programs: dict[int, tuple[Any, list[list[int]]]] = {}
+_clocks: dict[frozenset[int], list[int]] = {}
 # id of the array that owns the memory → (weak reference, position when handed out, its content then)
 _exposed: dict[int, tuple[Any, int, Any]] = {}
 
@@ -51,8 +56,8 @@ def writable(array: Any) -> bool:
 
 def keep(array: Any) -> Any:
     """A copy of an array whose memory the caller can write; the copy that the tape already has, if it is still equal."""
-    # (A view is mostly made for one use, as x[t] in a loop over time: no second call would find its copy.)
-    if array.nbytes < 4096 or (array.base is not None and array.nbytes <= 16384):
+    # (A view is mostly made for one use, as x[t] in a loop over time: no second call would find its copy. Nor is there one of what is traced.)
+    if array.nbytes < 4096 or array.__class__ is not np.ndarray or (array.base is not None and array.nbytes <= 16384):
         return array.copy()
     key = id(array)
     entry = _copies.get(key)
@@ -91,6 +96,30 @@ def mark_written(array: Any) -> None:
         LAST_WRITE[0] = position
 
 
+def clock(arrays: Iterable[Any]) -> list[int]:
+    """A cell for the position of the last write into all of these arrays at once, by a program that writes them together.
+
+    ``cell[0] = LAST_WRITE[0] = next_position()`` does what :func:`mark_written` does for each of them.
+    """
+    roots = {id(root): root for root in map(owner, arrays) if root.__class__ is np.ndarray}
+    key = frozenset(roots)
+    found = _clocks.get(key)
+    if found is None:
+        found = _clocks[key] = [0]
+        for identity, root in roots.items():
+            if identity not in _programs:
+                _programs[identity] = (weakref.ref(root, functools.partial(_forget, identity)), [])
+            _programs[identity][1].append(found)
+    return found
+
+
+def _forget(identity: int, _: Any) -> None:
+    """An array that programs wrote is gone."""
+    _programs.pop(identity, None)
+    for key in [key for key in _clocks if identity in key]:
+        _clocks.pop(key, None)
+
+
 def expose(array: Any) -> None:
     """Note that ``array``, which a node may keep, was handed to the caller: it must look the same at backward."""
     root = owner(array)
@@ -120,6 +149,9 @@ def check_unwritten(node: Node) -> None:
             root = owner(array)
             written = _writes.get(id(root))
             bad = written is not None and written[0]() is root and written[1] > node.position
+            if not bad and id(root) in _programs:
+                reference, clocks = _programs[id(root)]
+                bad = reference() is root and any([position[0] > node.position for position in clocks])
             exposed = _exposed.get(id(root))
             if not bad and exposed is not None and exposed[0]() is root and exposed[1] > node.position:
                 bad = not _identical(root, exposed[2])

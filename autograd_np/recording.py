@@ -13,7 +13,7 @@ import numpy as np
 from . import mutation
 from .deferred import Deferred
 from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
-from .modes import is_annotate_enabled, is_anomaly_enabled, watcher
+from .modes import follower, is_annotate_enabled, is_anomaly_enabled, watcher
 from .tape import Node, fit, next_position
 
 if TYPE_CHECKING:
@@ -248,6 +248,9 @@ def observe(found: Primitive, result: Any, operands: tuple[Any, ...]) -> None:
     watching = watcher()
     if watching is not None:
         watching(found, result)
+    following = follower()
+    if following is not None:
+        following.operation(found, result, operands)
 
 
 def dtype_of(value: Any) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 
 from .deferred import Deferred
 from .errors import FreedGraphError, GradientShapeError, label, misfit
-from .modes import ACTIVE, enable_grad, is_anomaly_enabled, no_grad
+from .modes import ACTIVE, enable_grad, no_grad, walk_watcher
 
 __all__ = ["Deferred", "Node", "ancestors", "backward", "gradients_of", "next_position"]
 
@@ -159,9 +159,7 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
     deferred: set[int] = set()
     leaves: list[tuple[Node, Any]] = []
     found: dict[int, Any] = {}
-    watch: Any = None
-    if is_anomaly_enabled():
-        from . import anomaly as watch
+    watch = walk_watcher()
     # Until an operation masks a cotangent there is no zero in it for a rule to turn into 0 · inf = NaN.
     careful = any(_has_zero(g) for _, g in seeds)
     for node, g in seeds:

@@ -7,18 +7,22 @@ call shows, so whoever holds them says so while the function is traced. Outside 
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from .checks import assume, require
+from .compiler.standalone import Numbers
+from .compiler.story import Role
 from .compiler.trace import TRACING, Trace, current_trace
 from .modes import CHANGES
+from .generators import draw
 from .tensor import Tensor
 
-__all__ = ["after", "assume", "before", "call", "changed", "condition", "is_tracing", "name", "relocate", "require", "section", "state"]
+__all__ = ["Numbers", "about", "after", "assume", "before", "call", "changed", "condition", "draw", "is_tracing", "name", "relocate", "require", "section", "side_by_side", "state"]
 
 
 def is_tracing() -> bool:
@@ -37,24 +41,32 @@ def _trace() -> Trace:
     return found
 
 
-def state(array: np.ndarray[Any, Any], label: str | None = None) -> Any:
+def state(array: np.ndarray[Any, Any], label: str | None = None, of: Any = None) -> Any:
     """The traced array of an array that the program reads and writes where it lies.
 
     Args:
         array: of the caller; the program holds on to it.
         label: a name for it in the program.
+        of: a traced array to whose name the label is put in front.
     """
     traced = _trace().external(array, "state")
     if label is not None:
-        traced.value.label = label
+        name(traced, label, of)
     return traced
 
 
-def name(array: Any, label: str) -> None:
-    """Suggest a name for a traced array."""
-    _trace()
-    if hasattr(array, "value"):
-        array.value.label = label
+def name(array: Any, label: str, of: Any = None) -> None:
+    """Suggest a name for a traced array, or for what a Tensor holds; with ``of`` the label in front of that one's name."""
+    story = _trace().story
+    value, other = [getattr(x._values if isinstance(x, Tensor) else x, "value", None) for x in (array, of)]
+    if value is not None:
+        story.name(value, label if other is None else Role("of", (label, other)))
+
+
+def about(function: str, title: str) -> None:
+    """Say what the program is: the name of its function, and a sentence for its head."""
+    story = _trace().story
+    story.function, story.title = function, title
 
 
 def before(function: Callable[[], Any]) -> None:
@@ -94,18 +106,54 @@ def section(title: str) -> Iterator[None]:
         trace.section = outer
 
 
+def _references(t: Tensor) -> int:
+    """How many references to the array of a Tensor there are, with those from here."""
+    values = t._values
+    return sys.getrefcount(values)
+
+
+@functools.cache
+def _alone() -> int:
+    """What :func:`_references` gives where nobody else holds the array: it depends on the version of Python."""
+    return _references(Tensor(np.zeros(1), copy=True))
+
+
 def relocate(t: Tensor, array: np.ndarray[Any, Any]) -> bool:
     """Move a Tensor's memory into an array of its shape and dtype, if nobody else holds it now.
 
     Returns:
-        Whether it was moved. The Tensor has its values in either case.
+        Whether it is there. The Tensor has its values in either case.
     """
     values = t._values
-    # References from here: the slot, the local name, getrefcount's argument.
-    if values.__class__ is not np.ndarray or values.base is not None or t._shared is not False or sys.getrefcount(values) > 3:
+    if values is array:
+        return True
+    kept = values.__class__ is np.ndarray and values.base is None and t._shared is False
+    del values
+    if not kept or _references(t) > _alone():
         return False
+    values = t._values
     if array.shape != values.shape or array.dtype != values.dtype:
         raise ValueError(f"relocate: an array of shape {array.shape} and dtype {array.dtype} does not hold {values.shape} {values.dtype}")
     array[...] = values
     t._values = array
+    CHANGES[0] += 1
     return True
+
+
+def side_by_side(tensors: Sequence[Tensor]) -> np.ndarray[Any, Any] | None:
+    """One flat array of all elements, where Tensors lie one after the other in one piece of memory and nobody was given it; else None."""
+    first = tensors[0]._values
+    base = getattr(first, "base", None)
+    if base.__class__ is not np.ndarray or base.ndim != 1 or base.dtype != first.dtype or not base.flags.c_contiguous:
+        return None
+    at = begin = first.__array_interface__["data"][0]
+    for t in tensors:
+        values = t._values
+        if values.__class__ is not np.ndarray or values.base is not base or t._shared is not False or not values.flags.c_contiguous or values.dtype != base.dtype:
+            return None
+        if values.__array_interface__["data"][0] != at:
+            return None
+        at += values.nbytes
+    start = (begin - base.__array_interface__["data"][0]) // base.itemsize
+    stop = start + (at - begin) // base.itemsize
+    return base if stop - start == base.size else base[start:stop]

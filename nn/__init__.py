@@ -4,6 +4,8 @@ Names, arguments and defaults are PyTorch's wherever PyTorch has the thing. Thre
 have the shape (in, out), so that a layer reads ``x @ W + b``; ``state_dict()`` is a copy; and no shape is broadcast in a loss.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from autograd_np import __version__
 
 from . import data, functional, init, metrics, optim, plot, schedules, utils
@@ -12,6 +14,7 @@ from .checkpoints import load_checkpoint, save_checkpoint
 from .containers import ModuleDict, ModuleList, Sequential
 from .data import DataLoader, Dataset
 from .defaults import default_dtype, default_generator, manual_seed, set_default_dtype
+from .evaluation import evaluate, predict
 from .init import initialize
 from .layers.activations import (
     CELU,
@@ -76,7 +79,10 @@ from .module import IncompatibleKeys, Module, Parameter
 from .optim import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RAdam, RMSprop
 from .saving import SavingError, load, read_metadata, save
 from .summary import Summary, summary
-from .training import History, Training, evaluate, fit, predict
+from .training import History, Training, fit
+
+if TYPE_CHECKING:
+    from .compiling import CompiledStep, compile_step
 
 __all__ = [
     "CELU",
@@ -108,6 +114,7 @@ __all__ = [
     "BestWeights",
     "Bilinear",
     "Callback",
+    "CompiledStep",
     "ConfusionMatrix",
     "Conv1d",
     "Conv2d",
@@ -195,6 +202,7 @@ __all__ = [
     "TripletMarginLoss",
     "Unflatten",
     "__version__",
+    "compile_step",
     "data",
     "default_dtype",
     "default_generator",
@@ -218,3 +226,16 @@ __all__ = [
     "summary",
     "utils",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("CompiledStep", "compile_step"):  # the compiler is not needed to train
+        from . import compiling
+
+        globals()[name] = found = getattr(compiling, name)
+        return found
+    raise AttributeError(f"module 'nn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__} - {"Any", "TYPE_CHECKING"})

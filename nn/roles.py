@@ -1,4 +1,4 @@
-"""What the arguments of a training loop must be; said before anything has happened."""
+"""What the arguments of a training loop must be, said before anything has happened; and what its loss must be."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from autograd_np import Tensor
+
 from .callbacks import Callback
 from .module import Module
 from .optim import LBFGS
 from .schedules import ReduceLROnPlateau
 
-__all__ = ["check_roles", "named_metrics", "needs_closure"]
+__all__ = ["check_finite", "check_roles", "named_metrics", "needs_closure", "total_loss"]
 
 
 def named_metrics(metrics: Any) -> dict[str, Any]:
@@ -71,3 +75,24 @@ def check_roles(model: Any, loss: Any, optimizer: Any, schedule: Any, hooks: Seq
 
 def _kind(value: Any) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+
+
+def total_loss(who: str, model: Module, value: Any, penalized: bool | None = None) -> tuple[Any, Any]:
+    """What is minimised, and the part of it that ``model.regularize(…)`` asked for, None without."""
+    if not isinstance(value, Tensor) or value.size != 1:
+        raise TypeError(f"{who}: the loss must be one number, a Tensor, not {value!r:.80}; a loss with reduction='none' gives one per sample")
+    if not (any(module._penalties for module in model.modules()) if penalized is None else penalized):
+        return value, None
+    penalty = model.penalty()
+    return value + penalty, penalty
+
+
+def check_finite(loss: Any, penalty: Any = None) -> None:
+    """Raise a FloatingPointError if the loss of :func:`~nn.fit` is infinite or NaN."""
+    numbers = {"loss": loss} if penalty is None else {"loss": loss, "penalty": penalty}
+    if not all(np.isfinite(number).all() for number in numbers.values()):
+        shown = ", ".join(f"{name} = {np.ravel(number)[0].item()}" for name, number in numbers.items())
+        raise FloatingPointError(
+            f"fit: the loss became {shown}; lower the learning rate, clip the gradients (max_norm=…), look at the data for NaN, "
+            "or run it inside autograd_np.detect_anomaly() to see which operation it came from"
+        )

@@ -28,12 +28,13 @@ from .callbacks import Callback
 from .checkpoints import check_path, load_checkpoint, save_checkpoint
 from .data import DataLoader
 from .defaults import default_generator
+from .evaluation import Forward, Meter, as_arrays, evaluated, loader, numbers_of, split
 from .module import Module
-from .roles import check_roles, named_metrics, needs_closure
+from .roles import check_finite, check_roles, named_metrics, needs_closure, total_loss
 from .schedules import ReduceLROnPlateau
 from .utils import clip_grad_norm_
 
-__all__ = ["History", "Training", "evaluate", "fit", "predict"]
+__all__ = ["History", "Training", "fit"]
 
 logger = logging.getLogger(__name__)
 
@@ -95,130 +96,6 @@ class Training:
         self.history.stopped = reason
 
 
-def _loader(data: Any, batch_size: int, shuffle: bool) -> Any:
-    """Batches of (inputs …, target): of a loader as it is, of arrays and datasets by a loader made here."""
-    if isinstance(data, (tuple, list)) and data and all(hasattr(part, "shape") or (part.__class__ is list and data.__class__ is tuple) for part in data):
-        return DataLoader(tuple(part.numpy() if isinstance(part, Tensor) else part for part in data), batch_size=batch_size, shuffle=shuffle)
-    if isinstance(data, DataLoader):
-        return data
-    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (list, tuple, str)):
-        return DataLoader(data, batch_size=batch_size, shuffle=shuffle)
-    if isinstance(data, Iterator):
-        raise TypeError("data: an iterator is used up after one epoch; give arrays (X, y), a Dataset, a DataLoader or a list of batches")
-    if not isinstance(data, Iterable):
-        raise TypeError(f"data: give arrays (X, y), a Dataset, a DataLoader or an iterable of batches, not {type(data).__name__}")
-    return data
-
-
-def _split(batch: Any, fresh: bool) -> tuple[tuple[Any, ...], Any, int]:
-    """The inputs, the target, and how many samples there are.
-
-    The tape copies what somebody else could write; arrays that a loader made for this batch alone are kept as they are.
-    """
-    if not isinstance(batch, (tuple, list)) or len(batch) < 2:
-        raise TypeError(
-            f"a batch is a tuple of inputs and, last, the target; the data gave {'one' if isinstance(batch, (tuple, list)) else 'a'} {type(batch).__name__}; "
-            "give (X, y), or (X, X) where the inputs are the target"
-        )
-    for part in batch if fresh else ():
-        if part.__class__ is np.ndarray and part.base is None:
-            part.flags.writeable = False
-    target = batch[-1]
-    return tuple(batch[:-1]), target, len(target) if getattr(target, "ndim", 0) or isinstance(target, (list, tuple)) else 1
-
-
-class _Meter:
-    """Mean loss and metrics over the batches of an epoch, each batch counting as many times as it has samples."""
-
-    def __init__(self, metrics: Mapping[str, Any]) -> None:
-        self.metrics = metrics
-        self.count, self.sums = 0, dict[str, float]()
-        for metric in metrics.values():
-            if hasattr(metric, "reset"):
-                metric.reset()
-
-    def add(self, size: int, predictions: Any, target: Any, **numbers: float) -> None:
-        self.count += size
-        for name, value in numbers.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value * size
-        if self.metrics:
-            seen = predictions.numpy() if isinstance(predictions, Tensor) else predictions
-            for name, metric in self.metrics.items():
-                if hasattr(metric, "update"):
-                    metric.update(seen, target)
-                else:
-                    self.sums[name] = self.sums.get(name, 0.0) + float(metric(seen, target)) * size
-
-    def row(self, prefix: str = "") -> dict[str, float]:
-        if not self.count:
-            raise ValueError("the data gave no batch")
-        row = {prefix + name: value / self.count for name, value in self.sums.items()}
-        for name, metric in self.metrics.items():
-            if hasattr(metric, "compute"):
-                value = np.asarray(metric.compute())
-                if value.size == 1:  # a confusion matrix is read from the metric itself
-                    row[prefix + name] = float(value)
-        return row
-
-
-def evaluate(model: Module, loss: Callable[[Any, Any], Any] | None, data: Any, metrics: Any = (), *, batch_size: int = 256) -> dict[str, float]:
-    """Loss and metrics of a model over data, in evaluation mode and without recording.
-
-    Args:
-        model: any module. Its mode is restored.
-        loss: called with (predictions, target), or None.
-        data: arrays ``(X, y)``, a Dataset, a DataLoader or an iterable of batches.
-        metrics: metrics (see :mod:`nn.metrics`) or functions of (predictions, target), in a list or by name in a dict.
-        batch_size: for arrays and datasets.
-
-    Returns:
-        The mean over all samples, by name. A metric that is no single number, such as a confusion matrix, is left in the metric.
-
-    Raises:
-        ValueError: the data gave no batch.
-    """
-    meter = _Meter(named_metrics(metrics))
-    with _mode(model, False), ag.no_grad():
-        batches = _loader(data, batch_size, False)
-        for batch in batches:
-            inputs, target, size = _split(batch, False)
-            predictions = model(*inputs)
-            meter.add(size, predictions, target, **({"loss": float(loss(predictions, target).item())} if loss is not None else {}))
-    return meter.row()
-
-
-def predict(model: Module, *inputs: Any, batch_size: int = 256) -> np.ndarray[Any, Any]:
-    """The outputs of a model for arrays of inputs, batch by batch, in evaluation mode and without recording.
-
-    >>> import nn
-    >>> predict(nn.Linear(2, 3), np.zeros((1000, 2), np.float32)).shape
-    (1000, 3)
-    """
-    arrays = [x.numpy() if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
-    if not arrays or any(x.ndim == 0 or len(x) != len(arrays[0]) for x in arrays):
-        raise ValueError(f"predict: takes arrays with one entry per sample along their first axis, not shapes {[x.shape for x in arrays]}")
-    if batch_size < 1:
-        raise ValueError(f"predict: batch_size = {batch_size} must be at least 1")
-    with _mode(model, False), ag.no_grad():
-        starts = range(0, max(len(arrays[0]), 1), batch_size)
-        parts = [model(*[x[start : start + batch_size] for x in arrays]) for start in starts]
-    if isinstance(parts[0], (tuple, list, Mapping)):
-        raise TypeError(f"predict: the model gives a {type(parts[0]).__name__}, and one array is collected; take what is wanted of it in its forward()")
-    return np.concatenate([part.numpy() if isinstance(part, Tensor) else np.asarray(part) for part in parts])
-
-
-@contextlib.contextmanager
-def _mode(model: Module, training: bool) -> Iterator[None]:
-    """Put a model into a mode, and each module back into its own."""
-    before = [(module, module.training) for module in model.modules()]
-    model.train(training)
-    try:
-        yield
-    finally:
-        for module, mode in before:
-            module.training = mode
-
-
 class _Step:
     """One training step: forward, backward, update."""
 
@@ -235,17 +112,9 @@ class _Step:
             self.optimizer.zero_grad()
             predictions = self.model(*inputs)
             value = self.loss(predictions, target)
-            if not isinstance(value, Tensor) or value.size != 1:
-                raise TypeError(f"fit: the loss must be one number, a Tensor, not {value!r:.80}; a loss with reduction='none' gives one per sample")
-            total, numbers = value, {"loss": float(value.item())}
-            if self.penalized:
-                penalty = self.model.penalty()
-                total, numbers["penalty"] = value + penalty, float(penalty.item()) if isinstance(penalty, Tensor) else penalty
-            if not all(math.isfinite(number) for number in numbers.values()):
-                raise FloatingPointError(
-                    f"fit: the loss became {', '.join(f'{name} = {number}' for name, number in numbers.items())}; lower the learning rate, clip the gradients "
-                    "(max_norm=…), look at the data for NaN, or run it inside autograd_np.detect_anomaly() to see which operation it came from"
-                )
+            total, penalty = total_loss("fit", self.model, value, self.penalized)
+            numbers = numbers_of(value, penalty)
+            check_finite(*numbers.values())
             total.backward()
             if self.max_norm is not None:
                 clip_grad_norm_((p for _, p in self.model.named_parameters()), self.max_norm)
@@ -260,6 +129,23 @@ class _Step:
                 closure()
             self.optimizer.step()
         return first[0], first[1]
+
+
+class _CompiledStep:
+    """:class:`_Step` as a program for each shape of batch."""
+
+    def __init__(self, model: Module, loss: Callable[[Any, Any], Any], optimizer: Any, max_norm: float | None, predictions: bool) -> None:
+        from .compiling import CompiledStep
+
+        self.step = CompiledStep(model, loss, optimizer, max_norm=max_norm, for_fit=True, predictions=predictions)
+        self.predictions = predictions
+
+    def __call__(self, inputs: tuple[Any, ...], target: Any) -> tuple[Any, dict[str, float]]:
+        found = self.step(*as_arrays(inputs), *as_arrays((target,)))
+        found = found if isinstance(found, tuple) else (found,)
+        predictions = found[-1] if self.predictions else None
+        loss, *penalty = found[:-1] if self.predictions else found
+        return predictions, numbers_of(loss, penalty[0] if penalty else None)
 
 
 def _generators(model: Module) -> dict[str, np.random.Generator]:
@@ -295,6 +181,7 @@ def fit(
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 1,
     resume: bool = False,
+    compile: bool = False,
 ) -> History:
     """Train a model.
 
@@ -318,6 +205,8 @@ def fit(
         checkpoint: a ``.npz`` file that holds the whole state of the run after every ``checkpoint_every`` epochs and at the end.
         checkpoint_every: see there.
         resume: go on from that file if it exists. A run that was interrupted and resumed gives, bit for bit, what the uninterrupted one gives.
+        compile: run training steps and evaluations as NumPy programs, see :func:`~nn.compile_step`: the same run to rounding. The model, the loss and
+            the optimizer must be such as can be compiled; metrics, callbacks and schedules are called as they are.
 
     Returns:
         The history: loss, metrics and learning rate of every epoch.
@@ -325,6 +214,7 @@ def fit(
     Raises:
         FloatingPointError: the loss became infinite or NaN. The parameters are those before the step (running statistics have moved).
         TypeError, ValueError: arguments that do not fit.
+        autograd_np.CompileError: with ``compile``: the model or the loss looks at numbers.
 
     >>> import nn
     >>> generator = nn.manual_seed(0)
@@ -347,8 +237,8 @@ def fit(
     measures = named_metrics(metrics)
     for name in measures.keys() & {"loss", "penalty", "lr"}:
         raise ValueError(f"metrics: the name {name!r} is taken by the history itself; give a dict of other names and metrics")
-    batches = _loader(data, batch_size, True)
-    held_out = None if validation is None else _loader(validation, max(batch_size, 256), False)
+    batches = loader(data, batch_size, True)
+    held_out = None if validation is None else loader(validation, max(batch_size, 256), False)
     run = Training(model, optimizer, epochs)
     parts = {"optimizer": optimizer, "schedule": schedule, "data": batches, **{f"callback {i}": hook for i, hook in enumerate(hooks)}}
     if isinstance(loss, Module) and any(True for _ in loss.parameters()):
@@ -358,7 +248,8 @@ def fit(
     parts = {name: part for name, part in parts.items() if _stateful(part)}
     if resume and checkpoint is not None and Path(checkpoint).exists():
         _restore(checkpoint, run, parts)
-    step = _Step(model, loss, optimizer, max_norm)
+    step = _CompiledStep(model, loss, optimizer, max_norm, bool(measures)) if compile else _Step(model, loss, optimizer, max_norm)
+    forward = Forward(model, loss, compile, bool(measures))
     try:
         for hook in hooks:
             hook.on_train_begin(run)
@@ -370,7 +261,7 @@ def fit(
                     hook.on_epoch_begin(run)
                 row = _epoch(step, batches, measures, schedule if schedule_every == "batch" else None, hooks, run, bar)
                 if held_out is not None:
-                    row |= {f"val_{name}": value for name, value in evaluate(model, loss, held_out, measures).items()}
+                    row |= {f"val_{name}": value for name, value in evaluated(forward, held_out, measures).items()}
                 if getattr(optimizer, "param_groups", None):
                     row["lr"] = float(optimizer.param_groups[0]["lr"])
                 if schedule is not None and schedule_every == "epoch":
@@ -393,11 +284,13 @@ def fit(
     return run.history
 
 
-def _epoch(step: _Step, batches: Any, metrics: Mapping[str, Any], schedule: Any, hooks: list[Callback], run: Training, bar: Any) -> dict[str, float]:
-    meter = _Meter(metrics)
+def _epoch(
+    step: _Step | _CompiledStep, batches: Any, metrics: Mapping[str, Any], schedule: Any, hooks: list[Callback], run: Training, bar: Any
+) -> dict[str, float]:
+    meter = Meter(metrics)
     fresh = isinstance(batches, DataLoader) and batches.makes_arrays
     for batch in batches:
-        inputs, target, size = _split(batch, fresh)
+        inputs, target, size = split(batch, fresh)
         predictions, numbers = step(inputs, target)
         if schedule is not None:
             _advance(schedule, numbers)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 import autograd_np as ag
+from autograd_np import tracing
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters"]
 
@@ -61,7 +62,7 @@ def clip_grad_norm_(parameters: ag.Tensor | Iterable[ag.Tensor], max_norm: float
         error_if_nonfinite: raise where the norm is NaN or infinite, rather than make all gradients NaN or 0.
 
     Returns:
-        The norm before, as a number.
+        The norm before, as a number (in a function that is being compiled, as an array without axes).
 
     Raises:
         ValueError: ``max_norm`` is negative or NaN.
@@ -78,20 +79,46 @@ def clip_grad_norm_(parameters: ag.Tensor | Iterable[ag.Tensor], max_norm: float
         raise ValueError(f"clip_grad_norm_: max_norm is at least 0; got {max_norm!r}")
     norm_type = float(norm_type)
     held = [p for p in _tensors(parameters, "clip_grad_norm_") if p.grad is not None]
+    if tracing.is_tracing() and held:
+        return _clipped(held, max_norm, norm_type, error_if_nonfinite)  # type: ignore[no-any-return]
+    total, factor = _scale(max_norm, norm_type, error_if_nonfinite, [p.grad for p in held])
+    if factor < 1.0 or math.isnan(factor):
+        done: set[int] = set()
+        with np.errstate(all="ignore"):
+            for p in held:
+                _change(p, lambda g, out: np.multiply(g, factor, out=out), done)
+    return total
+
+
+def _scale(max_norm: float, norm_type: float, error_if_nonfinite: bool, grads: Sequence[Any]) -> tuple[float, float]:
+    """The norm of gradients, and the factor that clips them, which is to be applied if it is less than 1 or NaN."""
     with np.errstate(all="ignore"):
-        norms = np.array([_vector_norm(p.grad, norm_type) for p in held])
-        total = (float(norms.sum()) if norm_type == 0.0 else _vector_norm(norms, norm_type)) if held else 0.0
+        norms = np.array([_vector_norm(g, norm_type) for g in grads])
+        total = (float(norms.sum()) if norm_type == 0.0 else _vector_norm(norms, norm_type)) if grads else 0.0
         if math.isnan(total) or (norms.size and np.isnan(norms).any()):
             total = math.nan
         if error_if_nonfinite and not math.isfinite(total):
             raise RuntimeError(
                 f"clip_grad_norm_: the norm of order {norm_type:g} of the gradients is {total}; error_if_nonfinite=False scales by it all the same"
             )
-        factor = max_norm / (total + 1e-6)
-        if factor < 1.0 or math.isnan(factor):
-            done: set[int] = set()
-            for p in held:
-                _change(p, lambda g, out: np.multiply(g, factor, out=out), done)
+        return total, max_norm / (total + 1e-6)
+
+
+def clip_factors(max_norm: float, norm_type: float, error_if_nonfinite: bool, *grads: Any) -> list[Any]:
+    """The norm of gradients, and for each of their dtypes the factor that clips them, 1 where they are short enough; as arrays without axes."""
+    total, factor = _scale(max_norm, norm_type, error_if_nonfinite, grads)
+    factor = 1.0 if factor >= 1.0 else factor  # noqa: FURB136 - NaN stays
+    return [np.array(total), *[np.array(factor, dtype) for dtype in dict.fromkeys([g.real.dtype for g in grads])]]
+
+
+def _clipped(held: list[ag.Tensor], max_norm: float, norm_type: float, error_if_nonfinite: bool) -> Any:
+    """Write the clipping into a program: the norm is looked at there."""
+    grads = [p.grad for p in held]
+    total, *factors = tracing.call(clip_factors, max_norm, norm_type, error_if_nonfinite, *grads)
+    dtypes = [*dict.fromkeys([g.real.dtype for g in grads])]
+    with np.errstate(all="ignore"):
+        for p, g in zip(held, grads, strict=True):
+            p.grad = np.multiply(g, factors[dtypes.index(g.real.dtype)])
     return total
 
 
@@ -127,7 +154,9 @@ def clip_grad_value_(parameters: ag.Tensor | Iterable[ag.Tensor], clip_value: fl
 def _change(p: ag.Tensor, change: Any, done: set[int]) -> None:
     """Change a gradient in place where it is nobody else's; give the parameter a new one where it is shared or read-only."""
     g = p.grad
-    if g.flags.writeable and g.base is None and id(g) not in done:
+    if tracing.is_tracing():
+        p.grad = change(g, None)
+    elif g.flags.writeable and g.base is None and id(g) not in done:
         change(g, g)
         done.add(id(g))
     elif id(g) not in done:

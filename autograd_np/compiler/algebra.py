@@ -13,7 +13,7 @@ from .passes import Program
 from .plan import into
 from .program import Op, Ref, Storage, Value
 
-__all__ = ["join_in_place", "prepare_operands", "scale_once", "sum_by_products"]
+__all__ = ["join_in_place", "mean_by_product", "prepare_operands", "scale_once", "sum_by_products"]
 
 FEW = 64  # elements whose sum is taken by a product: NumPy's reductions cost two or three times as much to call
 
@@ -48,6 +48,43 @@ def sum_by_products(program: Program) -> None:
             op.kind, op.target, op.args, op.kwargs = "function", np.dot, (op.args[0], Ref(ones)), {}
 
 
+def mean_by_product(program: Program) -> None:
+    """The mean of a few elements, ``add.reduce(x) / n``, as one product with a row of 1/n."""
+    uses: dict[int, int] = {}
+    for op in program.ops:
+        for value in op.inputs():
+            uses[value.index] = uses.get(value.index, 0) + 1
+    for value in program.outputs:
+        uses[value.index] = uses.get(value.index, 0) + 2
+    makers = {value.index: op for op in program.ops for value in op.outs}
+    flat: list[tuple[Op, Op]] = []
+    for op in program.ops:
+        if op.kind != "ufunc" or op.target is not np.divide or op.kwargs or op.out is not None or op.args[0].__class__ is not Ref:
+            continue
+        total, n = op.args[0].value, _number(op.args[1])
+        if n is None or uses.get(total.index) != 1 or total.dtype != op.outs[0].dtype or total.dtype.char not in "fd" or total.shape:
+            continue
+        sum_ = makers.get(total.index)
+        if sum_ is None or sum_.kind != "ufunc method" or sum_.target != (np.add, "reduce") or sum_.out is not None or sum_.kwargs not in ({"axis": None}, {"axis": 0}):
+            continue
+        x = sum_.args[0].value
+        if not (0 < x.size <= FEW and x.contiguous and x.dtype == total.dtype and x.size == n) or (sum_.kwargs["axis"] == 0 and len(x.shape) != 1):
+            continue
+        shares = _constant(program, np.full(x.size, 1 / n, x.dtype))
+        row = x
+        if len(x.shape) != 1:
+            row = Value(program.next_index(), np.lib.stride_tricks.as_strided(np.empty(1, x.dtype), (x.size,), (x.dtype.itemsize,)), x.storage, x.offset, x.whole)
+            view = Op("method", "reshape", (Ref(x), -1), {})
+            view.view, view.outs = True, (row,)
+            view.section, view.quiet, view.position, view.node = sum_.section, sum_.quiet, sum_.position, sum_.node
+            row.op = view
+            flat.append((op, view))
+        op.kind, op.target, op.args = "function", np.dot, (Ref(row), Ref(shares))
+    if flat:
+        before = {id(op): view for op, view in flat}
+        program.ops = [each for op in program.ops for each in ((before[id(op)], op) if id(op) in before else (op,))]
+
+
 # ---------------------------------------------------------------- operands as the loops want them
 
 _SLOW_WITH_SCALARS = (np.maximum, np.minimum, np.fmax, np.fmin)
@@ -61,6 +98,7 @@ def prepare_operands(program: Program) -> None:
     The loop of ``maximum`` for two arrays is vectorised, that for an array and a number is not; a product of integers and truth
     values converts the latter piece by piece.
     """
+    _narrow(program)
     spread: dict[Any, Value] = {}
     converted: dict[int, Value] = {}
     ops: list[Op] = []
@@ -88,6 +126,37 @@ def prepare_operands(program: Program) -> None:
                         if mask.index in converted:
                             op.args = tuple([Ref(converted[mask.index]) if j == i else given for j, given in enumerate(op.args)])
                         break
+        ops.append(op)
+    program.ops = ops
+
+
+def _narrow(program: Program) -> None:
+    """Operands of one element without their axes: NumPy then need not broadcast them, which takes longer than the arithmetic of a few elements."""
+    ops: list[Op] = []
+    views: dict[int, Value] = {}
+    for op in program.ops:
+        if op.kind == "ufunc" and len(op.args) == 2 and op.target.signature is None and not op.kwargs:
+            shape = op.result.shape
+            args = list(op.args)
+            for i in (0, 1):
+                item, other = args[i], args[1 - i]
+                if item.__class__ is not Ref or not item.value.shape or item.value.size != 1 or other.__class__ is not Ref or other.value.shape != shape:
+                    continue
+                value = item.value
+                if value.storage.kind == "argument" or op.result.size == 1 or not (value.whole or value.storage.external):
+                    continue
+                if value.index not in views:
+                    narrow = Value(program.next_index(), np.empty((), value.dtype), value.storage, value.offset, value.whole)
+                    view = Op("method", "reshape", (item, ()), {})
+                    view.view, view.outs = True, (narrow,)
+                    view.section, view.quiet, view.position, view.node = op.section, op.quiet, op.position, op.node
+                    narrow.op = view
+                    if value.storage.kind == "constant":
+                        narrow.array = value.array.reshape(())
+                    views[value.index] = narrow
+                    ops.append(view)
+                args[i] = Ref(views[value.index])
+            op.args = tuple(args)
         ops.append(op)
     program.ops = ops
 

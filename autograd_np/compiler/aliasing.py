@@ -74,7 +74,7 @@ class Aliasing:
         """Whether the arguments overlap as those did that the program was made for."""
         if not self.pattern:
             span = self.span
-            apart = span is None or not any([np.may_share_memory(a, span) for a in arrays if a.__class__ is np.ndarray])
+            apart = span is None or not any(np.may_share_memory(a, span) for a in arrays if a.__class__ is np.ndarray)
             if apart and (not self.several or not pairs(arrays)):
                 return True
         return pairs(arrays, self.bound) == self.pattern

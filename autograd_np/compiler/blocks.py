@@ -148,6 +148,10 @@ def group_blocks(program: Program) -> None:
                 close()
             if chain is None:
                 chain = _Chain(size, key)
+                if not chain.fits(op):  # it reads beside where it writes
+                    chain = None
+                    result.append(op)
+                    continue
             chain.add(op)
         elif chain is None:
             result.append(op)

@@ -6,6 +6,7 @@ import builtins
 import copy
 import functools
 import inspect
+import os
 import sys
 import threading
 import types
@@ -14,18 +15,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import modes
+from .. import modes, mutation
 from ..errors import CompileError, OtherCase, describe
 from ..modes import ACTIVE, CHANGES
 from ..recording import TENSOR
+from ..tape import LAST_WRITE, next_position
 from . import emit as emitting
 from . import plan as planning
 from .aliasing import Aliasing
-from .algebra import join_in_place, prepare_operands, scale_once, sum_by_products
+from .affine import join_bias
+from .algebra import join_in_place, mean_by_product, prepare_operands, scale_once, sum_by_products
 from .blocks import group_blocks
-from .passes import Program, hoist_assumptions, remove_dead, share, simplify, split_versions
+from .late import write_late
+from .plain import write_plain
+from .passes import Program, drop_views, hoist_assumptions, remove_dead, share, simplify, split_versions
 from .program import Value
+from .standalone import save
 from .state import Reached, reach
+from .story import Story, argument_names
 from .trace import TRACING, Trace, current_trace, owner_of
 from .traced import Traced
 
@@ -140,6 +147,7 @@ class Entry:
         self.program = program
         self.reached = reached
         self.rebuild = rebuild
+        self.single: str = getattr(rebuild, "single", "")  # whether all that is returned is one array, or one Tensor
         self.effects = effects  # (node, place among the outputs) of the gradients that it leaves
         self.before = trace.before
         self.after = trace.after
@@ -153,9 +161,22 @@ class Entry:
         bound = [s.array for s in program.storages() if s.external and s.kind != "argument" and (s.written or self.writes_arguments)]
         self.aliasing = Aliasing(arrays, bound, self.writes)
         self.plan = planning.plan(program)
-        self.emitted = emitting.emit(program, self.plan)
+        self.story = trace.story
+        self.emitted = emitting.emit(program, self.plan, trace.story)
         self.code: Any = None
+        self._plain: Any = None
         self.pool: list[Callable[..., Any]] = []
+        # (The tape must not be pulled back through what a program has written; arguments come anew with each call.)
+        self.clock = mutation.clock([s.array for s in program.storages() if s.external and s.written and s.kind != "argument"])
+        self.written_arguments = [i for i, v in enumerate(program.arguments) if v.storage.written]
+        self.draws = any(op.kind == "random" for op in program.ops)
+
+    @property
+    def plain(self) -> Any:
+        """The program without buffers."""
+        if self._plain is None:
+            self._plain = write_plain(self.program, self.story)
+        return self._plain
 
     def instance(self) -> Callable[..., Any]:
         """The program, with buffers of its own."""
@@ -163,7 +184,7 @@ class Entry:
             self.code = builtins.compile(self.emitted.source, f"<autograd_np program {id(self)}>", "exec")
         space: dict[str, Any] = dict(self.emitted.bound)
         exec(self.code, space)  # noqa: S102 - the program is text that this package has written
-        return space["run"]  # type: ignore[no-any-return]
+        return space[self.emitted.name]  # type: ignore[no-any-return]
 
     def holds(self) -> bool:
         """Whether what the program was made for is still so."""
@@ -192,11 +213,43 @@ class Entry:
                     results = run(*arrays)
             else:
                 results = run(*arrays)
+        except BaseException as error:
+            self.tell(error)
+            raise
         finally:
             self.pool.append(run)
-        for hook in self.after:
-            hook()
+        try:
+            if self.writes:
+                self.clock[0] = LAST_WRITE[0] = next_position()
+            for i in self.written_arguments:
+                mutation.mark_written(arrays[i])
+            for hook in self.after:
+                hook()
+        except BaseException as error:
+            self.tell_late(error)
+            raise
         return results
+
+    def tell(self, error: BaseException) -> None:
+        """Say so in an exception if it came when the program had begun to write, or to draw random numbers."""
+        if isinstance(error, OtherCase):
+            return
+        first, lines = self.emitted.writes, self.emitted.source.splitlines()
+        start = None if first is None else next((i for i, line in enumerate(lines, 1) if line.strip().startswith(first.strip())), 1)
+        trace = error.__traceback__
+        while trace is not None:
+            if start is not None and trace.tb_frame.f_code.co_filename == f"<autograd_np program {id(self)}>" and trace.tb_lineno >= start:
+                self.clock[0] = LAST_WRITE[0] = next_position()
+                error.add_note("compile: the program had begun to write in place: what it writes (arguments, parameters, state) may be written in part")
+                break
+            trace = trace.tb_next
+        if self.draws:
+            error.add_note("compile: the random generators may have moved on")
+
+    def tell_late(self, error: BaseException) -> None:
+        """Say in an exception that it came when the program had written all it writes."""
+        self.clock[0] = LAST_WRITE[0] = next_position()
+        error.add_note("compile: the program had done its work: what it writes (arguments, parameters, state) is written, but what counts the calls may not have counted this one")
 
     def quick(self, args: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any] | None:
         """The short way in for the commonest calls, written out: arrays by position, and one array, number or Tensor out."""
@@ -214,8 +267,9 @@ class Entry:
         tests += [f"c{i}() == v{i}" for i in range(len(self.conditions))]
         space: dict[str, Any] = {
             "ndarray": np.ndarray, "entry": self, "MISS": MISS, "CHANGES": CHANGES, "ACTIVE": ACTIVE, "rebuild": self.rebuild, "fixed": self.reached.holds,
-            "pool": self.pool, "lock": self.lock, "instance": self.instance, "apart": self.aliasing.holds,
+            "pool": self.pool, "lock": self.lock, "instance": self.instance, "tell": self.tell, "apart": self.aliasing.holds,
             "known": self.aliasing.known, "owners": self.aliasing.owners, "far": self.aliasing.far,
+            "new": object.__new__, "Tensor": TENSOR, "late": self.tell_late, "clock": self.clock, "LAST_WRITE": LAST_WRITE, "position": next_position,
         }  # fmt: skip
         for i, x in enumerate(args):
             space |= {f"s{i}": x.shape, f"t{i}": x.strides, f"d{i}": x.dtype}
@@ -233,9 +287,16 @@ class Entry:
             "    except IndexError: run = instance()",
             "    try:",
             *(["        lock.acquire()", "        try: result = run(*args)", "        finally: lock.release()"] if self.writes else ["        result = run(*args)"]),
+            "    except BaseException as error:",
+            "        tell(error)",
+            "        raise",
             "    finally: pool.append(run)",
-            *[f"    after{i}()" for i in range(len(self.after))],
-            "    return rebuild((result,))",
+            *(["    try:"] if self.writes or self.after else []),
+            *(["        clock[0] = LAST_WRITE[0] = position()"] if self.writes else []),
+            *[f"        after{i}()" for i in range(len(self.after))],
+            *(["    except BaseException as error:", "        late(error)", "        raise"] if self.writes or self.after else []),
+            *(["    t = new(Tensor)", "    t._values, t._node, t._shared = result, None, False", "    return t"] if self.single == "tensor" else []),
+            "    return result" if self.single == "array" else "    return rebuild((result,))",
         ]
         exec("\n".join(lines), space)  # noqa: S102
         return space["quick"]  # type: ignore[no-any-return]
@@ -247,6 +308,8 @@ class Entry:
 
 class Compiled:
     """A function that runs as a NumPy program. See :func:`compile`."""
+
+    _replays_first = False  # whether the program is run in the first call too: what it gives differs by rounding from what was traced
 
     def __init__(self, function: Callable[..., Any], *, backend: str = "numpy", state: Sequence[Any] = ()) -> None:
         if not callable(function):
@@ -335,12 +398,53 @@ class Compiled:
             raise RuntimeError("compile: there is no program before the first call")
         return self._last.emitted.source
 
+    @property
+    def source_plain(self) -> str:
+        """The program of the last call without buffers: the NumPy that one would write by hand."""
+        return self._entry().plain.source
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program of the last call into a file that runs with NumPy alone, and what it holds beside it.
+
+        The arrays that the program takes for given (weights, state, constants) go into an ``.npz`` file of the same name, under their
+        names in the program. The file has one function, called as the program's is, and ``save_weights(path)``; functions of this
+        library that the program calls are part of it, random generators go on from where they are, and what an optimizer computes
+        between two steps is written down. Both files are written under other names and then renamed.
+
+        Args:
+            path: of the file, ``something.py``.
+
+        Raises:
+            CompileError: the program cannot be written down: it leaves gradients in Tensors, calls a function whose text is not to
+                be had, or an optimizer changes its arithmetic.
+            RuntimeError: there is no program before the first call.
+
+        >>> import pathlib, tempfile
+        >>> import autograd_np as ag
+        >>> w = np.array([1.0, 2.0])
+        >>> f = ag.compile(lambda x: x @ w)
+        >>> f(np.ones((3, 2))).tolist()
+        [3.0, 3.0, 3.0]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     f.save(pathlib.Path(folder) / "product.py")
+        ...     sorted(file.name for file in pathlib.Path(folder).iterdir())
+        ['product.npz', 'product.py']
+        """
+        word = getattr(self, "__qualname__", None) or type(self._function).__name__
+        save(path, self._entry(), f"The program of {word}" if "<" not in word else "A NumPy program")
+
+    def _entry(self) -> Entry:
+        if self._last is None:
+            raise RuntimeError("compile: there is no program before the first call")
+        return self._last
+
     # ---------------------------------------------------------------- the first call
 
     def _trace(self, key: Any, args: Any, kwargs: Any, leaves: list[Any]) -> Any:
         with _tracing:
             self._misses += 1
             trace = Trace()
+            story = trace.story = Story(trace)
             reached = reach(self._function, [*self._state, *[x for x in leaves if not _dynamic(x)]])
             arguments: list[Value] = []
             lifted: list[tuple[Any, Any]] = []
@@ -355,8 +459,12 @@ class Compiled:
                 return TENSOR.at(traced, None, True) if isinstance(item, TENSOR) else traced
 
             try:
-                with trace:
+                with trace, modes.follow(story):
+                    story.modules(reached.modules)
                     given, options = _rebuild((args, kwargs), [enter(item) for item in leaves])
+                    words = argument_names(self._function, args, kwargs)
+                    for value, word in zip(arguments, [word for word, x in zip(words, leaves, strict=False) if _dynamic(x)], strict=False):
+                        story.name(value, word)
                     reached.enter(trace)
                     for _, put, generator in reached.generators:
                         swapped.append((put, generator))
@@ -364,7 +472,7 @@ class Compiled:
                     for name, t in reached.tensors.values():
                         if t._values.__class__ is np.ndarray:
                             traced = trace.external(t._values, "state")
-                            traced.value.label = traced.value.label or name.replace(".", "_")
+                            story.parameter(t, name, traced.value)
                             lifted.append((t, t._values))
                             t._values = traced
                     result = self._function(*given, **options)
@@ -386,17 +494,23 @@ class Compiled:
                         t._node.grad = t._node.grad.array.copy()
             try:
                 touched = reached.touched()
-            except CompileError:
+                story.settle(trace.ops)
+                program = Program(trace.ops, arguments, outputs)
+                optimize(trace, program)
+                entry = Entry(trace, program, reached, rebuild, effects, _arrays(leaves))
+            except BaseException:
                 trace.roll_back()
                 raise
-            for hook in trace.after:
-                hook()
-            program = Program(trace.ops, arguments, outputs)
-            optimize(trace, program)
-            entry = Entry(trace, program, reached, rebuild, effects, _arrays(leaves))
             self._last = entry
-            if touched or not entry.aliasing.sound:
-                # What the function does besides computing is done by running it.
+            by_itself = touched or not entry.aliasing.sound  # what the function does besides computing is done by running it
+            if by_itself or not self._replays_first:
+                if entry.writes:
+                    entry.clock[0] = LAST_WRITE[0] = next_position()
+                for i in entry.written_arguments:
+                    mutation.mark_written(_arrays(leaves)[i])
+                for hook in trace.after:
+                    hook()
+            if by_itself:
                 return rebuild(concrete)
             entries = self._entries.setdefault(key, [])
             del entries[:-8]
@@ -404,6 +518,13 @@ class Compiled:
             if sum(map(len, self._entries.values())) > _LIMIT:
                 self._entries.pop(next(iter(self._entries)))
             self._quick = None if kwargs else entry.quick(args)
+            if self._replays_first:
+                trace.rewind()
+                concrete = entry.run(_arrays(leaves))
+                if len(outputs) == 1:
+                    concrete = [concrete]
+                for node, i in effects:
+                    node.grad = concrete[i]
             return rebuild(concrete)
 
     @staticmethod
@@ -417,7 +538,7 @@ class Compiled:
 
         def place(item: Traced) -> int:
             values.append(item.value)
-            arrays.append(item.array)
+            arrays.append(item.array.item() if item.value.weak else item.array)
             return len(values) - 1
 
         again = _Fresh()
@@ -458,6 +579,10 @@ class Compiled:
                 again.start()
                 return _rebuild(result, [make(results) for make in makers])
 
+        if result.__class__ is Traced:
+            build.single = "array"  # type: ignore[attr-defined]
+        elif result.__class__ is TENSOR and isinstance(result._values, Traced) and id(result) not in reached.tensors:
+            build.single = "tensor"  # type: ignore[attr-defined]
         return values, build, arrays, effects
 
 
@@ -520,11 +645,16 @@ def optimize(trace: Trace, program: Program) -> None:
     program.count("algebra")
     share(program)
     program.count("common subexpressions")
+    program.write_out()
     scale_once(program)
+    mean_by_product(program)
     sum_by_products(program)
     prepare_operands(program)
     remove_dead(program)
     join_in_place(program)
+    join_bias(program)
+    drop_views(program)
     program.count("algebra on numbers")
+    write_late(program)
     group_blocks(program)
     program.count("blocks")

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import CompileError
 from .program import Op, Ref, Storage, Value, map_values
 
-__all__ = ["Program", "hoist_assumptions", "remove_dead", "share", "simplify", "split_versions"]
+__all__ = ["Program", "drop_views", "hoist_assumptions", "remove_dead", "share", "simplify", "split_versions"]
 
 
 class Program:
@@ -30,6 +30,8 @@ class Program:
         self.arguments = arguments
         self.outputs = outputs
         self.counts: dict[str, int] = {"traced": len(ops)}
+        self.became: dict[int, Value] = {}  # by index: what stands for a value that was overwritten or is left out
+        self.written_out: tuple[list[Op], list[Value]] = ([], [])  # calls and results as they were before anything was done for speed alone
         self._index = 1 << 40  # of values and storages that the passes make
         self.settle()
 
@@ -78,6 +80,7 @@ class Program:
             if op.out is not None:
                 op.out = final(op.out)
         self.outputs = [final(value) for value in self.outputs]
+        self.became.update(table)
 
     def values(self) -> dict[int, list[Value]]:
         """The values of each storage, by its index."""
@@ -88,6 +91,10 @@ class Program:
             for value in (*op.inputs(), *op.outs):
                 found.setdefault(value.storage.index, {})[value.index] = value
         return {index: list(values.values()) for index, values in found.items()}
+
+    def write_out(self) -> None:
+        """Remember the calls as they are now: the program that one would write by hand."""
+        self.written_out = ([op.copy() for op in self.ops], [*self.outputs])
 
     def count(self, name: str) -> None:
         """Note how many calls are left."""
@@ -166,7 +173,7 @@ def split_versions(program: Program, fresh: Any) -> None:
             made.op = made.storage.op = op
             made.label = old.label
             op.out, op.writes, op.outs = None, (), (made,)
-            current[old.storage.index] = made
+            current[old.storage.index] = program.became[old.index] = made
     program.outputs = [now(value) for value in program.outputs]
     program.settle()
 
@@ -253,6 +260,17 @@ def remove_dead(program: Program) -> None:
                 used.add(value.index)
     program.ops = kept[::-1]
     program.settle()
+
+
+def drop_views(program: Program) -> None:
+    """Drop the views that nobody looks at any more."""
+    used = {value.index for value in program.outputs}
+    kept = []
+    for op in reversed(program.ops):
+        if not op.view or any(value.index in used for value in op.outs):
+            kept.append(op)
+            used.update(value.index for value in op.inputs())
+    program.ops = kept[::-1]
 
 
 # ---------------------------------------------------------------- algebra that changes no bit

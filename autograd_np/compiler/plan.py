@@ -38,7 +38,7 @@ def into(op: Op) -> str | None:
     if op.kind == "function":
         if op.target is np.dot or op.target is np.einsum:
             return "out" if op.outs[0].contiguous and op.outs[0].shape else None
-        return "out" if op.target in WITH_OUT else "copy" if op.target in COPYING else None
+        return "out" if op.target in WITH_OUT else "copy" if op.target in COPYING and _in_order(op) else None
     if op.kind == "method":
         return "copy" if op.target in COPIES and _in_order(op) else None
     if op.kind == "random":
@@ -53,7 +53,9 @@ def copies(op: Op) -> bool:
 
 def _in_order(op: Op) -> bool:
     """Whether a copying method goes through the elements in C order."""
-    return (op.kwargs.get("order", "C") in ("C", "K") and op.outs[0].contiguous) or (op.target in ("copy", "astype") and not op.kwargs.get("order"))
+    if any(isinstance(item, str) for item in op.args[1:]):
+        return False
+    return op.args[0].value.shape == op.outs[0].shape or (op.kwargs.get("order", "C") == "C" and op.outs[0].contiguous)
 
 
 def dense(value: Value) -> bool:

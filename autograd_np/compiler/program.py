@@ -41,7 +41,7 @@ class Storage:
 class Value:
     """One array of the program."""
 
-    __slots__ = ("array", "dtype", "index", "label", "name", "offset", "op", "roots", "scalar", "shape", "storage", "strides", "whole")
+    __slots__ = ("array", "dtype", "index", "label", "name", "offset", "op", "roots", "scalar", "shape", "storage", "strides", "weak", "whole")
 
     def __init__(self, index: int, array: Any, storage: Storage, offset: int, whole: bool) -> None:
         self.index = index
@@ -51,11 +51,12 @@ class Value:
         self.strides: tuple[int, ...] = () if self.scalar else array.strides
         self.storage = storage
         self.offset = offset
+        self.weak = False  # whether it is a number of Python's, which does not decide in which dtype is computed
         self.whole = whole  # whether it is all of its storage
         self.op: Op | None = None  # what makes it; None where it is there before
         self.array: Any = None  # of a constant, and of a captured array: itself
         self.roots: tuple[Value, ...] | None = None  # the arrays of the caller that it is computed of, where it depends on no argument and no state
-        self.label: str | None = None  # a suggestion for its name
+        self.label: Any = None  # a suggestion for its name, or what it is (a Role of story.py)
         self.name: str | None = None
 
     @property
@@ -112,7 +113,7 @@ class Op:
         writes: the storages that it changes.
         view: whether its result is a view of its first value.
         pure: whether the same arguments give the same result, and nothing else happens.
-        section, position, quiet: "forward", "backward" or "update"; the place on the tape; whether warnings were off.
+        section, position, quiet: "forward", "backward" or "update"; the place on the tape; what of NumPy's error state is the function's own.
     """
 
     __slots__ = ("args", "fresh", "kind", "kwargs", "natural", "node", "out", "outs", "position", "primitive", "pure", "quiet", "section", "several", "target", "view", "writes")
@@ -132,9 +133,17 @@ class Op:
         self.natural = False  # with an out that has the shape, dtype and layout of the result that the call makes without one
         self.section = "forward"
         self.position = 0
-        self.quiet = False
+        self.quiet: tuple[tuple[str, str], ...] = ()
         self.primitive: str | None = None
         self.node: Any = None
+
+    def copy(self) -> Op:
+        """The same call once more, which passes over this one leave alone."""
+        made = Op(self.kind, self.target, self.args, self.kwargs)
+        made.outs, made.out, made.writes, made.view, made.pure = self.outs, self.out, self.writes, self.view, self.pure
+        made.fresh, made.several, made.natural, made.section = self.fresh, self.several, self.natural, self.section
+        made.position, made.quiet, made.primitive, made.node = self.position, self.quiet, self.primitive, self.node
+        return made
 
     def inputs(self) -> list[Value]:
         """The values that it reads (where it writes into a part of one, that one too)."""

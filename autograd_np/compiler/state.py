@@ -7,6 +7,7 @@ import contextvars
 import dis
 import functools
 import random
+import secrets
 import sys
 import types
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import CompileError
-from ..recording import TENSOR
-from .trace import fingerprint
+from ..generators import default_generator
+from ..recording import TENSOR, location
+from .trace import current_trace, fingerprint
 
 __all__ = ["Reached", "reach"]
 
@@ -49,12 +51,18 @@ class Reached:
         self.holders: list[tuple[Any, Any, str]] = []  # (dict or list, a copy of it as it was found, its name)
         self.loose: list[tuple[np.random.Generator, Any]] = []  # generators that nothing can be put in the place of, with their state
         self.chance: Any = None
+        self.entropy: Any = None
         self.trace: Any = None
 
     def enter(self, trace: Any) -> None:
         """Put traced arrays in the place of the plain ones, so that whatever is computed of them becomes part of the program."""
         self.trace = trace
+        default_generator()  # the process's own is there before
+        from numpy.random import bit_generator
+
         self.chance = _chance()
+        self.entropy = bit_generator.randbits  # type: ignore[attr-defined]
+        bit_generator.randbits = _unseeded  # type: ignore[attr-defined]
         for held in self.holders:
             if isinstance(held[0], dict):
                 held[1].update(held[0])
@@ -62,7 +70,10 @@ class Reached:
                 held[1].extend(held[0])
         for get, put, array, name, kind in self.arrays:
             traced = trace.external(array, "state") if kind == "state" else trace.lifted(array)
-            traced.value.label = traced.value.label or name
+            if kind == "state":
+                trace.story.state(name, traced.value)
+            elif traced.value.label is None:
+                trace.story.name(traced.value, name)
             try:
                 put(traced)
             except (AttributeError, TypeError):  # what holds it refuses
@@ -75,6 +86,10 @@ class Reached:
         Raises:
             CompileError: the function has put other ones in their place, which a program cannot do.
         """
+        if self.entropy is not None:
+            from numpy.random import bit_generator
+
+            bit_generator.randbits, self.entropy = self.entropy, None  # type: ignore[attr-defined]
         replaced = None
         for get, put, array, traced, name in self.put:
             try:
@@ -102,7 +117,7 @@ class Reached:
                 )
         now = _chance()
         for word, before, after in zip(("Python's random module", "the functions of np.random"), self.chance, now, strict=True):
-            if before is not None and before != after:
+            if before != after:
                 raise CompileError(
                     f"compile: the function draws random numbers with {word}, which would be the same in every call; "
                     "draw them with a np.random.Generator (rng = np.random.default_rng(seed), made outside the function)"
@@ -160,7 +175,7 @@ def _same(a: Any, b: Any) -> bool:
     if type(a) is not type(b):
         return False
     if isinstance(a, frozenset):
-        return a == b
+        return bool(a == b)
     return isinstance(a, (*_PLAIN, tuple)) and repr(a) == repr(b)
 
 
@@ -177,12 +192,18 @@ def _traced(thing: Any, trace: Any, depth: int = 3) -> bool:
 
 def _chance() -> tuple[Any, Any]:
     """What the generators that everybody shares will give."""
-    numpy_random = sys.modules.get("numpy.random")
-    legacy = None
-    if numpy_random is not None:
-        kind, keys, *rest = numpy_random.get_state()
-        legacy = (kind, keys.tobytes(), *rest)
-    return random.getstate(), legacy
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002
+    return random.getstate(), (kind, np.asarray(keys).tobytes(), *rest)
+
+
+def _unseeded(bits: int) -> int:
+    """What NumPy asks for a seed of the operating system, while a function is traced."""
+    if current_trace() is not None:
+        raise CompileError(
+            f"compile: the function makes a random generator without a seed ({location()}), whose numbers would be the same in every call; "
+            "make it outside the function (rng = np.random.default_rng())"
+        )
+    return secrets.randbits(bits)
 
 
 class _InTuple:
@@ -268,11 +289,14 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
                 found.loose.append((thing, thing.bit_generator.state))
             continue
         if isinstance(thing, collections.abc.Iterator) and type(thing).__module__ in ("builtins", "itertools"):
-            raise CompileError(f"compile: the function uses {name}, which gives something else each time it is asked ({type(thing).__name__}); pass what it gives as an argument")
+            raise CompileError(
+                f"compile: the function uses {name}, which gives something else each time it is asked ({type(thing).__name__}); "
+                "pass what it gives as an argument"
+            )
         found.seen.add(id(thing))
         found.keep.append(thing)
         if isinstance(thing, TENSOR):
-            found.tensors[id(thing)] = (thing.name or name, thing)
+            found.tensors.setdefault(id(thing), (thing.name or name, thing))
             if get is not None:
                 found.fixed.append((get, thing))
         elif isinstance(thing, functools.partial):
@@ -326,10 +350,10 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
             found.modules.append(thing)
             for path, p in thing.named_parameters():
                 found.tensors[id(p)] = (path, p)
-            for module in thing.modules():
+            for path, module in thing.named_modules() if hasattr(thing, "named_modules") else [("", each) for each in thing.modules()]:
                 if id(module) not in found.seen or module is thing:
                     found.seen.add(id(module))
-                    found.arrays += list(_of_module(module))
+                    found.arrays += list(_of_module(module, path))
                     found.holders.append((vars(module), {}, type(module).__name__))
                     stack.append((type(module), name, None, None))
                     for key, item in vars(module).items():
@@ -351,7 +375,9 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
             elif hasattr(thing, "__dict__"):
                 found.holders.append((vars(thing), {}, name))
                 found.fixed.append((functools.partial(len, vars(thing)), len(vars(thing))))
-                stack += [(item, key, functools.partial(_item, vars(thing), key), functools.partial(_put, vars(thing), key)) for key, item in vars(thing).items()]
+                stack += [
+                    (item, key, functools.partial(_item, vars(thing), key), functools.partial(_put, vars(thing), key)) for key, item in vars(thing).items()
+                ]
             for klass in type(thing).__mro__:
                 for key in _slots(klass):
                     if hasattr(thing, key):
@@ -393,13 +419,19 @@ def _class_item(klass: type, key: str) -> Any:
     return vars(klass)[key]
 
 
-def _of_module(module: Any) -> Iterator[tuple[Any, Any, Any, str, str]]:
+def _of_module(module: Any, path: str) -> Iterator[tuple[Any, Any, Any, str, str]]:
     """The plain arrays that a module holds: its buffers, which a call may write, and others."""
     held = vars(module)
     buffers = held.get("_buffers", ())
     for key, item in held.items():
         if item.__class__ is np.ndarray and item.dtype.kind in "fciub":
-            yield functools.partial(_item, held, key), functools.partial(_put, held, key), item, key, "state" if key in buffers else "captured"
+            yield (
+                functools.partial(_item, held, key),
+                functools.partial(_put, held, key),
+                item,
+                f"{path}.{key}" if path else key,
+                "state" if key in buffers else "captured",
+            )
 
 
 def _item(held: Any, key: Any) -> Any:
@@ -411,17 +443,19 @@ def _put(held: Any, key: Any, value: Any) -> None:
 
 
 def _of_function(function: types.FunctionType) -> Iterator[tuple[Any, str, Any, Any]]:
+    modules: list[types.ModuleType] = []
     for word, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             content = cell.cell_contents
         except ValueError:  # not yet set
             continue
         yield content, word, functools.partial(getattr, cell, "cell_contents"), functools.partial(setattr, cell, "cell_contents")
+        if isinstance(content, types.ModuleType):
+            modules.append(content)
     if _library(function):
         return
     space = function.__globals__
     used, every = _names(function.__code__)
-    modules = []
     for word in used:
         if word in space and not word.startswith("@"):  # (those are pytest's)
             yield space[word], word, functools.partial(_item, space, word), functools.partial(_put, space, word)

@@ -6,6 +6,7 @@ result is a view of what are NumPy's own answers, and the run that was traced ha
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import weakref
@@ -60,19 +61,23 @@ def laid(array: Any) -> tuple[int, ...]:
     return tuple([stride for stride, length in zip(array.strides, array.shape, strict=True) if length > 1]) if array.size else ()
 
 
+def _unheard(kind: str, flag: int) -> None:
+    """What NumPy calls where the caller ignores an error."""
+
+
 class Trace:
     """What one run of a function did."""
 
     def __init__(self) -> None:
         self.ops: list[Op] = []
         self.section = "forward"
-        self.scopes: list[tuple[Any, int, int]] = []  # (module or name, first position, last)
-        self.open_scopes: list[Any] = []
+        self.story: Any = None  # what its parts are called, collected by story.py
         self.node: Any = None  # whose rule is being run
         self.captured: dict[int, tuple[Any, Value]] = {}  # by id: arrays of the caller that the program reads
         self.prints: dict[int, int] = {}  # by id: their fingerprints when they were met
         self.state: dict[int, tuple[Any, Value]] = {}  # by id: arrays that the program may write
         self.backups: dict[int, tuple[Any, Any]] = {}  # by storage: (array, its content before the first write)
+        self.generators: dict[int, tuple[Any, Any]] = {}  # by id: those drawn from, and their states before
         self.before: list[Callable[[], Any]] = []
         self.after: list[Callable[[], Any]] = []
         self.conditions: list[Callable[[], Any]] = []  # what must be equal for the program to hold
@@ -83,6 +88,8 @@ class Trace:
         self._values = 0
         self._token: Any = None
         self.ended = False
+        self.errors: Any = {}
+        self._quiet: Any = None
 
     # ---------------------------------------------------------------- the run
 
@@ -90,9 +97,16 @@ class Trace:
         with _count_lock:
             TRACING[0] += 1
         self._token = _current.set(self)
+        # What the caller ignores is told from what the function does: the program runs in the error state of each caller.
+        self.errors = np.geterr()
+        ignored: Any = {kind: "call" for kind, mode in self.errors.items() if mode == "ignore"}
+        self._quiet = np.errstate(**ignored, call=_unheard) if ignored and not {"call", "log"} & {*self.errors.values()} else contextlib.nullcontext()
+        self._quiet.__enter__()
+        self.errors = np.geterr()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._quiet.__exit__(None, None, None)
         _current.reset(self._token)
         self.ended = True
         with _count_lock:
@@ -267,7 +281,7 @@ class Trace:
                 return self.unwrap(tree.array)  # of a trace on another thread, which has put it in the place of an array that both use
             if tree.trace is not self:
                 raise CompileError("compile: an array of another run was used: a traced array must not be kept from one call to the next")
-            return Ref(tree.value), tree.array
+            return Ref(tree.value), tree.array.item() if tree.value.weak else tree.array
         if kind is np.ndarray:
             if tree.dtype.hasobject:
                 raise CompileError(f"compile: an array of objects ({describe(tree)}) cannot be part of a program")
@@ -281,8 +295,8 @@ class Trace:
             (a, b, c), (x, y, z) = self.unwrap((tree.start, tree.stop, tree.step))
             return slice(a, b, c), slice(x, y, z)
         if kind is dict:
-            pairs = {key: self.unwrap(item) for key, item in tree.items()}
-            return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
+            both = {key: self.unwrap(item) for key, item in tree.items()}
+            return {key: pair[0] for key, pair in both.items()}, {key: pair[1] for key, pair in both.items()}
         if isinstance(tree, np.ndarray):
             raise CompileError(f"compile: {kind.__name__} has arithmetic of its own ({location()}); convert it with np.array(x)")
         return tree, tree
@@ -315,6 +329,10 @@ class Trace:
         result = function(*given, **options)
         return self.finish(op, result)
 
+    def elsewhere(self) -> bool:
+        """Whether a traced array is looked at where its trace does not run: on another thread."""
+        return not self.ended and _current.get() is not self
+
     def outside(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None) -> Any:
         """A call from where this trace does not run: another thread, which meets a traced array in the place of an array that both use."""
         if self.ended:
@@ -338,7 +356,7 @@ class Trace:
     def _fill(self, op: Op, out: Any, function: Callable[..., Any], given: Any, options: Any) -> None:
         """Make a call into an array, and see whether that array is such as the call would have made."""
         storage = out.value.storage
-        if storage.kind in ("made", "constant") and out.value.whole and "where" not in options:
+        if storage.kind in ("made", "constant") and out.value.whole and "where" not in options and out.array.flags.writeable:
             result = function(*given, **options)
             known = result.__class__ is np.ndarray or (isinstance(result, np.generic) and op.kind.startswith("ufunc"))
             if known and result.dtype == out.array.dtype and result.shape == out.array.shape and laid(result) == laid(out.array):
@@ -377,17 +395,23 @@ class Trace:
             self.append(op)
         return bool(op.kwargs["answer"])
 
+    def rewind(self) -> None:
+        """Undo what the run wrote, and put its random generators back: it can be made again."""
+        self.roll_back()
+        for generator, state in self.generators.values():
+            generator.bit_generator.state = state
+
     def draw(self, generator: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Random numbers: drawn now, and anew in every replay."""
         generator = vars(generator).get("_generator", generator) if hasattr(generator, "__dict__") else generator
+        if id(generator) not in self.generators:
+            self.generators[id(generator)] = (generator, generator.bit_generator.state)
         written, (given, options) = self.unwrap((args, kwargs))
         if "out" in kwargs:
             raise CompileError(f"compile: Generator.{method}(out=...) cannot be traced; use the numbers that it returns ({location()})")
         op = Op("random", (generator, method), *written)
         op.pure = False
         result = getattr(generator, method)(*given, **options)
-        if isinstance(result, (int, float)):
-            result = np.asarray(result)[()]
         return self.finish(op, result)
 
     def append(self, op: Op) -> Op:
@@ -395,7 +419,8 @@ class Trace:
         op.section = self.section
         op.position = next_position()
         op.node = self.node
-        op.quiet = np.geterr()["invalid"] == "ignore"
+        now = np.geterr()
+        op.quiet = () if now == self.errors else tuple([(kind, mode) for kind, mode in now.items() if mode != self.errors[kind]])  # type: ignore[misc]
         self.ops.append(op)
         return op
 
@@ -428,6 +453,10 @@ class Trace:
 
     def finish(self, op: Op, result: Any) -> Any:
         """Give traced arrays for what a call returned."""
+        if result.__class__ in (bool, int, float, complex) and (op.kind == "random" or any(value.weak for value in op.inputs())):
+            traced = self.finish(op, np.asarray(result)[()])
+            traced.value.weak = True
+            return traced
         if isinstance(result, (np.ndarray, np.generic)):
             wrapped = self._result(op, result)
             if wrapped is None:
@@ -446,7 +475,7 @@ class Trace:
             self.append(op)
             traced = [TRACED(self, value, item) for value, item in zip(outs, result, strict=True)]
             return type(result)(*traced) if hasattr(result, "_fields") else type(result)(traced)
-        if all([self.known(value) for value in op.inputs()]):
+        if all(map(self.known, op.inputs())):
             return result
         raise CompileError(
             f"compile: {_word(op)} gives {describe(result)}, which depends on numbers that are known only when the program runs ({location()}). "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -48,6 +49,7 @@ def _method(name: str) -> Callable[..., Any]:
         out = kwargs.pop("out", None)
         if name not in ("take", "searchsorted", "choose", "clip"):
             args = settle(self.trace, args, f"an argument of .{name}()")
+            kwargs = {key: settle(self.trace, item, f"{key} of .{name}()") for key, item in kwargs.items()}
         return self.trace.call("method", name, (self, *args), kwargs, out, run=lambda a, *rest, **options: getattr(a, name)(*rest, **options))
 
     method.__name__ = name
@@ -117,7 +119,7 @@ class Traced:
     # ---------------------------------------------------------------- what is not
 
     def _unknown(self, word: str) -> Any:
-        if self.trace.known(self.value):
+        if self.trace.elsewhere() or self.trace.known(self.value):
             return self.array
         raise CompileError(
             f"compile: {word} of an array ({self.shape} {self.dtype}) asks for numbers that are known only when the program runs ({location()}). {_REMEDY}"
@@ -147,6 +149,18 @@ class Traced:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         array = self._unknown("np.asarray() or np.array() (also by assignment into a plain array, or by a function that is not NumPy's)")
         return np.array(array, dtype=dtype, copy=copy)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self._unknown("round()"), digits)
+
+    def __trunc__(self) -> Any:
+        return math.trunc(self._unknown("math.trunc()"))
+
+    def __floor__(self) -> Any:
+        return math.floor(self._unknown("math.floor()"))
+
+    def __ceil__(self) -> Any:
+        return math.ceil(self._unknown("math.ceil()"))
 
     def item(self, *args: Any) -> Any:
         return self._unknown(".item()").item(*args)
@@ -319,19 +333,30 @@ for _name in ("T", "mT", "real", "imag"):
     setattr(Traced, _name, _attribute(_name))
 
 
-def _operator(ufunc: np.ufunc, reflected: bool = False) -> Callable[..., Any]:
+def _operator(ufunc: np.ufunc, reflected: bool = False, own: Any = None) -> Callable[..., Any]:
     def operator(self: Traced, other: Any) -> Any:
         if hasattr(type(other), "__array_ufunc__") and not isinstance(other, (Traced, np.ndarray, np.generic)):
             return NotImplemented
+        if self.value.weak and own is not None and _weak(other):
+            return self.trace.call("function", own, (other, self) if reflected else (self, other), {})
         return ufunc(other, self) if reflected else ufunc(self, other)
 
     return operator
 
 
-def _in_place(ufunc: np.ufunc) -> Callable[..., Any]:
+def _weak(thing: Any) -> bool:
+    """Whether an operand is a number of Python's."""
+    return thing.value.weak if isinstance(thing, Traced) else type(thing) in (bool, int, float, complex)
+
+
+def _one_operand(ufunc: np.ufunc, own: Any) -> Callable[..., Any]:
+    return lambda self: self.trace.call("function", own, (self,), {}) if self.value.weak else ufunc(self)
+
+
+def _in_place(ufunc: np.ufunc, own: Any) -> Callable[..., Any]:
     def operator(self: Traced, other: Any) -> Any:
         if isinstance(self.array, np.generic):
-            return ufunc(self, other)
+            return self.trace.call("function", own, (self, other), {}) if self.value.weak and _weak(other) else ufunc(self, other)
         return ufunc(self, other, out=self)  # type: ignore[call-overload]
 
     return operator
@@ -341,13 +366,14 @@ for _name, _ufunc in {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "floordiv": np.floor_divide, "mod": np.remainder, "pow": np.power,
     "matmul": np.matmul, "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "lshift": np.left_shift, "rshift": np.right_shift,
 }.items():  # fmt: skip
-    setattr(Traced, f"__{_name}__", _operator(_ufunc))
-    setattr(Traced, f"__r{_name}__", _operator(_ufunc, reflected=True))
-    setattr(Traced, f"__i{_name}__", _in_place(_ufunc))
+    _own = getattr(operator, f"__{_name}__")
+    setattr(Traced, f"__{_name}__", _operator(_ufunc, own=_own))
+    setattr(Traced, f"__r{_name}__", _operator(_ufunc, reflected=True, own=_own))
+    setattr(Traced, f"__i{_name}__", _in_place(_ufunc, _own))
 for _name, _ufunc in {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal}.items():
-    setattr(Traced, f"__{_name}__", _operator(_ufunc))
+    setattr(Traced, f"__{_name}__", _operator(_ufunc, own=getattr(operator, f"__{_name}__")))
 for _name, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}.items():
-    setattr(Traced, f"__{_name}__", lambda self, ufunc=_ufunc: ufunc(self))
+    setattr(Traced, f"__{_name}__", _one_operand(_ufunc, getattr(operator, f"__{_name}__")))
 
 
 
@@ -445,7 +471,9 @@ def settle(trace: Trace, item: Any, word: str) -> Any:
     if isinstance(item, Traced):
         if trace.known(item.value):
             return item.array
-        raise CompileError(f"compile: {word} is an array ({item.shape} {item.dtype}), whose numbers are known only when the program runs ({location()}). {_REMEDY}")
+        raise CompileError(
+            f"compile: {word} is an array ({item.shape} {item.dtype}), whose numbers are known only when the program runs ({location()}). {_REMEDY}"
+        )
     if item.__class__ in (tuple, list):
         return item.__class__([settle(trace, part, word) for part in item])
     return item
@@ -487,7 +515,7 @@ def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: di
             return trace.call("function", _counted, (x, weights, least, length), {})
     if function in _UNKNOWN_SHAPE or (function is np.where and len(args) == 1) or (function in _BINNED and isinstance(_bins(args, kwargs), str)):
         written, (given, options) = trace.unwrap((args, kwargs))
-        if all([trace.known(value) for value in values_in(written)]):
+        if all(map(trace.known, values_in(written))):
             return function(*given, **options)
         raise CompileError(
             f"compile: np.{function.__name__} gives an array whose shape depends on numbers that are known only when the program runs ({location()}). {_REMEDY}"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 from weakref import ref
 
+from ..compiler.trace import TRACING, current_trace
 from ..modes import is_grad_enabled
 from ..recording import location
 from ..tape import Node, next_position
@@ -55,6 +56,8 @@ def end_scope(outputs: Any, label: Any, start: int) -> None:
         start: what :func:`begin_scope` gave.
     """
     kind = label.__class__
+    if TRACING[0] and (trace := current_trace()) is not None and trace.story is not None:
+        trace.story.part(outputs, label, start)
     if outputs.__class__ is Tensor:
         node = outputs._node
         if node is not None and (end := node.position) > start:
@@ -92,7 +95,7 @@ def scope(label: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def named(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            if not is_grad_enabled():
+            if not is_grad_enabled() and not TRACING[0]:
                 return function(*args, **kwargs)
             start = begin_scope()
             result = function(*args, **kwargs)

@@ -260,7 +260,7 @@ scatter = on_arrays(scatter_last)
 @primitive(wrt="x")
 def taken_last(x: Any, index: Any) -> Any:
     """``x[…, index]``, where the index array may be of the kind of ``x``. Gradient: scattered to where it was taken."""
-    return np.take(x, index, axis=-1)
+    return np.take(beside(x, index), index, axis=-1)
 
 
 rule(taken_last, lambda g, x_shape, index: scatter(np.reshape(g, (*x_shape[:-1], index.size)), np.reshape(index, (index.size,)), x_shape[-1]))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import require
+from ..checks import beside, require
 from ..errors import describe
 from ..primitive import on_arrays, primitive, rule
 from ..tape import _ones
@@ -148,7 +148,7 @@ def embedding(indices: ArrayLike, weight: ArrayLike, padding_idx: int | None = N
     rows = weight.shape[0]
     _padding(padding_idx, rows)
     require(_check_rows, numbers, rows)
-    return np.take(weight, numbers.astype(np.intp, copy=False), axis=0)  # type: ignore[no-any-return]
+    return np.take(beside(weight, numbers), numbers.astype(np.intp, copy=False), axis=0)  # type: ignore[no-any-return]
 
 
 def _check_rows(numbers: Any, rows: int) -> None:

@@ -70,7 +70,7 @@ def _scaled_minus_one_hot(p: ArrayLike, a: ArrayLike, b: ArrayLike, index: Any) 
 
 def _picked(h: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """The gradient for b: one number per row (the engine sums it for a single b)."""
-    picked = -np.take(h, index)
+    picked = -np.take(beside(h, index), index)
     return np.reshape(picked, shape) if shape else picked
 
 

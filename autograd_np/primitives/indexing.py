@@ -208,7 +208,7 @@ def _flat(indices: Any, shape: tuple[int, ...]) -> Any:
 
 @primitive(name="take", wrt="x", masks=True)
 def _take(x: ArrayLike, indices: Any, axis: int | None = None, mode: str = "raise") -> Tensor:
-    return np.take(x, indices, axis=axis, mode=mode)  # type: ignore[call-overload, no-any-return]
+    return np.take(beside(x, indices), indices, axis=axis, mode=mode)  # type: ignore[call-overload, no-any-return]
 
 
 def _take_rule(g: Any, x_shape: tuple[int, ...], indices: Any, axis: int | None, mode: str) -> Any:

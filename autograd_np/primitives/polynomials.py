@@ -245,7 +245,7 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Tens
 
 
 def _check_rank(rank: Any, order: int) -> None:
-    if rank != order:
+    if rank.item() != order:
         warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=4)
 
 

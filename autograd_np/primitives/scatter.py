@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import recording
 from ..checks import amend, beside, in_memory, model
+from ..compiler.trace import TRACING
 from ..deferred import Deferred
 from ..primitive import Primitive, primitive, primitive_of, rule
 from ..recording import option
@@ -183,8 +184,10 @@ def scatter(arrays: ArrayLike, indices: tuple[Any, ...], shape: tuple[int, ...])
     Gradient of piece i: ``g[indices[i]]``.
     """
     dtypes = {piece.dtype for piece in arrays}
-    parts = [part for index in indices for part in (index if index.__class__ is tuple else (index,))]
-    buffer: Any = np.zeros_like(model(*arrays, *parts), shape=shape, order="C", dtype=dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes))
+    like = arrays[0]
+    if TRACING[0]:
+        like = model(*arrays, *[part for index in indices for part in (index if index.__class__ is tuple else (index,))])
+    buffer: Any = np.zeros_like(like, shape=shape, order="C", dtype=dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes))
     fresh = True
     for index, piece in zip(indices, arrays, strict=True):
         accumulate(buffer, index, piece, fresh)

@@ -62,7 +62,7 @@ def average(x: ArrayLike, /, axis: Axis = None, weights: ArrayLike | None = None
 
 
 def _check_total(total: Any) -> None:
-    if np.any(np.equal(total, 0)):
+    if np.any(np.equal(total, 0)).item():
         raise ZeroDivisionError("average: the weights sum to 0")
 
 
@@ -150,12 +150,12 @@ def _check_integers(w: Any) -> None:
 
 
 def _check_sign(w: Any, word: str) -> None:
-    if (w < 0).any():
+    if np.any(np.less(w, 0)).item():
         raise ValueError(f"cov: {word} must not be negative")
 
 
 def _check_freedom(left: Any) -> None:
-    if left <= 0:
+    if (left.item() if hasattr(left, "item") else left) <= 0:
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=4)
 
 

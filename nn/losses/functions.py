@@ -99,7 +99,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     if reduction == "mean" and (scale is not None or valid is not None):
         ones = np.ones(y.shape, x.dtype) if scale is None else scale
         total = np.sum(ones if valid is None else ones * valid)
-        return ag.sum(loss) / np.where(total != 0, total, np.ones_like(total))
+        return ag.sum(loss) / np.where(total != 0, total, np.ones_like(total))  # type: ignore[no-any-return]
     return reduced("nll_loss", loss, reduction)  # type: ignore[no-any-return]
 
 

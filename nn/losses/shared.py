@@ -98,10 +98,9 @@ def class_numbers(name: str, target: Any, shape: Any, axis: int, ignore_index: i
     if y.shape != expected:
         raise ValueError(f"{name}: an input of shape {shape} needs class numbers of shape {expected}, not {y.shape}")
     valid = None
-    if ignore_index is not None:
-        if tracing.assume(_among, y, ignore_index):
-            valid = y != ignore_index
-            y = np.where(valid, y, 0)
+    if ignore_index is not None and tracing.assume(_among, y, ignore_index):
+        valid = y != ignore_index
+        y = np.where(valid, y, 0)
     tracing.require(_check_classes, name, y, shape[axis])
     return y, valid
 

@@ -72,6 +72,7 @@ class Adam(Moments):
 
     scratch = 1
     slot_names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    coefficient_names = ("beta1", "one_minus_beta1", "beta2", "one_minus_beta2", "eps_t", "lr_t")
 
     def __init__(
         self,
@@ -171,6 +172,7 @@ class NAdam(Moments):
 
     counts = ("step", "mu_product")
     first_counts: ClassVar[Counters] = (0, 1.0)
+    coefficient_names = ("beta1", "one_minus_beta1", "beta2", "one_minus_beta2", "eps_t", "lr_of_gradient", "lr_of_mean")
     at_least_zero: ClassVar[tuple[str, ...]] = ("lr", "eps", "weight_decay", "momentum_decay")
 
     def __init__(
@@ -245,6 +247,7 @@ class RAdam(Moments):
     """
 
     scratch = 1
+    coefficient_names = ("beta1", "one_minus_beta1", "beta2", "one_minus_beta2", "eps", "lr_t")
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ class Adagrad(Optimizer):
 
     scratch = 1
     slot_names = ("sum",)
+    coefficient_names = ("lr_t", "eps")
     at_least_zero: ClassVar[tuple[str, ...]] = ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
 
     def __init__(
@@ -105,6 +106,7 @@ class RMSprop(Optimizer):
     """
 
     slot_names = ("square_avg", "momentum_buffer", "grad_avg")
+    coefficient_names = ("alpha", "one_minus_alpha", "eps", "lr", "momentum", "zero")
     at_least_zero: ClassVar[tuple[str, ...]] = ("lr", "eps", "weight_decay", "momentum", "alpha")
 
     def __init__(
@@ -193,6 +195,7 @@ class Adadelta(Optimizer):
     """
 
     slot_names = ("square_avg", "acc_delta")
+    coefficient_names = ("rho", "one_minus_rho", "eps", "lr")
     below_one: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, params: Iterable[Any], lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0, *, maximize: bool = False) -> None:

@@ -108,6 +108,7 @@ class Optimizer:
     counts: ClassVar[tuple[str, ...]] = ("step",)
     first_counts: ClassVar[Counters] = (0,)
     slot_names: ClassVar[tuple[str, ...]] = ()  # every name that slots() can give
+    coefficient_names: ClassVar[tuple[str, ...]] = ()  # what the numbers of coefficients() are called in a compiled program
     at_least_zero: ClassVar[tuple[str, ...]] = ("lr", "eps", "weight_decay")
     below_one: ClassVar[tuple[str, ...]] = ("betas",)
 

@@ -44,6 +44,7 @@ class Lion(Optimizer):
     """
 
     slot_names = ("exp_avg",)
+    coefficient_names = ("beta1", "one_minus_beta1", "beta2", "one_minus_beta2", "lr")
     at_least_zero: ClassVar[tuple[str, ...]] = ("lr", "weight_decay")
 
     def __init__(

@@ -46,6 +46,7 @@ class SGD(Optimizer):
     block = 262144  # three arrays are in use at once, and the calls are few
     scratch = 1
     slot_names = ("momentum_buffer",)
+    coefficient_names = ("lr", "momentum", "one_minus_dampening")
     at_least_zero: ClassVar[tuple[str, ...]] = ("lr", "momentum", "weight_decay")
 
     def __init__(

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import autograd_np as ag
 from autograd_np import tracing
 
-from .units import FLUSH_EVERY, Unit
+from .units import FLUSH_EVERY, Unit, flush_bias
 
 if TYPE_CHECKING:
     from .base import Optimizer, Pass
 
 __all__ = ["relocate", "update"]
+
+
+# What the literature calls what PyTorch keeps under other names.
+_WORDS = {
+    "exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v_max", "momentum_buffer": "velocity", "square_avg": "v", "grad_avg": "mean", "acc_delta": "u",
+    "sum": "s",
+}  # fmt: skip
 
 
 def relocate(optimizer: Optimizer) -> None:
@@ -22,15 +31,23 @@ def relocate(optimizer: Optimizer) -> None:
         optimizer._settle(k, [p for p in waiting if p.requires_grad], all_of_them=True)
     for units in optimizer._units:
         for unit in units:
-            if unit.packed and not unit.together and unit.width == 1:
-                moved = [tracing.relocate(p, view) for p, view in zip(unit.params, unit.data_views, strict=True)]
-                unit.together = all(moved)
+            if not unit.packed or unit.width != 1:
+                continue
+            joined = tracing.side_by_side(unit.params)  # (as an optimizer before this one has left them)
+            if joined is not None and joined is not unit.data:
+                unit.take(joined)
+            moved = [tracing.relocate(p, view) for p, view in zip(unit.params, unit.data_views, strict=True)] if joined is None else []
+            unit.together = all(moved)
 
 
 def update(optimizer: Optimizer, k: int, current: Pass) -> None:
     """Trace the update of group k."""
-    units = optimizer._units[k]
+    units, group = optimizer._units[k], optimizer.param_groups[k]
     steps: list[_Numbers] = []
+    foreign = type(optimizer).__module__.rpartition(".")[0] != __package__
+    own = _own(optimizer) if foreign else None
+    watched = _Watched(group) if foreign else None
+    current.group = group if watched is None else watched
     for unit in units:
         if current.slots != unit.slots:
             optimizer._fit_slots(unit, current)
@@ -49,13 +66,47 @@ def update(optimizer: Optimizer, k: int, current: Pass) -> None:
             i = j
         unit.agree()
         for i, j in spans:
-            numbers = _Numbers(optimizer, unit, current, i, j)
+            numbers = _Numbers(optimizer, unit, current, group, i, j)
             steps.append(numbers)
             _span(optimizer, unit, current, i, j, grads, numbers)
-    guard = _Guard(optimizer, k, current, steps)
+    current.group = group
+    if foreign and _own(optimizer) != own:
+        raise ag.CompileError(
+            f"compile: {type(optimizer).__name__} changes attributes of its own in a step, which a program does not do; "
+            "keep arrays in slots(), and counts in the counters"
+        )
+    guard = _Guard(optimizer, k, group, current.slots, steps, own, watched.read if watched is not None else ())
     tracing.condition(guard.holds)
     tracing.before(guard.refresh)
     tracing.after(guard.advance)
+
+
+class _Watched(dict[str, Any]):
+    """The options of a group, that notes which of them an optimizer from outside looks at: their values are part of the program."""
+
+    def __init__(self, group: dict[str, Any]) -> None:
+        super().__init__(group)
+        self.read: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
+
+
+_SHARED = frozenset({"defaults", "param_groups", "_units", "_waiting", "_scratch", "_numbers"})
+
+
+def _own(optimizer: Optimizer) -> Any:
+    """What an optimizer from outside holds beside what they all do: numbers and texts, and which objects."""
+    return [
+        (key, value if isinstance(value, (bool, int, float, complex, str)) else (id(value), len(value) if hasattr(value, "__len__") else None))
+        for key, value in vars(optimizer).items()
+        if key not in _SHARED
+    ]
 
 
 def _switches(group: dict[str, Any]) -> Any:
@@ -66,29 +117,44 @@ def _switches(group: dict[str, Any]) -> Any:
 class _Guard:
     """What a compiled update of one group rests on, and what is done around each replay."""
 
-    def __init__(self, optimizer: Optimizer, k: int, current: Pass, steps: list[_Numbers]) -> None:
-        self.optimizer, self.k, self.group, self.steps = optimizer, k, current.group, steps
-        self.slots = current.slots
-        self.options = [*self.group.values()]
-        self.switches = _switches(self.group)
+    def __init__(self, optimizer: Optimizer, k: int, group: dict[str, Any], slots: tuple[str, ...], steps: list[_Numbers], own: Any, read: Any) -> None:
+        self.optimizer, self.k, self.group, self.steps, self.slots = optimizer, k, group, steps, slots
+        self.groups = len(optimizer.param_groups)
+        self.params = group["params"]
+        self.options = self._options()
+        self.switches = _switches(group)
+        self.fixed = {key: group.get(key) for key in read}
+        self.own = own
         self.units = optimizer._units[k]
         self.count = len(self.units)
 
-    def holds(self) -> bool:
-        """Whether the program does what the next step asks for; its numbers are computed on the way."""
-        group = self.group
-        units = self.optimizer._units[self.k]
-        if self.optimizer.param_groups[self.k] is not group or units is not self.units or len(units) != self.count:
-            return False
-        options = [*group.values()]
+    def _options(self) -> list[Any]:
+        # (The parameters are Tensors, whose == is an array.)
+        return [value for value in self.group.values() if value.__class__ is not list]
+
+    def holds(self) -> Any:
+        """True if the program does what the next step asks for, else NaN, which equals nothing; the step's numbers are computed on the way."""
+        group, optimizer = self.group, self.optimizer
+        units = optimizer._units[self.k]
+        if units is not self.units or len(units) != self.count or len(optimizer.param_groups) != self.groups or optimizer.param_groups[self.k] is not group:
+            return math.nan
+        options = self._options()
         if options != self.options:
-            if _switches(group) != self.switches or self.optimizer.slots(group) != self.slots:
-                return False
+            if _switches(group) != self.switches or optimizer.slots(group) != self.slots:
+                return math.nan
+            if any(group.get(key) != value for key, value in self.fixed.items()):
+                return math.nan
             self.options = options
+        if self.own is not None and _own(optimizer) != self.own:
+            return math.nan
         for step in self.steps:
             if not step.look():
-                return False
+                return math.nan
         return True
+
+    def written(self) -> list[tracing.Numbers]:
+        """What is done around each replay, in a form that can be written into a file."""
+        return [step.written() for step in self.steps]
 
     def refresh(self) -> None:
         for step in self.steps:
@@ -105,9 +171,9 @@ class _Numbers:
 
     pending: tuple[float, ...] | None = None
 
-    def __init__(self, optimizer: Optimizer, unit: Unit, current: Pass, i: int, j: int) -> None:
+    def __init__(self, optimizer: Optimizer, unit: Unit, current: Pass, group: dict[str, Any], i: int, j: int) -> None:
         self.optimizer, self.unit, self.current, self.i, self.j = optimizer, unit, current, i, j
-        self.group = current.group
+        self.group = group
         self.decoupled = current.decoupled
         self.coefficients = optimizer.coefficients
         self.whole = i == 0 and j == len(unit.params)
@@ -122,7 +188,7 @@ class _Numbers:
         counters = unit.common
         if counters is None:
             counters = unit.counters[self.i]
-            if any([other != counters for other in unit.counters[self.i : self.j]]):
+            if any(other != counters for other in unit.counters[self.i : self.j]):
                 return False
         self.next, values, phase = self.coefficients(self.group, counters)
         decay = self.group.get("weight_decay", 0.0)
@@ -134,10 +200,35 @@ class _Numbers:
     def refresh(self) -> None:
         """Put the numbers where the program reads them."""
         assert self.pending is not None
-        for array, old, new in zip(self.arrays, self.values, self.pending, strict=True):
-            if old != new:
-                array[()] = new
+        old, self.values = self.values, ()  # (where this is interrupted, all of them are put there anew)
+        if len(old) == len(self.pending):
+            for array, before, now in zip(self.arrays, old, self.pending, strict=True):
+                if before != now:
+                    array[()] = now
+        else:
+            for array, now in zip(self.arrays, self.pending, strict=True):
+                array[()] = now
         self.values, self.pending = self.pending, None
+
+    def written(self) -> tracing.Numbers:
+        """Options and counts as they are now, and the function that makes the numbers of the next step of them."""
+        unit, group = self.unit, self.group
+        decay = group.get("weight_decay", 0.0)
+        flushed = []
+        for name, factor, first in self.optimizer.decays(group):
+            bias = flush_bias(unit.real, float(factor), first) if name in unit.state and name in self.current.slots else None
+            if bias is not None:
+                flushed.append((unit.state[name][unit.starts[self.i] : unit.starts[self.j]], bias))
+        return tracing.Numbers(
+            self.coefficients,
+            {key: value for key, value in group.items() if isinstance(value, (int, float, str, tuple, type(None)))},
+            unit.counters_of(self.i),
+            self.arrays,
+            ("one_minus_lr_decay" if self.decoupled else "weight_decay") if decay else None,
+            self.phase,
+            flushed,
+            FLUSH_EVERY,
+        )
 
     def advance(self) -> None:
         """Count the step."""
@@ -154,11 +245,14 @@ class _Numbers:
 
 def _span(optimizer: Optimizer, unit: Unit, current: Pass, i: int, j: int, grads: list[Any], numbers: _Numbers) -> None:
     """Parameters i to j - 1 of a unit, whose counts are equal."""
-    current.numbers = [tracing.state(array, f"c{m}") for m, array in enumerate(numbers.arrays)]
+    words = [*optimizer.coefficient_names]
+    current.numbers = [tracing.state(array, words[m] if m < len(words) else f"c{m}") for m, array in enumerate(numbers.arrays)]
+    if current.weight_decay != 0:
+        tracing.name(current.numbers[-1], "one_minus_lr_decay" if current.decoupled else "weight_decay")
     current.phase = numbers.phase
     start, stop = unit.starts[i], unit.starts[j]
     whole = i == 0 and j == len(unit.params)
-    flats = {name: tracing.state(array, name) for name, array in unit.state.items()}
+    flats = {name: tracing.state(array, _WORDS.get(name, name)) for name, array in unit.state.items()}
     if unit.packed:
         parts = []
         for g in grads[i:j]:
@@ -191,6 +285,9 @@ def _span(optimizer: Optimizer, unit: Unit, current: Pass, i: int, j: int, grads
             g = np.conjugate(g).view(unit.real)
             array = array.view(unit.real)
         states = [np.reshape(flats[name][unit.starts[m] : unit.starts[m + 1]], array.shape) for name in unit.slots]
+        for name, view in zip(unit.slots, states, strict=True):
+            tracing.name(flats[name], _WORDS.get(name, name), p)
+            tracing.name(view, _WORDS.get(name, name), p)
         _apply(optimizer, current, array, g, states)
 
 
@@ -200,4 +297,3 @@ def _apply(optimizer: Optimizer, current: Pass, p: Any, g: Any, state: list[Any]
         optimizer.update(current.group, p, g, tuple(state), current.numbers, scratch, current.phase)
     else:
         optimizer._decayed(current, p, g, tuple(state), scratch)
-

@@ -44,6 +44,12 @@ class Unit:
             self.grad_views = [self.view(self.grads, i) for i in range(len(params))]
             self.data_views = [self.view(self.data, i) for i in range(len(params))]
 
+    def take(self, flat: Any) -> None:
+        """Let the values lie in a flat array that is there already, as the parameters' own memory."""
+        self.data = flat
+        self.data_views = [self.view(flat, i) for i in range(len(self.params))]
+        self.pieces.clear()
+
     def view(self, flat: Any, i: int) -> Any:
         """The part of a flat buffer that belongs to parameter i, in its shape and dtype."""
         return flat[self.starts[i] : self.starts[i + 1]].view(self.dtype).reshape(self.params[i].shape)

@@ -1,0 +1,149 @@
+"""``x @ W + b`` as one product, where W and b lie one after the other in memory: ``[x 1] @ [W; b]``, and ``[x 1]ᵀ @ dz`` is ``[dW; db]``.
+
+For inputs of few features the bias costs as much as the product, for NumPy broadcasts it, and so does the sum of its gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .passes import Program
+from .program import Op, Ref, Storage, Value
+
+__all__ = ["join_bias"]
+
+
+def _view(program: Program, like: Value, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Value:
+    array = np.lib.stride_tricks.as_strided(np.empty(1, like.dtype), shape, strides)
+    return Value(program.next_index(), array, like.storage, offset, False)
+
+
+def _product(op: Op | None) -> bool:
+    """Whether a call is a product of two matrices."""
+    return (
+        op is not None
+        and op.kind == "function"
+        and op.target is np.dot
+        and not op.kwargs
+        and len(op.args) == 2
+        and all(item.__class__ is Ref and len(item.value.shape) == 2 for item in op.args)
+        and op.result.dtype.char in "fd"
+    )
+
+
+def join_bias(program: Program) -> None:
+    """Take the bias into the product, and its gradient into that of the weight, for arguments of few features."""
+    uses: dict[int, int] = {}
+    for op in program.ops:
+        for value in op.inputs():
+            uses[value.index] = uses.get(value.index, 0) + 1
+    for value in program.outputs:
+        uses[value.index] = uses.get(value.index, 0) + 2
+    makers = {value.index: op for op in program.ops for value in op.outs}
+    replaced: dict[int, list[Op]] = {}
+    wide: dict[int, Value] = {}  # x → [x 1]
+    for add in program.ops:
+        if add.kind != "ufunc" or add.target is not np.add or add.kwargs or add.out is not None or len(add.args) != 2:
+            continue
+        if add.args[0].__class__ is not Ref or add.args[1].__class__ is not Ref:
+            continue
+        product, bias = add.args[0].value, add.args[1].value
+        dot = makers.get(product.index)
+        if dot is None or not _product(dot) or dot.out is not None or uses[product.index] != 1 or product.shape != add.result.shape:
+            continue
+        x, weight = dot.args[0].value, dot.args[1].value
+        rows, k = x.shape
+        n = weight.shape[1]
+        beside = (
+            weight.storage is bias.storage
+            and weight.contiguous
+            and bias.contiguous
+            and bias.offset == weight.offset + weight.nbytes
+            and bias.shape in ((n,), ())
+            and bias.size == n
+            and weight.dtype == bias.dtype == x.dtype
+        )
+        if not beside or 2 * k > n or x.storage.kind != "argument" or x.storage.written or not rows or not k or (id(dot) in replaced):
+            continue
+        size = x.dtype.itemsize
+        before: list[Op] = []
+        if x.index not in wide:
+            ones = np.ones((rows, k + 1), x.dtype)
+            storage = Storage(program.next_index(), "constant", ones.nbytes, ones)
+            whole = Value(program.next_index(), ones, storage, 0, True)
+            whole.array = ones
+            whole.label = f"{x.label or 'x'}_1"
+            part = _view(program, whole, x.shape, ((k + 1) * size, size), 0)
+            cut = Op("getitem", "getitem", (Ref(whole), (slice(None), slice(None, k))), {})
+            cut.view, cut.outs = True, (part,)
+            part.op = cut
+            fill = Op("change", np.copyto, (Ref(part), Ref(x)), {})
+            fill.pure, fill.writes, fill.out = False, (storage,), part
+            before = [cut, fill]
+            wide[x.index] = whole
+        both = _view(program, weight, (k + 1, n), (n * size, size), weight.offset)
+        both.label = f"{weight.label}_{bias.label}" if weight.label and bias.label else None
+        join = Op("function", _stacked, (Ref(weight), Ref(bias)), {})
+        join.view, join.outs = True, (both,)
+        both.op = join
+        dot.args = (Ref(wide[x.index]), Ref(both))
+        dot.outs, result = add.outs, add.outs[0]
+        result.op = result.storage.op = dot
+        for op in (*before, join):
+            op.section, op.quiet, op.position, op.node = dot.section, dot.quiet, dot.position, dot.node
+        replaced[id(dot)] = [*before, join, dot]
+        replaced[id(add)] = []
+    if not replaced:
+        return
+    program.ops = [each for op in program.ops for each in replaced.get(id(op), [op])]
+    _join_gradients(program, wide)
+
+
+def _stacked(weight: Any, bias: Any) -> Any:
+    """A weight and the bias that lies behind it in memory, as one matrix."""
+    rows, columns = weight.shape
+    return np.lib.stride_tricks.as_strided(weight, (rows + 1, columns))
+
+
+def _join_gradients(program: Program, wide: dict[int, Value]) -> None:
+    """The gradients of weight and bias as one product, where they are wanted one behind the other."""
+    views = {op.outs[0].index: op for op in program.ops if op.view and op.kind in ("attribute", "method") and op.outs}
+    sums: dict[tuple[int, int], Op] = {}  # where the gradient of a bias is put → the product with ones
+    for op in program.ops:
+        if op.out is not None and op.kind == "function" and op.target is np.dot and not op.kwargs:
+            ones = op.args[0].value if op.args[0].__class__ is Ref else None
+            if ones is not None and len(ones.shape) == 1 and ones.storage.kind == "constant" and ones.array is not None and (ones.array == 1).all():
+                sums[op.out.storage.index, op.out.offset] = op
+    replaced: dict[int, list[Op]] = {}
+    for op in program.ops:
+        if op.out is None or not _product(op):
+            continue
+        turned = views.get(op.args[0].value.index)
+        if turned is None or turned.target not in ("T", "transpose") or turned.args[0].__class__ is not Ref or (turned.target == "transpose" and len(turned.args) > 1):
+            continue
+        x = turned.args[0].value
+        out, dz = op.out, op.args[1].value
+        total = sums.get((out.storage.index, out.offset + out.nbytes))
+        if x.index not in wide or total is None or not out.contiguous or total.args[1].__class__ is not Ref:
+            continue
+        seen = total.args[1].value
+        if seen.region != dz.region or total.out is None or total.out.size != out.shape[1]:
+            continue
+        k, n = out.shape
+        size = out.dtype.itemsize
+        flipped = _view(program, wide[x.index], (k + 1, x.shape[0]), (size, (k + 1) * size), 0)
+        turn = Op("attribute", "T", (Ref(wide[x.index]),), {})
+        turn.view, turn.outs = True, (flipped,)
+        flipped.op = turn
+        both = _view(program, out, (k + 1, n), (n * size, size), out.offset)
+        both.label = f"{out.label}_{total.out.label}" if out.label and total.out.label else None
+        place, later = (op, total) if program.ops.index(op) > program.ops.index(total) else (total, op)
+        joined = Op("function", np.dot, (Ref(flipped), Ref(dz)), {})
+        joined.out, joined.writes = both, (out.storage,)
+        for made in (turn, joined):
+            made.section, made.quiet, made.position, made.node = op.section, op.quiet, op.position, op.node
+        replaced[id(later)] = []
+        replaced[id(place)] = [turn, joined]
+    program.ops = [each for op in program.ops for each in replaced.get(id(op), [op])]
