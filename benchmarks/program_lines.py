@@ -34,11 +34,12 @@ class Line:
 
 
 class Clocked(ast.NodeTransformer):
-    """Put a clock around each statement of ``run``; statements are numbered as they come."""
+    """Put a clock around each statement of the program's function; statements are numbered as they come."""
 
     def __init__(self, source: str) -> None:
         self.source = source.splitlines()
         self.lines: list[Line] = []
+        self.function = ""
 
     def section(self, number: int) -> str:
         """The last comment of one word above a line."""
@@ -71,19 +72,20 @@ class Clocked(ast.NodeTransformer):
         return found
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        if node.name == "run":
+        if node.name != "buffer":
+            self.function = node.name
             node.args.args += [ast.arg("_spent"), ast.arg("_clock")]
             node.body = [*ast.parse("_before = _clock()").body, *self.clocked(node.body)]
         return node
 
 
 def instrumented(source: str, bound: dict[str, Any]) -> tuple[Any, list[Line]]:
-    """The program's ``run`` with clocks in it, and its lines."""
+    """The program's function with clocks in it, and its lines."""
     clocks = Clocked(source)
     module = ast.fix_missing_locations(clocks.visit(ast.parse(source)))
     space = dict(bound)
     exec(compile(module, "<program with clocks>", "exec"), space)
-    return space["run"], clocks.lines
+    return space[clocks.function], clocks.lines
 
 
 def empty_reading() -> float:

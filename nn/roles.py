@@ -80,7 +80,8 @@ def _kind(value: Any) -> str:
 def total_loss(who: str, model: Module, value: Any, penalized: bool | None = None) -> tuple[Any, Any]:
     """What is minimised, and the part of it that ``model.regularize(…)`` asked for, None without."""
     if not isinstance(value, Tensor) or value.size != 1:
-        raise TypeError(f"{who}: the loss must be one number, a Tensor, not {value!r:.80}; a loss with reduction='none' gives one per sample")
+        shown = f"one of shape {value.shape}" if isinstance(value, Tensor) else f"{value!r:.80}"
+        raise TypeError(f"{who}: the loss must be one number, a Tensor, not {shown}; a loss with reduction='none' gives one per sample")
     if not (any(module._penalties for module in model.modules()) if penalized is None else penalized):
         return value, None
     penalty = model.penalty()

@@ -48,10 +48,11 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder.parent
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
-def test_small_budget(model: str, digits: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("model", "options"), [("mlp", []), ("cnn", []), ("mlp", ["--compile"])])
+def test_small_budget(model: str, options: list[str], digits: Path, tmp_path: Path) -> None:
     weights = tmp_path / "weights.npz"
-    done = run("--model", model, "--epochs", "6", "--batch-size", "32", "--out", "pictures", "--save", str(weights), cwd=tmp_path, AUTOGRAD_NP_DATA=str(digits))
+    options = ["--model", model, "--epochs", "6", "--batch-size", "32", "--out", "pictures", "--save", str(weights), *options]
+    done = run(*options, cwd=tmp_path, AUTOGRAD_NP_DATA=str(digits))
     assert done.returncode == 0, done.stderr
     assert accuracy(done.stdout) >= 90
     assert len(re.findall(r"epoch \d of 6: loss", done.stderr)) == 6

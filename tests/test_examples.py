@@ -51,6 +51,14 @@ def test_spiral_says_what_it_found(spiral: tuple[subprocess.CompletedProcess[str
     assert len(re.findall(r"epoch \d+ of 300: loss [\d.]+, accuracy [\d.]+, .* lr [\d.]+", done.stderr)) == 6, "the log"
 
 
+def test_spiral_compiled(tmp_path: Path) -> None:
+    """The same run, as far as it is printed."""
+    options = ["spiral.py", "--epochs", "20", "--hidden", "16", "--dropout", "0.1", "--out", "pictures"]
+    one, two = (re.sub(r"in [\d.]+ s", "", run(*options, *more, cwd=tmp_path).stdout) for more in ([], ["--compile"]))
+    assert "held-out accuracy" in one
+    assert one == two
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_spiral_draws(spiral: tuple[subprocess.CompletedProcess[str], Path], name: str) -> None:
     path = spiral[1] / name

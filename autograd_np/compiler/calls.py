@@ -23,7 +23,7 @@ _WIDEST = 100  # column up to which the comments at the ends of lines are aligne
 def name_of(function: Any) -> str | None:
     """How NumPy's users write a function; None for others."""
     word = getattr(function, "__name__", "")
-    owner = getattr(function, "__self__", None)
+    owner: Any = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc) and getattr(np, owner.__name__, None) is owner:
         return f"np.{owner.__name__}.{word}"
     if getattr(np, word, None) is function:
@@ -65,10 +65,10 @@ def constant_text(array: Any) -> tuple[str, str] | None:
     """A word for an array that is known, and how it is made; None where it has too much in it to be written."""
     size = "x".join(map(str, array.shape))
     flat = array.reshape(-1)
-    if array.size and (flat[0] == flat).all() and not (flat[0] == 0 and np.signbit(flat[0].real)):
+    if array.size and flat.tobytes() == flat[0].tobytes() * array.size:  # (-0.0 is equal to 0.0, and another number)
         number = flat[0].item()
         dtype = dtype_text(array.dtype)
-        if number == 0 or number == 1:
+        if (number == 1 and array.dtype.kind != "c") or not any(flat[0].tobytes()):
             word = "ones" if number else "zeros"
             return f"{word}_{size}", f"np.{word}({array.shape if len(array.shape) != 1 else array.size}, {dtype})"
         return f"{_digits(number)}_{size}", f"np.full({array.shape}, {number_text(number)}, {dtype})"
@@ -106,6 +106,14 @@ class Line:
         self.section, self.part, self.quiet = op.section if op.kind != "assume" else "", op.node, op.quiet
 
 
+def quieting(line: Line) -> str:
+    """Which warnings are off, as the arguments of ``np.errstate``."""
+    modes = {mode for _, mode in line.quiet}
+    if len(line.quiet) == 4 and len(modes) == 1:
+        return f'all="{line.quiet[0][1]}"'
+    return ", ".join([f'{kind}="{mode}"' for kind, mode in line.quiet])
+
+
 def _title(part: Part | None) -> str | None:
     if part is None:
         return None
@@ -133,20 +141,17 @@ def render(lines: list[Line], *, sections: bool = True) -> list[str]:
         if line.section != section:
             if several and line.section:
                 between = [""] if found else []
-                found += [*between, f"{'        ' if line.quiet and quiet else '    '}# {line.section}"]
+                found += [*between, f"{'        ' if line.quiet and line.quiet == quiet else '    '}# {line.section}"]
             section, part = line.section, None
         if line.quiet and line.quiet != quiet:
-            modes = {mode for _, mode in line.quiet}
-            states = [f'all="{line.quiet[0][1]}"'] if len(line.quiet) == 4 and len(modes) == 1 else [f'{kind}="{mode}"' for kind, mode in line.quiet]
-            found.append(f"    with np.errstate({', '.join(states)}):")
+            found.append(f"    with np.errstate({quieting(line)}):")
         quiet = line.quiet
         if parts and line.section and line.part is not part and (line.part is not None or line.section == "forward"):
             if _title(line.part) != _title(part):
                 close()
                 found.append(f"{indent}# {_title(line.part) or 'between the modules'}")
             part = line.part
-        for text in line.text.split("\n"):
-            group.append((indent + text, line.comment))
+        group += [(indent + text, line.comment) for text in line.text.split("\n")]
     close()
     return found
 
@@ -329,7 +334,7 @@ class Writer:
                 continue
             text = self.text(value)
             if value.storage.kind == "constant":
-                text += "[()]" if value.scalar else ".copy()" if value.contiguous else '.copy("K")' if value.contiguous else '.copy("K")'
+                text += "[()]" if value.scalar else ".copy()" if value.contiguous else '.copy("K")'
             found.append(text)
         return found
 

@@ -21,14 +21,17 @@ from ..modes import ACTIVE, CHANGES
 from ..recording import TENSOR
 from ..tape import LAST_WRITE, next_position
 from . import emit as emitting
+from . import loop_text
 from . import plan as planning
-from .aliasing import Aliasing
 from .affine import join_bias
 from .algebra import join_in_place, mean_by_product, prepare_operands, scale_once, sum_by_products
+from .aliasing import Aliasing
 from .blocks import group_blocks
+from .explain import Explanation, explain
+from .fused_loops import fuse_loops
 from .late import write_late
-from .plain import write_plain
 from .passes import Program, drop_views, hoist_assumptions, remove_dead, share, simplify, split_versions
+from .plain import write_plain
 from .program import Value
 from .standalone import save
 from .state import Reached, reach
@@ -181,7 +184,7 @@ class Entry:
     def instance(self) -> Callable[..., Any]:
         """The program, with buffers of its own."""
         if self.code is None:
-            self.code = builtins.compile(self.emitted.source, f"<autograd_np program {id(self)}>", "exec")
+            self.code = builtins.compile(self.emitted.program, f"<autograd_np program {id(self)}>", "exec")
         space: dict[str, Any] = dict(self.emitted.bound)
         exec(self.code, space)  # noqa: S102 - the program is text that this package has written
         return space[self.emitted.name]  # type: ignore[no-any-return]
@@ -234,7 +237,7 @@ class Entry:
         """Say so in an exception if it came when the program had begun to write, or to draw random numbers."""
         if isinstance(error, OtherCase):
             return
-        first, lines = self.emitted.writes, self.emitted.source.splitlines()
+        first, lines = self.emitted.writes, self.emitted.program.splitlines()
         start = None if first is None else next((i for i, line in enumerate(lines, 1) if line.strip().startswith(first.strip())), 1)
         trace = error.__traceback__
         while trace is not None:
@@ -314,8 +317,10 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], *, backend: str = "numpy", state: Sequence[Any] = ()) -> None:
         if not callable(function):
             raise TypeError(f"compile: takes a function, not {type(function).__name__}")
-        if backend != "numpy":
-            raise ValueError(f'compile: backend is "numpy", not {backend!r}')
+        if backend not in ("numpy", "numba"):
+            raise ValueError(f'compile: backend is "numpy" or "numba", not {backend!r}')
+        if backend == "numba":
+            loop_text.needed()
         kind = inspect.unwrap(function) if not isinstance(function, functools.partial) else function.func
         if inspect.isgeneratorfunction(kind) or inspect.iscoroutinefunction(kind) or inspect.isasyncgenfunction(kind):
             raise TypeError(
@@ -324,6 +329,7 @@ class Compiled:
         functools.update_wrapper(self, function, updated=())
         self._function = function
         self._state = tuple(state)
+        self._backend = backend
         self._entries: dict[Any, list[Entry]] = {}
         self._last: Entry | None = None
         self._quick: Callable[[tuple[Any, ...]], Any] | None = None
@@ -374,13 +380,13 @@ class Compiled:
         found: Any = sys.modules.get(module or "")
         for word in (name or "?").split("."):
             found = getattr(found, word, None)
-        return name if found is self else (_again, (self._function, self._state))
+        return name if found is self else (_again, (self._function, self._state, self._backend))
 
     def __copy__(self) -> Compiled:
-        return _again(self._function, self._state)
+        return _again(self._function, self._state, self._backend)
 
     def __deepcopy__(self, memo: Any) -> Compiled:
-        return _again(copy.deepcopy(self._function, memo), copy.deepcopy(self._state, memo))
+        return _again(copy.deepcopy(self._function, memo), copy.deepcopy(self._state, memo), self._backend)
 
     def cache_info(self) -> CacheInfo:
         """Replays, traces, calls that ran the function itself, programs held."""
@@ -432,6 +438,55 @@ class Compiled:
         """
         word = getattr(self, "__qualname__", None) or type(self._function).__name__
         save(path, self._entry(), f"The program of {word}" if "<" not in word else "A NumPy program")
+
+    def explain(self, *arguments: Any, seconds: float = 0.2) -> Explanation:
+        """What the program of the last call costs: print it, or take its numbers.
+
+        Calls as traced and after each pass, buffers, the arena against the sum of all intermediates, and for each section its calls,
+        floating-point operations, bytes moved, and the time that a roofline predicts and that it takes. The program runs on copies:
+        nothing changes.
+
+        Args:
+            *arguments: arrays to run it with, in the order of the program's arguments; made up where none are given (numbers drawn from a
+                normal distribution, zeros for integers).
+            seconds: for how long to measure.
+
+        Returns:
+            An object that prints itself as a table, with attributes ``counts``, ``buffers``, ``arena``, ``intermediates``, ``peak``,
+            ``flops``, ``moved``, ``predicted``, ``measured``, ``sections`` and ``machine``.
+
+        Raises:
+            RuntimeError: there is no program before the first call.
+            ValueError: the number of arguments, or the program refuses those that were made up.
+
+        >>> import autograd_np as ag
+        >>> f = ag.compile(lambda x, w: np.tanh(x @ w))
+        >>> _ = f(np.ones((4, 3)), np.ones((3, 2)))
+        >>> found = f.explain(seconds=0.01)
+        >>> found.flops, found.sections[0].calls
+        (56, 2)
+        """
+        return explain(self._entry(), arguments, seconds)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the program of the last call takes for given, by its name in :attr:`source`: arrays of the caller, functions, generators."""
+        return dict(self._entry().emitted.bound)
+
+    @property
+    def plain_given(self) -> dict[str, Any]:
+        """What :attr:`source_plain` takes for given, by name: it runs in a namespace that holds this.
+
+        >>> import autograd_np as ag
+        >>> w = np.array([1.0, 2.0])
+        >>> f = ag.compile(lambda x: np.exp(x @ w) - 1)
+        >>> _ = f(np.ones((3, 2)))
+        >>> space = f.plain_given
+        >>> exec(f.source_plain, space)
+        >>> space["run"](np.zeros((3, 2))).tolist()
+        [0.0, 0.0, 0.0]
+        """
+        return dict(self._entry().plain.bound)
 
     def _entry(self) -> Entry:
         if self._last is None:
@@ -496,7 +551,7 @@ class Compiled:
                 touched = reached.touched()
                 story.settle(trace.ops)
                 program = Program(trace.ops, arguments, outputs)
-                optimize(trace, program)
+                optimize(trace, program, self._backend)
                 entry = Entry(trace, program, reached, rebuild, effects, _arrays(leaves))
             except BaseException:
                 trace.roll_back()
@@ -586,8 +641,8 @@ class Compiled:
         return values, build, arrays, effects
 
 
-def _again(function: Callable[..., Any], state: Sequence[Any]) -> Compiled:
-    return Compiled(function, state=state)
+def _again(function: Callable[..., Any], state: Sequence[Any], backend: str = "numpy") -> Compiled:
+    return Compiled(function, backend=backend, state=state)
 
 
 def _looked_at() -> bool:
@@ -626,7 +681,7 @@ def _arrays(leaves: list[Any]) -> list[Any]:
     return [x._values if isinstance(x, TENSOR) else x for x in leaves if _dynamic(x)]
 
 
-def optimize(trace: Trace, program: Program) -> None:
+def optimize(trace: Trace, program: Program, backend: str = "numpy") -> None:
     """All passes, in their order."""
 
     def fresh(value: Value) -> Value:
@@ -656,5 +711,8 @@ def optimize(trace: Trace, program: Program) -> None:
     drop_views(program)
     program.count("algebra on numbers")
     write_late(program)
+    if backend == "numba":
+        fuse_loops(program, lambda op: planning.into(op) is not None)
+        program.count("loops")
     group_blocks(program)
     program.count("blocks")

@@ -10,6 +10,8 @@ import numpy as np
 from ..errors import OtherCase
 from .blocks import BLOCK, Blocks
 from .calls import Line, Writer, copied_in, dtype_text, given_lines, layout, render
+from .fused_loops import Loop
+from .loop_text import Loops
 from .names import Namer
 from .passes import Program
 from .plan import Plan, copies, into
@@ -18,7 +20,10 @@ from .story import Story
 
 __all__ = ["Emitted", "emit", "head"]
 
-_ARENA = """
+_ARENA = """\
+arena = arena[-arena.ctypes.data % 64:]  # begins where a cache line does
+
+
 def buffer(offset, shape, dtype, strides=None):
     return np.ndarray(shape, dtype, arena, offset, strides)
 """
@@ -49,10 +54,18 @@ class Emitted:
         self.results: list[str] = []
         self.buffers = 0
         self.writes: str | None = None
+        self.loops = ""  # functions that are compiled, of a program for Numba
 
     @property
     def source(self) -> str:
         """Everything."""
+        if not self.loops:
+            return self.program
+        return self.setup.replace("import numpy as np\n", "import numpy as np\nfrom numba import njit\n", 1) + "\n\n" + self.loops + self.body
+
+    @property
+    def program(self) -> str:
+        """Everything but the functions that are compiled: those are given."""
         return self.setup + "\n\n" + self.body
 
     @property
@@ -60,7 +73,7 @@ class Emitted:
         """The number of the first line that writes what was there before."""
         if self.writes is None:
             return None
-        return next((n for n, line in enumerate(self.source.split("\n"), 1) if line.strip().startswith(self.writes)), 0)
+        return next((n for n, line in enumerate(self.program.split("\n"), 1) if line.strip().startswith(self.writes)), 0)
 
 
 def emit(program: Program, plan: Plan, story: Story | None = None) -> Emitted:
@@ -70,7 +83,7 @@ def emit(program: Program, plan: Plan, story: Story | None = None) -> Emitted:
 
 def flattened(ops: list[Op]) -> list[Op]:
     """The calls, with those of a chain one by one."""
-    return [each for op in ops for each in (op.ops if isinstance(op, Blocks) else (op,))]
+    return [each for op in ops for each in (op.ops if isinstance(op, (Blocks, Loop)) else (op,))]
 
 
 def head(story: Story | None, program: Program, parameters: list[str], bound: dict[str, Any], more: list[str]) -> list[str]:
@@ -100,6 +113,7 @@ class _Writer(Writer):
         self.same: dict[int, Value] = {}  # values without a name of their own → what is computed in their place
         self.buffers = 0
         self.filled: set[str] = set()
+        self.loops = Loops(self)
 
     # ---------------------------------------------------------------- names
 
@@ -327,7 +341,7 @@ class _Writer(Writer):
         lines: list[Line] = []
         writes: str | None = None
         for op in program.ops:
-            line = self.blocks(op) if isinstance(op, Blocks) else self.statement(op)
+            line = self.blocks(op) if isinstance(op, Blocks) else Line(self.loops.call(op), op) if isinstance(op, Loop) else self.statement(op)
             if line is not None:
                 lines.append(line)
                 if writes is None and any(storage.external for storage in op.writes):
@@ -340,10 +354,10 @@ class _Writer(Writer):
         size = [f"# {'buffers':<10}{count} in {self.plan.size:,} bytes"] if self.plan.size else []
         text = [*head(story, program, parameters, bound, size), "import numpy as np", ""]
         if self.plan.size:
-            text += [f"arena = np.empty({self.plan.size + 64}, np.uint8)", "arena = arena[-arena.ctypes.data % 64:]  # begins where a cache line does", "", *_ARENA.split("\n"), ""]
+            text += [f"arena = np.empty({self.plan.size + 64}, np.uint8)", *_ARENA.split("\n"), ""]
         for kind in ("number", "view", "buffer"):
             text += [line for found, _, line in setup if found == kind]
         emitted = Emitted(function, re.sub(r"\n{4,}", "\n\n\n", "\n".join(text).rstrip("\n") + "\n"), body, bound)
-        emitted.writes = writes
+        emitted.writes, emitted.loops = writes, self.loops.text
         emitted.parameters, emitted.lines, emitted.results, emitted.buffers = parameters, lines, results, count
         return emitted

@@ -22,6 +22,8 @@ DTYPES = "fdilq?"  # of what is computed in loops
 LONGEST = 40  # calls of a loop
 WIDEST = 30  # arrays of a loop
 FEWEST = 4  # elements
+APART = 8  # calls of a chain from which on others that have no array in common with it begin a chain of their own
+WAITING = 3  # arrays that are made while a chain is collected, and for which it waits: until then, each takes memory of its own
 
 # What a loop computes; the rest are calls. (They are those that are exact, or rounded once: the loop then has NumPy's own bits.)
 _FLOAT = {
@@ -72,15 +74,16 @@ class Loop(Op):
         ops: its calls.
         chain: what is computed where.
         inner: the storages of what is not needed outside.
+        spent: the storages that are there before, and whose new content is not needed outside.
     """
 
-    __slots__ = ("chain", "inner", "ops")
+    __slots__ = ("chain", "inner", "ops", "spent")
 
-    def __init__(self, chain: Chain, inner: set[int]) -> None:
+    def __init__(self, chain: Chain, inner: set[int], spent: set[int]) -> None:
         super().__init__("loop", "loop", (), {})
         self.ops = [step.op for step in chain.steps]
         self.chain = chain
-        self.inner = inner
+        self.inner, self.spent = inner, spent
         read: dict[int, Value] = {}
         outs: dict[int, Value] = {}
         writes: dict[int, Storage] = {}
@@ -283,6 +286,7 @@ class Chain:
         self.written: dict[int, set[Access]] = {}
         self.closed: set[int] = set()  # storages of sums, which are known when the loop is done
         self.made: set[int] = set()  # storages that it makes
+        self.waiting: set[int] = set()  # storages for which it waits
 
     def refine(self, finer: tuple[int, ...]) -> None:
         """Split axes."""
@@ -318,6 +322,16 @@ class Chain:
     def _meet(self, a: Access, b: Access) -> bool:
         (low, high), (start, end) = _reach(a, self.extents), _reach(b, self.extents)
         return low < end and start < high
+
+    def near(self, step: Step) -> bool:
+        """Whether a call has to do with the chain, which then need not wait long for it."""
+        if len(self.steps) >= APART:
+            accesses = [item for item in (*step.operands, step.out) if item.__class__ is Access and any(item.strides)]
+            if not any(item in found.get(item.storage, ()) for item in accesses for found in (self.reads, self.written)):
+                return False
+        between = {value.storage.index for op in self.before if not op.view for value in op.outs} | {storage.index for op in self.before for storage in op.writes}
+        self.waiting |= {item.storage for item in step.operands if item.__class__ is Access and item.storage in between}
+        return len(self.waiting) <= WAITING
 
     def independent(self, op: Op) -> bool:
         """Whether a call can be made before the chain."""
@@ -455,7 +469,7 @@ def fuse_loops(program: Program, lasting: Any) -> None:
             step = None
             if chain is not None and chain.key == key and len(chain.steps) < LONGEST and len(chain.values) < WIDEST:
                 step = _step(chain, op, found)
-                if step is not None and found.reduced is not None and not _reducible(chain, step[0]):
+                if step is not None and (not chain.near(step[0]) or (found.reduced is not None and not _reducible(chain, step[0]))):
                     step = None
             if step is None:
                 if chain is not None and chain.independent(op) and _alone(op, found, chosen):
@@ -484,6 +498,16 @@ def fuse_loops(program: Program, lasting: Any) -> None:
             result.append(op)
     close()
     program.ops = result
+
+
+def outputs_of(ops: list[Op]) -> list[Value]:
+    """What calls write into memory of the program's own that was there before."""
+    return [op.out for op in ops if op.out is not None and op.out.storage.kind == "made"]
+
+
+def worth(calls: int, arrays: int) -> bool:
+    """Whether a loop over some arrays is faster than so many calls: each call takes about 0.35 µs to make, a loop 0.25 µs and 0.04 µs for each array."""
+    return calls >= 2 and 0.35 * calls > 0.25 + 0.04 * arrays
 
 
 def _alone(op: Op, found: _Found, chosen: set[int]) -> bool:
@@ -521,12 +545,12 @@ def _closed(chain: Chain, place: dict[int, int], readers: dict[int, list[int]], 
             needed.add(index)
     inner = {index for index in chain.made if index not in needed and index not in chain.closed}
     arrays = {access for found in (chain.reads, chain.written) for each in found.values() for access in each if access.storage not in inner}
-    calls = len(ops)
-    worth = calls >= 2 and 0.35 * calls > 0.25 + 0.04 * len(arrays) or any(id(op) in chosen for op in ops)
-    if not worth:
-        whole = sorted([*chain.before, *ops, *chain.after], key=lambda op: place[id(op)])
-        return whole
-    return [*chain.before, Loop(chain, inner), *[op for op in chain.after if not any(value.storage.index in inner for value in op.inputs())]]
+    if not worth(len(ops), len(arrays)) and not any(id(op) in chosen for op in ops):
+        return sorted([*chain.before, *ops, *chain.after], key=lambda op: place[id(op)])
+    end = max(place[id(op)] for op in ops)
+    kept = {value.storage.index for value in outputs_of(ops)}
+    spent = {index for index in kept if index not in outputs and not any(i > end and id(program.ops[i]) not in inside for i in readers.get(index, ()))}
+    return [*chain.before, Loop(chain, inner, spent), *[op for op in chain.after if not any(value.storage.index in inner for value in op.inputs())]]
 
 
 # ---------------------------------------------------------------- numbers chosen by their bits

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from .calls import dtype_text, new_array
 from .fused_loops import Access, Chain, Loop, Step, order_of
 from .program import Value
 
-__all__ = ["Nest", "call", "compiled", "needed", "preamble"]
+__all__ = ["Loops", "Nest", "compiled", "needed"]
 
 STRETCH = 1024  # numbers that are summed in a row before their sum is added to the others': rounding errors grow with the number of additions
 _LETTERS = "ijklmn"
@@ -24,19 +25,19 @@ def plus(total, x):  # in whatever order: so that several can be added at a time
 """,
     "maximum": """@njit
 def maximum(a, b):
-    return a if (a >= b) | (a != a) else b
+    return a if (a > b) | (a != a) else b
 """,
     "minimum": """@njit
 def minimum(a, b):
-    return a if (a <= b) | (a != a) else b
+    return a if (a < b) | (a != a) else b
 """,
     "fmax": """@njit
 def fmax(a, b):
-    return a if (a >= b) | (b != b) else b
+    return a if (a > b) | (b != b) else b
 """,
     "fmin": """@njit
 def fmin(a, b):
-    return a if (a <= b) | (b != b) else b
+    return a if (a < b) | (b != b) else b
 """,
     "sign": """@njit
 def sign(x):
@@ -232,7 +233,7 @@ class Nest:
                 later += sum(item == step.out for item in other.operands if item.__class__ is Access)
                 if other.out == step.out:
                     break
-            stored = last[step.out] == i and self._outside(step.out)
+            stored = last[step.out] == i and self._outside(step.out) and step.out.storage not in self.loop.spent
             if later > 1 or (stored and later) or len(text) > 90 or (later and step.op.kind == "ufunc method"):
                 name = self._fresh(_WORDS.get(step.name, "value"))
                 body.append(f"{name} = {_bare(text)}")
@@ -335,56 +336,82 @@ def _bare(text: str) -> str:
 # ---------------------------------------------------------------- the call
 
 
-def call(writer: Any, loop: Loop) -> list[str]:
-    """The lines that run a loop, for the writer of the program's text."""
-    nest = Nest(loop)
-    lines: list[str] = []
-    scalars: list[str] = []
-    handed: dict[int, str] = {}
-    for value in loop.outs:
-        if value.index in writer.names:
-            continue
-        word = next((op for op in loop.ops if any(out is value for out in op.outs)), None)
-        name = writer.named(value, writer.word(word) if word is not None else "v")
-        offset = writer.plan.offsets.get(value.storage.index)
-        if value.scalar:
-            handed[value.index] = room = writer.fresh(f"{name}_room")
-            writer.setup.append(f"{room} = np.empty((), {writer.dtype_text(value.dtype)})")
-            scalars.append(f"{name} = {room}[()]")
-        elif offset is not None:
-            writer.buffer(name, value, offset)
+class Loops:
+    """Writes the loops of a program.
+
+    Args:
+        writer: writes the program.
+    """
+
+    def __init__(self, writer: Any) -> None:
+        self.writer = writer
+        self.functions: dict[str, str] = {}  # text → name
+        self.helpers: list[str] = []
+        self.views: dict[Any, str] = {}
+
+    @property
+    def text(self) -> str:
+        """The functions."""
+        parts = [_HELPERS[name] for name in _HELPERS if name in self.helpers]
+        parts += [text.replace("{name}", name, 1) for text, name in self.functions.items()]
+        return "".join([part + "\n\n" for part in parts])
+
+    def call(self, loop: Loop) -> str:
+        """The lines that run a loop."""
+        writer, nest = self.writer, Nest(loop)
+        lines: list[str] = []
+        scalars: list[str] = []
+        handed: dict[int, str] = {}
+        for value in loop.outs:
+            if value.index in writer.names:
+                continue
+            offset = writer.plan.offsets.get(value.storage.index)
+            if value.scalar:
+                name = writer.named(value)
+                handed[value.index] = room = writer.fresh(f"{name}_room")
+                writer.setup.append(("buffer", room, f"{room} = np.empty((), {dtype_text(value.dtype)})"))
+                scalars.append(f"{name} = {room}[()]")
+            elif offset is not None:
+                writer.buffer(value, offset)
+            else:
+                text = new_array(value, "np.empty")
+                lines.append(f"{writer.named(value)} = {text}")
+        arguments = []
+        for item, shape, strides in nest.parameters:
+            if item.__class__ is Value:
+                arguments.append(writer.text(item))
+                continue
+            value = nest.chain.values[item]
+            arguments.append(handed.get(value.index) or self._array(value, shape, strides))
+        lines.append(f"{self._function(nest)}({', '.join(arguments)})")
+        return "\n".join(lines + scalars)
+
+    def _function(self, nest: Nest) -> str:
+        if nest.text not in self.functions:
+            words = dict.fromkeys([op.primitive for op in nest.loop.ops if op.primitive])
+            word = "_".join([*words][:2]) or nest.loop.section
+            self.functions[nest.text] = name = self.writer.fresh(f"{word}_loop")
+            self.writer.bound[name] = compiled(nest.text)
+            self.helpers += [helper for helper in nest.helpers if helper not in self.helpers]
+        return self.functions[nest.text]
+
+    def _array(self, value: Value, shape: tuple[int, ...], strides: tuple[int, ...]) -> str:
+        """An array as a loop wants it: without the axes along which it stays the same, and with others joined."""
+        text: str = self.writer.text(value)
+        contiguous = strides == tuple([math.prod(shape[i + 1 :]) * value.dtype.itemsize for i in range(len(shape))])
+        if value.shape == shape and (value.strides == strides or (value.contiguous and contiguous)):
+            return text
+        if value.contiguous and contiguous and value.size == math.prod(shape):
+            made = f"{text}.reshape({'-1' if len(shape) == 1 else shape})"
         else:
-            lines.append(f"{name} = {writer.laid(value)}")
-    arguments = []
-    for item, shape, strides in nest.parameters:
-        if item.__class__ is Value:
-            arguments.append(writer.text(item))
-            continue
-        value = nest.chain.values[item]
-        arguments.append(handed.get(value.index) or _array(writer, value, shape, strides))
-    name = writer.loop(nest.text, nest.helpers, loop)
-    lines.append(f"{name}({', '.join(arguments)})")
-    return lines + scalars
-
-
-def _array(writer: Any, value: Value, shape: tuple[int, ...], strides: tuple[int, ...]) -> str:
-    """An array as a loop wants it: without the axes along which it stays the same, and with others joined."""
-    text: str = writer.text(value)
-    if value.shape == shape and (value.strides == strides or value.contiguous):
-        return text
-    size = math.prod(shape)
-    contiguous = strides == tuple([math.prod(shape[i + 1 :]) * value.dtype.itemsize for i in range(len(shape))])
-    if value.contiguous and contiguous and value.size == size:
-        made = f"{text}.reshape({'-1' if len(shape) == 1 else shape})"
-    else:
-        made = f"np.lib.stride_tricks.as_strided({text}, {shape}, {strides})"
-    if value.index not in writer.static and value.storage.kind != "constant":
-        return made
-    key = (text, shape, strides)
-    if key not in writer.views:
-        writer.views[key] = name = writer.fresh(f"{text}_flat" if len(shape) == 1 else f"{text}_view")
-        writer.setup.append(f"{name} = {made}")
-    return str(writer.views[key])
+            made = f"np.lib.stride_tricks.as_strided({text}, {shape}, {strides})"
+        if value.index not in self.writer.static and value.storage.kind != "constant":
+            return made
+        key = (text, shape, strides)
+        if key not in self.views:
+            self.views[key] = name = self.writer.fresh(f"{text}_flat" if len(shape) == 1 else f"{text}_as")
+            self.writer.setup.append(("buffer", name, f"{name} = {made}"))
+        return self.views[key]
 
 
 # ---------------------------------------------------------------- compiled
@@ -401,11 +428,6 @@ def needed() -> Any:
     except ImportError as error:
         raise ImportError('compile: backend="numba" needs Numba: pip install "autograd-np[numba]"') from error
     return numba
-
-
-def preamble(helpers: list[str]) -> str:
-    """What stands before the loops."""
-    return "from numba import njit\nimport numpy as np\n\n\n" + "".join([f"{_HELPERS[name]}\n\n" for name in helpers])
 
 
 @functools.lru_cache(maxsize=1)

@@ -24,14 +24,15 @@ _WORDS = {
 }  # fmt: skip
 # Of a value with a name: what is called after it.
 _OF = {
-    "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "sqrt": "sqrt", "tanh": "tanh", "sin": "sin", "cos": "cos", "sign": "sign", "square": "square",
-    "negative": "minus", "absolute": "abs", "erf": "erf",
+    "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "sqrt": "sqrt", "tanh": "tanh", "sin": "sin", "cos": "cos", "sign": "sign",
+    "square": "square", "negative": "minus", "absolute": "abs", "erf": "erf",
 }  # fmt: skip
 _REDUCED = {"add": "sum", "maximum": "max", "minimum": "min", "multiply": "prod", "logical_or": "any", "logical_and": "all"}
 # Operations of the tape that are no more than their NumPy call.
 _PLAIN = {
-    "add", "subtract", "multiply", "divide", "true_divide", "power", "negative", "matmul", "dot", "getitem", "reshape", "transpose", "where", "maximum", "minimum", "square", "sqrt",
-    "exp", "log", "absolute", "sum", "max", "min", "astype", "concatenate", "stack", "take", "ravel", "squeeze", "expand_dims", "broadcast_to", "swapaxes", "moveaxis", "copy",
+    "add", "subtract", "multiply", "divide", "true_divide", "power", "negative", "matmul", "dot", "getitem", "reshape", "transpose", "where", "maximum",
+    "minimum", "square", "sqrt", "exp", "log", "absolute", "sum", "max", "min", "astype", "concatenate", "stack", "take", "ravel", "squeeze", "expand_dims",
+    "broadcast_to", "swapaxes", "moveaxis", "copy",
 }  # fmt: skip
 _LONGEST = 24
 
@@ -70,9 +71,9 @@ class Namer:
         for op in ops:
             for value in op.inputs():
                 self.uses[value.index] = self.uses.get(value.index, 0) + 1
-            if op.section == "update" and op.target is np.subtract and op.out is not None and op.args[1].__class__ is Ref and op.args[0].__class__ is Ref:
-                if op.args[0].value is op.out and op.out.storage.external:
-                    self.steps.add(op.args[1].value.index)
+            taken = [item.value if item.__class__ is Ref else None for item in op.args] if op.section == "update" and op.target is np.subtract else []
+            if len(taken) == 2 and taken[0] is op.out and taken[1] is not None and op.out is not None and op.out.storage.external:
+                self.steps.add(taken[1].index)
             if op.kind == "ufunc" and op.target is np.divide and op.args[1].__class__ is Ref:
                 index = op.args[1].value.index
                 self.divisors[index] = self.divisors.get(index, 0) + 1
@@ -97,7 +98,8 @@ class Namer:
         if value.index in self.roles or op.kind != "ufunc" or op.target is not np.add or op.section != "backward":
             return
         roles = [self.roles.get(item.value.index) for item in op.args if item.__class__ is Ref]
-        if len(roles) == 2 and all(role.__class__ is Role and role.kind == "d" for role in roles) and roles[0].what is roles[1].what:
+        found = [role for role in roles if role.__class__ is Role and role.kind == "d"]
+        if len(roles) == 2 == len(found) and found[0].what is found[1].what:
             self.roles[value.index] = roles[0]
 
     # ---------------------------------------------------------------- parameters
@@ -105,7 +107,8 @@ class Namer:
     def _number_layers(self, story: Story) -> None:
         """Layers that stand in a row have numbers: W1, b1, W2, b2."""
         kinds: dict[str, int] = {}
-        row = sorted([(path, value) for path, value in story.parameters if _in_a_row(path.rpartition(".")[0])], key=lambda pair: [int(word) for word in pair[0].split(".")[:-1]])
+        row = [(path, value) for path, value in story.parameters if _in_a_row(path.rpartition(".")[0])]
+        row.sort(key=lambda pair: [int(word) for word in pair[0].split(".")[:-1]])
         for path, value in [*row, *story.parameters]:
             parent, _, leaf = path.rpartition(".")
             if _in_a_row(parent) and parent not in self.layers:
@@ -194,7 +197,8 @@ class Namer:
             return _word(part.title)
         kind = part.kind.lower()
         if not path:
-            return ("z" if "weight" in [p for p, _ in self.story.parameters] else "output") if part.owns else "output" if value.shape else "loss"  # type: ignore[union-attr]
+            alone = self.story is not None and any(where == "weight" for where, _ in self.story.parameters)
+            return "z" if part.owns and alone else "output" if value.shape or part.owns else "loss"
         if not _in_a_row(path):
             name = _word(path)
             several = self.story is not None and self.story.calls.get((part.title, path), 1) > 1
@@ -204,7 +208,9 @@ class Namer:
         k = self._layer_before(path) or ""
         if kind in _ACTIVATIONS:
             return f"h{k}"
-        word = next((word for start, word in (("dropout", "dropped"), ("maxpool", "pool"), ("avgpool", "pool"), ("flatten", "flat")) if kind.startswith(start)), kind)
+        word = next(
+            (word for start, word in (("dropout", "dropped"), ("maxpool", "pool"), ("avgpool", "pool"), ("flatten", "flat")) if kind.startswith(start)), kind
+        )
         return f"{word}{k}"
 
     def _result(self, value: Value, role: Role) -> str | None:
@@ -217,7 +223,7 @@ class Namer:
             operand = self._operand(value)
             if operand is not None and re.fullmatch(r"z\d*", operand):
                 return "h" + operand[1:]
-        if word in _PLAIN or not value.shape and word.endswith(("loss", "entropy", "logits")):
+        if word in _PLAIN or (not value.shape and word.endswith(("loss", "entropy", "logits"))):
             return None
         return _word(word)
 
@@ -247,7 +253,7 @@ class Namer:
         if op.view or kind == "attribute":
             return self._viewed(op, value, first)
         if kind == "ufunc":
-            word = target.__name__
+            word: str = target.__name__
             if value.index in self.divisors and self.divisors[value.index] == self.uses.get(value.index) and word != "sqrt":
                 return "divisor"
             if word in _OF and first:

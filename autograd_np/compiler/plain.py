@@ -22,9 +22,9 @@ _WIDE = 110  # and of a line
 
 # How a ufunc is written, and how tightly it binds.
 _INFIX: dict[Any, tuple[str, int]] = {
-    np.matmul: ("@", 6), np.multiply: ("*", 6), np.divide: ("/", 6), np.floor_divide: ("//", 6), np.remainder: ("%", 6), np.add: ("+", 5), np.subtract: ("-", 5),
-    np.bitwise_and: ("&", 4), np.bitwise_xor: ("^", 3), np.bitwise_or: ("|", 2), np.greater: (">", 1), np.less: ("<", 1), np.greater_equal: (">=", 1),
-    np.less_equal: ("<=", 1), np.equal: ("==", 1), np.not_equal: ("!=", 1),
+    np.matmul: ("@", 6), np.multiply: ("*", 6), np.divide: ("/", 6), np.floor_divide: ("//", 6), np.remainder: ("%", 6), np.add: ("+", 5),
+    np.subtract: ("-", 5), np.bitwise_and: ("&", 4), np.bitwise_xor: ("^", 3), np.bitwise_or: ("|", 2), np.greater: (">", 1), np.less: ("<", 1),
+    np.greater_equal: (">=", 1), np.less_equal: ("<=", 1), np.equal: ("==", 1), np.not_equal: ("!=", 1),
 }  # fmt: skip
 _ATOM = 9
 _REDUCTIONS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
@@ -97,7 +97,8 @@ class _Plain(Writer):
             return f"{left} {sign} {right}", binds
         if kind == "ufunc" and target is np.negative and not options:
             return f"-{self.operand(args[0], 7)}", 7
-        if kind == "ufunc method" and target[1] == "reduce" and target[0] in _REDUCTIONS and args[0].__class__ is Ref and "where" not in options and "initial" not in options:
+        reduces = kind == "ufunc method" and target[1] == "reduce" and target[0] in _REDUCTIONS
+        if reduces and args[0].__class__ is Ref and not {"where", "initial"} & {*options}:
             of = self.bound_text(args[0].value, 8)
             given = [f"{key}={self.argument(item)}" for key, item in options.items() if not (key == "axis" and item is None)]
             return f"{of}.{_REDUCTIONS[target[0]]}({', '.join(given)})", _ATOM
@@ -119,11 +120,13 @@ class _Plain(Writer):
     def _number(self, op: Op, k: int) -> str | None:
         """An operand that holds one number everywhere, as that number, where NumPy makes the same of it."""
         item, other, out = op.args[k], op.args[1 - k], op.outs[0] if op.outs else op.out
-        if item.__class__ is not Ref or other.__class__ is not Ref or out is None:
+        if item.__class__ is not Ref or other.__class__ is not Ref or out is None or op.kind != "ufunc" or op.target is np.matmul:
             return None
         value, beside = item.value, other.value
         array = value.array
-        if value.storage.kind != "constant" or value.storage.written or beside.storage.kind == "constant" or value.dtype != beside.dtype or value.dtype.kind != "f":
+        if value.storage.kind != "constant" or value.storage.written or beside.storage.kind == "constant":
+            return None
+        if value.dtype != beside.dtype or value.dtype.kind != "f":
             return None
         if beside.shape != out.shape or not array.size or not (array == array.reshape(-1)[0]).all() or not np.isfinite(array).all():
             return None
@@ -134,7 +137,9 @@ class _Plain(Writer):
         """``x`` where a mask holds and 0 elsewhere: a product of its bits and the mask."""
         product = self.makers.get(op.args[0].value.index)
         out = op.outs[0]
-        if product is None or product.kind != "ufunc" or product.target is not np.multiply or op.args[0].value.index not in self.waiting:
+        if product is None or product.kind != "ufunc" or product.target is not np.multiply:
+            return None
+        if op.args[0].value.index not in self.waiting:
             return None
         for bits, mask in (product.args, product.args[::-1]):
             if bits.__class__ is not Ref or mask.__class__ is not Ref or mask.value.dtype.kind != "b":
@@ -150,14 +155,16 @@ class _Plain(Writer):
         """Whether an expression can stand where its value is used, rather than get a name and a line."""
         value = op.outs[0]
         trivial = op.view and len(text) <= 16 and op.kind != "getitem"
-        if (not op.pure and op.kind != "fill") or len(op.outs) != 1 or op.several or (value.storage.written and not (op.view and value.storage.external)):
+        if (not op.pure and op.kind != "fill") or len(op.outs) != 1 or op.several or (value.storage.index in self.writes and not op.view):
             return False
         if self.uses.get(value.index, 0) != 1 and not (trivial and value.index not in {v.index for v in self.outputs}):
             return False
         if self.namer.named(value) or len(text) > _LONGEST:
             return False
         end = self.places.get(value.index, i)
-        if end >= len(self.ops) or self.ops[end].section != op.section or self.ops[end].quiet != op.quiet or (self.ops[end].node is not op.node and not trivial):
+        if end >= len(self.ops) or self.ops[end].section != op.section or self.ops[end].quiet != op.quiet:
+            return False
+        if self.ops[end].node is not op.node and not trivial:
             return False
         reads = set() if op.view else {value.storage.index for value in op.inputs()}  # (a view reads nothing)
         for other in op.inputs():
@@ -208,7 +215,7 @@ class _Plain(Writer):
 
     def _copied(self, i: int, op: Op) -> Value | None:
         """What is copied, where nobody would see the difference if it were not."""
-        copies = op.kind == "method" and op.target == "copy" or (op.kind == "function" and op.target is np.copy)
+        copies = (op.kind == "method" and op.target == "copy") or (op.kind == "function" and op.target is np.copy)
         if not copies and not (op.kind == "getitem" and op.args[1] == () and op.outs[0].scalar):
             return None
         source, out = op.args[0].value, op.outs[0]
@@ -267,19 +274,24 @@ class _Plain(Writer):
             gradient = join.outs[0]
             parts = join.args[0]
             users = [op for op in self.ops if op is not join and any(value.index == gradient.index for value in op.inputs())]
-            if len(users) != 1 or users[0].target is not np.multiply or not all(part.__class__ is Ref for part in parts) or self.uses[gradient.index] != 1:
+            if len(users) != 1 or users[0].target is not np.multiply or self.uses[gradient.index] != 1:
+                continue
+            if not all(part.__class__ is Ref for part in parts):
                 continue
             scaling = users[0]
             scaled = scaling.outs[0] if len(scaling.outs) == 1 else None
             writes = [op for op in self.ops if scaled is not None and any(value.index == scaled.index for value in op.inputs())]
-            if scaled is None or len(writes) != 1 or writes[0].target is not np.subtract or writes[0].out is None or writes[0].args[0].value is not writes[0].out:
+            if scaled is None or len(writes) != 1 or writes[0].target is not np.subtract:
                 continue
             update = writes[0]
+            if update.out is None or update.args[0].__class__ is not Ref or update.args[0].value is not update.out:
+                continue
             flat = update.out
-            if flat is None or not flat.storage.external or self.story is None:
+            if not flat.storage.external or self.story is None:
                 continue
             rates = [item for item in scaling.args if not (item.__class__ is Ref and item.value.index == gradient.index)]
-            arrays = {value.offset: value for _, value in self.story.parameters if value.storage is flat.storage and value.contiguous and value.dtype == flat.dtype}
+            here = [value for _, value in self.story.parameters if value.storage is flat.storage and value.contiguous]
+            arrays = {value.offset: value for value in here if value.dtype == flat.dtype}
             pairs, at = [], flat.offset
             for part in parts:
                 source = part.value
@@ -312,7 +324,7 @@ class _Plain(Writer):
 
     def _count(self) -> None:
         for table in (self.uses, self.places, self.writes, self.makers, self.storages):
-            table.clear()  # type: ignore[attr-defined]
+            table.clear()
         for i, op in enumerate(self.ops):
             for value in op.inputs():
                 self.uses[value.index] = self.uses.get(value.index, 0) + 1

@@ -16,8 +16,9 @@ import numpy as np
 
 from ..errors import CompileError, OtherCase
 from ..recording import TENSOR
+from . import trace as tracing
 from .calls import dtype_text, name_of
-from .trace import owner_of
+from .trace import TRACING, current_trace, owner_of
 
 __all__ = ["Numbers", "save"]
 
@@ -95,9 +96,20 @@ class _File:
         for names in groups.values():
             names.sort(key=lambda name: -bound[name].nbytes)
             apart = [name for name in names if not any(other != name and np.may_share_memory(bound[other], bound[name]) for other in names)]
-            for name in apart:
-                self.arrays[name] = bound[name]
-                lines.append(f'{name} = saved["{name}"]')
+            for run in _neighbours(apart, bound):
+                self.arrays.update({name: bound[name] for name in run})
+                if len(run) == 1:
+                    lines.append(f'{run[0]} = saved["{run[0]}"]')
+                    continue
+                # (The program may rest on one lying behind the other.)
+                holder = "weights" if not any(line.startswith("weights = ") for line in lines) else f"weights_{len(lines)}"
+                at = 0
+                joined = ", ".join([f'"{name}"' for name in run])
+                lines.append(f"{holder} = np.concatenate([saved[name].reshape(-1) for name in ({joined})])")
+                for name in run:
+                    shaped = f".reshape({bound[name].shape})" if bound[name].ndim != 1 else ""
+                    lines.append(f"{name} = {holder}[{at}:{at + bound[name].size}]{shaped}")
+                    at += bound[name].size
             lines += self._shared([name for name in names if name not in apart], bound)
         return lines
 
@@ -160,13 +172,20 @@ class _File:
         """Write down a function, a class or a constant that the program needs."""
         if name in self.helpers or thing is np:
             return
-        if isinstance(thing, types.ModuleType):
+        if thing is TRACING:  # outside a trace what asks for one hears that there is none
+            self.helpers[name] = f"{name} = [0]"
+        elif thing is tracing:
+            self.imports.add("import types")
+            self.helpers[name] = f"{name} = types.SimpleNamespace(TRACED=None)"
+        elif thing is current_trace:
+            self.helpers[name] = f"def {name}():\n    return None"
+        elif isinstance(thing, types.ModuleType):
             if thing.__name__.partition(".")[0] not in sys.stdlib_module_names and thing.__name__.partition(".")[0] != "numpy":
                 raise CompileError(f"save: the program needs the module {thing.__name__}, which a file that runs with NumPy alone cannot have")
             self.imports.add(f"import {thing.__name__}" if thing.__name__ == name else f"import {thing.__name__} as {name}")
         elif isinstance(thing, (_PLAIN, tuple, frozenset)) and not callable(thing):
             self.helpers[name] = f"{name} = {thing!r}"
-        elif isinstance(thing, type) and getattr(np, thing.__name__, None) is thing:
+        elif isinstance(thing, type) and getattr(np, str(thing.__name__), None) is thing:
             self.helpers[name] = f"{name} = np.{thing.__name__}"
         elif (found := name_of(thing) if callable(thing) else None) is not None:
             self.helpers[name] = f"{name} = {found}"
@@ -225,10 +244,15 @@ class _File:
                 self.arrays[counts] = np.array(numbers.counts, np.float64)
                 before.append(f"    following{suffix}, values, word = {written[key]}({options}, {counts})")
                 if numbers.word is not None:
-                    before += [f"    if word != {numbers.word!r}:", '        raise RuntimeError("the arithmetic of the optimizer changes here; save the program of a later step")']
+                    before += [
+                        f"    if word != {numbers.word!r}:",
+                        '        raise RuntimeError("the arithmetic of the optimizer changes here; save the program of a later step")',
+                    ]
                 if numbers.decay is not None:
                     decay = f'{options}["weight_decay"]'
-                    before.append(f"    values = (*values, {decay})" if numbers.decay == "weight_decay" else f'    values = (*values, 1.0 - {options}["lr"] * {decay})')
+                    before.append(
+                        f"    values = (*values, {decay})" if numbers.decay == "weight_decay" else f'    values = (*values, 1.0 - {options}["lr"] * {decay})'
+                    )
                 for i, array in enumerate(numbers.arrays):
                     if id(array) in names:
                         before.append(f"    {names[id(array)]}[()] = values[{i}]")
@@ -259,7 +283,9 @@ class _File:
         needed = _names(ast.parse(source))
         if words and words[0] == "self":
             if any(isinstance(inner, ast.Name) and inner.id == "self" for inner in ast.walk(node)):
-                raise CompileError("save: the optimizer's coefficients() uses `self`, which the file does not have; compute them of the options and counts alone")
+                raise CompileError(
+                    "save: the optimizer's coefficients() uses `self`, which the file does not have; compute them of the options and counts alone"
+                )
             words = words[1:]
         for word in needed:
             if word in function.__globals__:
@@ -285,9 +311,8 @@ class _File:
             elif isinstance(thing, np.random.Generator):
                 made += self.generator(name, thing)
             elif thing is OtherCase:
-                body = re.sub(
-                    rf"raise {name}\b", 'raise ValueError("these data take another way through the program than those that it was made with; save the program after a call with such")', body
-                )
+                told = "these data take another way through the program than those that it was made with; save the program after a call with such"
+                body = re.sub(rf"raise {name}\b", f'raise ValueError("{told}")', body)
             else:
                 self.include(thing, name)
         body = re.sub(rf"^def {self.function}\(", "def program(", body)
@@ -334,7 +359,8 @@ class _File:
             '    """An argument as the program takes it."""',
             "    array = np.asarray(array)",
             '    if array.shape != shape or not np.can_cast(array.dtype, dtype, "same_kind"):',
-            f'        raise ValueError(f"{self.function}: {{name}} is an array of shape {{shape}} and dtype {{np.dtype(dtype)}}, not {{array.shape}} {{array.dtype}}")',
+            '        found, wanted = f"{array.shape} {array.dtype}", f"{shape} and dtype {np.dtype(dtype)}"',
+            f'        raise ValueError(f"{self.function}: {{name}} is an array of shape {{wanted}}, not {{found}}")',
             '    return np.asarray(array, dtype, order="C")',
             "",
             "",
@@ -342,7 +368,7 @@ class _File:
             "",
             "",
             "def save_weights(path):",
-            '    """Write the weights, and what else the program holds, into an .npz file; in the place of the one beside this file, it is loaded next time."""',
+            '    """Write the weights, and what else the program holds, into an .npz file: over the one beside this file, to go on from there."""',
             '    path = Path(path).with_suffix(".npz")',
             '    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp.npz")',
             f"    np.savez(temporary, {', '.join(saving)})",
@@ -360,7 +386,7 @@ class _File:
 
     def _sentence(self) -> str:
         story = self.entry.story
-        return story.title if story.title else f"{self.what}."
+        return story.title or f"{self.what}."
 
     def _about(self, parameters: list[str], values: list[Any]) -> str:
         shapes = "\n".join([f"    {name}: {value.shape} {value.dtype.name}" for name, value in zip(parameters, values, strict=True)])
@@ -398,6 +424,22 @@ class _File:
         raise CompileError(f"save: the function returns {type(tree).__name__}, which the file cannot make; return arrays")
 
 
+def _neighbours(names: list[str], bound: dict[str, Any]) -> list[list[str]]:
+    """Arrays that lie one behind the other in memory, together."""
+    runs: list[list[str]] = []
+    end, dtype = -1, None
+    for name in sorted(names, key=lambda name: bound[name].__array_interface__["data"][0]):
+        array = bound[name]
+        start = array.__array_interface__["data"][0]
+        if start == end and array.dtype == dtype and array.flags.c_contiguous and array.size:
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+        end = start + array.nbytes if array.flags.c_contiguous and array.size else -1
+        dtype = array.dtype
+    return runs
+
+
 def _names(tree: ast.AST) -> list[str]:
     """The names that a text reads, those in annotations apart."""
     found: dict[str, None] = {}
@@ -432,5 +474,5 @@ def _check_word(numbers: Numbers) -> None:
         counts, _, word = numbers.coefficients(numbers.options, counts)
         if word != numbers.word:
             raise CompileError(
-                "save: the optimizer computes something else in its first steps than later, so the program would hold for a few steps only; save it after some more steps"
+                "save: the optimizer computes something else in its first steps than later, and the program is one of the first; save it after some more steps"
             )

@@ -417,6 +417,7 @@ class Optimizer:
             for units in self._units
             for unit in units
             for i, p in enumerate(unit.params)
+            if not (unit.ahead and unit.state and unit.counters_of(i) == self.first_counts)
         }
 
     def state_dict(self) -> dict[str, Any]:

@@ -28,7 +28,10 @@ _WORDS = {
 def relocate(optimizer: Optimizer) -> None:
     """Let the small parameters lie side by side, where nobody holds their arrays: one call then updates all of them."""
     for k, waiting in enumerate(optimizer._waiting):
+        there = len(optimizer._units[k])
         optimizer._settle(k, [p for p in waiting if p.requires_grad], all_of_them=True)
+        for unit in optimizer._units[k][there:]:
+            unit.ahead = True
     for units in optimizer._units:
         for unit in units:
             if not unit.packed or unit.width != 1:

@@ -37,6 +37,7 @@ class Unit:
         self.agree()
         self.pieces: dict[tuple[int, int], list[tuple[Any, ...]]] = {}
         self.together = False  # whether the parameters lie in `data` themselves, one after the other
+        self.ahead = False  # whether it was made before its parameters had gradients, which some may never have
         self.gathered: Any = None  # a large parameter's gradient, when its layout is another
         if packed:
             self.grads = np.empty(self.starts[-1], self.real)
