@@ -151,7 +151,7 @@ def check_unwritten(node: Node) -> None:
             bad = written is not None and written[0]() is root and written[1] > node.position
             if not bad and id(root) in _programs:
                 reference, clocks = _programs[id(root)]
-                bad = reference() is root and any([position[0] > node.position for position in clocks])
+                bad = reference() is root and any(position[0] > node.position for position in clocks)
             exposed = _exposed.get(id(root))
             if not bad and exposed is not None and exposed[0]() is root and exposed[1] > node.position:
                 bad = not _identical(root, exposed[2])

@@ -18,11 +18,28 @@ from .checks import assume, require
 from .compiler.standalone import Numbers
 from .compiler.story import Role
 from .compiler.trace import TRACING, Trace, current_trace
-from .modes import CHANGES
 from .generators import draw
+from .modes import CHANGES
 from .tensor import Tensor
 
-__all__ = ["Numbers", "about", "after", "assume", "before", "call", "changed", "condition", "draw", "is_tracing", "name", "relocate", "require", "section", "side_by_side", "state"]
+__all__ = [
+    "Numbers",
+    "about",
+    "after",
+    "assume",
+    "before",
+    "call",
+    "changed",
+    "condition",
+    "draw",
+    "is_tracing",
+    "name",
+    "relocate",
+    "require",
+    "section",
+    "side_by_side",
+    "state",
+]
 
 
 def is_tracing() -> bool:
@@ -149,7 +166,13 @@ def side_by_side(tensors: Sequence[Tensor]) -> np.ndarray[Any, Any] | None:
     at = begin = first.__array_interface__["data"][0]
     for t in tensors:
         values = t._values
-        if values.__class__ is not np.ndarray or values.base is not base or t._shared is not False or not values.flags.c_contiguous or values.dtype != base.dtype:
+        if (
+            values.__class__ is not np.ndarray
+            or values.base is not base
+            or t._shared is not False
+            or not values.flags.c_contiguous
+            or values.dtype != base.dtype
+        ):
             return None
         if values.__array_interface__["data"][0] != at:
             return None

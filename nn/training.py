@@ -212,7 +212,8 @@ def fit(
         The history: loss, metrics and learning rate of every epoch.
 
     Raises:
-        FloatingPointError: the loss became infinite or NaN. The parameters are those before the step (running statistics have moved).
+        FloatingPointError: the loss became infinite or NaN. The parameters are those before the step (running statistics have moved,
+            unless it is compiled).
         TypeError, ValueError: arguments that do not fit.
         autograd_np.CompileError: with ``compile``: the model or the loss looks at numbers.
 

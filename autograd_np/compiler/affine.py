@@ -121,7 +121,12 @@ def _join_gradients(program: Program, wide: dict[int, Value]) -> None:
         if op.out is None or not _product(op):
             continue
         turned = views.get(op.args[0].value.index)
-        if turned is None or turned.target not in ("T", "transpose") or turned.args[0].__class__ is not Ref or (turned.target == "transpose" and len(turned.args) > 1):
+        if (
+            turned is None
+            or turned.target not in ("T", "transpose")
+            or turned.args[0].__class__ is not Ref
+            or (turned.target == "transpose" and len(turned.args) > 1)
+        ):
             continue
         x = turned.args[0].value
         out, dz = op.out, op.args[1].value

@@ -65,7 +65,13 @@ def mean_by_product(program: Program) -> None:
         if n is None or uses.get(total.index) != 1 or total.dtype != op.outs[0].dtype or total.dtype.char not in "fd" or total.shape:
             continue
         sum_ = makers.get(total.index)
-        if sum_ is None or sum_.kind != "ufunc method" or sum_.target != (np.add, "reduce") or sum_.out is not None or sum_.kwargs not in ({"axis": None}, {"axis": 0}):
+        if (
+            sum_ is None
+            or sum_.kind != "ufunc method"
+            or sum_.target != (np.add, "reduce")
+            or sum_.out is not None
+            or sum_.kwargs not in ({"axis": None}, {"axis": 0})
+        ):
             continue
         x = sum_.args[0].value
         if not (0 < x.size <= FEW and x.contiguous and x.dtype == total.dtype and x.size == n) or (sum_.kwargs["axis"] == 0 and len(x.shape) != 1):
@@ -73,7 +79,9 @@ def mean_by_product(program: Program) -> None:
         shares = _constant(program, np.full(x.size, 1 / n, x.dtype))
         row = x
         if len(x.shape) != 1:
-            row = Value(program.next_index(), np.lib.stride_tricks.as_strided(np.empty(1, x.dtype), (x.size,), (x.dtype.itemsize,)), x.storage, x.offset, x.whole)
+            row = Value(
+                program.next_index(), np.lib.stride_tricks.as_strided(np.empty(1, x.dtype), (x.size,), (x.dtype.itemsize,)), x.storage, x.offset, x.whole
+            )
             view = Op("method", "reshape", (Ref(x), -1), {})
             view.view, view.outs = True, (row,)
             view.section, view.quiet, view.position, view.node = sum_.section, sum_.quiet, sum_.position, sum_.node
@@ -119,7 +127,14 @@ def prepare_operands(program: Program) -> None:
             elif op.target is np.multiply and out.dtype.kind == "i":
                 for i in (0, 1):
                     item, other = op.args[i], op.args[1 - i]
-                    if item.__class__ is Ref and item.value.dtype.kind == "b" and other.__class__ is Ref and other.value.dtype == out.dtype and item.value.contiguous and out.nbytes <= FEW_BYTES:
+                    if (
+                        item.__class__ is Ref
+                        and item.value.dtype.kind == "b"
+                        and other.__class__ is Ref
+                        and other.value.dtype == out.dtype
+                        and item.value.contiguous
+                        and out.nbytes <= FEW_BYTES
+                    ):
                         mask = item.value
                         if mask.index not in converted and not mask.storage.written:
                             converted[mask.index] = _converted(program, mask, out.dtype, op, ops)
@@ -260,7 +275,8 @@ def join_in_place(program: Program) -> None:
                 and storage is not out.storage
             )
             if fits:
-                assert maker is not None and base is not None
+                assert maker is not None
+                assert base is not None
                 for inside in members[storage.index]:
                     inside.storage = out.storage
                     inside.offset += start
@@ -281,7 +297,9 @@ def join_in_place(program: Program) -> None:
         inserted.append((first, room))
         copies = []
         for offset, value in rest:
-            piece = Value(program.next_index(), np.lib.stride_tricks.as_strided(np.empty(1, out.dtype), value.shape, (out.dtype.itemsize,)), out.storage, offset, False)
+            piece = Value(
+                program.next_index(), np.lib.stride_tricks.as_strided(np.empty(1, out.dtype), value.shape, (out.dtype.itemsize,)), out.storage, offset, False
+            )
             copy = Op("change", np.copyto, (Ref(piece), Ref(value)), {})
             copy.pure, copy.writes, copy.out = False, (out.storage,), piece
             copy.section, copy.quiet, copy.position = op.section, op.quiet, op.position

@@ -24,7 +24,7 @@ def name_of(function: Any) -> str | None:
     """How NumPy's users write a function; None for others."""
     word = getattr(function, "__name__", "")
     owner: Any = getattr(function, "__self__", None)
-    if isinstance(owner, np.ufunc) and getattr(np, owner.__name__, None) is owner:
+    if isinstance(owner, np.ufunc) and vars(np).get(owner.__name__) == owner:
         return f"np.{owner.__name__}.{word}"
     if getattr(np, word, None) is function:
         return f"np.{word}"
@@ -170,6 +170,7 @@ class Writer:
         self.numbers: dict[Any, str] = {}
         self.names: dict[int, str] = {}
         self.setup: list[tuple[str, str, str]] = []  # (kind, names, line): "number", "view" of what is given, "buffer"
+        self.changed: set[int] = set()  # storages that the program writes to
         self.taken: set[str] = {"np", "arena", "buffer"}
 
     # ---------------------------------------------------------------- names
@@ -215,7 +216,9 @@ class Writer:
         made = constant_text(array) if value.contiguous else None
         role = self.namer.roles.get(value.index)
         word = role if isinstance(role, str) else made[0] if made else "table"
-        key = ("array", made, array.dtype)
+        key: Any = ("array", made, array.dtype)
+        if value.storage.index in self.changed:  # it begins with these numbers, and is nobody else's
+            key, word = ("array", value.index), role if isinstance(role, str) else "padded"
         if made and key in self.numbers:
             name = self.numbers[key]
         elif made:

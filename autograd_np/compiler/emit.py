@@ -108,6 +108,7 @@ class _Writer(Writer):
         self.program = program
         self.plan = plan
         self.story = story
+        self.changed = {storage.index for op in flattened(program.ops) for storage in op.writes}
         self.static: set[int] = set()  # values that are there before the function runs
         self.local: dict[Any, str] | None = None  # in a loop over blocks: the names of the stretches
         self.same: dict[int, Value] = {}  # values without a name of their own → what is computed in their place

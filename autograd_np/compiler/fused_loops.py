@@ -8,6 +8,7 @@ otherwise (``exp``, ``log``, ``tanh``, …), stay calls of NumPy between the loo
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -163,6 +164,25 @@ def _reach(access: Access, extents: tuple[int, ...]) -> tuple[int, int]:
         else:
             high += stride * (extent - 1)
     return low, high + access.dtype.itemsize
+
+
+class _Place:
+    """An array of which only the place matters."""
+
+    def __init__(self, access: Access, extents: tuple[int, ...]) -> None:
+        self.__array_interface__ = {"data": (_SOMEWHERE + access.offset, True), "shape": extents, "strides": access.strides, "typestr": f"|V{access.dtype.itemsize}", "version": 3}
+
+
+_SOMEWHERE = 1 << 40
+
+
+@functools.lru_cache(maxsize=4096)
+def _overlap(a: Access, b: Access, extents: tuple[int, ...]) -> bool:
+    """Whether two arrays of one storage have an element in common: every other row and the rows between have none."""
+    try:
+        return bool(np.shares_memory(np.asarray(_Place(a, extents)), np.asarray(_Place(b, extents)), max_work=1000))
+    except np.exceptions.TooHardError:
+        return True
 
 
 # ---------------------------------------------------------------- calls
@@ -321,7 +341,7 @@ class Chain:
 
     def _meet(self, a: Access, b: Access) -> bool:
         (low, high), (start, end) = _reach(a, self.extents), _reach(b, self.extents)
-        return low < end and start < high
+        return low < end and start < high and _overlap(a, b, self.extents)
 
     def near(self, step: Step) -> bool:
         """Whether a call has to do with the chain, which then need not wait long for it."""

@@ -48,4 +48,16 @@ def can_raise(op: Op) -> bool:
     if op.kind in ("getitem", "setitem"):
         index = op.args[1]
         return any(item.__class__ is Ref for item in (index if index.__class__ is tuple else (index,)))
-    return getattr(op.target, "__name__", op.target) in ("take", "put", "take_along_axis", "choose", "inv", "solve", "cholesky", "eig", "eigh", "svd", "bincount")
+    return getattr(op.target, "__name__", op.target) in (
+        "take",
+        "put",
+        "take_along_axis",
+        "choose",
+        "inv",
+        "solve",
+        "cholesky",
+        "eig",
+        "eigh",
+        "svd",
+        "bincount",
+    )

@@ -64,6 +64,11 @@ _WORDS = {
 }  # fmt: skip
 
 
+def _in_order(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """The strides of an array whose elements lie one after the other."""
+    return tuple([math.prod(shape[i + 1 :]) * itemsize for i in range(len(shape))])
+
+
 def _type(dtype: Any) -> str:
     return "boolean" if dtype.kind == "b" else dtype.name
 
@@ -101,6 +106,7 @@ class Nest:
         self.helpers: list[str] = []
         self.parameters: list[tuple[Any, tuple[int, ...], tuple[int, ...]]] = []
         self.names: dict[Any, str] = {}
+        self.flat: dict[Access, list[int]] = {}
         self.taken: set[str] = {*_LETTERS, "np", "start", *_HELPERS}
         self.order = order_of(self.chain)
         self._join()
@@ -148,7 +154,13 @@ class Nest:
             if item.__class__ is Access:
                 strides = self._strides(item)
                 used = [i for i, stride in enumerate(strides) if stride]
-                self.parameters.append((item, tuple([self.extents[i] for i in used]), tuple([strides[i] for i in used])))
+                shape, steps = tuple([self.extents[i] for i in used]), tuple([strides[i] for i in used])
+                size = item.dtype.itemsize
+                if shape and steps != _in_order(shape, size) and all(step > 0 and not step % size for step in steps):
+                    # A part of an array, as the stretch of memory in which it lies: the strides then stand in the text, and the compiler knows them.
+                    self.flat[item] = [step // size for step in steps]
+                    shape, steps = (sum([step // size * (length - 1) for step, length in zip(steps, shape, strict=True)]) + 1,), (size,)
+                self.parameters.append((item, shape, steps))
             else:
                 self.parameters.append((item, (), ()))
             assert name
@@ -157,6 +169,8 @@ class Nest:
     def _element(self, access: Access) -> str:
         name = self._parameter(access)
         index = [_LETTERS[i] for i, stride in enumerate(self._strides(access)) if stride]
+        if access in self.flat:
+            index = [" + ".join([letter if step == 1 else f"{letter} * {step}" for letter, step in zip(index, self.flat[access], strict=True)])]
         return f"{name}[{', '.join(index)}]" if index else f"{name}[()]"
 
     def _helper(self, name: str) -> str:
@@ -316,7 +330,7 @@ class Nest:
             elif not shape:
                 types.append(f"Array({word}, 0, 'C')")
             else:
-                contiguous = strides == tuple([math.prod(shape[i + 1 :]) * item.dtype.itemsize for i in range(len(shape))])
+                contiguous = strides == _in_order(shape, item.dtype.itemsize)
                 types.append(f"{word}[{', '.join([':'] * (len(shape) - 1) + ['::1' if contiguous else ':'])}]")
         return f"void({', '.join(types)})"
 
@@ -398,7 +412,7 @@ class Loops:
     def _array(self, value: Value, shape: tuple[int, ...], strides: tuple[int, ...]) -> str:
         """An array as a loop wants it: without the axes along which it stays the same, and with others joined."""
         text: str = self.writer.text(value)
-        contiguous = strides == tuple([math.prod(shape[i + 1 :]) * value.dtype.itemsize for i in range(len(shape))])
+        contiguous = strides == _in_order(shape, value.dtype.itemsize)
         if value.shape == shape and (value.strides == strides or (value.contiguous and contiguous)):
             return text
         if value.contiguous and contiguous and value.size == math.prod(shape):

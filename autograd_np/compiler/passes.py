@@ -208,7 +208,9 @@ def share(program: Program) -> None:
     for op in program.ops:
         # (What sets memory aside says nothing of its shape in its arguments.)
         mergeable = op.pure and not op.writes and op.kind != "fill" and op.target is not np.empty_like
-        mergeable = mergeable and all(v.whole or op.view for v in op.outs) and not any((v.storage.written or v.storage.escapes) and not op.view for v in op.outs)
+        mergeable = (
+            mergeable and all(v.whole or op.view for v in op.outs) and not any((v.storage.written or v.storage.escapes) and not op.view for v in op.outs)
+        )
         if mergeable and op.outs:
             if op.view:
                 key: Any = ("view", op.several, *[value.region for value in op.outs]) if not op.outs[0].storage.escapes else None
@@ -333,4 +335,4 @@ def _plain_matrices(op: Op) -> bool:
     for item in op.args:
         if item.__class__ is not Ref or len(item.value.shape) != 2 or item.value.dtype.char not in "fd":
             return False
-    return op.args[0].value.dtype == op.args[1].value.dtype
+    return bool(op.args[0].value.dtype == op.args[1].value.dtype)

@@ -50,6 +50,7 @@ class _Plain(Writer):
         self.storages: dict[int, int] = {}  # storage → the place of its last use
         self.reads: dict[int, set[int]] = {}  # a value that waits → the storages that its expression reads
         self._count()
+        self.changed = {*self.writes}
 
     # ---------------------------------------------------------------- expressions
 
@@ -113,7 +114,7 @@ class _Plain(Writer):
             return self.call(f"{of}.{target}", [self.argument(a) for a in args[1:]], self.options(op)), _ATOM
         if kind == "function" and target is np.reshape and len(args) == 2 and not options and args[0].__class__ is Ref:
             return f"{self.bound_text(args[0].value, 8)}.reshape({self.argument(args[1])})", _ATOM
-        if kind == "fill" and args[0] in (0, 1) and not np.signbit(args[0]) and op.outs[0].contiguous:
+        if kind == "fill" and args[0].__class__ in (int, float) and args[0] in (0, 1) and not np.signbit(args[0]) and op.outs[0].contiguous:
             return f"np.{'ones' if args[0] else 'zeros'}({op.outs[0].shape}, {self.argument(op.outs[0].dtype)})", _ATOM
         return self.expression(op), _ATOM
 
@@ -216,7 +217,7 @@ class _Plain(Writer):
     def _copied(self, i: int, op: Op) -> Value | None:
         """What is copied, where nobody would see the difference if it were not."""
         copies = (op.kind == "method" and op.target == "copy") or (op.kind == "function" and op.target is np.copy)
-        if not copies and not (op.kind == "getitem" and op.args[1] == () and op.outs[0].scalar):
+        if not copies and not (op.kind == "getitem" and op.args[1].__class__ is tuple and not op.args[1] and op.outs[0].scalar):
             return None
         source, out = op.args[0].value, op.outs[0]
         if source.scalar or source.storage.kind != "made" or not source.whole or source.strides != out.strides:

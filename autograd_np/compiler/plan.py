@@ -125,9 +125,7 @@ class _Arena:
 
 def numbers_looked_into(program: Program) -> set[int]:
     """Storages of numbers without axes that other calls than ufuncs take: NumPy copies of a number what it would look at in a buffer."""
-    return {
-        value.storage.index for op in program.ops if op.kind not in ("ufunc", "ufunc method", "check", "loop") for value in op.inputs() if not value.shape
-    }
+    return {value.storage.index for op in program.ops if op.kind not in ("ufunc", "ufunc method", "check", "loop") for value in op.inputs() if not value.shape}
 
 
 class _Room:
@@ -161,7 +159,13 @@ def plan(program: Program) -> Plan:
             storage = value.storage
             maker = storage.op if isinstance(op, Blocks) and storage.op in op.ops else op
             fills = op.kind == "loop"
-            if storage.kind != "made" or storage.escapes or (not fills and (storage.op is not maker or not into(maker))) or not dense(value) or storage.index in loose:
+            if (
+                storage.kind != "made"
+                or storage.escapes
+                or (not fills and (storage.op is not maker or not into(maker)))
+                or not dense(value)
+                or storage.index in loose
+            ):
                 continue
             inherited = _inherit(op, value, room_of, made.last, i)
             if inherited is None:

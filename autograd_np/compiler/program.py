@@ -116,7 +116,25 @@ class Op:
         section, position, quiet: "forward", "backward" or "update"; the place on the tape; what of NumPy's error state is the function's own.
     """
 
-    __slots__ = ("args", "fresh", "kind", "kwargs", "natural", "node", "out", "outs", "position", "primitive", "pure", "quiet", "section", "several", "target", "view", "writes")
+    __slots__ = (
+        "args",
+        "fresh",
+        "kind",
+        "kwargs",
+        "natural",
+        "node",
+        "out",
+        "outs",
+        "position",
+        "primitive",
+        "pure",
+        "quiet",
+        "section",
+        "several",
+        "target",
+        "view",
+        "writes",
+    )
 
     def __init__(self, kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.kind = kind

@@ -185,7 +185,7 @@ class _File:
             self.imports.add(f"import {thing.__name__}" if thing.__name__ == name else f"import {thing.__name__} as {name}")
         elif isinstance(thing, (_PLAIN, tuple, frozenset)) and not callable(thing):
             self.helpers[name] = f"{name} = {thing!r}"
-        elif isinstance(thing, type) and getattr(np, str(thing.__name__), None) is thing:
+        elif isinstance(thing, type) and vars(np).get(thing.__name__) == thing:
             self.helpers[name] = f"{name} = np.{thing.__name__}"
         elif (found := name_of(thing) if callable(thing) else None) is not None:
             self.helpers[name] = f"{name} = {found}"

@@ -13,7 +13,7 @@ import weakref
 import zlib
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -93,7 +93,7 @@ class Trace:
 
     # ---------------------------------------------------------------- the run
 
-    def __enter__(self) -> Trace:
+    def __enter__(self) -> Self:
         with _count_lock:
             TRACING[0] += 1
         self._token = _current.set(self)
@@ -440,8 +440,8 @@ class Trace:
         storage = value.storage
         if storage.index in self.dependent:
             raise CompileError(
-                f"compile: the function writes into an array ({describe(storage.array)}; {location()}) after it has looked at its numbers, which a program that is "
-                "replayed would not do again; pass the array as an argument, or keep to NumPy's functions"
+                f"compile: the function writes into an array ({describe(storage.array)}; {location()}) after it has looked at its numbers, which a program "
+                "that is replayed would not do again; pass the array as an argument, or keep to NumPy's functions"
             )
         op.writes = (*op.writes, storage)
         storage.written += 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import math
 import operator
 from collections.abc import Callable, Iterator
@@ -14,32 +12,11 @@ import numpy as np
 from ..errors import CompileError
 from ..recording import location
 from . import trace as tracing
-from .program import Op, Value, values_in
+from .functions import REMEDY, as_target, call_function, change, mean, reduce, settle
+from .program import Value
 from .trace import Trace
 
 __all__ = ["Traced"]
-
-_REMEDY = "Keep to arrays (np.where instead of if, NumPy's functions instead of float() and math), or compute it outside the compiled function"
-
-# The shape of their result depends on numbers.
-_UNKNOWN_SHAPE = {
-    np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.union1d, np.intersect1d,
-    np.setdiff1d, np.setxor1d, np.extract, np.compress, np.trim_zeros, np.bincount, np.histogramdd,
-    np.roots, np.polymul, np.polydiv, np.poly, np.real_if_close,
-}  # fmt: skip
-# So does that of these, if the bins are chosen by the data.
-_BINNED = {np.histogram, np.histogram_bin_edges}
-# They look at shapes and dtypes alone.
-_STATIC = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.iscomplexobj, np.isrealobj, np.may_share_memory, np.shares_memory}
-_FILLED = {np.zeros_like, np.ones_like, np.full_like}
-# Functions that write into their first argument.
-_WRITING = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
-# Functions that are a reduction of a ufunc, where they have no options but these.
-_REDUCTIONS: dict[Any, np.ufunc] = {
-    np.sum: np.add, np.prod: np.multiply, np.max: np.maximum, np.min: np.minimum, np.amax: np.maximum, np.amin: np.minimum,
-    np.any: np.logical_or, np.all: np.logical_and,
-}  # fmt: skip
-_REDUCTION_OPTIONS = {"axis", "keepdims", "dtype", "initial", "where"}
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -60,7 +37,7 @@ def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
     def method(self: Traced, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **options: Any) -> Any:
         if dtype is not None:
             options["dtype"] = dtype
-        return self.trace.reduce(ufunc, self, axis, keepdims, out, options)
+        return reduce(self.trace, ufunc, self, axis, keepdims, out, options)
 
     return method
 
@@ -122,7 +99,7 @@ class Traced:
         if self.trace.elsewhere() or self.trace.known(self.value):
             return self.array
         raise CompileError(
-            f"compile: {word} of an array ({self.shape} {self.dtype}) asks for numbers that are known only when the program runs ({location()}). {_REMEDY}"
+            f"compile: {word} of an array ({self.shape} {self.dtype}) asks for numbers that are known only when the program runs ({location()}). {REMEDY}"
         )
 
     def __bool__(self) -> bool:
@@ -177,7 +154,7 @@ class Traced:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(np.ndarray, name):
             raise AttributeError(f"a traced array has no attribute {name!r}")
-        raise CompileError(f"compile: .{name} of an array cannot be traced ({location()}). {_REMEDY}")
+        raise CompileError(f"compile: .{name} of an array cannot be traced ({location()}). {REMEDY}")
 
     # ---------------------------------------------------------------- NumPy's protocols
 
@@ -195,7 +172,7 @@ class Traced:
             elif len(out) > 1:
                 raise CompileError(f"compile: out= of {ufunc.__name__}, which has several outputs, cannot be traced; use what it returns ({location()})")
             else:
-                out = self.trace.as_target(out[0])
+                out = as_target(self.trace, out[0])
         if method == "__call__":
             return self.trace.call("ufunc", ufunc, inputs, kwargs, out)
         if method == "reduce":
@@ -204,9 +181,9 @@ class Traced:
             axis, keepdims = args.pop("axis", 0), args.pop("keepdims", False)
             if args.get("dtype", 0) is None:
                 del args["dtype"]
-            return self.trace.reduce(ufunc, inputs[0], axis, keepdims, out, args)
+            return reduce(self.trace, ufunc, inputs[0], axis, keepdims, out, args)
         if method == "at":
-            return self.trace.change(ufunc.at, inputs, f"{ufunc.__name__}.at")
+            return change(self.trace, ufunc.at, inputs, f"{ufunc.__name__}.at")
         return self.trace.call("ufunc method", (ufunc, method), inputs, kwargs, out, run=getattr(ufunc, method))
 
     def __array_function__(self, function: Any, kinds: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -252,7 +229,7 @@ class Traced:
                 return  # x[i] += y has written already, and now puts the view back where it is
         if not isinstance(value, Traced):
             value = value if isinstance(value, (int, float, complex, bool, np.generic)) else np.asarray(value)
-        self.trace.change(_assign, (self, index, value), "setitem")
+        change(self.trace, _assign, (self, index, value), "setitem")
 
     def __iter__(self) -> Iterator[Any]:
         if not self.ndim:
@@ -270,15 +247,15 @@ class Traced:
     all = _reduction(np.logical_and)
 
     def max(self, axis: Any = None, out: Any = None, keepdims: bool = False, **options: Any) -> Any:
-        return self.trace.reduce(np.maximum, self, axis, keepdims, out, options)
+        return reduce(self.trace, np.maximum, self, axis, keepdims, out, options)
 
     def min(self, axis: Any = None, out: Any = None, keepdims: bool = False, **options: Any) -> Any:
-        return self.trace.reduce(np.minimum, self, axis, keepdims, out, options)
+        return reduce(self.trace, np.minimum, self, axis, keepdims, out, options)
 
     def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **options: Any) -> Any:
         if dtype is not None:
             options["dtype"] = dtype
-        return self.trace.mean(self, axis, keepdims, out, options)
+        return mean(self.trace, self, axis, keepdims, out, options)
 
     def dot(self, other: Any, out: Any = None) -> Any:
         return self.trace.call("function", np.dot, (self, other), {}, out)
@@ -299,16 +276,16 @@ class Traced:
         return self.trace.call("method", "transpose", (self, *axes), {}, run=lambda a, *rest: a.transpose(*rest))
 
     def sort(self, axis: int = -1, **options: Any) -> None:
-        self.trace.change(lambda a: a.sort(axis=axis, **options), (self,), "sort")
+        change(self.trace, lambda a: a.sort(axis=axis, **options), (self,), "sort")
 
     def __copy__(self) -> Any:
-        return self.copy()  # type: ignore[attr-defined]
+        return self.copy()
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return self.copy()  # type: ignore[attr-defined]
+        return self.copy()
 
     def __divmod__(self, other: Any) -> Any:
-        return np.divmod(self, other)  # type: ignore[call-overload]
+        return np.divmod(self, other)
 
     def __rdivmod__(self, other: Any) -> Any:
         return np.divmod(other, self)
@@ -357,7 +334,7 @@ def _in_place(ufunc: np.ufunc, own: Any) -> Callable[..., Any]:
     def operator(self: Traced, other: Any) -> Any:
         if isinstance(self.array, np.generic):
             return self.trace.call("function", own, (self, other), {}) if self.value.weak and _weak(other) else ufunc(self, other)
-        return ufunc(self, other, out=self)  # type: ignore[call-overload]
+        return ufunc(self, other, out=self)
 
     return operator
 
@@ -376,7 +353,6 @@ for _name, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute
     setattr(Traced, f"__{_name}__", _one_operand(_ufunc, getattr(operator, f"__{_name}__")))
 
 
-
 def _power(self: Traced, other: Any) -> Any:
     if hasattr(type(other), "__array_ufunc__") and not isinstance(other, (Traced, np.ndarray, np.generic)):
         return NotImplemented
@@ -389,18 +365,18 @@ def _power_of_array(self: Traced, other: Any, out: Any = None) -> Any:
     """``x**y`` as arrays do it: for some exponents another function, with other rounding."""
     options = {} if out is None else {"out": out}
     if type(other) is int and other == 2:
-        return np.square(self, **options)  # type: ignore[call-overload]
+        return np.square(self, **options)
     if self.dtype.kind in "fc" and type(other) is int and other == -1:
-        return np.reciprocal(self, **options)  # type: ignore[call-overload]
+        return np.reciprocal(self, **options)
     if self.dtype.kind in "fc" and type(other) is float and other == 0.5:
-        return np.sqrt(self, **options)  # type: ignore[call-overload]
-    return np.power(self, other, **options)  # type: ignore[call-overload]
+        return np.sqrt(self, **options)
+    return np.power(self, other, **options)
 
 
 def _power_reflected(self: Traced, other: Any) -> Any:
     if isinstance(self.array, np.generic) and not isinstance(other, np.ndarray):
         return self.trace.call("function", pow, (other, self), {})
-    return np.power(other, self)  # type: ignore[call-overload]
+    return np.power(other, self)
 
 
 def _power_in_place(self: Traced, other: Any) -> Any:
@@ -421,194 +397,3 @@ def _chosen(a: Any, index: Any) -> Any:
 
 def _assign(a: Any, index: Any, value: Any) -> None:
     a[index] = value
-
-
-# ---------------------------------------------------------------- NumPy's functions
-
-
-# Functions of real arrays whose result is complex or not, as the numbers ask.
-_CHOOSING = {np.linalg.eig, np.linalg.eigvals, *[getattr(np.emath, word) for word in np.emath.__all__]}
-
-
-def _check_dtype(result: Any, kind: str, name: str) -> None:
-    if result.dtype.kind != kind:
-        was, now = ("complex", "real") if kind == "c" else ("real", "complex")
-        raise CompileError(
-            f"compile: {name} gave {was} numbers when the function was compiled, and gives {now} ones for these arguments; make them complex beforehand "
-            "(x.astype(complex)), so that the program is the same for all"
-        )
-
-
-# Parameters of NumPy's functions that decide the shape of the result.
-_DECIDING = {
-    "axis", "axes", "axis1", "axis2", "axisa", "axisb", "axisc", "shape", "newshape", "new_shape", "repeats", "reps", "pad_width", "k", "kth", "n", "N", "M", "s",
-    "num", "indices_or_sections", "source", "destination", "minlength", "offset", "keepdims", "dtype", "deg", "m", "xnums", "ndmin", "window_shape",
-}  # fmt: skip
-_DECIDING_OF = {np.delete: {"obj"}, np.rollaxis: {"start"}, np.compress: {"condition"}, np.extract: {"condition"}}
-
-
-def _counted(x: Any, weights: Any, minlength: int, length: int) -> Any:
-    """``np.bincount`` of numbers below ``minlength``: then its length is known."""
-    counts = np.bincount(x, weights, minlength)
-    if len(counts) != length:
-        raise CompileError(
-            f"compile: np.bincount with minlength={minlength} gives {len(counts)} counts, and gave {length} when the function was compiled; "
-            "give it a minlength above all its numbers"
-        )
-    return counts
-
-
-def _bins(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return args[1] if len(args) > 1 else kwargs.get("bins")
-
-
-def settle(trace: Trace, item: Any, word: str) -> Any:
-    """An argument that decides a shape, as the number it is.
-
-    Raises:
-        CompileError: it is known only when the program runs.
-    """
-    if isinstance(item, Traced):
-        if trace.known(item.value):
-            return item.array
-        raise CompileError(
-            f"compile: {word} is an array ({item.shape} {item.dtype}), whose numbers are known only when the program runs ({location()}). {_REMEDY}"
-        )
-    if item.__class__ in (tuple, list):
-        return item.__class__([settle(trace, part, word) for part in item])
-    return item
-
-
-@functools.lru_cache(maxsize=1024)
-def _parameters(function: Any) -> tuple[str, ...]:
-    try:
-        return tuple(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return ()
-
-
-def _settled_options(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of a call with those that decide its shape as numbers."""
-    deciding = _DECIDING | _DECIDING_OF.get(function, set())
-    if function is np.insert and any(isinstance(item, Traced) and item.dtype.kind == "b" for item in (*args[1:2], kwargs.get("obj"))):
-        deciding = deciding | {"obj"}
-    names = _parameters(function)
-
-    def settled(name: str, item: Any) -> Any:
-        return settle(trace, item, f"{name} of np.{function.__name__}") if name in deciding else item
-
-    if len(args) > 1 and names:
-        args = (args[0], *[settled(name, item) for name, item in zip(names[1:], args[1:], strict=False)], *args[max(len(names), 1) :])
-    return args, {key: settled(key, item) for key, item in kwargs.items()}
-
-
-def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """One of NumPy's functions with a traced array among its arguments."""
-    if function in _STATIC:
-        _, (given, options) = trace.unwrap((args, kwargs))
-        return function(*given, **options)
-    args, kwargs = _settled_options(trace, function, args, kwargs)
-    if function is np.bincount:
-        x, weights, least = (*args, *[kwargs.get(word) for word in ("x", "weights", "minlength")[len(args) :]])
-        if least:
-            length = len(np.bincount(*trace.unwrap((x, weights, least))[1]))
-            return trace.call("function", _counted, (x, weights, least, length), {})
-    if function in _UNKNOWN_SHAPE or (function is np.where and len(args) == 1) or (function in _BINNED and isinstance(_bins(args, kwargs), str)):
-        written, (given, options) = trace.unwrap((args, kwargs))
-        if all(map(trace.known, values_in(written))):
-            return function(*given, **options)
-        raise CompileError(
-            f"compile: np.{function.__name__} gives an array whose shape depends on numbers that are known only when the program runs ({location()}). {_REMEDY}"
-        )
-    if function in _WRITING:
-        trace.change(function, args, function.__name__, kwargs)
-        return None
-    out = kwargs.get("out")
-    if out is not None or "out" in kwargs:
-        kwargs = {key: item for key, item in kwargs.items() if key != "out"}
-        if out is not None:
-            out = trace.as_target(out[0] if isinstance(out, tuple) else out)
-    if function in _FILLED or function is np.empty_like:
-        # The model gives shape, layout and dtype; its numbers are not asked for.
-        args, kwargs = _bound(args, kwargs, "a")
-        fill: Any = {np.zeros_like: 0, np.ones_like: 1}.get(function)
-        if function is np.full_like:
-            fill = args[1] if len(args) > 1 else kwargs.get("fill_value")
-        if isinstance(fill, (Traced, np.ndarray, list, tuple)) or any(isinstance(item, Traced) for item in kwargs.values()):
-            return trace.call("function", function, args, kwargs)
-        _, (given, options) = trace.unwrap((args, kwargs))
-        array = function(*given, **options)
-        if function is np.empty_like:
-            traced = trace.finish(Op("function", np.empty_like, (), {}), array)
-            traced.value.storage.kind = "made"  # its numbers are not known
-            return traced
-        return trace.filled(array, fill)
-    if function in _REDUCTIONS and len(args) <= 2 and set(kwargs) <= _REDUCTION_OPTIONS | {"a"}:
-        args, kwargs = _bound(args, kwargs, "a")
-        options = {key: item for key, item in kwargs.items() if item is not np._NoValue and not (key == "dtype" and item is None)}  # type: ignore[attr-defined]
-        axis, keepdims = (args[1] if len(args) > 1 else options.pop("axis", None)), options.pop("keepdims", False)
-        options.pop("axis", None)
-        return trace.reduce(_REDUCTIONS[function], args[0], axis, keepdims, out, options)
-    if function is np.mean and len(args) <= 2:
-        args, kwargs = _bound(args, kwargs, "a")
-        options = {key: item for key, item in kwargs.items() if item is not np._NoValue and not (key == "dtype" and item is None)}  # type: ignore[attr-defined]
-        axis, keepdims = (args[1] if len(args) > 1 else options.pop("axis", None)), options.pop("keepdims", False)
-        options.pop("axis", None)
-        return trace.mean(args[0], axis, keepdims, out, options)
-    if function in _CHOOSING and not any(isinstance(item, Traced) and item.dtype.kind == "c" for item in args):
-        result = trace.call("function", function, args, kwargs)
-        first = result[0] if isinstance(result, tuple) else result
-        trace.check(_check_dtype, (first, first.dtype.kind, function.__name__))
-        return result
-    if function is np.nan_to_num and not kwargs.get("copy", True):
-        raise CompileError(f"compile: np.nan_to_num(copy=False) cannot be traced; use what np.nan_to_num returns ({location()})")
-    return trace.call("function", function, args, kwargs, out)
-
-
-def _bound(args: tuple[Any, ...], kwargs: dict[str, Any], first: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The first argument by position."""
-    return ((kwargs[first],), {key: item for key, item in kwargs.items() if key != first}) if first in kwargs else (args, kwargs)
-
-
-def _as_target(self: Trace, out: Any) -> Any:
-    """The traced array that ``out=`` means."""
-    if isinstance(out, Traced):
-        return out
-    known = self.storage_of(out)
-    if known is not None and known.kind in ("state", "argument"):
-        return self.external(out, "state")
-    return out  # write() says what is wrong
-
-
-def _reduce(self: Trace, ufunc: np.ufunc, x: Any, axis: Any, keepdims: Any, out: Any, options: dict[str, Any]) -> Any:
-    options = {"axis": settle(self, axis, "axis"), **({"keepdims": True} if keepdims else {}), **options}
-    return self.call("ufunc method", (ufunc, "reduce"), (x,), options, out, run=ufunc.reduce)
-
-
-def _mean(self: Trace, x: Any, axis: Any, keepdims: Any, out: Any, options: dict[str, Any]) -> Any:
-    if not isinstance(x, Traced) or options or x.dtype.char not in "fd" or out is not None or not x.size:
-        return self.call("function", np.mean, (x,), {"axis": axis, "keepdims": bool(keepdims), **options}, out)
-    # NumPy's own definition: the sum, divided by the count.
-    total = _reduce(self, np.add, x, axis, keepdims, None, {})
-    axes = range(x.ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
-    return np.divide(total, math.prod([x.shape[a] for a in axes]))
-
-
-def _change(self: Trace, function: Callable[..., Any], args: tuple[Any, ...], word: str, kwargs: dict[str, Any] | None = None) -> None:
-    """A call that writes into its first argument and returns nothing."""
-    target = args[0]
-    if not isinstance(target, Traced):
-        target = _as_target(self, target)
-    op = Op("setitem" if word == "setitem" else "change", function, (), {})
-    op.args, given = self.unwrap((target, *args[1:]))
-    op.kwargs, options = self.unwrap(kwargs or {})
-    op.pure = False
-    self.write(op, target)
-    function(*given, **options)
-    self.append(op)
-
-
-Trace.as_target = _as_target  # type: ignore[attr-defined]
-Trace.reduce = _reduce  # type: ignore[attr-defined]
-Trace.mean = _mean  # type: ignore[attr-defined]
-Trace.change = _change  # type: ignore[attr-defined]

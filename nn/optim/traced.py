@@ -123,36 +123,41 @@ class _Guard:
     def __init__(self, optimizer: Optimizer, k: int, group: dict[str, Any], slots: tuple[str, ...], steps: list[_Numbers], own: Any, read: Any) -> None:
         self.optimizer, self.k, self.group, self.steps, self.slots = optimizer, k, group, steps, slots
         self.groups = len(optimizer.param_groups)
-        self.params = group["params"]
-        self.options = self._options()
+        self.seen = dict(group)
         self.switches = _switches(group)
         self.fixed = {key: group.get(key) for key in read}
         self.own = own
         self.units = optimizer._units[k]
         self.count = len(self.units)
 
-    def _options(self) -> list[Any]:
-        # (The parameters are Tensors, whose == is an array.)
-        return [value for value in self.group.values() if value.__class__ is not list]
-
     def holds(self) -> Any:
         """True if the program does what the next step asks for, else NaN, which equals nothing; the step's numbers are computed on the way."""
         group, optimizer = self.group, self.optimizer
-        units = optimizer._units[self.k]
-        if units is not self.units or len(units) != self.count or len(optimizer.param_groups) != self.groups or optimizer.param_groups[self.k] is not group:
+        units, groups = optimizer._units[self.k], optimizer.param_groups
+        if units is not self.units or len(units) != self.count or len(groups) != self.groups or groups[self.k] is not group:
             return math.nan
-        options = self._options()
-        if options != self.options:
-            if _switches(group) != self.switches or optimizer.slots(group) != self.slots:
-                return math.nan
-            if any(group.get(key) != value for key, value in self.fixed.items()):
-                return math.nan
-            self.options = options
+        try:
+            same = group == self.seen
+        except ValueError:  # other parameters in the list: Tensors, whose == is an array
+            same = False
+        if not same and not self._look_again(group):
+            return math.nan
         if self.own is not None and _own(optimizer) != self.own:
             return math.nan
         for step in self.steps:
             if not step.look():
                 return math.nan
+        return True
+
+    def _look_again(self, group: dict[str, Any]) -> bool:
+        """Whether the program does for options that have changed."""
+        if _switches(group) != self.switches or self.optimizer.slots(group) != self.slots:
+            return False
+        if any(group.get(key) != value for key, value in self.fixed.items()):
+            return False
+        for step in self.steps:
+            step.made_of = ()
+        self.seen = dict(group)
         return True
 
     def written(self) -> list[tracing.Numbers]:
@@ -173,6 +178,7 @@ class _Numbers:
     """The numbers of a step as arrays without axes."""
 
     pending: tuple[float, ...] | None = None
+    made_of: Any = ()  # the counts that `values` were computed of, with the options as they are
 
     def __init__(self, optimizer: Optimizer, unit: Unit, current: Pass, group: dict[str, Any], i: int, j: int) -> None:
         self.optimizer, self.unit, self.current, self.i, self.j = optimizer, unit, current, i, j
@@ -193,12 +199,20 @@ class _Numbers:
             counters = unit.counters[self.i]
             if any(other != counters for other in unit.counters[self.i : self.j]):
                 return False
+        if counters == self.made_of:  # (the phase too is what it was)
+            self.pending = None
+            return True
         self.next, values, phase = self.coefficients(self.group, counters)
+        if phase != self.phase:
+            return False
         decay = self.group.get("weight_decay", 0.0)
         if decay:
             values = (*values, 1.0 - self.group["lr"] * decay if self.decoupled else decay)
-        self.pending = None if values == self.values else values
-        return bool(phase == self.phase)
+        if values == self.values:
+            self.pending, self.made_of = None, counters
+        else:
+            self.pending, self.made_of = values, ()
+        return True
 
     def refresh(self) -> None:
         """Put the numbers where the program reads them."""

@@ -677,29 +677,33 @@ def test_interrupted_while_it_writes(monkeypatch: Any) -> None:
     equal((model, optimizer), (other, second))
 
 
-def test_interrupted_between_the_steps_numbers(monkeypatch: Any) -> None:
-    """The numbers of a step (rates, corrections of the bias) are put where the program reads them; half of them is put there anew."""
-    model, loss, optimizer = made()
-    step = nn.compile_step(model, loss, optimizer)
-    step(X, LABELS)
-    step(X, LABELS)
+def test_interrupted_between_the_steps_numbers() -> None:
+    """Where some of a step's numbers are put where the program reads them and others not yet, all of them are put there anew."""
+    one, other = twins(nn.SGD, momentum=0.9)
+    for _ in range(2):
+        one[2](X, LABELS)
+        other[2](X, LABELS)
+    before = snapshot(*other[:2])
 
-    class Number(float):
-        def __float__(self) -> float:
+    class Trap:
+        def __setitem__(self, index: Any, value: Any) -> None:
             raise Interrupted
 
-    original = optimizer.coefficients
-    guards = [hook.__self__ for hook in step._last.before]  # type: ignore[union-attr]
-    numbers = guards[0].steps[0]
+    model, optimizer, step = other
+    numbers = step._last.before[0].__self__.steps[0]
+    arrays = numbers.arrays
+    numbers.arrays = [arrays[0], Trap(), *arrays[2:]]
+    optimizer.param_groups[0].update(lr=0.5, momentum=0.5)
     with pytest.raises(Interrupted):
-        numbers.coefficients = lambda group, counters: (original(group, counters)[0], (*original(group, counters)[1][:-1], Number(1.0)), None)
         step(X, LABELS)
-    numbers.coefficients = original
-    step(X, LABELS)
-    other, _, second = made()
-    for _ in range(3):
-        eager(other, loss, second, X, LABELS)
-    equal((model, optimizer), (other, second))
+    same_state(before["model"], model.state_dict(), 0)
+    numbers.arrays = arrays
+    optimizer.param_groups[0].update(lr=0.02, momentum=0.9)
+    for _ in range(2):
+        one[2](X, LABELS)
+        step(X, LABELS)
+    equal(one, other)
+    assert step.cache_info().misses == 1
 
 
 # ---------------------------------------------------------------- the tape

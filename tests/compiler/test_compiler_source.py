@@ -298,6 +298,16 @@ def test_order_of_operations_is_kept() -> None:
         assert np.array_equal(mine, theirs), compiled.source_plain
 
 
+def test_a_product_with_a_constant_matrix_stays_one() -> None:
+    """A constant array stands for its number in elementwise calls alone."""
+    compiled = ag.compile(lambda x: (np.zeros_like(x) + 2.0) @ x * np.full_like(x, 3.0))
+    x = np.arange(4.0).reshape(2, 2)
+    expected = compiled(x)
+    space = dict(compiled.plain_given)
+    exec(compiled.source_plain, space)
+    assert np.array_equal(space["run"](x), expected)
+
+
 def test_what_is_written_between_is_not_read_late() -> None:
     """An expression is not moved past a write into what it reads."""
 
@@ -338,3 +348,34 @@ def test_source_before_the_first_call() -> None:
     for look in (lambda: compiled.source, lambda: compiled.source_plain, lambda: compiled.given, compiled.explain, lambda: compiled.save("x.py")):
         with pytest.raises(RuntimeError, match="before the first call"):
             look()
+
+
+def test_a_constant_that_is_written_to_is_nobody_elses() -> None:
+    """Two layers whose inputs have one shape: each copies its own beside a column of ones."""
+
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left, self.right = nn.Linear(2, 8), nn.Linear(2, 8)
+
+        def forward(self, x: Any, z: Any) -> Any:
+            return self.left(x) * self.right(z)
+
+    rng = np.random.default_rng(0)
+    x, z, y = rng.normal(size=(4, 2)).astype(np.float32), rng.normal(size=(4, 2)).astype(np.float32), rng.normal(size=(4, 8)).astype(np.float32)
+    models = []
+    for k in range(2):
+        nn.manual_seed(0)
+        model = Two()
+        optimizer = nn.SGD(model.parameters(), lr=0.1)
+        step = nn.compile_step(model, nn.MSELoss(), optimizer)
+        for _ in range(5):
+            if k:
+                step(x, z, y)
+            else:
+                optimizer.zero_grad()
+                nn.MSELoss()(model(x, z), y).backward()
+                optimizer.step()
+        models.append(model)
+    for p, q in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-5, atol=1e-6)
