@@ -136,6 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch-size", type=_program.at_least(2), default=128, help="images per step")
     parser.add_argument("--lr", type=_program.at_least(0, float), help="highest learning rate (mlp: 3e-3, cnn: 4e-3)")
     parser.add_argument("--limit", type=_program.at_least(10), help="train on so many images only")
+    parser.add_argument("--compile", action="store_true", help="run the training steps as NumPy programs")
     parser.add_argument("--save", type=Path, help="file for the weights: .npz or .safetensors")
     options = parser.parse_args(argv)
     _program.start(options)
@@ -175,6 +176,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         metrics=nn.metrics.Accuracy(),
         schedule=nn.schedules.OneCycleLR(optimizer, lr, epochs=epochs, steps_per_epoch=len(loader), cycle_momentum=False),
         schedule_every="batch",
+        compile=options.compile,
     )
     seconds = time.perf_counter() - start
     logits = nn.predict(model, test_images)

@@ -110,6 +110,7 @@ def train(remedy: Remedy, data: Points, validation: Points, fresh: Points, optio
         callbacks=callbacks,
         batch_size=20,
         log_every=max(1, options.epochs // 4),
+        compile=options.compile,
     )
     kept = len(history.rows) if stopping is None else stopping.best_epoch
     return Result(remedy.title, watch.curves, model, measured(model, data), measured(model, fresh), kept)
@@ -186,6 +187,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--l1", type=_program.at_least(0, float), default=2e-3, help="strength of the L1 penalty")
     parser.add_argument("--dropout", type=_program.at_least(0, float), default=0.5, help="share of hidden units dropped")
     parser.add_argument("--patience", type=_program.at_least(0), default=50, help="epochs without improvement before stopping early")
+    parser.add_argument("--compile", action="store_true", help="run the training steps as NumPy programs")
     options = parser.parse_args(argv)
     if options.dropout >= 1:
         parser.error(f"--dropout {options.dropout} must be below 1")

@@ -147,9 +147,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--momentum", type=_program.at_least(0, float), default=0.9, help="of sgd")
     parser.add_argument("--l2", type=_program.at_least(0, float), help="strength of the L2 penalty of the weights (0; nnfs: 2e-4)")
     parser.add_argument("--dropout", type=_program.at_least(0, float), default=0.0, help="share of hidden units dropped in training")
+    parser.add_argument("--compile", action="store_true", help="run the training steps as NumPy programs")
     options = parser.parse_args(argv)
     _program.start(options)
     form = FORMS[options.form]
+    if options.compile and options.optimizer == "lbfgs":
+        parser.error("--compile: L-BFGS computes the loss several times in a step, as often as its numbers ask for")
 
     def chosen(name: str) -> Any:
         given = getattr(options, name)
@@ -191,6 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         schedule_every="batch",
         batch_size=len(x) if lbfgs else form.batch,
         log_every=min(form.log_every, max(1, epochs // 6)),
+        compile=options.compile,
     )
     print(f"trained for {epochs} epochs with {options.optimizer} in {time.perf_counter() - start:.1f} s, loss {history.last['loss']:.4f}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -141,8 +142,6 @@ class CompiledStep(ag.Compiled):
         return _again(*self._made_with)
 
     def __deepcopy__(self, memo: Any) -> CompiledStep:
-        import copy
-
         return _again(*copy.deepcopy(self._made_with, memo))
 
     def __repr__(self) -> str:

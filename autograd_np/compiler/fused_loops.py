@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .passes import Program
+from .plan import into
 from .program import Op, Ref, Storage, Value, elementwise
 
 __all__ = ["DTYPES", "Access", "Chain", "Loop", "Step", "fuse_loops", "uniform"]
@@ -24,6 +25,7 @@ LONGEST = 40  # calls of a loop
 WIDEST = 30  # arrays of a loop
 FEWEST = 4  # elements
 APART = 8  # calls of a chain from which on others that have no array in common with it begin a chain of their own
+OPEN = 4  # chains that are collected at a time
 WAITING = 3  # arrays that are made while a chain is collected, and for which it waits: until then, each takes memory of its own
 
 # What a loop computes; the rest are calls. (They are those that are exact, or rounded once: the loop then has NumPy's own bits.)
@@ -32,7 +34,21 @@ _FLOAT = {
     "sign", "isnan", "isfinite", "isinf", "floor", "ceil", "trunc", "clip", "conjugate",
 }  # fmt: skip
 _BOTH = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_xor", "logical_not"}
-_WHOLE = {"add", "subtract", "multiply", "negative", "positive", "square", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor", "invert", "conjugate"}
+_WHOLE = {
+    "add",
+    "subtract",
+    "multiply",
+    "negative",
+    "positive",
+    "square",
+    "maximum",
+    "minimum",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "invert",
+    "conjugate",
+}
 _TRUTH = {"bitwise_and", "bitwise_or", "bitwise_xor", "invert", "equal", "not_equal", "logical_and", "logical_or", "logical_xor", "logical_not"}
 _REDUCED = {"add", "maximum", "minimum"}
 
@@ -170,7 +186,13 @@ class _Place:
     """An array of which only the place matters."""
 
     def __init__(self, access: Access, extents: tuple[int, ...]) -> None:
-        self.__array_interface__ = {"data": (_SOMEWHERE + access.offset, True), "shape": extents, "strides": access.strides, "typestr": f"|V{access.dtype.itemsize}", "version": 3}
+        self.__array_interface__ = {
+            "data": (_SOMEWHERE + access.offset, True),
+            "shape": extents,
+            "strides": access.strides,
+            "typestr": f"|V{access.dtype.itemsize}",
+            "version": 3,
+        }
 
 
 _SOMEWHERE = 1 << 40
@@ -273,9 +295,11 @@ def _reduction(op: Op) -> tuple[str, Value, tuple[int, ...], float] | None:
     product = _sum_by_product(op)
     if product is not None:
         return ("add", *product)
-    if op.kind != "ufunc method" or op.target[1] != "reduce" or op.target[0].__name__ not in _REDUCED or set(op.kwargs) - {"axis", "keepdims"}:
+    if op.kind != "ufunc method" or op.target[1] != "reduce" or op.target[0].__name__ not in _REDUCED or set(op.kwargs) - {"axis", "keepdims", "initial"}:
         return None
-    if len(op.args) != 1 or op.args[0].__class__ is not Ref:
+    if len(op.args) != 1 or op.args[0].__class__ is not Ref or ("initial" in op.kwargs and op.target[0].__name__ == "add"):
+        return None
+    if not isinstance(op.kwargs.get("initial", 0), (int, float, np.floating)):
         return None
     x = op.args[0].value
     axis = op.kwargs.get("axis", 0)
@@ -299,14 +323,14 @@ class Chain:
         self.extents = extents
         self.key = key
         self.steps: list[Step] = []
-        self.before: list[Op] = []  # calls that stood in between and do not depend on the chain
         self.after: list[Op] = []  # views of what it makes
         self.values: dict[Access, Value] = {}
         self.reads: dict[int, set[Access]] = {}
         self.written: dict[int, set[Access]] = {}
         self.closed: set[int] = set()  # storages of sums, which are known when the loop is done
         self.made: set[int] = set()  # storages that it makes
-        self.waiting: set[int] = set()  # storages for which it waits
+        self.between: set[int] = set()  # storages that have been written by others since it began
+        self.waiting: set[int] = set()  # those of them for which it waits
 
     def refine(self, finer: tuple[int, ...]) -> None:
         """Split axes."""
@@ -349,9 +373,11 @@ class Chain:
             accesses = [item for item in (*step.operands, step.out) if item.__class__ is Access and any(item.strides)]
             if not any(item in found.get(item.storage, ()) for item in accesses for found in (self.reads, self.written)):
                 return False
-        between = {value.storage.index for op in self.before if not op.view for value in op.outs} | {storage.index for op in self.before for storage in op.writes}
-        self.waiting |= {item.storage for item in step.operands if item.__class__ is Access and item.storage in between}
-        return len(self.waiting) <= WAITING
+        waiting = self.waiting | {item.storage for item in step.operands if item.__class__ is Access and item.storage in self.between}
+        if len(waiting) > WAITING:
+            return False
+        self.waiting = waiting
+        return True
 
     def independent(self, op: Op) -> bool:
         """Whether a call can be made before the chain."""
@@ -390,7 +416,13 @@ def _found(op: Op, kept: set[int]) -> _Found | None:
     if reduction is not None:
         name, x, axes, scale = reduction
         out = op.result
-        if x.size < FEWEST or not out.size or not _stands(x, kept) or not _stands(out, kept) or (name != "add" and (x.dtype.kind != "f" or out.dtype != x.dtype)):
+        if (
+            x.size < FEWEST
+            or not out.size
+            or not _stands(x, kept)
+            or not _stands(out, kept)
+            or (name != "add" and (x.dtype.kind != "f" or out.dtype != x.dtype))
+        ):
             return None
         if name == "add" and not ((out.dtype == x.dtype and x.dtype.kind in "fi") or (x.dtype.kind in "bi" and out.dtype == np.int64)):
             return None
@@ -441,7 +473,9 @@ def _step(chain: Chain, op: Op, found: _Found) -> tuple[Step, dict[Access, Value
         out = access(value, _spread(value, found.shape))
     else:
         flags = [axis in found.reduced for axis in range(len(found.shape))]
-        rest = iter(value.strides if len(value.shape) == len(found.shape) - sum(flags) else [s for s, flag in zip(value.strides, flags, strict=True) if not flag])
+        rest = iter(
+            value.strides if len(value.shape) == len(found.shape) - sum(flags) else [s for s, flag in zip(value.strides, flags, strict=True) if not flag]
+        )
         strides = [0 if flag else next(rest) for flag in flags]
         kept = [i for i, length in enumerate(found.shape) if length != 1]
         out = access(value, tuple([strides[i] for i in kept]))
@@ -454,75 +488,103 @@ def _step(chain: Chain, op: Op, found: _Found) -> tuple[Step, dict[Access, Value
     return Step(op, found.name, tuple(operands), found.dtypes, out, reduced, found.scale), values
 
 
-def fuse_loops(program: Program, lasting: Any) -> None:
-    """Replace chains of elementwise calls, and what sums their results, by :class:`Loop`.
+def fuse_loops(program: Program) -> None:
+    """Replace chains of elementwise calls, and what sums their results, by :class:`Loop`."""
+    _Fusion(program).run()
 
-    Args:
-        program: is changed.
-        lasting: whether the result of a call gets a buffer that is there before the program runs.
+
+class _Fusion:
+    """Goes through a program and collects chains.
+
+    Several chains are open at a time. None has to do with another, nor with the calls that follow its own and are not in it: a chain is
+    closed before such a call, and takes its place there.
     """
-    chosen = _choose(program)
-    uses: dict[int, int] = {}
-    for op in program.ops:
-        for index in {value.storage.index for value in op.inputs()}:
-            uses[index] = uses.get(index, 0) + (not op.view)
-    kept = {op.outs[0].storage.index for op in program.ops if len(op.outs) == 1 and (lasting(op) or id(op) in chosen)}
-    result: list[Op] = []
-    chain: Chain | None = None
-    place = {id(op): i for i, op in enumerate(program.ops)}
-    readers: dict[int, list[int]] = {}
-    for i, op in enumerate(program.ops):
-        for value in op.inputs():
-            readers.setdefault(value.storage.index, []).append(i)
-    outputs = {value.storage.index for value in program.outputs}
 
-    def close() -> None:
-        nonlocal chain
-        if chain is not None:
-            result.extend(_closed(chain, place, readers, outputs, chosen, program))
-        chain = None
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.chosen = _choose(program)
+        self.kept = {op.outs[0].storage.index for op in program.ops if len(op.outs) == 1 and (into(op) is not None or id(op) in self.chosen)}
+        self.readers: dict[int, list[int]] = {}
+        for i, op in enumerate(program.ops):
+            for value in op.inputs():
+                self.readers.setdefault(value.storage.index, []).append(i)
+        self.place = {id(op): i for i, op in enumerate(program.ops)}
+        self.outputs = {value.storage.index for value in program.outputs}
+        self.open: list[Chain] = []
+        self.result: list[list[Op]] = []  # what stands in the place of each call
 
-    for op in program.ops:
-        found = _found(op, kept)
-        if found is not None:
-            key = (op.section, op.quiet)
-            step = None
-            if chain is not None and chain.key == key and len(chain.steps) < LONGEST and len(chain.values) < WIDEST:
-                step = _step(chain, op, found)
-                if step is not None and (not chain.near(step[0]) or (found.reduced is not None and not _reducible(chain, step[0]))):
-                    step = None
-            if step is None:
-                if chain is not None and chain.independent(op) and _alone(op, found, chosen):
-                    chain.before.append(op)
-                    continue
-                close()
-                if found.reduced is not None:
-                    result.append(op)
-                    continue
-                fresh = Chain(tuple([length for length in found.shape if length != 1]), key)
-                step = _step(fresh, op, found)
-                if step is None:
-                    result.append(op)
-                    continue
-                chain = fresh
-            assert chain is not None
-            chain.add(*step)
-        elif chain is None:
-            result.append(op)
-        elif op.view and any(value.storage.index in chain.made for value in op.inputs()):
-            chain.after.append(op)
-        elif op.view or chain.independent(op):
-            chain.before.append(op)
-        else:
-            close()
-            result.append(op)
-    close()
-    program.ops = result
+    def run(self) -> None:
+        """Fuse."""
+        for op in self.program.ops:
+            self.result.append([op])
+            holders = [chain for chain in self.open if any(value.storage.index in chain.made for value in op.inputs())] if op.view else []
+            if op.view:
+                if holders:
+                    holders[0].after.append(op)
+                continue
+            found = _found(op, self.kept)
+            if found is None or not self._join(op, found):
+                self._part(op)
+        self.result.append([])
+        while self.open:
+            self._close(self.open[0])
+        self.program.ops = [op for slot in self.result for op in slot]
 
+    def _join(self, op: Op, found: _Found) -> bool:
+        """Take a call into a chain, if there is one for it or it can begin one."""
+        key = (op.section, op.quiet)
+        for chain in [chain for chain in self.open if chain.key != key]:
+            self._close(chain)
+        for chain in sorted(self.open, key=lambda chain: chain.independent(op)):
+            if len(chain.steps) >= LONGEST or len(chain.values) >= WIDEST:
+                continue
+            step = _step(chain, op, found)
+            if step is not None and chain.near(step[0]) and (found.reduced is None or _reducible(chain, step[0])):
+                self._part(op, chain)
+                chain.add(*step)
+                return True
+        if found.reduced is not None:
+            return False
+        fresh = Chain(tuple([length for length in found.shape if length != 1]), key)
+        step = _step(fresh, op, found)
+        if step is None:
+            return False
+        self._part(op, fresh)
+        fresh.add(*step)
+        self.open.append(fresh)
+        if len(self.open) > OPEN:
+            self._close(self.open[0])
+        return True
 
-def outputs_of(ops: list[Op]) -> list[Value]:
-    """What calls write into memory of the program's own that was there before."""
-    return [op.out for op in ops if op.out is not None and op.out.storage.kind == "made"]
+    def _part(self, op: Op, but: Chain | None = None) -> None:
+        """Close the chains that have to do with a call."""
+        for chain in [chain for chain in self.open if chain is not but]:
+            if not chain.independent(op):
+                self._close(chain)
+            else:
+                chain.between.update([*[value.storage.index for value in op.outs], *[storage.index for storage in op.writes]])
+
+    def _close(self, chain: Chain) -> None:
+        """Put a chain as a loop where the program has come to; or leave its calls where they are, where a loop is not worth it."""
+        self.open.remove(chain)
+        ops = [step.op for step in chain.steps]
+        inside = {id(op) for op in (*ops, *chain.after)}
+
+        def read(index: int, start: int = 0) -> bool:
+            return index in self.outputs or any(i >= start and id(self.program.ops[i]) not in inside for i in self.readers.get(index, ()))
+
+        inner = {index for index in chain.made if index not in chain.closed and not read(index)}
+        arrays = {access for found in (chain.reads, chain.written) for each in found.values() for access in each if access.storage not in inner}
+        if not worth(len(ops), len(arrays)) and not any(id(op) in self.chosen for op in ops):
+            return
+        for op in (*ops, *chain.after):
+            slot = self.result[self.place[id(op)]]
+            slot[:] = [other for other in slot if other is not op]
+        end = max(self.place[id(op)] for op in ops)
+        there = {op.out.storage.index for op in ops if op.out is not None and op.out.storage.kind == "made"}
+        spent = {index for index in there if not read(index, end)}
+        after = [op for op in chain.after if not any(value.storage.index in inner for value in op.inputs())]
+        self.result[-1][:0] = [Loop(chain, inner, spent), *after]  # before the call that the program has come to
 
 
 def worth(calls: int, arrays: int) -> bool:
@@ -530,14 +592,9 @@ def worth(calls: int, arrays: int) -> bool:
     return calls >= 2 and 0.35 * calls > 0.25 + 0.04 * arrays
 
 
-def _alone(op: Op, found: _Found, chosen: set[int]) -> bool:
-    """Whether a call with other elements is better left where it is than the beginning of another chain."""
-    return found.reduced is not None or (id(op) not in chosen and op.result.size <= FEWEST)
-
-
 def _reducible(chain: Chain, step: Step) -> bool:
     """Whether a reduction can be done in the loop: of what the chain makes, and over the axes that lie innermost, or over none of them."""
-    if step.operands[0] not in chain.written.get(step.operands[0].storage, ()) or step.op.out is None and step.out.storage in chain.written:
+    if step.operands[0] not in chain.written.get(step.operands[0].storage, ()) or (step.op.out is None and step.out.storage in chain.written):
         return False
     order = order_of(chain)
     flags = [step.reduced[axis] for axis in order] if step.reduced is not None else []
@@ -553,24 +610,6 @@ def order_of(chain: Chain) -> list[int]:
     """The axes, the outermost first: those along which the elements lie farthest apart."""
     strides = next((step.out.strides for step in chain.steps if step.reduced is None), ())
     return sorted(range(len(chain.extents)), key=lambda axis: (-abs(strides[axis]), axis))
-
-
-def _closed(chain: Chain, place: dict[int, int], readers: dict[int, list[int]], outputs: set[int], chosen: set[int], program: Program) -> list[Op]:
-    """The chain as a loop, with what stood in between; or as it was, where that is not worth it."""
-    ops = [step.op for step in chain.steps]
-    inside = {id(op) for op in (*ops, *chain.after)}
-    needed: set[int] = set(outputs)
-    for index in chain.made:
-        if any(id(program.ops[i]) not in inside for i in readers.get(index, ())):
-            needed.add(index)
-    inner = {index for index in chain.made if index not in needed and index not in chain.closed}
-    arrays = {access for found in (chain.reads, chain.written) for each in found.values() for access in each if access.storage not in inner}
-    if not worth(len(ops), len(arrays)) and not any(id(op) in chosen for op in ops):
-        return sorted([*chain.before, *ops, *chain.after], key=lambda op: place[id(op)])
-    end = max(place[id(op)] for op in ops)
-    kept = {value.storage.index for value in outputs_of(ops)}
-    spent = {index for index in kept if index not in outputs and not any(i > end and id(program.ops[i]) not in inside for i in readers.get(index, ()))}
-    return [*chain.before, Loop(chain, inner, spent), *[op for op in chain.after if not any(value.storage.index in inner for value in op.inputs())]]
 
 
 # ---------------------------------------------------------------- numbers chosen by their bits
@@ -598,8 +637,19 @@ def _choose(program: Program) -> set[int]:
                 mask = cast.args[0].value
             seen = makers.get(bits.index)
             views = [view for view in (makers.get(value.index) for value in others) if view is not None and view.view]
-            first = next((view for view in views if view.args[0].__class__ is Ref and view.args[0].value is out and view.kind == "method" and view.target == "view"), None)
-            if mask.dtype.kind != "b" or mask.storage.written or seen is None or not seen.view or seen.kind != "method" or seen.target != "view" or first is None:
+            first = next(
+                (view for view in views if view.args[0].__class__ is Ref and view.args[0].value is out and view.kind == "method" and view.target == "view"),
+                None,
+            )
+            if (
+                mask.dtype.kind != "b"
+                or mask.storage.written
+                or seen is None
+                or not seen.view
+                or seen.kind != "method"
+                or seen.target != "view"
+                or first is None
+            ):
                 continue
             number = seen.args[0].value
             result = first.outs[0]

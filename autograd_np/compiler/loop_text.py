@@ -271,6 +271,8 @@ class Nest:
             return
         element = self._element(step.out)
         start = {"add": "0", "maximum": "-np.inf", "minimum": "np.inf"}[step.name]
+        if "initial" in step.op.kwargs:
+            start = _literal(step.op.kwargs["initial"], dtype)
         inits.append(f"{self.names[step.out]}[...] = {start}")
         if step.name == "add":
             body.append(f"{element} += {_bare(part)}")
@@ -279,7 +281,9 @@ class Nest:
             name = self._fresh("value")
             body.append(f"{name} = {_bare(part)}")
             part = name
-        body.append(f"{element} = {self._helper('choose')}(({part} {'>' if step.name == 'maximum' else '<'} {element}) | ({part} != {part}), {part}, {element})")
+        body.append(
+            f"{element} = {self._helper('choose')}(({part} {'>' if step.name == 'maximum' else '<'} {element}) | ({part} != {part}), {part}, {element})"
+        )
 
     def _nest(self, depth: int, body: list[str], inits: list[str], sums: list[tuple[Step, int, str]]) -> str:
         lines: list[str] = ["    " + line for line in inits]

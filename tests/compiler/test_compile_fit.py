@@ -135,9 +135,7 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(tmp_path: Path) -> Non
             data = nn.DataLoader((XS.astype(np.float32), CLASSES), batch_size=16, shuffle=True, rng=5)
             nn.manual_seed(3)
             schedule = nn.schedules.CosineAnnealingLR(optimizer, 6)
-            history = nn.fit(
-                model, nn.CrossEntropyLoss(), optimizer, data, stop, schedule=schedule, checkpoint=path, resume=True, progress=False, compile=True
-            )
+            history = nn.fit(model, nn.CrossEntropyLoss(), optimizer, data, stop, schedule=schedule, checkpoint=path, resume=True, progress=False, compile=True)
         found.append((history.rows, model.state_dict(), optimizer.state_dict()))
     for rows_, state, moments in found[1:]:
         assert rows_ == found[0][0]

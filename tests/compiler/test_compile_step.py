@@ -79,29 +79,34 @@ def positive(t: Any) -> Any:
     return ag.exp(0.3 * t)
 
 
+def around(loss: Any, call: Any) -> Any:
+    """A function of (predictions, target) that prepares what a loss is called with."""
+    return lambda p, y: call(loss, p, y)
+
+
 # name → (the loss, or a function of (predictions, target) around it, the target)
 LOSSES: dict[str, tuple[Any, Any]] = {
     "CrossEntropyLoss": (lambda: nn.CrossEntropyLoss(), CLASSES),
     "CrossEntropyLoss weights, ignored": (lambda: nn.CrossEntropyLoss([1.0, 2.0, 0.5], ignore_index=1, label_smoothing=0.1), CLASSES),
     "CrossEntropyLoss soft": (lambda: nn.CrossEntropyLoss(), SOFT),
     "CrossEntropyLoss sum": (lambda: nn.CrossEntropyLoss(reduction="sum"), CLASSES),
-    "NLLLoss": (lambda: lambda p, y, f=nn.NLLLoss([1.0, 2.0, 0.5]): f(ag.log_softmax(p, axis=-1), y), CLASSES),
-    "BCELoss": (lambda: lambda p, y, f=nn.BCELoss(): f(ag.sigmoid(p), y), TRUTHS),
+    "NLLLoss": (lambda: around(nn.NLLLoss([1.0, 2.0, 0.5]), lambda f, p, y: f(ag.log_softmax(p, axis=-1), y)), CLASSES),
+    "BCELoss": (lambda: around(nn.BCELoss(), lambda f, p, y: f(ag.sigmoid(p), y)), TRUTHS),
     "BCEWithLogitsLoss": (lambda: nn.BCEWithLogitsLoss(pos_weight=[1.0, 2.0, 3.0]), TRUTHS),
-    "KLDivLoss": (lambda: lambda p, y, f=nn.KLDivLoss(reduction="batchmean"): f(ag.log_softmax(p, axis=-1), y), SOFT),
-    "KLDivLoss zeros": (lambda: lambda p, y, f=nn.KLDivLoss(reduction="sum"): f(ag.log_softmax(p, axis=-1), y), TRUTHS),
+    "KLDivLoss": (lambda: around(nn.KLDivLoss(reduction="batchmean"), lambda f, p, y: f(ag.log_softmax(p, axis=-1), y)), SOFT),
+    "KLDivLoss zeros": (lambda: around(nn.KLDivLoss(reduction="sum"), lambda f, p, y: f(ag.log_softmax(p, axis=-1), y)), TRUTHS),
     "MSELoss": (lambda: nn.MSELoss(), Y[:6]),
     "L1Loss": (lambda: nn.L1Loss(), Y[:6]),
     "HuberLoss": (lambda: nn.HuberLoss(delta=0.5), Y[:6]),
     "SmoothL1Loss": (lambda: nn.SmoothL1Loss(beta=0.5), Y[:6]),
-    "GaussianNLLLoss": (lambda: lambda p, y, f=nn.GaussianNLLLoss(full=True): f(p[0], y, positive(p[1])), Y[:6]),
+    "GaussianNLLLoss": (lambda: around(nn.GaussianNLLLoss(full=True), lambda f, p, y: f(p[0], y, positive(p[1]))), Y[:6]),
     "PoissonNLLLoss": (lambda: nn.PoissonNLLLoss(full=True), np.floor(positive(Y[:6]).numpy() * 3)),
     "HingeLoss": (lambda: nn.HingeLoss(squared=True), SIGNS),
     "MultiMarginLoss": (lambda: nn.MultiMarginLoss(2, weight=[1.0, 2.0, 0.5]), CLASSES),
     "SoftMarginLoss": (lambda: nn.SoftMarginLoss(), SIGNS),
-    "MarginRankingLoss": (lambda: lambda p, y, f=nn.MarginRankingLoss(0.1): f(p[0], p[1], y), SIGNS),
-    "CosineEmbeddingLoss": (lambda: lambda p, y, f=nn.CosineEmbeddingLoss(0.1): f(p[0], p[1], y), SIGNS[:, 0]),
-    "TripletMarginLoss": (lambda: lambda p, y, f=nn.TripletMarginLoss(swap=True): f(p[0], p[1], p[2]), Y[:6]),
+    "MarginRankingLoss": (lambda: around(nn.MarginRankingLoss(0.1), lambda f, p, y: f(p[0], p[1], y)), SIGNS),
+    "CosineEmbeddingLoss": (lambda: around(nn.CosineEmbeddingLoss(0.1), lambda f, p, y: f(p[0], p[1], y)), SIGNS[:, 0]),
+    "TripletMarginLoss": (lambda: around(nn.TripletMarginLoss(swap=True), lambda f, p, y: f(p[0], p[1], p[2])), Y[:6]),
 }
 OF_SEVERAL = ("GaussianNLLLoss", "MarginRankingLoss", "CosineEmbeddingLoss", "TripletMarginLoss")
 
@@ -197,8 +202,8 @@ LAYERS: dict[str, tuple[Any, Any]] = {
     "Embedding": (lambda: head(nn.Embedding(7, 4, dtype=D), nn.Flatten(), nn.Linear(24, 3, dtype=D)), TOKENS),
     "MultiheadAttention": (Attends, TOKENS),
     "TransformerEncoder": (
-        lambda: head(nn.Embedding(7, 8, dtype=D), nn.PositionalEncoding(8, dtype=D), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dtype=D), nn.Flatten(),
-                     nn.Linear(48, 3, dtype=D)),
+        lambda: head(nn.Embedding(7, 8, dtype=D), nn.PositionalEncoding(8, dtype=D), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dtype=D),
+                     nn.Flatten(), nn.Linear(48, 3, dtype=D)),
         TOKENS,
     ),
     "norms": (lambda: head(nn.Linear(5, 6, dtype=D), nn.LayerNorm(6, dtype=D), nn.PReLU(dtype=D), nn.RMSNorm(6, dtype=D), nn.Linear(6, 3, dtype=D)), X[:4]),

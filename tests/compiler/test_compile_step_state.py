@@ -57,7 +57,14 @@ def test_a_schedule(name: str) -> None:
 def test_options_changed_by_hand() -> None:
     """Another number is put where the program reads it; an option that is switched on makes another program."""
     one, other = twins(nn.SGD)
-    changes = {3: {"lr": 0.5}, 6: {"weight_decay": 0.1}, 9: {"momentum": 0.9}, 12: {"nesterov": True}, 15: {"maximize": True, "lr": 1e-3}, 18: {"weight_decay": 0.2}}
+    changes = {
+        3: {"lr": 0.5},
+        6: {"weight_decay": 0.1},
+        9: {"momentum": 0.9},
+        12: {"nesterov": True},
+        15: {"maximize": True, "lr": 1e-3},
+        18: {"weight_decay": 0.2},
+    }
     for i in range(21):
         for _, optimizer, step in (one, other):
             optimizer.param_groups[0].update(changes.get(i, {}))
@@ -193,7 +200,8 @@ def test_parameters_of_two_models_in_turn() -> None:
         both = nn.Sequential(maker, critic)
         optimizers = nn.Adam(maker.parameters(), lr=0.01), nn.Adam(critic.parameters(), lr=0.01)
         steps: list[Any] = [
-            nn.compile_step(both, nn.MSELoss(), optimizer) if compiled else lambda *batch, o=optimizer: eager(both, nn.MSELoss(), o, *batch) for optimizer in optimizers
+            nn.compile_step(both, nn.MSELoss(), optimizer) if compiled else lambda *batch, m=both, o=optimizer: eager(m, nn.MSELoss(), o, *batch)
+            for optimizer in optimizers
         ]
         for _ in range(10):
             for step in steps:
@@ -650,9 +658,10 @@ def test_interrupted_before_anything_is_written(name: str, monkeypatch: Any) -> 
     step(X, LABELS)
     step(X, LABELS)
     before = snapshot(model, optimizer)
-    with monkeypatch.context() as patch, pytest.raises(Interrupted) as caught:
+    with monkeypatch.context() as patch:
         interrupt(patch, name, 5 if name == "dot" else 0)
-        step(X, LABELS)
+        with pytest.raises(Interrupted) as caught:
+            step(X, LABELS)
     same_state(before, snapshot(model, optimizer), 0)
     assert caught.value.__notes__ == ["compile: the random generators may have moved on"]
 
@@ -664,9 +673,10 @@ def test_interrupted_while_it_writes(monkeypatch: Any) -> None:
     step(X, LABELS)
     step(X, LABELS)
     before = snapshot(model, optimizer)
-    with monkeypatch.context() as patch, pytest.raises(Interrupted) as caught:
+    with monkeypatch.context() as patch:
         interrupt(patch, "sqrt")
-        step(X, LABELS)
+        with pytest.raises(Interrupted) as caught:
+            step(X, LABELS)
     assert any("may be written in part" in note for note in caught.value.__notes__)
     model.load_state_dict(before["model"])
     optimizer.load_state_dict(before["optimizer"])
