@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .calls import dtype_text, new_array
-from .fused_loops import Access, Chain, Loop, Step, order_of
+from .fused_loops import Loop
+from .loop_chains import Access, Chain, Step, order_of
 from .program import Value
 
 __all__ = ["Loops", "Nest", "compiled", "needed"]
@@ -59,8 +60,8 @@ _INFIX = {
 _LOGICAL = {"logical_and": "&", "logical_or": "|", "logical_xor": "^"}
 _CALLED = {"absolute": "abs", "fabs": "abs", **{name: f"np.{name}" for name in ("sqrt", "isnan", "isfinite", "isinf", "floor", "ceil", "trunc")}}
 _WORDS = {
-    "add": "total", "subtract": "difference", "multiply": "product", "divide": "quotient", "sqrt": "root", "where": "chosen", "greater": "above", "less": "below",
-    "maximum": "larger", "minimum": "smaller", "negative": "minus", "absolute": "size", "square": "squared", "cast": "as_number",
+    "add": "total", "subtract": "difference", "multiply": "product", "divide": "quotient", "sqrt": "root", "where": "chosen", "greater": "above",
+    "less": "below", "maximum": "larger", "minimum": "smaller", "negative": "minus", "absolute": "size", "square": "squared", "cast": "as_number",
 }  # fmt: skip
 
 
@@ -471,7 +472,7 @@ def compiled(text: str) -> Any:
     def njit(signature: str, **options: Any) -> Any:
         def decorate(function: Any) -> Any:
             dispatcher = numba.njit(**options)(function)
-            compiler = getattr(dispatcher, "_compiler", None)
+            compiler: Any = getattr(dispatcher, "_compiler", None)
             if hasattr(compiler, "_customize_flags"):
                 compiler._customize_flags = _apart
             made = dispatcher.compile(signature)

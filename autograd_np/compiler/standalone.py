@@ -61,6 +61,8 @@ def save(path: str | os.PathLike[str], entry: Any, what: str) -> None:
     target = Path(path)
     if target.suffix != ".py":
         raise ValueError(f"save: the file of a program is called something.py, not {target.name!r}")
+    if entry.emitted.loops:
+        raise CompileError('save: a program with backend="numba" does not run with NumPy alone; save the one that backend="numpy" makes')
     text, arrays = _File(entry, what, target.stem).write()
     weights = target.with_suffix(".npz")
     parts = [(target.with_name(f"{target.name}.{os.getpid()}.tmp"), target), (weights.with_name(f"{weights.stem}.{os.getpid()}.tmp.npz"), weights)]
