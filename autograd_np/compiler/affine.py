@@ -42,8 +42,11 @@ def join_bias(program: Program) -> None:
     for value in program.outputs:
         uses[value.index] = uses.get(value.index, 0) + 2
     makers = {value.index: op for op in program.ops for value in op.outs}
+    place = {id(op): i for i, op in enumerate(program.ops)}
     replaced: dict[int, list[Op]] = {}
     wide: dict[int, Value] = {}  # x → [x 1]
+    fills: dict[int, list[Op]] = {}  # x → what makes [x 1]
+    first: dict[int, Op] = {}  # x → the first product with it
     for add in program.ops:
         if add.kind != "ufunc" or add.target is not np.add or add.kwargs or add.out is not None or len(add.args) != 2:
             continue
@@ -67,8 +70,9 @@ def join_bias(program: Program) -> None:
         )
         if not beside or 2 * k > n or x.storage.kind != "argument" or x.storage.written or not rows or not k or (id(dot) in replaced):
             continue
+        if any(bias.storage in op.writes for op in program.ops[place[id(dot)] + 1 : place[id(add)]]):  # the bias is another one by then
+            continue
         size = x.dtype.itemsize
-        before: list[Op] = []
         if x.index not in wide:
             ones = np.ones((rows, k + 1), x.dtype)
             storage = Storage(program.next_index(), "constant", ones.nbytes, ones)
@@ -81,8 +85,10 @@ def join_bias(program: Program) -> None:
             part.op = cut
             fill = Op("change", np.copyto, (Ref(part), Ref(x)), {})
             fill.pure, fill.writes, fill.out = False, (storage,), part
-            before = [cut, fill]
+            fills[x.index] = [cut, fill]
             wide[x.index] = whole
+        if x.index not in first or place[id(dot)] < place[id(first[x.index])]:
+            first[x.index] = dot
         both = _view(program, weight, (k + 1, n), (n * size, size), weight.offset)
         both.label = f"{weight.label}_{bias.label}" if weight.label and bias.label else None
         join = Op("function", _stacked, (Ref(weight), Ref(bias)), {})
@@ -91,12 +97,15 @@ def join_bias(program: Program) -> None:
         dot.args = (Ref(wide[x.index]), Ref(both))
         dot.outs, result = add.outs, add.outs[0]
         result.op = result.storage.op = dot
-        for op in (*before, join):
-            op.section, op.quiet, op.position, op.node = dot.section, dot.quiet, dot.position, dot.node
-        replaced[id(dot)] = [*before, join, dot]
+        join.section, join.quiet, join.position, join.node = dot.section, dot.quiet, dot.position, dot.node
+        replaced[id(dot)] = [join, dot]
         replaced[id(add)] = []
     if not replaced:
         return
+    for index, dot in first.items():
+        for op in fills[index]:
+            op.section, op.quiet, op.position, op.node = dot.section, dot.quiet, dot.position, dot.node
+        replaced[id(dot)] = [*fills[index], *replaced[id(dot)]]
     program.ops = [each for op in program.ops for each in replaced.get(id(op), [op])]
     _join_gradients(program, wide)
 
@@ -144,7 +153,11 @@ def _join_gradients(program: Program, wide: dict[int, Value]) -> None:
         flipped.op = turn
         both = _view(program, out, (k + 1, n), (n * size, size), out.offset)
         both.label = f"{out.label}_{total.out.label}" if out.label and total.out.label else None
-        place, later = (op, total) if program.ops.index(op) > program.ops.index(total) else (total, op)
+        start, end = sorted((program.ops.index(op), program.ops.index(total)))
+        between = program.ops[start + 1 : end]
+        if any(dz.storage in other.writes or any(value.storage is out.storage for value in other.inputs()) for other in between if not other.view):
+            continue
+        place, later = program.ops[end], program.ops[start]
         joined = Op("function", np.dot, (Ref(flipped), Ref(dz)), {})
         joined.out, joined.writes = both, (out.storage,)
         for made in (turn, joined):

@@ -57,6 +57,7 @@ def mean_by_product(program: Program) -> None:
     for value in program.outputs:
         uses[value.index] = uses.get(value.index, 0) + 2
     makers = {value.index: op for op in program.ops for value in op.outs}
+    place = {id(op): i for i, op in enumerate(program.ops)}
     flat: list[tuple[Op, Op]] = []
     for op in program.ops:
         if op.kind != "ufunc" or op.target is not np.divide or op.kwargs or op.out is not None or op.args[0].__class__ is not Ref:
@@ -75,6 +76,8 @@ def mean_by_product(program: Program) -> None:
             continue
         x = sum_.args[0].value
         if not (0 < x.size <= FEW and x.contiguous and x.dtype == total.dtype and x.size == n) or (sum_.kwargs["axis"] == 0 and len(x.shape) != 1):
+            continue
+        if x.storage.written and any(x.storage in other.writes for other in program.ops[place[id(sum_)] + 1 : place[id(op)]]):
             continue
         shares = _constant(program, np.full(x.size, 1 / n, x.dtype))
         row = x

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import threads
 from .passes import Program
 from .program import Op, Ref, Storage, Value, elementwise
 
 __all__ = ["Blocks", "group_blocks"]
 
-BLOCK = 16384  # elements of one stretch
+BLOCK = 65536  # elements of one stretch: about what five arrays may have so that all of them stay in the cache of a core
 WORTH = 1 << 20  # bytes of all arrays of a chain from which on it is run in blocks: less stays in the cache by itself
 
 
@@ -25,15 +26,17 @@ class Blocks(Op):
         ops: the calls.
         size: elements of the arrays.
         inner: the storages that hold nothing outside the chain: they are as long as one stretch.
+        halves: whether the two halves of the arrays are run by two threads.
     """
 
-    __slots__ = ("inner", "ops", "size")
+    __slots__ = ("halves", "inner", "ops", "size")
 
     def __init__(self, ops: list[Op], size: int, inner: set[int]) -> None:
         super().__init__("blocks", "blocks", (), {})
         self.ops = ops
         self.size = size
         self.inner = inner
+        self.halves = size >= threads.LARGE and threads.pays()  # run side by side
         made: set[int] = set()
         read: dict[int, Value] = {}
         outs: dict[int, Value] = {}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OtherCase
+from . import threads
 from .blocks import BLOCK, Blocks
 from .calls import Line, Writer, copied_in, dtype_text, given_lines, layout, render
 from .fused_loops import Loop
@@ -100,6 +101,12 @@ def _kind(item: Any) -> Any:
     if item.__class__ is Value:
         return type(item.dtype.type().item()) if item.weak else item.dtype
     return type(item) if item.__class__ in (int, float, complex) else np.result_type(item)
+
+
+def _instead(text: str, table: dict[str, str]) -> str:
+    """The room of the second thread in the place of that of the first."""
+    name, bracket, rest = text.partition("[")
+    return table.get(name, name) + bracket + rest
 
 
 class _Writer(Writer):
@@ -292,6 +299,9 @@ class _Writer(Writer):
         rooms: dict[Any, str] = {}
         loop = self.fresh("blocks")
         length = min(BLOCK, op.size)
+        # Where all arrays are there before, the loop may be a function of its own, for two threads.
+        halves = op.halves and all(self._there(value, op) for value in keys.values())
+        second: dict[str, str] = {}
         for key, value in keys.items():
             if value.storage.index in op.inner:
                 room = (self.plan.offsets[value.storage.index], value.dtype)
@@ -301,6 +311,12 @@ class _Writer(Writer):
                     self.buffers += 1
                     rooms[room] = self.fresh("part")
                     cut.append((rooms[room], f"{whole}[:{op.size} - i]"))
+                    if halves:  # each of the two threads has room of its own
+                        self.setup.append(
+                            ("buffer", f"{whole}_b", f"{whole}_b = buffer({room[0] + length * value.dtype.itemsize}, ({length},), {dtype_text(value.dtype)})")
+                        )
+                        self.taken.add(f"{whole}_b")
+                        second[whole] = f"{whole}_b"
                 local[key] = rooms[room]
                 continue
             text = self.text(value)
@@ -322,14 +338,29 @@ class _Writer(Writer):
             late = [line.replace("[at]", f"[{cut[0][0]}]") for line in late]
         names = [name for name, _ in cut]
         pieces = ", ".join([text for _, text in cut])
-        self.setup.append(("buffer", loop, f"{loop} = [({pieces},) for i in range(0, {op.size}, {length})]"))
+        middle = -(-op.size // (2 * length)) * length
+        for word, begin, end in ((loop, 0, middle if halves else op.size), *([(f"{loop}_b", middle, op.size)] if halves else [])):
+            texts = pieces if word == loop else ", ".join([_instead(text, second) for _, text in cut])
+            self.setup.append(("buffer", word, f"{word} = [({texts},) for i in range({begin}, {end}, {length})]"))
         lines.append(f"for {', '.join(names)}{',' if len(cut) == 1 else ''} in {loop}:")
         lines += late
         self.local = local
         for each in op.ops:
             lines.append(f"    {self.filling(each, self.text(each.result), each.result)}")
         self.local = None
+        if halves:
+            run = self.fresh(f"{loop}_run")
+            inside = "\n".join([f"    {line}" for line in lines]).replace(f" in {loop}:", " in blocks:")
+            self.setup.append(("loop", run, f"\n\ndef {run}(blocks):\n{inside}\n"))
+            return Line(f"{self.give(threads.both, 'both')}({run}, {loop}, {loop}_b)", op)
         return Line("\n".join(lines), op)
+
+    def _there(self, value: Value, op: Blocks) -> bool:
+        """Whether an array of a chain is there before the function runs."""
+        storage = value.storage
+        return (
+            storage.index in op.inner or storage.index in self.plan.offsets or (storage.external and storage.kind != "argument") or storage.kind == "constant"
+        )
 
     # ---------------------------------------------------------------- the whole
 
@@ -356,7 +387,7 @@ class _Writer(Writer):
         text = [*head(story, program, parameters, bound, size), "import numpy as np", ""]
         if self.plan.size:
             text += [f"arena = np.empty({self.plan.size + 64}, np.uint8)", *_ARENA.split("\n"), ""]
-        for kind in ("number", "view", "buffer"):
+        for kind in ("number", "view", "buffer", "loop"):
             text += [line for found, _, line in setup if found == kind]
         emitted = Emitted(function, re.sub(r"\n{4,}", "\n\n\n", "\n".join(text).rstrip("\n") + "\n"), body, bound)
         emitted.writes, emitted.loops = writes, self.loops.text

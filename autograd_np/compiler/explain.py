@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .blocks import Blocks
+from .fused_loops import Loop
 from .calls import Line, quieting
 from .emit import Emitted, flattened
 from .program import Op, Ref, Value
@@ -171,8 +172,8 @@ def bytes_of(op: Op) -> int:
     if op.view or op.kind in ("attribute", "assume"):
         return 0
     values: dict[Any, Value] = {}
-    inner = op.inner if isinstance(op, Blocks) else set()
-    for each in op.ops if isinstance(op, Blocks) else (op,):
+    inner = op.inner if isinstance(op, (Blocks, Loop)) else set()
+    for each in op.ops if isinstance(op, (Blocks, Loop)) else (op,):
         for value in each.inputs():
             values["read", value.storage.index, value.offset] = value
         for value in (*each.outs, *([each.out] if each.out is not None else [])):
@@ -218,9 +219,9 @@ def machine() -> Machine:
 
 
 def _predicted(op: Op, found: Machine, cache: int = 1 << 21) -> float:
-    calls = len(op.ops) if isinstance(op, Blocks) else 0 if op.view else 1
+    calls = len(op.ops) if isinstance(op, (Blocks, Loop)) else 0 if op.view else 1
     moved = bytes_of(op)
-    flops = sum(flops_of(each) for each in (op.ops if isinstance(op, Blocks) else (op,)))
+    flops = sum(flops_of(each) for each in (op.ops if isinstance(op, (Blocks, Loop)) else (op,)))
     traffic = moved / (found.cached if moved <= cache else found.stream)
     return calls * found.call + max(flops / found.dot, traffic)
 

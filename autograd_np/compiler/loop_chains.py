@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .plan import dense
 from .program import Op, Ref, Value, elementwise
 
 __all__ = ["Access", "Chain", "Found", "Step", "find", "order_of", "reducible", "step_of", "uniform"]
@@ -228,7 +229,7 @@ def _stands(value: Value, kept: set[int]) -> bool:
     if value.scalar or not value.shape:
         return True
     lasting = storage.kind in ("state", "captured", "constant") or (storage.kind == "made" and not storage.escapes and storage.index in kept)
-    return value.contiguous or lasting
+    return lasting or dense(value)
 
 
 def _sum_by_product(op: Op) -> tuple[Value, tuple[int, ...], float] | None:
@@ -366,6 +367,7 @@ class Found(NamedTuple):
 
 
 def find(op: Op, kept: set[int]) -> Found | None:
+    """What a loop would make of a call; None where it cannot make it."""
     reduction = _reduction(op)
     if reduction is not None:
         name, x, axes, scale = reduction

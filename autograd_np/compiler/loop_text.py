@@ -12,6 +12,7 @@ import numpy as np
 from .calls import dtype_text, new_array
 from .fused_loops import Loop
 from .loop_chains import Access, Chain, Step, order_of
+from .plan import dense
 from .program import Value
 
 __all__ = ["Loops", "Nest", "compiled", "needed"]
@@ -420,8 +421,11 @@ class Loops:
         contiguous = strides == _in_order(shape, value.dtype.itemsize)
         if value.shape == shape and (value.strides == strides or (value.contiguous and contiguous)):
             return text
-        if value.contiguous and contiguous and value.size == math.prod(shape):
-            made = f"{text}.reshape({'-1' if len(shape) == 1 else shape})"
+        if dense(value) and contiguous and value.size == math.prod(shape):
+            axes = sorted(range(len(value.shape)), key=lambda axis: (-value.strides[axis], axis))
+            turned = text if value.contiguous else f"{text}.transpose({', '.join(map(str, axes))})"
+            ordered = tuple([value.shape[axis] for axis in axes]) if turned != text else value.shape
+            made = turned if ordered == shape else f"{turned}.reshape({'-1' if len(shape) == 1 else shape})"
         else:
             made = f"np.lib.stride_tricks.as_strided({text}, {shape}, {strides})"
         if value.index not in self.writer.static and value.storage.kind != "constant":

@@ -192,8 +192,8 @@ def _key(tree: Any, versions: dict[int, int], canonical: dict[int, int]) -> Any:
         return tuple([(key, _key(item, versions, canonical)) for key, item in sorted(tree.items())])
     if kind is slice:
         return ("slice", *[_key(item, versions, canonical) for item in (tree.start, tree.stop, tree.step)])
-    if kind is float and tree == 0:
-        return (kind, repr(tree))
+    if isinstance(tree, (float, complex, np.inexact)) and tree == 0:
+        return (kind, repr(tree))  # (0.0 and -0.0 are equal)
     return (kind, tree)
 
 

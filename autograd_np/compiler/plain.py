@@ -235,7 +235,7 @@ class _Plain(Writer):
             places = [k for k in (0, 1) if op.args[k].__class__ is Ref and op.args[k].value.region == out.region]
             if places and (places[0] == 0 or infix[0] in "+*"):
                 name = self.text(out)
-                if name.isidentifier() and out.array is not None and out.storage.external:
+                if name.isidentifier() and out.array is not None and out.storage.external and out.storage.kind != "argument":
                     self.written.add(name)
                 if name.isidentifier():
                     return Line(f"{name} {infix[0]}= {self.argument(op.args[1 - places[0]])}", op)

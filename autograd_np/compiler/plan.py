@@ -242,7 +242,7 @@ def _scratch(op: Blocks, room_of: dict[int, _Room], rooms: list[_Room], made: Pl
                     free.remove(spare)
                     room = spare
                 else:
-                    room = _Room(at, at, length)
+                    room = _Room(at, at, 2 * length if op.halves else length)
                     rooms.append(room)
             held[index] = room_of[index] = room
             made.sizes[index] = length

@@ -107,7 +107,7 @@ class _File:
                 holder = "weights" if not any(line.startswith("weights = ") for line in lines) else f"weights_{len(lines)}"
                 at = 0
                 joined = ", ".join([f'"{name}"' for name in run])
-                lines.append(f"{holder} = np.concatenate([saved[name].reshape(-1) for name in ({joined})])")
+                lines.append(f"{holder} = np.concatenate([saved[name].reshape(-1) for name in ({joined},)])")
                 for name in run:
                     shaped = f".reshape({bound[name].shape})" if bound[name].ndim != 1 else ""
                     lines.append(f"{name} = {holder}[{at}:{at + bound[name].size}]{shaped}")
@@ -156,7 +156,7 @@ class _File:
             for _, name in pieces:
                 self.arrays[name] = bound[name]
             joined = ", ".join([f'"{name}"' for _, name in pieces])
-            return [f"{holder} = np.concatenate([saved[name].reshape(-1) for name in ({joined})])", *views]
+            return [f"{holder} = np.concatenate([saved[name].reshape(-1) for name in ({joined},)])", *views]
         self.arrays[holder] = array
         return [f'{holder} = saved["{holder}"]', *views]
 
