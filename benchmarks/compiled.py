@@ -7,7 +7,7 @@ one contender has taken and freed changes what memory costs the next one. ``--ke
 which makes hand-written NumPy faster by up to two.
 
     python benchmarks/compiled.py
-    python benchmarks/compiled.py --threads 2 --peers torch jax --workload MNIST
+    python benchmarks/compiled.py --threads 2 --peers numba torch jax --workload MNIST
     python benchmarks/compiled.py --keep-freed-memory
 
 "compile ms" is what the first two calls take longer than later ones do: the first one traces, while it computes as an uncompiled step
@@ -188,7 +188,7 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workload", default="", metavar="SUBSTRING", help="only those with this in their name")
-    parser.add_argument("--peers", nargs="*", choices=["torch", "jax"], default=[], help="those to measure beside")
+    parser.add_argument("--peers", nargs="*", choices=["numba", "torch", "jax"], default=[], help="those to measure beside; numba: our own other backend")
     parser.add_argument("--keep-freed-memory", action="store_true", help="tell the allocator before anything is built, in every process")
     parser.add_argument("--rounds", type=int, default=7, help="how often the contenders take turns (default 7)")
     parser.add_argument("--seconds", type=float, default=0.05, help="about how long each turn lasts (default 0.05)")

@@ -97,8 +97,8 @@ class Training:
 
         return _losses(step)
 
-    def compiled(self) -> Contender:
-        step, x, y = compile_step(self.model, self.loss, self.optimizer), self.x, self.y
+    def compiled(self, backend: str = "numpy") -> Contender:
+        step, x, y = compile_step(self.model, self.loss, self.optimizer, backend=backend), self.x, self.y
 
         def check() -> list[float]:
             penalty = self.penalty()
@@ -227,12 +227,12 @@ def chain_hand() -> Contender:
     return _sums(lambda: engine.chain_hand(*start))
 
 
-def chain_ours(compiled: bool) -> Contender:
+def chain_ours(compiled: bool, backend: str = "numpy") -> Contender:
     start = chain_start()
     gradient: Any = ag.grad(lambda y, a, b: engine.chain_forward(y, a, b).sum(), (0, 1, 2))
     if not compiled:
         return _sums(lambda: gradient(*start))
-    program = ag.compile(gradient)
+    program = ag.compile(gradient, backend=backend)
     return _sums(lambda: program(*start), compiled=program, arrays=start)
 
 
@@ -258,7 +258,7 @@ def torch_cnn() -> Contender:
 
 
 def _row(name: str, bar: float, hand: Callable[[], Contender], training: Callable[[], Training], tolerance: float = 2e-4, **peers: Any) -> Workload:
-    ours = {"hand": hand, "eager": lambda: training().eager(), "compiled": lambda: training().compiled()}
+    ours = {"hand": hand, "eager": lambda: training().eager(), "compiled": lambda: training().compiled(), "numba": lambda: training().compiled("numba")}
     return Workload(name, bar, ours | peers, tolerance)
 
 
@@ -291,7 +291,13 @@ WORKLOADS = [
     Workload(
         "chain y·a + b, 1000 times, 10 000 floats",
         0.60,
-        {"hand": chain_hand, "eager": partial(chain_ours, False), "compiled": partial(chain_ours, True), "torch": chain_torch},
+        {
+            "hand": chain_hand,
+            "eager": partial(chain_ours, False),
+            "compiled": partial(chain_ours, True),
+            "numba": partial(chain_ours, True, "numba"),
+            "torch": chain_torch,
+        },
     ),
 ]
 

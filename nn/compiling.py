@@ -110,6 +110,7 @@ class CompiledStep(ag.Compiled):
         optimizer: by which optimizer.
     """
 
+    _reads_gradients = False
     _replays_first = True  # so that the first call gives the same bits as the later ones
 
     def __init__(

@@ -70,8 +70,9 @@ def join_bias(program: Program) -> None:
         )
         if not beside or 2 * k > n or x.storage.kind != "argument" or x.storage.written or not rows or not k or (id(dot) in replaced):
             continue
-        if any(bias.storage in op.writes for op in program.ops[place[id(dot)] + 1 : place[id(add)]]):  # the bias is another one by then
-            continue
+        between = program.ops[place[id(dot)] + 1 : place[id(add)]]
+        if any(bias.storage in op.writes or any(value.index == bias.index for value in op.outs) for op in between):
+            continue  # by then the bias is another one, or there is none before
         size = x.dtype.itemsize
         if x.index not in wide:
             ones = np.ones((rows, k + 1), x.dtype)

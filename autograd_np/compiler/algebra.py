@@ -126,6 +126,7 @@ def prepare_operands(program: Program) -> None:
                     key = (out.shape, out.dtype, repr(number))
                     if key not in spread:
                         spread[key] = _constant(program, np.full(out.shape, number, out.dtype))
+                        program.spread.add(spread[key].index)
                     op.args = tuple([Ref(spread[key]) if j == i else item for j, item in enumerate(op.args)])
             elif op.target is np.multiply and out.dtype.kind == "i":
                 for i in (0, 1):

@@ -15,7 +15,7 @@ from .program import Op, Ref, Storage, Value, elementwise
 
 __all__ = ["Blocks", "group_blocks"]
 
-BLOCK = 65536  # elements of one stretch: about what five arrays may have so that all of them stay in the cache of a core
+BLOCK = 32768  # elements of one stretch: a few arrays of that length stay in the cache of a core, and the calls are few
 WORTH = 1 << 20  # bytes of all arrays of a chain from which on it is run in blocks: less stays in the cache by itself
 
 
@@ -177,7 +177,8 @@ def _blocks(chain: _Chain, last: dict[int, int], place: dict[int, int], program:
         for value in (op.result, *op.inputs()):
             if value.size > 1:
                 sizes[value.storage.index, value.offset] = value.nbytes
-    if len(ops) < 2 or sum(sizes.values()) < WORTH:
+    spread = any(value.index in program.spread for op in ops for value in op.inputs())  # in blocks it is no longer than one
+    if (len(ops) < 2 and not spread) or sum(sizes.values()) < WORTH:
         return ops
     end = max(place[id(op)] for op in ops)
     inside = {id(op) for op in (*ops, *chain.after)}

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import types
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -45,7 +46,8 @@ class CacheInfo(NamedTuple):
     currsize: int
 
 
-_LIMIT = 64
+_LIMIT = 64  # programs that a function holds; the one that was not used for the longest time goes first
+_MANY = 20  # calls after which it is said that none was a replay
 _tracing = threading.RLock()
 
 
@@ -108,6 +110,7 @@ class _Proxy:
 class Compiled:
     """A function that runs as a NumPy program. See :func:`compile`."""
 
+    _reads_gradients = True  # whether it may matter what gradients Tensors hold when the program begins
     _replays_first = False  # whether the program is run in the first call too: what it gives differs by rounding from what was traced
 
     def __init__(self, function: Callable[..., Any], *, backend: str = "numpy", state: Sequence[Any] = ()) -> None:
@@ -151,7 +154,7 @@ class Compiled:
             return self._function(*args, **kwargs)
         for entry in [*self._entries.get(key, ())]:
             if entry.holds():
-                arrays = arrays_of(leaves)
+                arrays = [*arrays_of(leaves), *[node.grad for node, _ in entry.held]]
                 if entry.aliasing.matters and not entry.aliasing.holds(arrays):
                     continue
                 try:
@@ -160,12 +163,15 @@ class Compiled:
                     continue
                 self._hits += 1
                 if self._last is not entry:
+                    used = self._entries.pop(key, None)
+                    if used is not None:
+                        self._entries[key] = used
                     self._last = entry
                     self._quick = None if kwargs else entry.quick(args)
                 if len(entry.program.outputs) == 1:
                     results = (results,)
                 for node, i in entry.effects:
-                    node.grad = results[i]
+                    node.grad = None if i is None else results[i]
                 return entry.rebuild(results)
         return self._trace(key, args, kwargs, leaves)
 
@@ -205,7 +211,7 @@ class Compiled:
     @property
     def source_plain(self) -> str:
         """The program of the last call without buffers: the NumPy that one would write by hand."""
-        return self._entry().plain.source
+        return str(self._entry().plain.source)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the program of the last call into a file that runs with NumPy alone, and what it holds beside it.
@@ -296,12 +302,24 @@ class Compiled:
     def _trace(self, key: Any, args: Any, kwargs: Any, leaves: list[Any]) -> Any:
         with _tracing:
             self._misses += 1
+            if self._misses == _MANY and not self._hits:
+                warnings.warn(
+                    f"compile: {_MANY} calls, and each of them was traced: something that the program is made for is another in each call, "
+                    "such as a Python number that counts, a rate that falls, or a shape. Pass a number as an array (np.float64(rate)), or keep it in one "
+                    "(count[...] += 1)",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
             trace = Trace()
             story = trace.story = Story(trace)
             reached = reach(self._function, [*self._state, *[x for x in leaves if not dynamic(x)]])
             arguments: list[Value] = []
-            lifted: list[tuple[Any, Any]] = []
+            lifted: list[tuple[Any, Any, Any, str]] = []
             swapped: list[tuple[Any, np.random.Generator]] = []
+            held: list[tuple[Any, Any]] = []  # (node, the gradient that it holds before): an argument that nobody passes
+            leaf_nodes = [t._node for _, t in reached.tensors.values() if t._node is not None and t._node.primitive is None]
+            nodes = {id(node): node for node in leaf_nodes} if self._reads_gradients else {}
+            before = [(node, _layout(node)) for node in nodes.values()]
 
             def enter(item: Any) -> Any:
                 if not dynamic(item):
@@ -326,20 +344,37 @@ class Compiled:
                         if t._values.__class__ is np.ndarray:
                             traced = trace.external(t._values, "state")
                             story.parameter(t, name, traced.value)
-                            lifted.append((t, t._values))
+                            lifted.append((t, t._values, traced, name))
                             t._values = traced
+                        if id(t._node) in nodes and t._node.grad.__class__ is np.ndarray:
+                            traced = trace.external(t._node.grad, "argument")
+                            story.name(traced.value, f"{name}_grad")
+                            arguments.append(traced.value)
+                            held.append((t._node, t._node.grad))
+                            t._node.grad = traced
                     result = self._function(*given, **options)
-                    outputs, rebuild, concrete, effects = outputs_of(trace, result, reached)
+                    for t, array, traced, name in lifted:
+                        if t._values is not traced and t._values is not array:
+                            raise CompileError(
+                                f"compile: the function puts another array in the place of {name}.data, where the next run would not put a new one; "
+                                "write into the one that is there (t.writable()[...] = values, t.data -= ...)"
+                            )
+                    outputs, rebuild, concrete, effects = outputs_of(trace, result, reached, held)
                     trace.check_captured()
                     trace.check_picked(outputs)
                     reached.leave(False)
             except BaseException:
                 trace.roll_back()
+                for node, array in held:
+                    node.grad = array
                 raise
             finally:
                 reached.leave(True)
-                for t, array in lifted:
+                for t, array, _, _ in lifted:
                     t._values = array
+                for node, array in held:
+                    if isinstance(node.grad, Traced) and node.grad.array is array:
+                        node.grad = array
                 for put, generator in swapped:
                     put(generator)
                 for _, t in reached.tensors.values():
@@ -350,7 +385,15 @@ class Compiled:
                 story.settle(trace.ops)
                 program = Program(trace.ops, arguments, outputs)
                 optimize(trace, program, self._backend)
-                entry = Entry(trace, program, reached, rebuild, effects, arrays_of(leaves))
+                used = {value.storage.index for op in program.ops for value in op.inputs()} | {value.storage.index for value in program.outputs}
+                used |= {storage.index for op in program.ops for storage in op.writes}
+                first = len(arguments) - len(held)
+                held = [pair for pair, value in zip(held, arguments[first:], strict=True) if value.storage.index in used]
+                arguments[first:] = [value for value in arguments[first:] if value.storage.index in used]
+                every = [*arrays_of(leaves), *[array for _, array in held]]
+                entry = Entry(trace, program, reached, rebuild, effects, every)
+                entry.held = held
+                entry.conditions += [(functools.partial(_layout, node), layout) for node, layout in before]
             except BaseException:
                 trace.roll_back()
                 raise
@@ -359,8 +402,8 @@ class Compiled:
             if by_itself or not self._replays_first:
                 if entry.writes:
                     entry.clock[0] = LAST_WRITE[0] = next_position()
-                for i in entry.written_arguments:
-                    mutation.mark_written(arrays_of(leaves)[i])
+                for k in entry.written_arguments:
+                    mutation.mark_written(every[k])
                 for hook in trace.after:
                     hook()
             if by_itself:
@@ -373,16 +416,22 @@ class Compiled:
             self._quick = None if kwargs else entry.quick(args)
             if self._replays_first:
                 trace.rewind()
-                concrete = entry.run(arrays_of(leaves))
+                concrete = entry.run(every)
                 if len(outputs) == 1:
                     concrete = [concrete]
                 for node, i in effects:
-                    node.grad = concrete[i]
+                    node.grad = None if i is None else concrete[i]
             return rebuild(concrete)
 
 
 def _again(function: Callable[..., Any], state: Sequence[Any], backend: str = "numpy") -> Compiled:
     return Compiled(function, backend=backend, state=state)
+
+
+def _layout(node: Any) -> Any:
+    """Of the gradient that a leaf holds, what a program is made for."""
+    grad = node.grad
+    return grad if grad is None else getattr(grad, "strides", ())
 
 
 def _looked_at() -> bool:

@@ -319,6 +319,12 @@ class _Writer(Writer):
                         second[whole] = f"{whole}_b"
                 local[key] = rooms[room]
                 continue
+            if value.index in self.program.spread:  # one number, as long as a stretch
+                word, item = self.fresh(f"spread_{len(local)}"), value.array.reshape(-1)[0].item()
+                self.setup.append(("buffer", word, f"{word} = np.full({length}, {item!r}, {dtype_text(value.dtype)})"))
+                local[key] = self.fresh(f"{word}_i")
+                cut.append((local[key], f"{word}[:{op.size} - i]"))
+                continue
             text = self.text(value)
             name = local[key] = self.fresh(f"{text}_i")
             if value.index in self.static or value.storage.kind == "constant":

@@ -31,13 +31,14 @@ class Entry:
     """One program: for one kind of arguments."""
 
     def __init__(
-        self, trace: Trace, program: Program, reached: Reached, rebuild: Callable[[Any], Any], effects: list[tuple[Any, int]], arrays: Sequence[Any]
+        self, trace: Trace, program: Program, reached: Reached, rebuild: Callable[[Any], Any], effects: list[tuple[Any, int | None]], arrays: Sequence[Any]
     ) -> None:
         self.program = program
         self.reached = reached
         self.rebuild = rebuild
         self.single: str = getattr(rebuild, "single", "")  # whether all that is returned is one array, or one Tensor
-        self.effects = effects  # (node, place among the outputs) of the gradients that it leaves
+        self.effects = effects  # (node, place among the outputs) of the gradients that it leaves, without a place where it leaves none
+        self.held: list[tuple[Any, Any]] = []  # (node, gradient) of those that hold one before, which is passed after the arguments
         self.before = trace.before
         self.after = trace.after
         self.conditions = [(condition, condition()) for condition in trace.conditions]
@@ -145,7 +146,7 @@ class Entry:
 
     def quick(self, args: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any] | None:
         """The short way in for the commonest calls, written out: arrays by position, and one array, number or Tensor out."""
-        if not args or any(x.__class__ is not np.ndarray for x in args) or self.effects or self.writes_arguments or len(self.program.outputs) != 1:
+        if not args or any(x.__class__ is not np.ndarray for x in args) or self.effects or self.held or self.writes_arguments or len(self.program.outputs) != 1:
             return None
         tests = [f"a{i}.__class__ is ndarray and a{i}.shape == s{i} and a{i}.strides == t{i} and a{i}.dtype == d{i}" for i in range(len(args))]
         names = "".join([f"a{i}, " for i in range(len(args))])

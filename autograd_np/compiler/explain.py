@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .blocks import Blocks
-from .fused_loops import Loop
 from .calls import Line, quieting
 from .emit import Emitted, flattened
+from .fused_loops import Loop
 from .program import Op, Ref, Value
 from .trace import owner_of
 
@@ -297,7 +297,8 @@ def explain(entry: Any, arguments: tuple[Any, ...], seconds: float) -> Explanati
     try:
         while len(spent) < 3 or (clock() < end and len(spent) < 1000):
             times: list[float] = []
-            run(*given, times, clock)
+            with np.errstate(all="ignore"):  # numbers that are made up
+                run(*given, times, clock)
             spent.append([b - a for a, b in pairwise(times)])
     except Exception as error:
         raise ValueError(f"explain: the program does not run with made-up arguments ({type(error).__name__}: {error}); give some, explain(x, y)") from error

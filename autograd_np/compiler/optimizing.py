@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import plan as planning
 from .affine import join_bias
 from .algebra import join_in_place, mean_by_product, prepare_operands, scale_once, sum_by_products
 from .blocks import group_blocks

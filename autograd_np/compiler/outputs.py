@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,17 @@ from .traced import Traced
 __all__ = ["outputs_of"]
 
 
-def outputs_of(trace: Trace, result: Any, reached: Reached) -> tuple[list[Value], Callable[[Any], Any], list[Any], list[tuple[Any, int]]]:
-    """The values that are returned, how the result is built of them, and the gradients that are left in leaves."""
+def outputs_of(
+    trace: Trace, result: Any, reached: Reached, held: Sequence[tuple[Any, Any]] = ()
+) -> tuple[list[Value], Callable[[Any], Any], list[Any], list[tuple[Any, int | None]]]:
+    """The values that are returned, how the result is built of them, and the gradients that are left in leaves.
+
+    Args:
+        trace: of the function.
+        result: what it returned.
+        reached: what it reaches.
+        held: the leaves that held a gradient before, and that gradient.
+    """
     values: list[Value] = []
     arrays: list[Any] = []
     leaves: list[Any] = []
@@ -53,11 +62,19 @@ def outputs_of(trace: Trace, result: Any, reached: Reached) -> tuple[list[Value]
             makers.append(functools.partial(_new, again(item)))
         else:
             makers.append(functools.partial(_as_it_is, item))
-    effects = []
+    effects: list[tuple[Any, int | None]] = []
+    before = {id(node): array for node, array in held}
+    seen: set[int] = set()
     for _, t in reached.tensors.values():
-        grad = getattr(t._node, "grad", None) if t._node is not None else None
+        if t._node is None or id(t._node) in seen:
+            continue
+        seen.add(id(t._node))
+        grad = getattr(t._node, "grad", None)
         if isinstance(grad, Traced):
-            effects.append((t._node, place(grad)))
+            if grad.array is not before.get(id(t._node), trace):
+                effects.append((t._node, place(grad)))
+        elif grad is None and id(t._node) in before:
+            effects.append((t._node, None))
     if len(makers) == 1 and leaves and leaves[0] is result:
         build: Callable[[Any], Any] = makers[0]
         if isinstance(result, (np.ndarray, TENSOR)):  # one that is made anew

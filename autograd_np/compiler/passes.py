@@ -32,6 +32,7 @@ class Program:
         self.counts: dict[str, int] = {"traced": len(ops)}
         self.became: dict[int, Value] = {}  # by index: what stands for a value that was overwritten or is left out
         self.written_out: tuple[list[Op], list[Value]] = ([], [])  # calls and results as they were before anything was done for speed alone
+        self.spread: set[int] = set()  # constants that are one number as often as an operand beside them has elements
         self._index = 1 << 40  # of values and storages that the passes make
         self.settle()
 

@@ -304,7 +304,7 @@ class _File:
     def write(self) -> tuple[str, dict[str, Any]]:
         """The text of the file, and the arrays beside it."""
         entry, emitted = self.entry, self.emitted
-        if entry.effects:
+        if entry.effects or entry.held:
             raise CompileError("save: the function leaves gradients in Tensors (.grad), which a file cannot; return them, or compile ag.value_and_grad(f)")
         body, made = emitted.body, []
         for name, thing in emitted.bound.items():

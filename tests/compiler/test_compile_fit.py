@@ -347,5 +347,5 @@ def test_optimizers_on_a_surface(examples: Any) -> None:
             run = ag.compile(step) if compiled else step
             paths.append([(float(run().item()), *position.tolist()) for _ in range(30)])
             if isinstance(run, ag.Compiled):
-                assert run.cache_info().hits >= 28
+                assert run.cache_info().hits >= 27  # (the first call finds no gradients, later ones those of the call before)
         np.testing.assert_allclose(paths[1], paths[0], rtol=1e-12)

@@ -218,7 +218,7 @@ def test_softmax_and_its_gradient() -> None:
 # ---------------------------------------------------------------- aliasing
 
 
-def test_what_a_loop_writes_it_reads_at_the_same_places() -> None:
+def test_what_a_loop_writes_it_reads_at_the_same_places(all_loops: None) -> None:
     def function(x: Any) -> Any:
         x[1:] += x[:-1]
         x[::2] *= 3
@@ -226,6 +226,9 @@ def test_what_a_loop_writes_it_reads_at_the_same_places() -> None:
         x[:4] = x[:4] * 2 + x[4:]
         y = x * 2
         y[2:] = y[:-2] + 1
+        np.subtract(y[1:], y[:-1], out=y[1:])
+        np.add(y, y[::-1], out=y)
+        np.multiply(y, y[:1], out=y)
         return x + y, x[::-1] * 2 + x
 
     for dtype in ("f4", "f8", "i8"):
@@ -236,6 +239,36 @@ def test_what_a_loop_writes_it_reads_at_the_same_places() -> None:
             for a, b in zip(compiled(mine), function(other), strict=True):
                 np.testing.assert_array_equal(a, b)
             np.testing.assert_array_equal(mine, other)
+
+
+def test_what_is_overwritten_was_read_before(all_loops: None) -> None:
+    def function(x: Any, y: Any, z: Any) -> Any:
+        before, twice = x * 2, z * 2
+        x += y
+        y *= x
+        x -= before
+        np.negative(x, out=z)
+        return before + x + y - twice
+
+    compiled = ag.compile(function)
+    for _ in range(3):
+        mine = [RNG.normal(size=50) for _ in range(3)]
+        other = [a.copy() for a in mine]
+        np.testing.assert_array_equal(compiled(*mine), function(*other))
+        np.testing.assert_array_equal(mine, other)
+    assert loops(compiled) == 1
+
+
+def test_a_sum_is_used_when_it_is_known(all_loops: None) -> None:
+    def function(x: Any) -> Any:
+        y = x * 2 + 1
+        return [y - y.sum(axis=axis, keepdims=True) + x for axis in (0, 1, None)] + [y / y.max(axis=0) - x]
+
+    x = RNG.random((6, 7))
+    compiled = ag.compile(function)
+    compiled(x)
+    for a, b in zip(compiled(x), function(x), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-13)
 
 
 def test_interleaved_parts_are_filled_in_one_loop() -> None:
@@ -278,9 +311,7 @@ def test_threads() -> None:
     wrong: list[int] = []
 
     def work(i: int) -> None:
-        for _ in range(200):
-            if not np.allclose(compiled(inputs[i]), function(inputs[i]), rtol=1e-12):
-                wrong.append(i)
+        wrong.extend([i for _ in range(200) if not np.allclose(compiled(inputs[i]), function(inputs[i]), rtol=1e-12)])
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
     for thread in threads:

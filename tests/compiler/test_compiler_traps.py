@@ -1441,6 +1441,7 @@ def test_a_replay_warns_as_numpy_does_and_only_then():
         g(np.zeros((2, 3)))
 
 
+@pytest.mark.filterwarnings("ignore:compile. 20 calls:RuntimeWarning")
 def test_many_signatures_do_not_pile_up():
     g = ag.compile(lambda x, a: x * a)
     for a in range(300):
