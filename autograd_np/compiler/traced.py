@@ -125,7 +125,8 @@ class Traced:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         array = self._unknown(
-            "np.asarray() or np.array() (also by assignment into a plain array, for which there are np.stack and np.zeros_like(x, shape=...), or by a function that is not NumPy's)"
+            "np.asarray() or np.array() (also by assignment into a plain array, for which there are np.stack and np.zeros_like(x, shape=...), "
+            "or by a function that is not NumPy's)"
         )
         return np.array(array, dtype=dtype, copy=copy)
 
