@@ -35,13 +35,7 @@ def _product(op: Op | None) -> bool:
 
 def join_bias(program: Program) -> None:
     """Take the bias into the product, and its gradient into that of the weight, for arguments of few features."""
-    uses: dict[int, int] = {}
-    for op in program.ops:
-        for value in op.inputs():
-            uses[value.index] = uses.get(value.index, 0) + 1
-    for value in program.outputs:
-        uses[value.index] = uses.get(value.index, 0) + 2
-    makers = {value.index: op for op in program.ops for value in op.outs}
+    uses, makers = program.uses(), program.makers()
     place = {id(op): i for i, op in enumerate(program.ops)}
     replaced: dict[int, list[Op]] = {}
     wide: dict[int, Value] = {}  # x → [x 1]

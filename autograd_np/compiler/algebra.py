@@ -50,13 +50,7 @@ def sum_by_products(program: Program) -> None:
 
 def mean_by_product(program: Program) -> None:
     """The mean of a few elements, ``add.reduce(x) / n``, as one product with a row of 1/n."""
-    uses: dict[int, int] = {}
-    for op in program.ops:
-        for value in op.inputs():
-            uses[value.index] = uses.get(value.index, 0) + 1
-    for value in program.outputs:
-        uses[value.index] = uses.get(value.index, 0) + 2
-    makers = {value.index: op for op in program.ops for value in op.outs}
+    uses, makers = program.uses(), program.makers()
     place = {id(op): i for i, op in enumerate(program.ops)}
     flat: list[tuple[Op, Op]] = []
     for op in program.ops:
@@ -207,13 +201,7 @@ def _number(item: Any) -> float | None:
 
 def scale_once(program: Program) -> None:
     """``a + a`` of a product ``a = k·x`` that nothing else needs, as ``2k·x``: the same number to the last bit."""
-    uses: dict[int, int] = {}
-    for op in program.ops:
-        for value in op.inputs():
-            uses[value.index] = uses.get(value.index, 0) + 1
-    for value in program.outputs:
-        uses[value.index] = uses.get(value.index, 0) + 2
-    makers = {value.index: op for op in program.ops for value in op.outs}
+    uses, makers = program.uses(), program.makers()
     for op in program.ops:
         if op.kind != "ufunc" or op.target is not np.add or op.kwargs or op.out is not None or len(op.args) != 2:
             continue

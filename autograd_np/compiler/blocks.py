@@ -11,7 +11,7 @@ from typing import Any
 
 from . import threads
 from .passes import Program
-from .program import Op, Ref, Storage, Value, elementwise
+from .program import Group, Op, Ref, Value, elementwise
 
 __all__ = ["Blocks", "group_blocks"]
 
@@ -19,7 +19,7 @@ BLOCK = 32768  # elements of one stretch: a few arrays of that length stay in th
 WORTH = 1 << 20  # bytes of all arrays of a chain from which on it is run in blocks: less stays in the cache by itself
 
 
-class Blocks(Op):
+class Blocks(Group):
     """Elementwise calls that are run together, a stretch of the arrays at a time.
 
     Attributes:
@@ -29,34 +29,12 @@ class Blocks(Op):
         halves: whether the two halves of the arrays are run by two threads.
     """
 
-    __slots__ = ("halves", "inner", "ops", "size")
+    __slots__ = ("halves", "size")
 
     def __init__(self, ops: list[Op], size: int, inner: set[int]) -> None:
-        super().__init__("blocks", "blocks", (), {})
-        self.ops = ops
+        super().__init__("blocks", ops, inner)
         self.size = size
-        self.inner = inner
         self.halves = size >= threads.LARGE and threads.pays()  # run side by side
-        made: set[int] = set()
-        read: dict[int, Value] = {}
-        outs: dict[int, Value] = {}
-        writes: dict[int, Storage] = {}
-        for op in ops:
-            for value in op.inputs():
-                if value.storage.index not in made:
-                    read[value.index] = value
-            for value in op.outs:
-                made.add(value.storage.index)
-                if value.storage.index not in inner:
-                    outs[value.index] = value
-            for storage in op.writes:
-                writes[storage.index] = storage
-        self.args = tuple([Ref(value) for value in read.values()])
-        self.outs = tuple(outs.values())
-        self.writes = tuple(writes.values())
-        self.pure = False
-        first = ops[0]
-        self.section, self.position, self.quiet, self.node = first.section, first.position, first.quiet, first.node
 
 
 def _flat(value: Value, size: int) -> bool:

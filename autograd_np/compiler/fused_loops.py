@@ -11,7 +11,7 @@ import numpy as np
 from .loop_chains import FEWEST, Chain, Found, find, reducible, step_of
 from .passes import Program
 from .plan import into
-from .program import Op, Ref, Storage, Value
+from .program import Group, Op, Ref
 
 __all__ = ["Loop", "fuse_loops", "worth"]
 
@@ -20,7 +20,7 @@ WIDEST = 30  # arrays of a loop
 OPEN = 4  # chains that are collected at a time
 
 
-class Loop(Op):
+class Loop(Group):
     """A chain that is run as one loop.
 
     Attributes:
@@ -30,33 +30,12 @@ class Loop(Op):
         spent: the storages that are there before, and whose new content is not needed outside.
     """
 
-    __slots__ = ("chain", "inner", "ops", "spent")
+    __slots__ = ("chain", "spent")
 
     def __init__(self, chain: Chain, inner: set[int], spent: set[int]) -> None:
-        super().__init__("loop", "loop", (), {})
-        self.ops = [step.op for step in chain.steps]
+        super().__init__("loop", [step.op for step in chain.steps], inner)
         self.chain = chain
-        self.inner, self.spent = inner, spent
-        read: dict[int, Value] = {}
-        outs: dict[int, Value] = {}
-        writes: dict[int, Storage] = {}
-        made: set[int] = set()
-        for op in self.ops:
-            for value in op.inputs():
-                if value.storage.index not in made:
-                    read[value.index] = value
-            for value in op.outs:
-                made.add(value.storage.index)
-                if value.storage.index not in inner:
-                    outs[value.index] = value
-            for storage in op.writes:
-                writes[storage.index] = storage
-        self.args = tuple([Ref(value) for value in read.values()])
-        self.outs = tuple(outs.values())
-        self.writes = tuple(writes.values())
-        self.pure = False
-        first = self.ops[0]
-        self.section, self.position, self.quiet, self.node = first.section, first.position, first.quiet, first.node
+        self.spent = spent
 
 
 def fuse_loops(program: Program) -> None:

@@ -97,6 +97,20 @@ class Program:
         """Remember the calls as they are now: the program that one would write by hand."""
         self.written_out = ([op.copy() for op in self.ops], [*self.outputs])
 
+    def uses(self) -> dict[int, int]:
+        """How often each value is read, by its index; what is returned counts twice, for it must stay."""
+        found: dict[int, int] = {}
+        for op in self.ops:
+            for value in op.inputs():
+                found[value.index] = found.get(value.index, 0) + 1
+        for value in self.outputs:
+            found[value.index] = found.get(value.index, 0) + 2
+        return found
+
+    def makers(self) -> dict[int, Op]:
+        """The call that makes each value, by its index."""
+        return {value.index: op for op in self.ops for value in op.outs}
+
     def count(self, name: str) -> None:
         """Note how many calls are left."""
         self.counts[name] = len(self.ops)
@@ -121,7 +135,7 @@ def hoist_assumptions(program: Program) -> None:
     tests = [op for op in program.ops if op.kind == "assume"]
     if not tests:
         return
-    makers = {value.index: op for op in program.ops for value in op.outs}
+    makers = program.makers()
     first: dict[int, Op] = {}
     for test in tests:
         stack = [test]

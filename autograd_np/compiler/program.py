@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Op", "Ref", "Storage", "Value", "elementwise", "map_values", "values_in"]
+__all__ = ["Group", "Op", "Ref", "Storage", "Value", "elementwise", "map_values", "values_in"]
 
 
 class Storage:
@@ -192,6 +192,42 @@ class Op:
         word = self.target if isinstance(self.target, str) else getattr(self.target, "__name__", self.target)
         made = ", ".join(map(repr, self.outs if self.out is None else (self.out,)))
         return f"<{made} = {self.kind} {word}({', '.join(map(repr, self.inputs()))})>"
+
+
+class Group(Op):
+    """Calls that are run together, and are one call to the others.
+
+    Attributes:
+        ops: the calls.
+        inner: the storages that hold nothing outside of them.
+    """
+
+    __slots__ = ("inner", "ops")
+
+    def __init__(self, kind: str, ops: list[Op], inner: set[int]) -> None:
+        super().__init__(kind, kind, (), {})
+        self.ops = ops
+        self.inner = inner
+        made: set[int] = set()
+        read: dict[int, Value] = {}
+        outs: dict[int, Value] = {}
+        writes: dict[int, Storage] = {}
+        for op in ops:
+            for value in op.inputs():
+                if value.storage.index not in made:
+                    read[value.index] = value
+            for value in op.outs:
+                made.add(value.storage.index)
+                if value.storage.index not in inner:
+                    outs[value.index] = value
+            for storage in op.writes:
+                writes[storage.index] = storage
+        self.args = tuple([Ref(value) for value in read.values()])
+        self.outs = tuple(outs.values())
+        self.writes = tuple(writes.values())
+        self.pure = False
+        first = ops[0]
+        self.section, self.position, self.quiet, self.node = first.section, first.position, first.quiet, first.node
 
 
 def elementwise(op: Op) -> bool:
