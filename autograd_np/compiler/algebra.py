@@ -5,6 +5,7 @@ A pass here may change the order in which numbers are added or multiplied by a c
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .passes import Program
 from .plan import into
 from .program import Op, Ref, Storage, Value
 
-__all__ = ["join_in_place", "mean_by_product", "prepare_operands", "scale_once", "sum_by_products"]
+__all__ = ["join_in_place", "mean_by_product", "prepare_operands", "scale_once", "sum_by_products", "sum_of_copies"]
 
 FEW = 64  # elements whose sum is taken by a product: NumPy's reductions cost two or three times as much to call
 
@@ -46,6 +47,33 @@ def sum_by_products(program: Program) -> None:
         elif len(shape) == 1 and shape[0] <= FEW and x.strides == (x.dtype.itemsize,) and not out.scalar and not out.shape:
             ones = _constant(program, np.ones(shape[0], x.dtype))
             op.kind, op.target, op.args, op.kwargs = "function", np.dot, (op.args[0], Ref(ones)), {}
+
+
+def sum_of_copies(program: Program) -> None:
+    """The sum along axes along which an array is broadcast, ``add.reduce(broadcast_to(x, (n, …)), axis=0)``, as ``n·x``: rounded once."""
+    ops: list[Op] = []
+    for op in program.ops:
+        ops.append(op)
+        if op.kind != "ufunc method" or op.target != (np.add, "reduce") or op.out is not None or set(op.kwargs) - {"axis", "keepdims"}:
+            continue
+        x, out, axis = op.args[0].value, op.outs[0], op.kwargs.get("axis", 0)
+        axes = {a % len(x.shape) for a in (axis if isinstance(axis, tuple) else (axis,))} if axis is not None and x.shape else set()
+        if not axes or not out.shape or x.dtype != out.dtype or x.storage.written or not x.size:
+            continue
+        if any(x.strides[a] or x.shape[a] < 2 for a in axes):
+            continue
+        keeps = bool(op.kwargs.get("keepdims"))
+        index = tuple([(slice(0, 1) if keeps else 0) if a in axes else slice(None) for a in range(len(x.shape))])
+        count = np.array(math.prod([x.shape[a] for a in axes]), x.dtype)
+        strides = tuple([stride for a, stride in enumerate(x.strides) if keeps or a not in axes])
+        array = np.lib.stride_tricks.as_strided(np.empty(1, x.dtype), out.shape, strides)
+        one = Value(program.next_index(), array, x.storage, x.offset, False)
+        view = Op("getitem", "getitem", (Ref(x), index), {})
+        view.view, view.outs, one.op = True, (one,), view
+        view.section, view.quiet, view.position, view.node = op.section, op.quiet, op.position, op.node
+        ops.insert(len(ops) - 1, view)
+        op.kind, op.target, op.args, op.kwargs = "ufunc", np.multiply, (Ref(one), Ref(_constant(program, count))), {}
+    program.ops = ops
 
 
 def mean_by_product(program: Program) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .affine import join_bias
-from .algebra import join_in_place, mean_by_product, prepare_operands, scale_once, sum_by_products
+from .algebra import join_in_place, mean_by_product, prepare_operands, scale_once, sum_by_products, sum_of_copies
 from .blocks import group_blocks
 from .fused_loops import fuse_loops
 from .late import write_late
@@ -37,6 +37,7 @@ def optimize(trace: Trace, program: Program, backend: str = "numpy") -> None:
     program.count("common subexpressions")
     program.write_out()
     scale_once(program)
+    sum_of_copies(program)
     mean_by_product(program)
     sum_by_products(program)
     prepare_operands(program)

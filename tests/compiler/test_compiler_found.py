@@ -245,3 +245,16 @@ def test_the_program_that_was_used_last_stays() -> None:
         f(np.ones(size))
         f(np.ones(1))
     assert f.cache_info().hits == 89
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize(("axis", "reduced"), [(0, False), ((0, 2), False), (1, True), ((0, 1), True)])
+def test_the_sum_of_a_broadcast_array_is_a_product(axis: Any, reduced: bool, keepdims: bool) -> None:
+    def f(x: Any) -> Any:
+        return np.sum(np.broadcast_to(x[:, None], (7, 3, 5)), axis=axis, keepdims=keepdims) + 1
+
+    compiled = ag.compile(f)
+    for k in range(3):
+        x = np.linspace(-1, 1 + k, 3)
+        np.testing.assert_allclose(compiled(x), f(x), rtol=1e-15, strict=True)
+    assert ("reduce" in compiled.source or "dot" in compiled.source) == reduced

@@ -481,7 +481,7 @@ CAPTURED = [np.array([0.5, -1.0, 2.0, 0.0]), np.arange(12, dtype=np.float32).res
 @pytest.fixture(autouse=True)
 def bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the passes that add up in another order; and warnings are of no interest here."""
-    for name in ("sum_by_products", "mean_by_product", "join_bias"):
+    for name in ("sum_by_products", "mean_by_product", "join_bias", "sum_of_copies"):
         monkeypatch.setattr(optimizing, name, lambda program: None)
     warnings.simplefilter("ignore")
 
