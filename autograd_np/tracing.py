@@ -19,6 +19,7 @@ from .compiler.standalone import Numbers
 from .compiler.story import Role
 from .compiler.trace import TRACING, Trace, current_trace
 from .generators import draw
+from .memory import keep_freed_memory
 from .modes import CHANGES
 from .tensor import Tensor
 
@@ -33,6 +34,7 @@ __all__ = [
     "condition",
     "draw",
     "is_tracing",
+    "keep_freed_memory",
     "name",
     "relocate",
     "require",

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 import autograd_np as ag
-from autograd_np import Tensor
+from autograd_np import Tensor, tracing
 
 from .callbacks import Callback
 from .checkpoints import check_path, load_checkpoint, save_checkpoint
@@ -249,6 +249,7 @@ def fit(
     parts = {name: part for name, part in parts.items() if _stateful(part)}
     if resume and checkpoint is not None and Path(checkpoint).exists():
         _restore(checkpoint, run, parts)
+    tracing.keep_freed_memory()  # of the batches: a program takes none
     step = _CompiledStep(model, loss, optimizer, max_norm, bool(measures)) if compile else _Step(model, loss, optimizer, max_norm)
     forward = Forward(model, loss, compile, bool(measures))
     try:
