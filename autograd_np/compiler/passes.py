@@ -350,4 +350,7 @@ def _plain_matrices(op: Op) -> bool:
     for item in op.args:
         if item.__class__ is not Ref or len(item.value.shape) != 2 or item.value.dtype.char not in "fd":
             return False
+        rows, columns = item.value.strides
+        if item.value.dtype.itemsize not in (rows, columns) or min(rows, columns) < 0:  # (the two may go other ways with such as these)
+            return False
     return bool(op.args[0].value.dtype == op.args[1].value.dtype)

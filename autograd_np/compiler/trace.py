@@ -453,7 +453,10 @@ class Trace:
 
     def finish(self, op: Op, result: Any) -> Any:
         """Give traced arrays for what a call returned."""
-        if result.__class__ in (bool, int, float, complex) and (op.kind == "random" or any(value.weak for value in op.inputs())):
+        if result.__class__ in (bool, int, float, complex) and (
+            # (count_nonzero gives a number of Python's in NumPy before 2.3.)
+            op.kind == "random" or op.target is np.count_nonzero or any(value.weak for value in op.inputs())
+        ):
             traced = self.finish(op, np.asarray(result)[()])
             traced.value.weak = True
             return traced
