@@ -53,8 +53,6 @@ def generator_of(rng: Any) -> np.random.Generator:
         return default_generator()
     if isinstance(rng, np.random.Generator):
         return rng
-    if hasattr(rng, "standard_normal"):  # what stands for one during a trace
-        return rng  # type: ignore[no-any-return]
     try:
         made = np.random.default_rng(operator.index(rng))
     except TypeError:
