@@ -12,12 +12,15 @@ no gradients, has the allocator that it would have without this library.
 
 import numpy as np
 
-__all__ = ["TOLD", "keep_freed_memory"]
+from .compiler.trace import TRACING
 
-TOLD: list[bool] = []
+__all__ = ["keep_freed_memory"]
+
+_told: list[bool] = []
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep freed blocks of up to 31 MB instead of giving them back to the system."""
-    TOLD.append(True)
-    np.empty(31 << 20, np.uint8)
+    """Let glibc keep freed blocks of up to 31 MB instead of giving them back to the system. Once is enough; a trace does not ask for it."""
+    if not _told and not TRACING[0]:
+        _told.append(True)
+        np.empty(31 << 20, np.uint8)

@@ -12,9 +12,8 @@ import autograd_np.tape as tape
 
 from . import mutation, recording
 from .checks import beside, is_scalar, is_traced
-from .compiler.trace import TRACING
 from .errors import NonDifferentiableError, describe
-from .memory import TOLD, keep_freed_memory
+from .memory import keep_freed_memory
 from .modes import CHANGES, is_grad_enabled
 
 __all__ = ["ArrayLike", "Tensor", "tensor"]
@@ -317,8 +316,7 @@ class Tensor:
                 "w.writable()[...] -= … updates a parameter"
             )
             raise RuntimeError(f"backward: this Tensor needs no gradient: {reason}")
-        if not TOLD and not TRACING[0]:
-            keep_freed_memory()
+        keep_freed_memory()
         tape.backward(node, seed(self, gradient), retain_graph=retain_graph, own=own)
 
     def detach(self) -> Tensor:

@@ -19,9 +19,8 @@ import autograd_np.tape as tape
 
 from . import mutation
 from .checks import is_scalar
-from .compiler.trace import TRACING
 from .errors import NonDifferentiableError, describe
-from .memory import TOLD, keep_freed_memory
+from .memory import keep_freed_memory
 from .modes import enable_grad, is_grad_enabled
 from .primitive import primitive, rule
 from .recording import same
@@ -126,8 +125,7 @@ def _pull(outputs: Sequence[Tensor], nodes: Sequence[Any], cotangents: Sequence[
                 foreign = g is not None and plain.__class__ is np.ndarray and mutation.writable(plain)
                 plain = Tensor.at(plain, None, foreign)
             seeds.append((y._node, plain))
-    if not TOLD and not TRACING[0]:
-        keep_freed_memory()
+    keep_freed_memory()
     found = tape.gradients_of(seeds, nodes, retain_graph=retain, create_graph=create)
     return [None if g is None else _lifted(g) if create else _owned(g) for g in found]
 

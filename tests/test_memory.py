@@ -1,0 +1,31 @@
+"""When the allocator is told to keep freed memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import numpy as np
+import autograd_np as ag
+import nn
+from autograd_np import memory
+
+assert not memory._told, "at import"
+model = nn.Linear(3, 2)
+step = nn.compile_step(model, nn.MSELoss(), nn.SGD(model.parameters()))
+x, y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+for _ in range(3):
+    step(x, y)
+assert not memory._told, "by a compiled step"
+for _ in range(2):
+    {backward}
+assert memory._told == [True]
+"""
+
+
+@pytest.mark.parametrize("backward", ["nn.MSELoss()(model(x), y).backward()", "ag.grad(np.sin)(1.0)"])
+def test_the_allocator_is_told_before_the_first_backward_pass(backward: str) -> None:
+    subprocess.run([sys.executable, "-c", PROGRAM.format(backward=backward)], check=True)
