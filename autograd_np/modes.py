@@ -29,8 +29,7 @@ _count_lock = threading.Lock()
 _grad_enabled: ContextVar[bool] = ContextVar("autograd_np_grad_enabled", default=True)
 _anomaly: ContextVar[bool] = ContextVar("autograd_np_detect_anomaly", default=False)
 _annotate: ContextVar[bool] = ContextVar("autograd_np_annotate", default=False)
-_watcher: ContextVar[Callable[[Any, Any], None] | None] = ContextVar("autograd_np_watch_operations", default=None)
-_follower: ContextVar[Any] = ContextVar("autograd_np_follow", default=None)
+_followers: ContextVar[tuple[Any, Any]] = ContextVar("autograd_np_follow", default=(None, None))
 
 
 def is_grad_enabled() -> bool:
@@ -48,14 +47,9 @@ def is_annotate_enabled() -> bool:
     return bool(ACTIVE[0]) and _annotate.get()
 
 
-def watcher() -> Callable[[Any, Any], None] | None:
-    """What :class:`watch_operations` calls on this thread (or task), where it is on."""
-    return _watcher.get() if ACTIVE[0] else None
-
-
-def follower() -> Any:
-    """The object of :class:`follow` on this thread (or task), where it is on."""
-    return _follower.get() if ACTIVE[0] else None
+def follower() -> Callable[[Any, Any, Any], None] | None:
+    """What :class:`follow` calls for each operation on this thread (or task), where it is on."""
+    return _followers.get()[0] if ACTIVE[0] else None
 
 
 def walk_watcher() -> Any:
@@ -65,7 +59,7 @@ def walk_watcher() -> Any:
             from . import anomaly
 
             return anomaly
-        return _follower.get()
+        return _followers.get()[1]
     return None
 
 
@@ -191,28 +185,20 @@ class annotate(_Mode[bool]):  # noqa: N801 - a mode like its neighbours
     _value = True
 
 
-class watch_operations(_Mode[Callable[[Any, Any], None] | None]):  # noqa: N801 - a mode like its neighbours
-    """Call a function with the primitive and the result of every operation, when it is done. For the profile."""
+class follow(_Mode[tuple[Any, Any]]):  # noqa: N801 - a mode like its neighbours
+    """Look at each operation, and at each step of a backward walk. For the profile, and for the compiler, which calls things by what they are.
 
-    _variable = _watcher
-
-    def __init__(self, function: Callable[[Any, Any], None]) -> None:
-        super().__init__()
-        self._value = function
-
-
-class follow(_Mode[Any]):  # noqa: N801 - a mode like its neighbours
-    """Let an object see each operation and each step of a backward walk. For the compiler, which calls things by what they are.
-
-    Its ``operation(primitive, result, operands)`` is called when an operation is done, ``check_kept(node)`` before the rule of a node is
-    applied, ``check_backward(node, g, pulled)`` after it. (``detect_anomaly`` takes the place of the last two.)
+    Args:
+        operation: called with the primitive, the result and the operands when an operation is done.
+        walk: its ``check_kept(node)`` is called before the rule of a node is applied, ``check_backward(node, g, pulled)`` after it.
+            (``detect_anomaly`` takes its place.)
     """
 
-    _variable = _follower
+    _variable = _followers
 
-    def __init__(self, watching: Any) -> None:
+    def __init__(self, operation: Callable[[Any, Any, Any], None], walk: Any = None) -> None:
         super().__init__()
-        self._value = watching
+        self._value = (operation, walk)
 
 
 class detect_anomaly(_Mode[bool]):  # noqa: N801 - used as a context manager, named as PyTorch names it

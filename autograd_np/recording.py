@@ -13,7 +13,7 @@ import numpy as np
 from . import mutation
 from .deferred import Deferred
 from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
-from .modes import follower, is_annotate_enabled, is_anomaly_enabled, watcher
+from .modes import follower, is_annotate_enabled, is_anomaly_enabled
 from .tape import Node, fit, next_position
 
 if TYPE_CHECKING:
@@ -245,12 +245,9 @@ def observe(found: Primitive, result: Any, operands: tuple[Any, ...]) -> None:
         from .anomaly import check_forward
 
         check_forward(found, result, operands)
-    watching = watcher()
-    if watching is not None:
-        watching(found, result)
     following = follower()
     if following is not None:
-        following.operation(found, result, operands)
+        following(found, result, operands)
 
 
 def dtype_of(value: Any) -> Any:

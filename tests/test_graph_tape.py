@@ -740,7 +740,7 @@ def test_profile_restores_everything_after_an_error() -> None:
 
     with pytest.raises(RuntimeError, match="in the program"):
         profile(broken)
-    assert modes.watcher() is None
+    assert modes.follower() is None
 
     from autograd_np.primitive import REGISTRY
 

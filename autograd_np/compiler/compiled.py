@@ -330,7 +330,7 @@ class Compiled:
                 return TENSOR.at(traced, None, True) if isinstance(item, TENSOR) else traced
 
             try:
-                with trace, modes.follow(story):
+                with trace, modes.follow(story.operation, story):
                     story.modules(reached.modules)
                     given, options = rebuilt((args, kwargs), [enter(item) for item in leaves])
                     words = argument_names(self._function, args, kwargs)
@@ -408,7 +408,7 @@ class Compiled:
                     hook()
             if by_itself:
                 return rebuild(concrete)
-            entries = self._entries.setdefault(key, [])
+            entries = self._entries[key] = self._entries.pop(key, [])
             del entries[:-8]
             entries.append(entry)
             if sum(map(len, self._entries.values())) > _LIMIT:
@@ -436,4 +436,4 @@ def _layout(node: Any) -> Any:
 
 def _looked_at() -> bool:
     """Whether a mode is on that looks at each operation."""
-    return modes.is_anomaly_enabled() or modes.is_annotate_enabled() or modes.watcher() is not None
+    return modes.is_anomaly_enabled() or modes.is_annotate_enabled() or modes.follower() is not None

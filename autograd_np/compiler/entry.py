@@ -55,6 +55,7 @@ class Entry:
         self.emitted = emitting.emit(program, self.plan, trace.story)
         self.code: Any = None
         self._plain: Any = None
+        self._way: Any = MISS  # what quick() gives
         self.pool: list[Callable[..., Any]] = []
         # (The tape must not be pulled back through what a program has written; arguments come anew with each call.)
         self.clock = mutation.clock([s.array for s in program.storages() if s.external and s.written and s.kind != "argument"])
@@ -145,6 +146,12 @@ class Entry:
         )
 
     def quick(self, args: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any] | None:
+        """The short way in for calls such as this one, if there is one: it is written once."""
+        if self._way is MISS:
+            self._way = self._write_way(args)
+        return self._way
+
+    def _write_way(self, args: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any] | None:
         """The short way in for the commonest calls, written out: arrays by position, and one array, number or Tensor out."""
         if not args or any(x.__class__ is not np.ndarray for x in args) or self.effects or self.held or self.writes_arguments or len(self.program.outputs) != 1:
             return None

@@ -81,8 +81,7 @@ class Trace:
         self.before: list[Callable[[], Any]] = []
         self.after: list[Callable[[], Any]] = []
         self.conditions: list[Callable[[], Any]] = []  # what must be equal for the program to hold
-        self.dependent: set[int] = set()
-        self.names: dict[int, str] = {}  # suggestions, by index of a value
+        self.dependent: set[int] = set()  # storages of the caller whose numbers have been looked at
         self._owners: dict[int, tuple[Any, Storage]] = {}
         self._storages = 0
         self._values = 0

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..modes import watch_operations
+from ..modes import follow
 from ..recording import PICK
 from ..tape import Node, ancestors, gradients_of
 from ..tensor import Tensor
@@ -219,7 +219,7 @@ def _one_run(function: Callable[[], Any], expected: Sequence[str] | None) -> Pro
     events: list[tuple[str, Any, float]] = []
     last = perf_counter()
 
-    def note(found: Any, result: Any) -> None:
+    def note(found: Any, result: Any, operands: Any) -> None:
         nonlocal last
         now = perf_counter()
         results = result if isinstance(result, tuple) else (result,)
@@ -229,7 +229,7 @@ def _one_run(function: Callable[[], Any], expected: Sequence[str] | None) -> Pro
         events.append((found.name, node, now - last))
         last = perf_counter()
 
-    with watch_operations(note):
+    with follow(note):
         last = perf_counter()
         outputs = function()
         rest = perf_counter() - last

@@ -9,6 +9,7 @@ import pytest
 
 import autograd_np as ag
 import nn
+from autograd_np.compiler.entry import Entry
 from autograd_np.errors import CompileError
 
 RNG = np.random.default_rng(0)
@@ -258,3 +259,26 @@ def test_the_sum_of_a_broadcast_array_is_a_product(axis: Any, reduced: bool, kee
         x = np.linspace(-1, 1 + k, 3)
         np.testing.assert_allclose(compiled(x), f(x), rtol=1e-15, strict=True)
     assert ("reduce" in compiled.source or "dot" in compiled.source) == reduced
+
+
+def test_a_program_that_was_just_made_is_not_the_first_to_go() -> None:
+    table = {"factor": 2.0}
+    f = ag.compile(lambda x: x * table["factor"])
+    for size in range(1, 65):
+        f(x=np.ones(size))
+        f(x=np.ones(size))
+    table["factor"] = 3.0
+    f(x=np.ones(1))  # another program for the arguments that came first of all
+    misses = f.cache_info().misses
+    np.testing.assert_array_equal(f(x=np.ones(1)), [3.0])
+    assert f.cache_info().misses == misses
+
+
+def test_two_shapes_in_turn_do_not_write_their_way_in_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    write = Entry._write_way
+    monkeypatch.setattr(Entry, "_write_way", lambda entry, args: written.append(entry) or write(entry, args))
+    f = ag.compile(lambda x: x * 2)
+    for size in [2, 3] * 5:
+        np.testing.assert_array_equal(f(np.ones(size)), np.full(size, 2.0))
+    assert len(written) == 2
