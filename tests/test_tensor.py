@@ -382,4 +382,4 @@ def test_a_copy_is_taken_of_whatever_is_given() -> None:
 
 def test_a_generator_of_the_old_kind_is_refused() -> None:
     with pytest.raises(TypeError, match=r"rng is a numpy.random.Generator, an integer seed or None, not RandomState"):
-        ag.generator_of(np.random.RandomState(0))  # noqa: NPY002
+        ag.generator_of(np.random.RandomState(0))

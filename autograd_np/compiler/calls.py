@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import OtherCase
 from .names import Namer
 from .program import Op, Ref, Value
 from .story import Part
@@ -201,6 +202,22 @@ class Writer:
             self.objects[id(thing)] = name = self.fresh(word)
             self.bound[name] = thing
         return self.objects[id(thing)]
+
+    def effect(self, op: Op) -> Line | None:
+        """A call that is made for what it does as a line; None for one that gives a result."""
+        if op.kind == "setitem":
+            target, index, value = op.args
+            return Line(f"{self.place(target)}[{self.index(index)}] = {self.argument(value)}", op)
+        if op.kind == "assume":
+            test = self.call(self.function(op), [self.argument(a) for a in op.args])
+            return Line(f"if {'not ' if op.kwargs['answer'] else ''}{test}: raise {self.give(OtherCase, 'OtherCase')}", op)
+        if op.kind in ("change", "check"):
+            return Line(self.call(self.function(op), [self.argument(a) for a in op.args], self.options(op)), op)
+        return None
+
+    def place(self, item: Any) -> str:
+        """What is indexed, for an assignment."""
+        return self.argument(item)
 
     def text(self, value: Value) -> str:
         """A value as the text has it."""

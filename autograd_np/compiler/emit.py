@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OtherCase
 from . import threads
 from .blocks import BLOCK, Blocks
 from .calls import Line, Writer, copied_in, dtype_text, given_lines, layout, render
@@ -230,14 +229,8 @@ class _Writer(Writer):
 
     def statement(self, op: Op) -> Line | None:
         """A call as a line of the function; None where it is done before."""
-        if op.kind == "setitem":
-            target, index, value = op.args
-            return Line(f"{self.argument(target)}[{self.index(index)}] = {self.argument(value)}", op)
-        if op.kind == "assume":
-            test = self.call(self.function(op), [self.argument(a) for a in op.args])
-            return Line(f"if {'not ' if op.kwargs['answer'] else ''}{test}: raise {self.give(OtherCase, 'OtherCase')}", op)
-        if op.kind in ("change", "check"):
-            return Line(self.call(self.function(op), [self.argument(a) for a in op.args], self.options(op)), op)
+        if (effect := self.effect(op)) is not None:
+            return effect
         if op.out is not None:
             name = self.text(op.out)
             return Line(self.filling(op, name, op.out), op, self._first(name, op.out))

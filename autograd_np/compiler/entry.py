@@ -149,7 +149,8 @@ class Entry:
         """The short way in for calls such as this one, if there is one: it is written once."""
         if self._way is MISS:
             self._way = self._write_way(args)
-        return self._way
+        way: Callable[[tuple[Any, ...]], Any] | None = self._way
+        return way
 
     def _write_way(self, args: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any] | None:
         """The short way in for the commonest calls, written out: arrays by position, and one array, number or Tensor out."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OtherCase
 from .calls import Line, Writer, render
 from .emit import Emitted, head
 from .names import Namer
@@ -186,16 +185,13 @@ class _Plain(Writer):
         self.reads[value.index] = reads
         return True
 
+    def place(self, item: Any) -> str:
+        return self.operand(item, 8)
+
     def statement(self, i: int, op: Op) -> Line | None:
         """A call as a line; None where it waits."""
-        if op.kind == "setitem":
-            target, index, value = op.args
-            return Line(f"{self.operand(target, 8)}[{self.index(index)}] = {self.argument(value)}", op)
-        if op.kind == "assume":
-            test = self.call(self.function(op), [self.argument(a) for a in op.args])
-            return Line(f"if {'not ' if op.kwargs['answer'] else ''}{test}: raise {self.give(OtherCase, 'OtherCase')}", op)
-        if op.kind in ("change", "check"):
-            return Line(self.call(self.function(op), [self.argument(a) for a in op.args], self.options(op)), op)
+        if (effect := self.effect(op)) is not None:
+            return effect
         if op.out is not None:
             return self.overwriting(op)
         if not op.outs:
