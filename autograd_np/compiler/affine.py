@@ -10,14 +10,9 @@ from typing import Any
 import numpy as np
 
 from .passes import Program
-from .program import Op, Ref, Storage, Value
+from .program import Op, Ref, Value
 
 __all__ = ["join_bias"]
-
-
-def _view(program: Program, like: Value, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Value:
-    array = np.lib.stride_tricks.as_strided(np.empty(1, like.dtype), shape, strides)
-    return Value(program.next_index(), array, like.storage, offset, False)
 
 
 def _product(op: Op | None) -> bool:
@@ -69,37 +64,27 @@ def join_bias(program: Program) -> None:
             continue  # by then the bias is another one, or there is none before
         size = x.dtype.itemsize
         if x.index not in wide:
-            ones = np.ones((rows, k + 1), x.dtype)
-            storage = Storage(program.next_index(), "constant", ones.nbytes, ones)
-            whole = Value(program.next_index(), ones, storage, 0, True)
-            whole.array = ones
-            whole.label = f"{x.label or 'x'}_1"
-            part = _view(program, whole, x.shape, ((k + 1) * size, size), 0)
-            cut = Op("getitem", "getitem", (Ref(whole), (slice(None), slice(None, k))), {})
-            cut.view, cut.outs = True, (part,)
-            part.op = cut
+            whole = program.constant(np.ones((rows, k + 1), x.dtype))
+            part = program.value(whole.storage, x.dtype, x.shape, ((k + 1) * size, size))
+            cut = program.view(dot, part, "getitem", "getitem", Ref(whole), (slice(None), slice(None, k)))
             fill = Op("change", np.copyto, (Ref(part), Ref(x)), {})
-            fill.pure, fill.writes, fill.out = False, (storage,), part
+            fill.pure, fill.writes, fill.out = False, (whole.storage,), part
             fills[x.index] = [cut, fill]
             wide[x.index] = whole
         if x.index not in first or place[id(dot)] < place[id(first[x.index])]:
             first[x.index] = dot
-        both = _view(program, weight, (k + 1, n), (n * size, size), weight.offset)
-        both.label = f"{weight.label}_{bias.label}" if weight.label and bias.label else None
-        join = Op("function", _stacked, (Ref(weight), Ref(bias)), {})
-        join.view, join.outs = True, (both,)
-        both.op = join
+        both = program.value(weight.storage, weight.dtype, (k + 1, n), (n * size, size), weight.offset)
+        join = program.view(dot, both, "function", _stacked, Ref(weight), Ref(bias))
         dot.args = (Ref(wide[x.index]), Ref(both))
         dot.outs, result = add.outs, add.outs[0]
         result.op = result.storage.op = dot
-        join.section, join.quiet, join.position, join.node = dot.section, dot.quiet, dot.position, dot.node
         replaced[id(dot)] = [join, dot]
         replaced[id(add)] = []
     if not replaced:
         return
     for index, dot in first.items():
         for op in fills[index]:
-            op.section, op.quiet, op.position, op.node = dot.section, dot.quiet, dot.position, dot.node
+            op.beside(dot)
         replaced[id(dot)] = [*fills[index], *replaced[id(dot)]]
     program.ops = [each for op in program.ops for each in replaced.get(id(op), [op])]
     _join_gradients(program, wide)
@@ -142,21 +127,16 @@ def _join_gradients(program: Program, wide: dict[int, Value]) -> None:
             continue
         k, n = out.shape
         size = out.dtype.itemsize
-        flipped = _view(program, wide[x.index], (k + 1, x.shape[0]), (size, (k + 1) * size), 0)
-        turn = Op("attribute", "T", (Ref(wide[x.index]),), {})
-        turn.view, turn.outs = True, (flipped,)
-        flipped.op = turn
-        both = _view(program, out, (k + 1, n), (n * size, size), out.offset)
-        both.label = f"{out.label}_{total.out.label}" if out.label and total.out.label else None
+        flipped = program.value(wide[x.index].storage, out.dtype, (k + 1, x.shape[0]), (size, (k + 1) * size))
+        turn = program.view(op, flipped, "attribute", "T", Ref(wide[x.index]))
+        both = program.value(out.storage, out.dtype, (k + 1, n), (n * size, size), out.offset)
         start, end = sorted((program.ops.index(op), program.ops.index(total)))
         between = program.ops[start + 1 : end]
         if any(dz.storage in other.writes or any(value.storage is out.storage for value in other.inputs()) for other in between if not other.view):
             continue
         place, later = program.ops[end], program.ops[start]
-        joined = Op("function", np.dot, (Ref(flipped), Ref(dz)), {})
+        joined = Op("function", np.dot, (Ref(flipped), Ref(dz)), {}).beside(op)
         joined.out, joined.writes = both, (out.storage,)
-        for made in (turn, joined):
-            made.section, made.quiet, made.position, made.node = op.section, op.quiet, op.position, op.node
         replaced[id(later)] = []
         replaced[id(place)] = [turn, joined]
     program.ops = [each for op in program.ops for each in replaced.get(id(op), [op])]

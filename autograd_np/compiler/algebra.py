@@ -12,20 +12,11 @@ import numpy as np
 
 from .passes import Program
 from .plan import into
-from .program import Op, Ref, Storage, Value
+from .program import Op, Ref, Value
 
 __all__ = ["join_in_place", "mean_by_product", "prepare_operands", "scale_once", "sum_by_products", "sum_of_copies"]
 
 FEW = 64  # elements whose sum is taken by a product: NumPy's reductions cost two or three times as much to call
-
-
-def _constant(program: Program, array: Any) -> Value:
-    """A value for an array that is known."""
-    array.flags.writeable = False
-    storage = Storage(program.next_index(), "constant", array.nbytes, array)
-    value = Value(program.next_index(), array, storage, 0, True)
-    value.array = array
-    return value
 
 
 # ---------------------------------------------------------------- sums
@@ -42,10 +33,10 @@ def sum_by_products(program: Program) -> None:
         axis = op.kwargs.get("axis", 0)
         shape = x.shape
         if len(shape) == 2 and axis in (0, (0,)) and x.contiguous and shape[0] <= 1 << 20:
-            ones = _constant(program, np.ones(shape[0], x.dtype))
+            ones = program.constant(np.ones(shape[0], x.dtype))
             op.kind, op.target, op.args, op.kwargs = "function", np.dot, (Ref(ones), op.args[0]), {}
         elif len(shape) == 1 and shape[0] <= FEW and x.strides == (x.dtype.itemsize,) and not out.scalar and not out.shape:
-            ones = _constant(program, np.ones(shape[0], x.dtype))
+            ones = program.constant(np.ones(shape[0], x.dtype))
             op.kind, op.target, op.args, op.kwargs = "function", np.dot, (op.args[0], Ref(ones)), {}
 
 
@@ -66,13 +57,9 @@ def sum_of_copies(program: Program) -> None:
         index = tuple([(slice(0, 1) if keeps else 0) if a in axes else slice(None) for a in range(len(x.shape))])
         count = np.array(math.prod([x.shape[a] for a in axes]), x.dtype)
         strides = tuple([stride for a, stride in enumerate(x.strides) if keeps or a not in axes])
-        array = np.lib.stride_tricks.as_strided(np.empty(1, x.dtype), out.shape, strides)
-        one = Value(program.next_index(), array, x.storage, x.offset, False)
-        view = Op("getitem", "getitem", (Ref(x), index), {})
-        view.view, view.outs, one.op = True, (one,), view
-        view.section, view.quiet, view.position, view.node = op.section, op.quiet, op.position, op.node
-        ops.insert(len(ops) - 1, view)
-        op.kind, op.target, op.args, op.kwargs = "ufunc", np.multiply, (Ref(one), Ref(_constant(program, count))), {}
+        one = program.value(x.storage, x.dtype, out.shape, strides, x.offset)
+        ops.insert(len(ops) - 1, program.view(op, one, "getitem", "getitem", Ref(x), index))
+        op.kind, op.target, op.args, op.kwargs = "ufunc", np.multiply, (Ref(one), Ref(program.constant(count))), {}
     program.ops = ops
 
 
@@ -101,17 +88,11 @@ def mean_by_product(program: Program) -> None:
             continue
         if x.storage.written and any(x.storage in other.writes for other in program.ops[place[id(sum_)] + 1 : place[id(op)]]):
             continue
-        shares = _constant(program, np.full(x.size, 1 / n, x.dtype))
+        shares = program.constant(np.full(x.size, 1 / n, x.dtype))
         row = x
         if len(x.shape) != 1:
-            row = Value(
-                program.next_index(), np.lib.stride_tricks.as_strided(np.empty(1, x.dtype), (x.size,), (x.dtype.itemsize,)), x.storage, x.offset, x.whole
-            )
-            view = Op("method", "reshape", (Ref(x), -1), {})
-            view.view, view.outs = True, (row,)
-            view.section, view.quiet, view.position, view.node = sum_.section, sum_.quiet, sum_.position, sum_.node
-            row.op = view
-            flat.append((op, view))
+            row = program.value(x.storage, x.dtype, (x.size,), (x.dtype.itemsize,), x.offset, x.whole)
+            flat.append((op, program.view(sum_, row, "method", "reshape", Ref(x), -1)))
         op.kind, op.target, op.args = "function", np.dot, (Ref(row), Ref(shares))
     if flat:
         before = {id(op): view for op, view in flat}
@@ -138,7 +119,7 @@ def prepare_operands(program: Program) -> None:
     for op in program.ops:
         if op.kind == "ufunc" and op.target is np.reciprocal and not op.kwargs and op.result.dtype.char in "fd" and op.result.size >= SPREAD[0]:
             # The same quotients to the last bit, by the loop that is vectorised.
-            op.target, op.args = np.divide, (Ref(_constant(program, np.array(1, op.result.dtype))), op.args[0])
+            op.target, op.args = np.divide, (Ref(program.constant(np.array(1, op.result.dtype))), op.args[0])
         if op.kind == "ufunc" and not op.kwargs and len(op.args) == 2 and op.out is None and op.outs:
             out = op.outs[0]
             if op.target in _SLOW_WITH_SCALARS and SPREAD[0] <= out.size and out.nbytes <= SPREAD[1] and out.contiguous and out.dtype.char in "fd":
@@ -147,7 +128,7 @@ def prepare_operands(program: Program) -> None:
                     number = _number(op.args[i])
                     key = (out.shape, out.dtype, repr(number))
                     if key not in spread:
-                        spread[key] = _constant(program, np.full(out.shape, number, out.dtype))
+                        spread[key] = program.constant(np.full(out.shape, number, out.dtype))
                         program.spread.add(spread[key].index)
                     op.args = tuple([Ref(spread[key]) if j == i else item for j, item in enumerate(op.args)])
             elif op.target is np.multiply and out.dtype.kind == "i":
@@ -187,15 +168,11 @@ def _narrow(program: Program) -> None:
                 if value.storage.kind == "argument" or op.result.size == 1 or not (value.whole or value.storage.external):
                     continue
                 if value.index not in views:
-                    narrow = Value(program.next_index(), np.empty((), value.dtype), value.storage, value.offset, value.whole)
-                    view = Op("method", "reshape", (item, ()), {})
-                    view.view, view.outs = True, (narrow,)
-                    view.section, view.quiet, view.position, view.node = op.section, op.quiet, op.position, op.node
-                    narrow.op = view
+                    narrow = program.value(value.storage, value.dtype, (), (), value.offset, value.whole)
+                    ops.append(program.view(op, narrow, "method", "reshape", item, ()))
                     if value.storage.kind == "constant":
                         narrow.array = value.array.reshape(())
                     views[value.index] = narrow
-                    ops.append(view)
                 args[i] = Ref(views[value.index])
             op.args = tuple(args)
         ops.append(op)
@@ -203,14 +180,11 @@ def _narrow(program: Program) -> None:
 
 
 def _converted(program: Program, mask: Value, dtype: Any, near: Op, ops: list[Op]) -> Value:
-    array = np.lib.stride_tricks.as_strided(np.empty(1, dtype), mask.shape, [0] * len(mask.shape))
-    storage = Storage(program.next_index(), "made", mask.size * dtype.itemsize)
-    value = Value(program.next_index(), array, storage, 0, True)
-    value.strides = tuple([stride * dtype.itemsize // mask.dtype.itemsize for stride in mask.strides])
-    cast = Op("method", "astype", (Ref(mask), dtype), {"copy": True})
+    strides = tuple([stride * dtype.itemsize // mask.dtype.itemsize for stride in mask.strides])
+    value = program.value(program.storage("made", mask.size * dtype.itemsize), dtype, mask.shape, strides, whole=True)
+    cast = Op("method", "astype", (Ref(mask), dtype), {"copy": True}).beside(near)
     cast.outs = (value,)
-    cast.section, cast.quiet, cast.position, cast.node = near.section, near.quiet, near.position, near.node
-    value.op = storage.op = cast
+    value.op = value.storage.op = cast
     ops.append(cast)
     return value
 
@@ -247,7 +221,7 @@ def scale_once(program: Program) -> None:
             if k is not None and other.__class__ is Ref and other.value.dtype == a.value.dtype and not other.value.storage.written:
                 doubled = np.array(2 * k, a.value.dtype)
                 if float(doubled) == 2 * float(np.array(k, a.value.dtype)) and np.isfinite(doubled):
-                    op.target, op.args = np.multiply, (Ref(_constant(program, doubled)), other)
+                    op.target, op.args = np.multiply, (Ref(program.constant(doubled)), other)
                 break
 
 
@@ -310,19 +284,15 @@ def join_in_place(program: Program) -> None:
             start += value.nbytes
         if not moved:
             continue
-        room = Op("function", np.empty_like, (), {})
+        room = Op("function", np.empty_like, (), {}).beside(op)
         room.outs = (out,)
-        room.section, room.quiet, room.position, room.node = op.section, op.quiet, op.position, op.node
         out.storage.op = out.op = room
         inserted.append((first, room))
         copies = []
         for offset, value in rest:
-            piece = Value(
-                program.next_index(), np.lib.stride_tricks.as_strided(np.empty(1, out.dtype), value.shape, (out.dtype.itemsize,)), out.storage, offset, False
-            )
-            copy = Op("change", np.copyto, (Ref(piece), Ref(value)), {})
+            piece = program.value(out.storage, out.dtype, value.shape, (out.dtype.itemsize,), offset)
+            copy = Op("change", np.copyto, (Ref(piece), Ref(value)), {}).beside(op)
             copy.pure, copy.writes, copy.out = False, (out.storage,), piece
-            copy.section, copy.quiet, copy.position = op.section, op.quiet, op.position
             copies.append(copy)
         dropped.add(id(op))
         inserted += [(place[id(op)], copy) for copy in copies]

@@ -384,7 +384,7 @@ class Compiled:
                 touched = reached.touched()
                 story.settle(trace.ops)
                 program = Program(trace.ops, arguments, outputs)
-                optimize(trace, program, self._backend)
+                optimize(program, self._backend)
                 used = {value.storage.index for op in program.ops for value in op.inputs()} | {value.storage.index for value in program.outputs}
                 used |= {storage.index for op in program.ops for storage in op.writes}
                 first = len(arguments) - len(held)

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .affine import join_bias
 from .algebra import join_in_place, mean_by_product, prepare_operands, scale_once, sum_by_products, sum_of_copies
 from .blocks import group_blocks
 from .fused_loops import fuse_loops
 from .late import write_late
 from .passes import Program, drop_views, hoist_assumptions, remove_dead, share, simplify, split_versions
-from .program import Value
-from .trace import Trace
 
 __all__ = ["optimize"]
 
 
-def optimize(trace: Trace, program: Program, backend: str = "numpy") -> None:
+def optimize(program: Program, backend: str = "numpy") -> None:
     """All passes, in their order."""
-
-    def fresh(value: Value) -> Value:
-        array = np.lib.stride_tricks.as_strided(np.empty(1, value.dtype), value.shape, value.strides)
-        made = Value(trace._values, array, trace.storage("made", np.empty(0, np.uint8)), 0, True)
-        made.storage.nbytes = value.nbytes
-        trace._values += 1
-        return made
-
     hoist_assumptions(program)
-    split_versions(program, fresh)
+    split_versions(program)
     program.count("versions")
     remove_dead(program)
     program.count("dead code")

@@ -41,6 +41,27 @@ class Program:
         self._index += 1
         return self._index
 
+    def storage(self, kind: str, nbytes: int, array: Any = None) -> Storage:
+        """A storage that the trace did not make."""
+        return Storage(self.next_index(), kind, nbytes, array)
+
+    def value(self, storage: Storage, dtype: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0, whole: bool = False) -> Value:
+        """A value that the trace did not make."""
+        return Value(self.next_index(), np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, strides), storage, offset, whole)
+
+    def constant(self, array: Any) -> Value:
+        """A value for an array that is known."""
+        array.flags.writeable = False
+        made = Value(self.next_index(), array, self.storage("constant", array.nbytes, array), 0, True)
+        made.array = array
+        return made
+
+    def view(self, near: Op, made: Value, kind: str, target: Any, *args: Any) -> Op:
+        """The call that gives a view, beside another call."""
+        op = Op(kind, target, args, {}).beside(near)
+        op.view, op.outs, made.op = True, (made,), op
+        return op
+
     def settle(self) -> None:
         """Derive from the list what each storage is: whether it is written and whether the caller gets it."""
         for storage in self.storages():
@@ -154,15 +175,11 @@ def hoist_assumptions(program: Program) -> None:
 # ---------------------------------------------------------------- versions
 
 
-def split_versions(program: Program, fresh: Any) -> None:
+def split_versions(program: Program) -> None:
     """Give each overwriting of a whole intermediate array a value and a storage of its own.
 
     ``np.add(h, b, out=h)`` becomes ``h₂ = h₁ + b``, and what an ``empty_like`` set aside is forgotten: where the results lie is the
     planner's business. Arrays that are written in parts, or through views, stay as they are.
-
-    Args:
-        program: is changed.
-        fresh: makes a value like another in a storage of its own.
     """
     partial: set[int] = set()
     for op in program.ops:
@@ -184,7 +201,7 @@ def split_versions(program: Program, fresh: Any) -> None:
         op.kwargs = map_values(op.kwargs, lambda value: Ref(now(value)))
         if op.out is not None and op.writes and op.out.storage.kind == "made" and op.out.storage.index not in partial:
             old = op.out
-            made = fresh(old)
+            made = program.value(program.storage("made", old.nbytes), old.dtype, old.shape, old.strides, whole=True)
             made.op = made.storage.op = op
             made.label = old.label
             op.out, op.writes, op.outs = None, (), (made,)

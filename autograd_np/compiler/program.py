@@ -8,7 +8,7 @@ may write into storages that exist already. The order of the list is the order o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -118,7 +118,6 @@ class Op:
 
     __slots__ = (
         "args",
-        "fresh",
         "kind",
         "kwargs",
         "natural",
@@ -146,7 +145,6 @@ class Op:
         self.writes: tuple[Storage, ...] = ()
         self.view = False
         self.pure = True
-        self.fresh = False  # must allocate its result
         self.several = False  # returns a sequence of results
         self.natural = False  # with an out that has the shape, dtype and layout of the result that the call makes without one
         self.section = "forward"
@@ -159,9 +157,13 @@ class Op:
         """The same call once more, which passes over this one leave alone."""
         made = Op(self.kind, self.target, self.args, self.kwargs)
         made.outs, made.out, made.writes, made.view, made.pure = self.outs, self.out, self.writes, self.view, self.pure
-        made.fresh, made.several, made.natural, made.section = self.fresh, self.several, self.natural, self.section
-        made.position, made.quiet, made.primitive, made.node = self.position, self.quiet, self.primitive, self.node
-        return made
+        made.several, made.natural, made.primitive = self.several, self.natural, self.primitive
+        return made.beside(self)
+
+    def beside(self, other: Op) -> Self:
+        """Let it stand where another call stands in the text: in its section, for its operation, under its error state."""
+        self.section, self.position, self.quiet, self.node = other.section, other.position, other.quiet, other.node
+        return self
 
     def inputs(self) -> list[Value]:
         """The values that it reads (where it writes into a part of one, that one too)."""
@@ -226,8 +228,7 @@ class Group(Op):
         self.outs = tuple(outs.values())
         self.writes = tuple(writes.values())
         self.pure = False
-        first = ops[0]
-        self.section, self.position, self.quiet, self.node = first.section, first.position, first.quiet, first.node
+        self.beside(ops[0])
 
 
 def elementwise(op: Op) -> bool:
