@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import autograd_np as ag
@@ -13,7 +13,7 @@ from autograd_np import Tensor, tracing
 from .losses.shared import raw
 from .module import Module
 from .optim import LBFGS, Optimizer, traced
-from .roles import check_finite, total_loss
+from .roles import check_finite, check_model_and_loss, kind, total_loss
 from .utils import clip_grad_norm_
 
 __all__ = ["CompiledStep", "compile_step"]
@@ -91,12 +91,7 @@ class _Step:
 
 def _detached(tree: Any) -> Any:
     """A tree of results without their tape."""
-    if isinstance(tree, Tensor):
-        return tree.detach()
-    if isinstance(tree, (tuple, list)):
-        items = [_detached(item) for item in tree]
-        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
-    return {key: _detached(item) for key, item in tree.items()} if isinstance(tree, Mapping) else tree
+    return ag.tree_map(lambda t: t.detach() if isinstance(t, Tensor) else t, tree)
 
 
 class CompiledStep(ag.Compiled):
@@ -155,14 +150,11 @@ def _again(model: Module, loss: Any, optimizer: Any, max_norm: float | None, bac
 
 def _check(who: str, model: Any, loss: Any, optimizer: Any, max_norm: Any) -> None:
     """Say what an argument should be before anything has happened."""
-    if not isinstance(model, Module):
-        raise TypeError(f"{who}: the model is an nn.Module, not {_kind(model)}")
-    if not callable(loss) or isinstance(loss, type):
-        raise TypeError(f"{who}: the loss is a function of (predictions, target) or an object such as nn.CrossEntropyLoss(), not {_kind(loss)}")
+    check_model_and_loss(who, model, loss)
     if isinstance(optimizer, LBFGS):
         raise TypeError(f"{who}: LBFGS computes the loss several times in a step, as often as its numbers ask for; train with it uncompiled")
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"{who}: the optimizer is one of nn.optim, or derived from nn.Optimizer, whose update can be traced; not {_kind(optimizer)}")
+        raise TypeError(f"{who}: the optimizer is one of nn.optim, or derived from nn.Optimizer, whose update can be traced; not {kind(optimizer)}")
     for name in ("step", "zero_grad", "_update_all"):
         if name in vars(optimizer) or getattr(type(optimizer), name) is not getattr(Optimizer, name):
             raise TypeError(
@@ -171,10 +163,6 @@ def _check(who: str, model: Any, loss: Any, optimizer: Any, max_norm: Any) -> No
             )
     if max_norm is not None and (isinstance(max_norm, bool) or not isinstance(max_norm, (int, float)) or not max_norm >= 0):
         raise ValueError(f"{who}: max_norm is a number of at least 0, or None; got {max_norm!r}")
-
-
-def _kind(value: Any) -> str:
-    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
 
 
 def compile_step(

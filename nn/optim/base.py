@@ -310,11 +310,17 @@ class Optimizer:
             scratch = self._scratch[unit.real] = [np.empty(self.block, unit.real) for _ in range(self.scratch + 1)]
         return unit.blocks(i, j, self.block, scratch)
 
+    def _step_numbers(self, group: Group, counters: Counters) -> tuple[Counters, tuple[float, ...], Any]:
+        """What :meth:`coefficients` gives, and behind its numbers that of the weight decay, where there is one."""
+        after, values, phase = self.coefficients(group, counters)
+        decay = group.get("weight_decay", 0.0)
+        if decay:
+            values = (*values, 1.0 - group["lr"] * decay if group.get("decoupled_weight_decay", False) else decay)
+        return after, values, phase
+
     def _count(self, current: Pass, counters: Counters, real: Any) -> None:
         """Compute the numbers of a step from these counts; the next unit has mostly the same."""
-        after, values, current.phase = self.coefficients(current.group, counters)
-        if current.weight_decay != 0:
-            values = (*values, 1.0 - current.group["lr"] * current.weight_decay if current.decoupled else current.weight_decay)
+        after, values, current.phase = self._step_numbers(current.group, counters)
         held = self._numbers.get(real)
         if held is None or len(held[0]) != len(values):
             held = self._numbers[real] = (list(values), [np.array(value, real) for value in values])

@@ -186,9 +186,7 @@ class _Numbers:
         self.decoupled = current.decoupled
         self.coefficients = optimizer.coefficients
         self.whole = i == 0 and j == len(unit.params)
-        self.next, self.values, self.phase = self.coefficients(self.group, unit.counters_of(i))
-        if current.weight_decay != 0:
-            self.values = (*self.values, 1.0 - self.group["lr"] * current.weight_decay if self.decoupled else current.weight_decay)
+        self.next, self.values, self.phase = optimizer._step_numbers(self.group, unit.counters_of(i))
         self.arrays = [np.array(value, unit.real) for value in self.values]
 
     def look(self) -> bool:
@@ -202,12 +200,9 @@ class _Numbers:
         if counters == self.made_of:  # (the phase too is what it was)
             self.pending = None
             return True
-        self.next, values, phase = self.coefficients(self.group, counters)
+        self.next, values, phase = self.optimizer._step_numbers(self.group, counters)
         if phase != self.phase:
             return False
-        decay = self.group.get("weight_decay", 0.0)
-        if decay:
-            values = (*values, 1.0 - self.group["lr"] * decay if self.decoupled else decay)
         if values == self.values:
             self.pending, self.made_of = None, counters
         else:
