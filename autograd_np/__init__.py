@@ -370,7 +370,7 @@ from .trees import tree_map
 
 if TYPE_CHECKING:
     # These chapters are loaded when one of their functions is first used (see primitives/__init__.py).
-    from . import fft, linalg, special, tracing
+    from . import fft, files, linalg, special, tracing
     from .compiler.compiled import Compiled, compile
     from .graph.draw import draw, save_graph
     from .graph.explore import explore
@@ -629,6 +629,7 @@ __all__ = [
     "eye",
     "fabs",
     "fft",
+    "files",
     "finfo",
     "fix",
     "flatnonzero",
@@ -941,7 +942,7 @@ def __getattr__(name: str) -> Any:
         from .graph.explore import explore
 
         return explore
-    if name in ("fft", "linalg", "special", "tracing"):
+    if name in ("fft", "files", "linalg", "special", "tracing"):
         import importlib
 
         return importlib.import_module(f".{name}", __name__)

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_np import files
+
 from .archives import PLAIN, DamagedError, read_archive, write_archive
-from .files import replacing
 from .saving import SavingError
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
@@ -66,7 +67,7 @@ def save_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> None:
         raise SavingError(f"{path} is not written: {error}") from None
     except RecursionError:
         raise SavingError(f"{path} is not written: the tree is nested too deeply, or contains itself") from None
-    with replacing(path) as file:
+    with files.replacing(path) as file:
         write_archive(file, arrays, {TREE: text})
 
 

@@ -20,8 +20,9 @@ from typing import Any, BinaryIO, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_np import files
+
 from .archives import DamagedError, read_archive, write_archive
-from .files import replacing
 from .module import Module
 
 __all__ = ["SavingError", "load", "read_metadata", "save"]
@@ -87,11 +88,11 @@ def save(obj: Module | Mapping[str, Any], path: str | os.PathLike[str], *, metad
     arrays = {name: _plain(path, name, value) for name, value in state.items()}
     if form == ".npz":
         texts = {METADATA: json.dumps(notes)} if notes else {}
-        with replacing(path) as file:
+        with files.replacing(path) as file:
             write_archive(file, arrays, texts)
     else:
         stored = _storable(path, arrays)
-        with replacing(path) as file:
+        with files.replacing(path) as file:
             _write_safetensors(file, stored, notes)
 
 

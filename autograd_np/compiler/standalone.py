@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import CompileError, OtherCase
+from ..files import replacing
 from ..recording import TENSOR
 from . import trace as tracing
 from .calls import dtype_text, name_of
@@ -64,16 +65,9 @@ def save(path: str | os.PathLike[str], entry: Any, what: str) -> None:
     if entry.emitted.loops:
         raise CompileError('save: a program with backend="numba" does not run with NumPy alone; save the one that backend="numpy" makes')
     text, arrays = _File(entry, what, target.stem).write()
-    weights = target.with_suffix(".npz")
-    parts = [(target.with_name(f"{target.name}.{os.getpid()}.tmp"), target), (weights.with_name(f"{weights.stem}.{os.getpid()}.tmp.npz"), weights)]
-    try:
-        parts[0][0].write_text(text, encoding="utf-8")
-        np.savez(parts[1][0], **arrays)
-        for temporary, final in reversed(parts):
-            temporary.replace(final)
-    finally:
-        for temporary, _ in parts:
-            temporary.unlink(missing_ok=True)
+    with replacing(target) as program, replacing(target.with_suffix(".npz")) as weights:
+        program.write(text.encode())
+        np.savez(weights, **arrays)
 
 
 class _File:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import secrets
 import shutil
 import subprocess
 import threading
 from pathlib import Path
+
+from ..files import replacing
 
 __all__ = ["FORMATS", "render", "write"]
 
@@ -60,17 +61,6 @@ def write(path: str | os.PathLike[str], data: bytes) -> Path:
         FileNotFoundError: the folder is not there.
         IsADirectoryError: ``path`` is a folder.
     """
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: give the name of a file in it")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{path} cannot be written: there is no folder {Path(path).parent}")
-    partial = target.with_name(f".{target.name[:100]}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    try:
-        with partial.open("xb") as file:
-            file.write(data)
-        partial.replace(target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(data)
     return Path(path)

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..files import replacing
+from autograd_np import files
+
 from .idx import unpacked
 
 __all__ = ["DataError", "Source", "cache_folder", "obtain"]
@@ -154,7 +155,7 @@ def _download(source: Source, name: str, target: Path) -> bytes:
         raise DataError(f"{source.title}: {name} could not be downloaded:{tried}\nTry again later, or {_remedy(source, name, target)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as file:
+        with files.replacing(target) as file:
             file.write(packed)
     except OSError as error:
         raise DataError(

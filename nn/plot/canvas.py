@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_np import Tensor
+from autograd_np import Tensor, files
 
-from ..files import replacing
 from ..module import Module
 
 if TYPE_CHECKING:
@@ -148,5 +147,5 @@ def save(figure: Figure | Axes, path: str | os.PathLike[str], *, dpi: float = 16
     metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
     if metadata is None:
         raise ValueError(f"{path}: the suffix says the format, and must be .png, .svg or .pdf")
-    with package.rc_context({"svg.hashsalt": "autograd_np"}), replacing(path) as file:
+    with package.rc_context({"svg.hashsalt": "autograd_np"}), files.replacing(path) as file:
         figure.savefig(file, format=suffix, dpi=dpi, metadata=metadata)
