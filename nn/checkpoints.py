@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import os
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from autograd_np import files
 
-from .archives import PLAIN, DamagedError, read_archive, write_archive
+from .archives import PLAIN, DamagedError, read_archive, read_json, write_archive
 from .saving import SavingError
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
@@ -26,6 +27,8 @@ TREE = "checkpoint.json"
 VERSION = 1
 # Integers beyond these would be rounded by readers of JSON that know float64 alone.
 EXACT = 2**53
+# What dtype.str is of the dtypes in PLAIN.
+_SCALAR = re.compile(rf"[<>|][{PLAIN}][0-9]{{1,9}}(\[[0-9]*[a-zA-Zμ]{{1,7}}\])?")
 
 
 def save_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> None:
@@ -86,7 +89,7 @@ def load_checkpoint(path: str | os.PathLike[str], /) -> dict[str, Any]:
         arrays, others = read_archive(Path(path))
         if TREE not in others:
             raise DamagedError("it is no checkpoint but a plain archive of arrays: read it with nn.load(path)")
-        document = json.loads(others[TREE])
+        document = read_json(others[TREE], TREE)
         if document["format"] != "autograd_np checkpoint":
             raise DamagedError(f"its format is {document['format']!r}")
         if document["version"] != VERSION:
@@ -94,7 +97,7 @@ def load_checkpoint(path: str | os.PathLike[str], /) -> dict[str, Any]:
         return {name: _decode(part, arrays) for name, part in document["parts"].items()}
     except DamagedError as error:
         raise SavingError(f"{path} cannot be read: {error}") from error
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, struct.error) as error:
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError, MemoryError, struct.error) as error:
         raise SavingError(f"{path} cannot be read: its {TREE} does not describe a tree ({type(error).__name__}: {error})") from error
 
 
@@ -193,13 +196,16 @@ def _decode(value: Any, arrays: dict[str, Array]) -> Any:
     if kind == "tuple":
         return tuple(_decode(item, arrays) for item in content)
     if kind == "dict":
-        return {_decode(key, arrays): _decode(item, arrays) for key, item in content}
+        found = {_decode(key, arrays): _decode(item, arrays) for key, item in content}
+        if len(found) != len(content):
+            raise DamagedError(f"its {TREE} has a dictionary with one key twice")
+        return found
     if kind == "array":
         return arrays[content]
     if kind == "scalar":
+        if not _SCALAR.fullmatch(content[0]):
+            raise DamagedError(f"it holds a scalar of dtype {content[0][:100]!r}")
         dtype = np.dtype(content[0])
-        if dtype.kind not in PLAIN:
-            raise DamagedError(f"it holds a scalar of dtype {dtype}")
         data = base64.b64decode(content[1], validate=True)
         return np.frombuffer(data, dtype).reshape(())[()] if dtype.itemsize else np.zeros((), dtype)[()]
     raise DamagedError(f"its {TREE} has a leaf of kind {kind!r}")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from autograd_np import files
 
-from .archives import DamagedError, read_archive, write_archive
+from .archives import DamagedError, read_archive, read_json, short, write_archive
 from .module import Module
 
 __all__ = ["SavingError", "load", "read_metadata", "save"]
@@ -32,6 +32,9 @@ M = TypeVar("M", bound=Module)
 
 METADATA = "__metadata__.json"
 CHECKSUM = "autograd_np.crc32"
+# A .safetensors file with this name among its metadata was written here, and has a checksum, which covers it too. The two names
+# stand apart, so that what damages one of them leaves the other, or a trace of it.
+WRITER = "autograd_np"
 
 # The names that the header of a .safetensors file has for what NumPy can hold. BF16 is the upper half of a float32.
 DTYPES = {
@@ -118,7 +121,8 @@ def load(path: str | os.PathLike[str], model: M | None = None, strict: bool = Tr
         The model, or the dictionary from names to arrays.
 
     Raises:
-        SavingError: the file is damaged, of another format, or does not fit the model.
+        SavingError: the file is damaged, of another format, or does not fit the model, or it is compressed and would unpack to more than
+            64 times its size (and more than 64 MiB).
         FileNotFoundError: there is no such file.
         ImportError: ``.safetensors`` without the package ``safetensors``.
     """
@@ -245,7 +249,7 @@ def _texts(path: str | os.PathLike[str], metadata: Mapping[str, str] | None) -> 
     for key, value in items:
         if not isinstance(key, str) or not isinstance(value, str):
             raise SavingError(f"{path}: metadata are texts by name; {key!r}: {value!r} is not (write numbers with str(), structures with json.dumps())")
-        if key in ("format", CHECKSUM):
+        if key in ("format", CHECKSUM, WRITER):
             raise SavingError(f"{path}: the name {key!r} in metadata is taken by the format itself")
     return notes
 
@@ -281,9 +285,11 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, str
         for name, array in arrays.items():
             if array.dtype.kind not in "fciub":
                 raise DamagedError(f"its entry {name!r} has dtype {array.dtype}, which holds no numbers")
-        return arrays, _notes(json.loads(others.get(METADATA, b"{}")))
-    except (DamagedError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        return arrays, _notes(read_json(others.get(METADATA, b"{}"), METADATA))
+    except DamagedError as error:
         raise SavingError(f"{path} cannot be read: {error}") from error
+    except MemoryError as error:
+        raise SavingError(f"{path} cannot be read: there is no memory for {Path(path).stat().st_size} bytes") from error
 
 
 def _notes(value: Any) -> dict[str, str]:
@@ -318,7 +324,7 @@ def _write_safetensors(file: BinaryIO, arrays: Mapping[str, Array], notes: Mappi
 
     (The package writes the same, in an order of its metadata that changes from run to run.)
     """
-    header: dict[str, Any] = {"__metadata__": {"format": "pt", **notes, CHECKSUM: _checksum(arrays, notes)}}
+    header: dict[str, Any] = {"__metadata__": {WRITER: "1", "format": "pt", **notes, CHECKSUM: _checksum(arrays, {WRITER: "1", **notes})}}
     # Wide items first, so that each array begins at a multiple of its item's size.
     order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
     end = 0
@@ -361,7 +367,7 @@ def _from_safetensors(content: bytes) -> tuple[dict[str, Array], dict[str, str]]
     except package.SafetensorError as error:
         raise DamagedError(f"it is not a whole .safetensors file: it was cut short or altered, or is of another format ({error})") from error
     # The package has checked that the header is whole; it hands out the arrays in an order that changes from run to run.
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    header = read_json(content[8 : 8 + int.from_bytes(content[:8], "little")], "header")
     notes = _notes(header.get("__metadata__", {}))
     raw = {}
     halves = []
@@ -369,13 +375,19 @@ def _from_safetensors(content: bytes) -> tuple[dict[str, Array], dict[str, str]]
         code = DTYPES.get(tensor["dtype"])
         if code is None:
             raise DamagedError(f"{name} has dtype {tensor['dtype']}, which NumPy lacks; convert it with tensor.float() in PyTorch before saving")
-        raw[name] = np.frombuffer(tensor["data"], code).reshape(tensor["shape"])
+        try:
+            raw[name] = np.frombuffer(tensor["data"], code).reshape(tensor["shape"])
+        except (ValueError, OverflowError) as error:
+            raise DamagedError(f"{name} has shape {short(tensor['shape'])}: {error}") from error
         if tensor["dtype"] == "BF16":
             halves.append(name)
     checksum = notes.pop(CHECKSUM, None)
     notes.pop("format", None)
+    if checksum is None and any(WRITER in name or "np.crc32" in name for name in notes):
+        raise DamagedError("its checksum is not there, although it was saved by autograd_np: it was altered")
     if checksum is not None and checksum != _checksum(raw, notes):
         raise DamagedError("its checksum does not agree with its content: it was altered after it was saved")
+    notes.pop(WRITER, None)
     arrays = {}
     for name, array in raw.items():
         if name in halves:

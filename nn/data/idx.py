@@ -12,6 +12,7 @@ Source: Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten di
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import os
 import zlib
@@ -21,8 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..archives import most_unpacked
+
 __all__ = ["parse_idx", "read_idx", "unpacked"]
 
+_LONGEST_HEADER = 4 + 4 * 255
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
@@ -45,15 +49,35 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
 def unpacked(data: bytes, name: str) -> bytes:
     """What a gzip file holds; other data as they are.
 
+    No more is unpacked than the header of an IDX file says, and of other files than ``most_unpacked`` allows.
+
     Raises:
-        ValueError: the gzip file is truncated or damaged.
+        ValueError: the gzip file is truncated or damaged, or holds more.
     """
     if not data.startswith(b"\x1f\x8b"):
         return data
+    most = most_unpacked(len(data))
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            content = file.read(_LONGEST_HEADER)
+            said = _length(content)
+            if said is None or said <= most:
+                content += file.read(max((said or most) - len(content), 0) + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{name} is not a whole gzip file: {error}") from error
+    if said is not None and said <= most and len(content) > said:
+        raise ValueError(f"{name} has more bytes than its header says: {said} would be right")
+    if max(said or 0, len(content)) > most:
+        raise ValueError(f"{name} would unpack from {len(data)} bytes to more than {most}, which are not taken from a file of this size")
+    return content
+
+
+def _length(data: bytes) -> int | None:
+    """How many bytes an IDX file has by its header, None if it begins with none."""
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES or len(data) < 4 + 4 * data[3]:
+        return None
+    start = 4 + 4 * data[3]
+    return start + math.prod([int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4)]) * np.dtype(_TYPES[data[2]]).itemsize
 
 
 def parse_idx(data: bytes, name: str) -> NDArray[Any]:
@@ -75,8 +99,12 @@ def parse_idx(data: bytes, name: str) -> NDArray[Any]:
     if axes == 0 or axes > 64:
         raise ValueError(f"{name} is not an IDX file: it says that its values have {axes} axes")
     shape = tuple(int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4))
-    expected = start + math.prod(shape) * dtype.itemsize
+    expected = _length(data)
+    assert expected is not None
     if len(data) != expected:
         what = "is truncated" if len(data) < expected else "has more bytes than its header says"
         raise ValueError(f"{name} {what}: {len(data)} bytes, and {expected} would be right for {dtype.newbyteorder('=')} values of shape {shape}")
-    return np.frombuffer(data, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+    try:
+        return np.frombuffer(data, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+    except ValueError as error:  # 0 elements, and axes too long for memory
+        raise ValueError(f"{name} has values of shape {shape}: {error}") from error
