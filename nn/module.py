@@ -12,6 +12,7 @@ import autograd_np as ag
 from autograd_np import Tensor, begin_scope, end_scope, tracing
 
 from .defaults import default_dtype
+from .interrupts import writing
 
 __all__ = ["IncompatibleKeys", "Module", "Parameter"]
 
@@ -497,8 +498,9 @@ class Module:
                     raise ValueError(f"load_state_dict: {path} has shape {target.shape} here and {value.shape} in the state")
                 # A copy: the state may hold views of this module's own arrays.
                 writes.append((target, np.array(value)))
-        for target, value in writes:
-            (target.writable() if isinstance(target, Tensor) else target)[...] = value
+        with writing(f"load_state_dict: some parameters of the {type(self).__name__} are those of the state and some as they were; load it again"):
+            for target, value in writes:
+                (target.writable() if isinstance(target, Tensor) else target)[...] = value
         return IncompatibleKeys(missing, unexpected)
 
     def to(self, dtype: Any) -> Self:

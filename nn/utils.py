@@ -11,6 +11,8 @@ import numpy as np
 import autograd_np as ag
 from autograd_np import tracing
 
+from .interrupts import writing
+
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters"]
 
 
@@ -84,7 +86,7 @@ def clip_grad_norm_(parameters: ag.Tensor | Iterable[ag.Tensor], max_norm: float
     total, factor = _scale(max_norm, norm_type, error_if_nonfinite, [p.grad for p in held])
     if factor < 1.0 or math.isnan(factor):
         done: set[int] = set()
-        with np.errstate(all="ignore"):
+        with writing("clip_grad_norm_: some gradients are scaled and some are not; compute them anew"), np.errstate(all="ignore"):
             for p in held:
                 _change(p, lambda g, out: np.multiply(g, factor, out=out), done)
     return total
@@ -191,6 +193,7 @@ def vector_to_parameters(vec: ag.Tensor | np.ndarray[Any, Any], parameters: Iter
         raise TypeError("vector_to_parameters: a complex vector does not go into real parameters")
     values = values.copy()  # it may look into a parameter
     start = 0
-    for p in tensors:
-        p.writable()[...] = values[start : start + p.size].reshape(p.shape)
-        start += p.size
+    with writing("vector_to_parameters: some parameters are those of the vector and some as they were; write it again"):
+        for p in tensors:
+            p.writable()[...] = values[start : start + p.size].reshape(p.shape)
+            start += p.size

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -37,6 +38,12 @@ from .groups import Group, completed, listed
 from .units import FLUSH_EVERY, Counters, ParameterState, Unit, copied, flush_bias, number, plain
 
 __all__ = ["Counters", "Group", "Optimizer"]
+
+
+_MIXTURE = (
+    "parameters and state are partly those before it and partly those after; load the last checkpoint into the model and the optimizer "
+    "(fit(resume=True) does), or go on from the mixture"
+)
 
 
 class Pass:
@@ -122,6 +129,8 @@ class Optimizer:
         self._waiting: list[list[ag.Tensor]] = []
         self._scratch: dict[Any, list[Any]] = {}
         self._numbers: dict[Any, tuple[list[float], list[Any]]] = {}
+        self._looked_at: dict[int, Group] = {}  # options of later groups that have been found to give numbers
+        self._writing = False  # from the first write of a step to its end, and after a step that was interrupted in between
         self.check(self.defaults)
         for group in listed(type(self).__name__, params):
             self.add_param_group(group)
@@ -198,9 +207,10 @@ class Optimizer:
         complete = completed(type(self).__name__, group, self.defaults, self.param_groups)
         complete = {name: plain(value) for name, value in complete.items()}
         self.check(complete)
-        self.param_groups.append(complete)
-        self._units.append([])
-        self._waiting.append(list(complete["params"]))
+        k = len(self.param_groups)
+        self._units[k:] = [[]]
+        self._waiting[k:] = [list(complete["params"])]
+        self.param_groups.append(complete)  # last, so that an interrupt leaves no group in part
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set every ``.grad`` to None, or fill it with zeros."""
@@ -221,6 +231,10 @@ class Optimizer:
 
         Returns:
             What the closure returned, None without one.
+
+        What can be looked at before (options, gradients, memory that cannot be written) is, so that such errors leave everything as
+        it was. If the step is interrupted (Ctrl-C) while it writes, parameters and state are partly those before and partly those
+        after: a note in the exception says so, and the next ``step()`` or ``state_dict()`` warns, unless a state was loaded.
         """
         loss = None
         if closure is not None:
@@ -231,15 +245,47 @@ class Optimizer:
 
     @np.errstate(all="ignore")
     def _update_all(self) -> None:
+        if self._writing:
+            self._warn("goes on from", 5)
+        try:
+            if len(self.param_groups) > 1:
+                self._look_ahead()
+            for k, group in enumerate(self.param_groups):
+                if self._waiting[k]:
+                    self._settle(k, self._waiting[k])
+                current = Pass(group, self.slots(group))
+                if tracing.is_tracing():
+                    traced.update(self, k, current)
+                    continue
+                for unit in self._units[k]:
+                    self._step(unit, current)
+            self._writing = False
+        except BaseException as error:
+            if self._writing:
+                error.add_note(f"{type(self).__name__}: the step was interrupted while it wrote: {_MIXTURE}")
+            raise
+
+    def _warn(self, what: str, level: int) -> None:
+        """Warn of parameters and state that an interrupted step left."""
+        warnings.warn(f"{type(self).__name__} {what} what a step left that was interrupted while it wrote: {_MIXTURE}", RuntimeWarning, stacklevel=level)
+
+    def _look_ahead(self) -> None:
+        """Find out before the first group is written whether the others can be."""
         for k, group in enumerate(self.param_groups):
             if self._waiting[k]:
                 self._settle(k, self._waiting[k])
-            current = Pass(group, self.slots(group))
-            if tracing.is_tracing():
-                traced.update(self, k, current)
+            if k == 0:
                 continue
+            try:
+                if group == self._looked_at.get(k):
+                    continue
+            except ValueError:  # other parameters in the list: Tensors, whose == is an array
+                pass
+            self._looked_at.pop(k, None)
             for unit in self._units[k]:
-                self._step(unit, current)
+                for value in self._step_numbers(group, unit.counters_of(0))[1]:
+                    float(value)
+            self._looked_at[k] = dict(group)
 
     def _settle(self, k: int, candidates: list[ag.Tensor], saved: Mapping[int, Counters] | None = None, *, all_of_them: bool = False) -> None:
         """Give state to the parameters of group k that have their first gradient (or, with ``saved``, a saved state)."""
@@ -247,7 +293,12 @@ class Optimizer:
         if not here:
             return
         taken = {id(p) for p in here}
-        self._waiting[k] = [p for p in self._waiting[k] if id(p) not in taken]
+        # (What was interrupted before the end of this method has taken some already.)
+        held = {id(p) for unit in self._units[k] for p in unit.params}
+        here = [p for p in here if id(p) not in held]
+        for p in here:
+            if saved is None and not all_of_them and not p.writable().flags.writeable:
+                raise ValueError(f"{type(self).__name__}: a parameter {p.shape} {p.dtype} lies in memory that is read-only; make it of a copy of its array")
 
         def add(params: list[ag.Tensor], packed: bool) -> None:
             self._units[k].append(Unit(params, packed, [saved[id(p)] if saved is not None else self.first_counts for p in params]))
@@ -264,6 +315,7 @@ class Optimizer:
             pack.append(p)
         for pack in packs.values():
             add(pack, True)
+        self._waiting[k] = [p for p in self._waiting[k] if id(p) not in taken]
 
     def _step(self, unit: Unit, current: Pass) -> None:
         if current.slots is not unit.slots and current.slots != unit.slots:
@@ -301,8 +353,8 @@ class Optimizer:
         for name in current.slots:
             if name not in unit.state:
                 unit.add_slot(name, self.initial(current.group, name))
-        unit.slots = current.slots
         unit.pieces.clear()
+        unit.slots = current.slots
 
     def _blocks(self, unit: Unit, i: int, j: int) -> list[tuple[Any, ...]]:
         scratch = self._scratch.get(unit.real)
@@ -328,7 +380,9 @@ class Optimizer:
             old, arrays = held
             for k, value in enumerate(values):
                 if value != old[k]:
-                    arrays[k][()] = old[k] = value
+                    old[k] = math.nan  # (where this is interrupted, it is put there anew)
+                    arrays[k][()] = value
+                    old[k] = value
         current.numbers = held[1]
         current.before, current.after, current.real = counters, after, real
 
@@ -345,6 +399,7 @@ class Optimizer:
         if unit.width == 2:
             # The gradient is dL/dRe - i·dL/dIm: the ascent is along its conjugate.
             np.negative(unit.grads[1::2], out=unit.grads[1::2])
+        self._writing = True
         for _, _, p, g, state, w in blocks:
             if current.bare:
                 self.update(current.group, p, g, state, current.numbers, w, current.phase)
@@ -367,6 +422,7 @@ class Optimizer:
                 unit.gathered = np.empty(g.shape, g.dtype)
             unit.gathered[...] = g
             g = unit.gathered
+        self._writing = True
         if len(blocks) == 1:
             _, _, _, _, state, w = blocks[0]
             if current.bare:
@@ -431,6 +487,8 @@ class Optimizer:
 
         Parameters are numbered through all groups. See :meth:`load_state_dict`.
         """
+        if self._writing:
+            self._warn("saves", 3)
         index: dict[int, int] = {}
         groups = []
         for group in self.param_groups:
@@ -505,12 +563,15 @@ class Optimizer:
 
     def _adopt(self, groups: list[Group], state: dict[int, dict[str, Any]]) -> None:
         """Take over checked groups and state (by the parameter's id)."""
+        self._writing = True
         for k, group in enumerate(groups):
             # The dict stays the same object: schedules and users hold it.
-            self.param_groups[k].clear()
-            self.param_groups[k].update(group)
-            self._units[k] = []
+            held = self.param_groups[k]
+            held.update(group)
+            for key in held.keys() - group.keys():
+                del held[key]
             self._waiting[k] = list(group["params"])
+            self._units[k] = []
             # Only parameters with the same arrays share a unit.
             kinds: dict[tuple[str, ...], dict[int, Counters]] = {}
             for p in group["params"]:
@@ -527,6 +588,7 @@ class Optimizer:
                             if name not in unit.state:
                                 unit.add_slot(name, 0.0)
                             unit.view(unit.state[name], i)[...] = state[id(p)][name]
+        self._writing = False
 
     def __getstate__(self) -> dict[str, Any]:
         # Views copied one by one would no longer be views of one buffer.
@@ -539,6 +601,8 @@ class Optimizer:
         self._waiting = [list(group["params"]) for group in self.param_groups]
         self._scratch = {}
         self._numbers = {}
+        self._looked_at = {}
+        self._writing = False
         self.load_state_dict(state["saved"])
 
     def __repr__(self) -> str:

@@ -105,7 +105,7 @@ class LBFGS(Optimizer):
             start = stop
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move the parameters.
+        """Move the parameters. If the closure raises, or the step is interrupted, they and the state are as before it.
 
         Args:
             closure: zeroes the gradients, computes the loss, runs ``backward()`` and returns the loss.
@@ -118,12 +118,27 @@ class LBFGS(Optimizer):
         """
         if closure is None:
             raise TypeError("LBFGS: step(closure) needs the function that computes the loss and its gradients")
-        with np.errstate(all="ignore"):
-            return self._descend(closure)
+        if self._writing:
+            self._warn("goes on from", 3)
+        memory = {key: [*value] if isinstance(value, list) else value for key, value in self._memory.items()}
+        before = [(p, p.numpy().copy()) for p in self.param_groups[0]["params"]]
+        try:
+            self._writing = True
+            with np.errstate(all="ignore"):
+                first = self._descend(closure, memory)
+            self._memory = memory
+            self._writing = False
+        except BaseException:
+            if self._memory is not memory:
+                for p, values in before:
+                    if not np.array_equal(p.numpy(), values, equal_nan=True):
+                        p.writable()[...] = values
+            self._writing = False
+            raise
+        return first
 
-    def _descend(self, closure: Callable[[], Any]) -> Any:
+    def _descend(self, closure: Callable[[], Any], memory: dict[str, Any]) -> Any:
         group = self.param_groups[0]
-        memory = self._memory
         lr = float(group["lr"])
         tolerance_change = group["tolerance_change"]
 

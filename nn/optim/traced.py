@@ -100,7 +100,7 @@ class _Watched(dict[str, Any]):
         return super().get(key, default)
 
 
-_SHARED = frozenset({"defaults", "param_groups", "_units", "_waiting", "_scratch", "_numbers"})
+_SHARED = frozenset({"defaults", "param_groups", "_units", "_waiting", "_scratch", "_numbers", "_looked_at", "_writing"})
 
 
 def _own(optimizer: Optimizer) -> Any:

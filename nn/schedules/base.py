@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ..interrupts import writing
 from ..optim.base import Optimizer
 from ..optim.units import number
 
-__all__ = ["LRScheduler", "per_group", "plain", "rewind", "whole"]
+__all__ = ["TORN", "LRScheduler", "per_group", "plain", "rewind", "whole"]
+
+
+TORN = "the step of a schedule ended before its end: its count and the rates may not belong together; load the last checkpoint"
 
 
 def plain(value: Any) -> Any:
@@ -93,6 +97,7 @@ class LRScheduler:
         """The rates that the last step set, one per group."""
         return list(self._last_lr)
 
+    @writing(TORN)
     def step(self) -> None:
         """Count, and set the rates of all groups."""
         self._step_count += 1

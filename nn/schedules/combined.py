@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from ..interrupts import writing
 from ..optim.base import Optimizer
-from .base import LRScheduler
+from .base import TORN, LRScheduler
 from .plateau import ReduceLROnPlateau
 
 __all__ = ["ChainedScheduler", "SequentialLR"]
@@ -55,6 +56,7 @@ class ChainedScheduler(_Several):
             part._begin()
         self._note()
 
+    @writing(TORN)
     def step(self) -> None:
         """Step all of them."""
         self.last_epoch += 1
@@ -91,6 +93,7 @@ class SequentialLR(_Several):
         self.last_epoch += 1
         self._note()
 
+    @writing(TORN)
     def step(self) -> None:
         """Step the one whose turn it is."""
         self.last_epoch += 1

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ..interrupts import writing
 from ..optim.base import Optimizer
-from .base import LRScheduler, per_group
+from .base import TORN, LRScheduler, per_group
 
 __all__ = ["ReduceLROnPlateau"]
 
@@ -65,6 +66,7 @@ class ReduceLROnPlateau(LRScheduler):
         bar = self.best * (1.0 - sign * self.threshold) if self.threshold_mode == "rel" else self.best - sign * self.threshold
         return sign * value < sign * bar
 
+    @writing(TORN)
     def step(self, metrics: Any) -> None:  # type: ignore[override]
         """Note the metric of this epoch, and lower the rates if it is time; NaN is no improvement."""
         value = float(metrics.item() if hasattr(metrics, "item") else metrics)
