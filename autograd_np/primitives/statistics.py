@@ -39,7 +39,7 @@ def average(x: ArrayLike, /, axis: Axis = None, weights: ArrayLike | None = None
     x = lifted(x, "average")
     if weights is None:
         result = mean(x, axis, keepdims=keepdims)
-        total: Any = np.full_like(result, x.size / result.size if result.size else np.nan)
+        total: Any = np.full_like(result, x.size / result.size if result.size else np.nan, order="C")
         return (result, total) if returned else result
     w = lifted(weights, "average", "weights")
     if x.shape != w.shape:
@@ -57,7 +57,7 @@ def average(x: ArrayLike, /, axis: Axis = None, weights: ArrayLike | None = None
     require(_check_total, total._values)
     result = sum(np.multiply(cast(x, dtype), cast(w, dtype)), axes, keepdims=keepdims) / total
     if returned:
-        return result, total if total.shape == result.shape else np.broadcast_to(total, result.shape)
+        return result, total if total.shape == result.shape else np.copy(np.broadcast_to(total, result.shape), order="C")
     return result
 
 
