@@ -135,7 +135,7 @@ def inverse(axes: Any) -> tuple[int, ...]:
     return tuple(undone)
 
 
-def in_order(x: Any, order: str = "C") -> Any:
+def in_order(x: Any, order: Any = "C") -> Any:
     """``x`` with its memory in C or Fortran order: itself, or a copy."""
     flags = getattr(x._values if isinstance(x, recording.TENSOR) else x, "flags", None)
     return x if getattr(flags, "f_contiguous" if order == "F" else "c_contiguous", True) else np.copy(x, order=order)
