@@ -94,6 +94,11 @@ def _conjugate(self: Tensor) -> Tensor:
     return UFUNCS[np.conjugate](self) if self.dtype.kind == "c" else self
 
 
+def _copy(self: Tensor, order: str = "C") -> Tensor:
+    """A copy with memory of its own, in C order as that of ``ndarray.copy`` (``np.copy`` keeps the order). Gradient: 1."""
+    return FUNCTIONS[np.copy](self, order)  # type: ignore[no-any-return]
+
+
 def _tobytes(self: Tensor, order: Any = "C") -> bytes:
     """The bytes of the elements."""
     return self._values.tobytes(order)  # type: ignore[no-any-return]
@@ -122,7 +127,7 @@ def install() -> None:
         "relu": activations.relu,
         "sigmoid": activations.sigmoid,
         "astype": elementwise.astype,
-        "copy": elementwise.copy,
+        "copy": _copy,
         "__copy__": elementwise.copy,
         "__getitem__": indexing.getitem,
         "__round__": _rounded,

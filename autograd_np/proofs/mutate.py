@@ -263,6 +263,7 @@ class Relaid:
         self.changed = False  # whether an output could be laid out otherwise in any call
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the original gives, laid out otherwise."""
         return self._otherwise(self.original(*args, **kwargs))
 
     def _otherwise(self, y: Any) -> Any:
