@@ -445,7 +445,6 @@ if TYPE_CHECKING:
         UniqueCountsResult,
         UniqueInverseResult,
         histogram2d,
-        histogram_bin_edges,
         histogramdd,
         intersect1d,
         isin,
@@ -468,6 +467,7 @@ if TYPE_CHECKING:
         corrcoef,
         cov,
         histogram,
+        histogram_bin_edges,
     )
     from .primitives.windows import sliding_window_view
     from .proofs.gradcheck import gradcheck
