@@ -87,8 +87,10 @@ def polysub(a1: ArrayLike, a2: ArrayLike) -> Tensor:
 
 def _trimmed(p: Any) -> Any:
     """Without leading zeros; the zero polynomial is one 0."""
-    p = np.trim_zeros(p, "f")
-    return p if p.shape[0] else Tensor(np.zeros(1, p.dtype))
+    trimmed = np.trim_zeros(p, "f")
+    if trimmed.shape[0]:
+        return trimmed
+    return p[-1:] if p.shape[0] else Tensor(np.zeros(1, p.dtype))
 
 
 @composition(np.polymul)

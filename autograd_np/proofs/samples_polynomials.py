@@ -27,6 +27,7 @@ samples(
     case(normal(4), normal(2)),
     case(normal(2), np.array([0.0, 1.0, 2.0]), label="leading zero", order=1, expected=(None, None)),
     case(np.zeros(2), normal(2), label="zero", order=0),
+    case(np.zeros(1), normal(2), label="one zero"),
 )
 samples(
     "polydiv",
