@@ -187,13 +187,21 @@ def histogram2d(
     x: ArrayLike, y: ArrayLike, bins: Any = 10, range: Any = None, density: bool | None = None, weights: ArrayLike | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Counts in two dimensions and the edges of the bins. Gradients as for :func:`histogram`."""
-    x, y = lifted(x, "histogram2d"), lifted(y, "histogram2d", "y")
-    if len(x) != len(y):
-        raise ValueError(f"histogram2d: x and y must have the same length, got {len(x)} and {len(y)}")
-    if (isinstance(bins, (list, tuple)) or np.ndim(bins)) and len(bins) not in (1, 2):
+    columns = (lifted(x, "histogram2d"), lifted(y, "histogram2d", "y"))
+    several = isinstance(bins, (list, tuple)) or np.ndim(bins)
+    if several and len(bins) not in (1, 2):
         bins = [row(bins)] * 2
-    counts, (first, second) = histogramdd([x, y], bins, range, density, weights)
-    return counts, first, second
+    elif several:
+        bins = [row(each) for each in bins]
+
+    def numpys(density: Any) -> Any:
+        return _constant(np.histogram2d(*plain(columns), plain(bins), plain(range), density, plain(weights)))
+
+    if not needing(*columns, bins, range, weights):
+        return numpys(density)
+    counts, *edges = numpys(False)
+    counts, edges = _binned(columns, bins, range, density, weights, counts, edges)
+    return counts, *edges
 
 
 @composition(np.histogramdd)
@@ -203,28 +211,35 @@ def histogramdd(
     """Counts in several dimensions and the edges of the bins. Gradients as for :func:`histogram`."""
     if isinstance(bins, (list, tuple)):
         bins = [row(each) for each in bins]
-    made = needing(sample, bins, range)
-    counts, edges = _constant(np.histogramdd(plain(sample), plain(bins), plain(range), density and not made and not needing(weights), plain(weights)))
-    if not made and not needing(weights):
-        return counts, edges
+
+    def numpys(density: Any) -> Any:
+        return _constant(np.histogramdd(plain(sample), plain(bins), plain(range), density, plain(weights)))
+
+    if not needing(sample, bins, range, weights):
+        return numpys(density)
     if not isinstance(sample, (list, tuple)) and np.ndim(sample) == 2:
         columns = np.unstack(lifted(sample, "histogramdd", "sample"), axis=1)
     else:
         columns = np.unstack(np.atleast_2d(np.stack(sample) if isinstance(sample, (list, tuple)) else sample))
+    return _binned(columns, bins, range, density, weights, *numpys(False))
+
+
+def _binned(columns: Sequence[Tensor], bins: Any, range: Any, density: Any, weights: Any, counts: Any, edges: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """NumPy's ``counts`` and ``edges`` with the gradients that they have."""
     if needing(weights):
         shape = tuple([edge.size for edge in edges])
         numbers = np.ravel_multi_index(tuple([bin_numbers(x, edge) for x, edge in zip(columns, edges, strict=True)]), shape)
         counts = np.reshape(cast(weighted(numbers, weights, math.prod(shape)), float), shape)[(slice(-1),) * len(shape)]
-    if made:
-        each = bins if isinstance(bins, list) or np.ndim(bins) else [bins] * len(edges)
-        ends = [None] * len(edges) if range is None else range
+    each = bins if isinstance(bins, list) or np.ndim(bins) else [bins] * len(edges)
+    ends = [None] * len(edges) if range is None else range
+    if needing(columns, bins, range):
         edges = tuple([edges_from(x, b, r, edge) for x, b, r, edge in zip(columns, each, ends, edges, strict=True)])
     if density:
         total = np.sum(counts)
         for axis, edge in enumerate(edges):
             counts = counts / np.reshape(edge[1:] - edge[:-1], (-1,) + (1,) * (len(edges) - 1 - axis))
         counts = counts / total
-    return counts, edges
+    return counts, tuple(edges)
 
 
 # ---------------------------------------------------------------- bits and indices
