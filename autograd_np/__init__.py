@@ -133,6 +133,7 @@ from .primitives.elementwise import (
     modf,
     multiply,
     negative,
+    nextafter,
     positive,
     pow,
     power,
@@ -224,7 +225,6 @@ from .primitives.nondifferentiable import (
     logical_not,
     logical_or,
     logical_xor,
-    nextafter,
     not_equal,
     right_shift,
     rint,
@@ -445,7 +445,6 @@ if TYPE_CHECKING:
         UniqueCountsResult,
         UniqueInverseResult,
         histogram2d,
-        histogram_bin_edges,
         histogramdd,
         intersect1d,
         isin,
@@ -468,6 +467,7 @@ if TYPE_CHECKING:
         corrcoef,
         cov,
         histogram,
+        histogram_bin_edges,
     )
     from .primitives.windows import sliding_window_view
     from .proofs.gradcheck import gradcheck

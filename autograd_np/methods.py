@@ -30,7 +30,7 @@ UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": n
 SAME_AS_FUNCTION = (
     "sum", "mean", "var", "std", "prod", "max", "min", "any", "all", "argmax", "argmin", "cumsum", "cumprod",
     "swapaxes", "squeeze", "ravel", "repeat", "take", "diagonal", "trace", "dot", "argsort", "argpartition",
-    "nonzero", "searchsorted", "choose", "round", "clip", "conj", "conjugate",
+    "nonzero", "searchsorted", "choose", "round", "clip",
 )  # fmt: skip
 
 IN_PLACE = {
@@ -89,6 +89,16 @@ def _compress(self: Tensor, condition: Any, axis: int | None = None) -> Tensor:
     return FUNCTIONS[np.compress](condition, self, axis)  # type: ignore[no-any-return]
 
 
+def _conjugate(self: Tensor) -> Tensor:
+    """The complex conjugate; of real numbers the Tensor itself, as ``ndarray.conj`` gives the array itself."""
+    return UFUNCS[np.conjugate](self) if self.dtype.kind == "c" else self
+
+
+def _copy(self: Tensor, order: str = "C") -> Tensor:
+    """A copy with memory of its own, in C order as that of ``ndarray.copy`` (``np.copy`` keeps the order). Gradient: 1."""
+    return FUNCTIONS[np.copy](self, order)  # type: ignore[no-any-return]
+
+
 def _tobytes(self: Tensor, order: Any = "C") -> bytes:
     """The bytes of the elements."""
     return self._values.tobytes(order)  # type: ignore[no-any-return]
@@ -117,7 +127,7 @@ def install() -> None:
         "relu": activations.relu,
         "sigmoid": activations.sigmoid,
         "astype": elementwise.astype,
-        "copy": elementwise.copy,
+        "copy": _copy,
         "__copy__": elementwise.copy,
         "__getitem__": indexing.getitem,
         "__round__": _rounded,
@@ -125,6 +135,8 @@ def install() -> None:
         "reshape": _reshape,
         "transpose": _transpose,
         "compress": _compress,
+        "conj": _conjugate,
+        "conjugate": _conjugate,
         "flatten": shaping.flatten,
         "tobytes": _tobytes,
         "T": property(FUNCTIONS[np.transpose], doc="The axes in reverse order."),

@@ -43,9 +43,12 @@ _exposed: dict[int, tuple[Any, int, Any]] = {}
 
 
 def owner(array: Any) -> Any:
-    """The array that owns the memory an array looks into."""
-    while array.__class__ is np.ndarray and array.base is not None and array.base.__class__ is np.ndarray:
-        array = array.base
+    """The array that owns the memory an array looks into (through the helper objects of ``as_strided``)."""
+    base = array.base if array.__class__ is np.ndarray else None
+    while base is not None:
+        if base.__class__ is np.ndarray:
+            array = base
+        base = getattr(base, "base", None)
     return array
 
 

@@ -49,7 +49,7 @@ OTHER_NAMES = {"row_stack": "vstack"}
 SINCE = {"matvec": "2.2", "vecmat": "2.2"}
 
 # Compositions whose results are indices, counts or plans.
-_CONSTANT = ("einsum_path", "histogram2d", "histogramdd", "ix_", "lexsort", "ravel_multi_index", "unravel_index")
+_CONSTANT = ("einsum_path", "ix_", "lexsort", "ravel_multi_index", "unravel_index")
 
 # Functions whose gradient flows through others that they call.
 _THROUGH = {"full_like": "in `fill_value`"}

@@ -87,17 +87,6 @@ def test_in1d_where_numpy_has_it() -> None:
     assert in1d(needing(1.0, 2.0), [2.0]).tolist() == [False, True]
 
 
-def test_histograms_refuse_to_lose_a_gradient() -> None:
-    x, w = np.array([0.1, 0.5, 0.9]), needing(1.0, 2.0, 3.0)
-    for call in (lambda: np.histogram2d(x, x, weights=w), lambda: np.histogramdd([x, x], weights=w), lambda: np.histogramdd(Tensor(x)[:, None], bins=[w])):
-        with pytest.raises(NonDifferentiableError, match=r"has no gradient with respect to (weights|bins)"):
-            call()
-    counts, *edges = np.histogram2d(needing(0.1, 0.5, 0.9), x, 2, weights=w.detach())
-    assert isinstance(counts, Tensor)
-    assert not counts.requires_grad
-    assert len(edges) == 2
-
-
 @pytest.mark.parametrize("name", ["save", "savez", "savez_compressed", "savetxt"])
 def test_saving_takes_values_only(name: str, tmp_path: Path) -> None:
     save = getattr(np, name)

@@ -83,6 +83,20 @@ def test_mutants_die(name: str) -> None:
     assert score.killed
 
 
+def test_outputs_in_another_layout_are_noticed() -> None:
+    found = {name: mutate.relaid(name) for name in NAMES if subject(name).numpy_functions}
+    assert not [name for name, result in found.items() if result == "survived"]
+    # What these give has one element, or is none of ours to lay out.
+    assert {name for name, result in found.items() if result == "same"} == {"einsum_path", "ix_", "vdot"}
+
+
+def test_a_rule_that_reads_memory_order_is_noticed(broken):
+    def careless(g, x):
+        return g * (2 if getattr(getattr(x, "flags", None), "c_contiguous", True) else 3)
+
+    assert broken(double, careless, sample=case(normal(3, 4), order=1)) == ["layout", "strided"]
+
+
 @pytest.mark.parametrize("operand", ["x", "y"])
 def test_the_powers_logarithm_through_higher_orders(operand: str) -> None:
     x, y = np.array([0.5, 1.5, 2.5]), np.array([2.0, -1.5, 0.7])

@@ -264,9 +264,12 @@ class Traced:
         return self.trace.call("function", np.dot, (self, other), {}, out)
 
     def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
-        return self.trace.call(
-            "method", "astype", (self, np.dtype(dtype)), {"copy": copy}, run=lambda a, d, copy: a.astype(d, order=order, casting=casting, copy=copy)
-        )
+        options: dict[str, Any] = {"copy": copy}
+        if order != "K":
+            options["order"] = order
+        if casting != "unsafe":
+            options["casting"] = casting
+        return self.trace.call("method", "astype", (self, np.dtype(dtype)), options, run=lambda a, d, **options: a.astype(d, **options))
 
     def view(self, dtype: Any = None) -> Any:
         if dtype is None:

@@ -87,6 +87,7 @@ FORMULAS: dict[str, tuple[str, str]] = {
     "transpose": ("xᵀ", "gᵀ"),
     "swapaxes": ("axes swapped", "g, axes swapped back"),
     "broadcast_to": ("x, repeated", "Σ g"),
+    "sliding_window_view": ("the windows of x", "Σ g of the windows that hold it"),
     "concatenate": ("joined", "g, cut apart"),
     "stack": ("stacked", "g, taken apart"),
     "astype": ("x in another dtype", "g in x's dtype"),

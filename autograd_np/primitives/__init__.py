@@ -83,7 +83,6 @@ LAZY: dict[str, tuple[str, ...]] = {
         "UniqueCountsResult",
         "UniqueInverseResult",
         "histogram2d",
-        "histogram_bin_edges",
         "histogramdd",
         "intersect1d",
         "isin",
@@ -106,6 +105,7 @@ LAZY: dict[str, tuple[str, ...]] = {
         "corrcoef",
         "cov",
         "histogram",
+        "histogram_bin_edges",
     ),
     "windows": ("sliding_window_view",),
 }

@@ -14,7 +14,7 @@ from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted
 from .cumulative import taken_last
-from .layout import Axis, axes_of, reverse
+from .layout import Axis, axes_of, in_order, inverse, memory_axes, reverse
 from .reductions import sum
 from .shaping import cast
 
@@ -116,11 +116,13 @@ def gradient(f: ArrayLike, *varargs: Any, axis: Axis = None, edge_order: int = 1
         raise ValueError(f"gradient: edge_order must be 1 or 2, got {edge_order}")
     if f.dtype.kind in "iu":
         f = cast(f, float)
+    order = memory_axes(f)  # the results lie in memory as f does
+    f = np.transpose(f, order)
     results = []
-    for a, step in zip(axes, steps, strict=True):
+    for a, step in zip([order.index(a) for a in axes], steps, strict=True):
         if f.shape[a] < edge_order + 1:
             raise ValueError(f"gradient: axis {a} has {f.shape[a]} elements; edge_order {edge_order} needs {edge_order + 1}")
-        results.append(cast(_slope(f, a, step, edge_order), f.dtype))
+        results.append(np.transpose(in_order(cast(_slope(f, a, step, edge_order), f.dtype)), inverse(order)))
     return results[0] if len(results) == 1 else tuple(results)
 
 

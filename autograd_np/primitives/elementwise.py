@@ -42,6 +42,7 @@ __all__ = [
     "modf",
     "multiply",
     "negative",
+    "nextafter",
     "positive",
     "pow",
     "power",
@@ -313,6 +314,14 @@ UFUNCS[np.sign] = sign
 @primitive(np.copysign, wrt="x", discrete="y", broadcasts=True)
 def copysign(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``|x|`` with the sign of y, elementwise. Gradient with respect to x: ±1 (0 at x = 0); y has none."""
+
+
+@primitive(np.nextafter, wrt="x", discrete="y", broadcasts=True)
+def nextafter(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """The floating-point number next to x in the direction of y, elementwise. Gradient with respect to x: 1; y has none."""
+
+
+rule(nextafter, x=same)
 
 
 def _signed(g: Any, x: Any) -> Any:

@@ -17,6 +17,7 @@ from ..primitive import on_arrays, primitive, primitive_of, rule
 from ..recording import TENSOR, option
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, no_out, publish, refused
+from .layout import in_order
 from .scatter import BASIC, Scatter, accumulate, repeats, settle
 
 __all__ = [
@@ -400,7 +401,7 @@ def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], defau
     result: Any = default
     for condition, choice in zip(reversed(conditions), reversed(list(choicelist)), strict=True):
         result = where(condition, choice, result)
-    return result  # type: ignore[no-any-return]
+    return in_order(result)  # type: ignore[no-any-return]
 
 
 def _check_choices(which: Any, n: int) -> None:
@@ -434,7 +435,7 @@ def choose(a: ArrayLike, choices: Sequence[ArrayLike], out: None = None, mode: s
     result: Any = where(which == 0, choices[0], choices[0])
     for k in range(1, n):
         result = where(which == k, choices[k], result)
-    return result  # type: ignore[no-any-return]
+    return in_order(result)  # type: ignore[no-any-return]
 
 
 @composition(np.piecewise)

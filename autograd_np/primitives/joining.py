@@ -16,7 +16,8 @@ from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, publish
 from .elementwise import copy
-from .shaping import atleast_1d, atleast_2d, atleast_3d, ravel, reshape, tensor_of
+from .layout import in_order
+from .shaping import atleast_1d, atleast_2d, atleast_3d, ravel, raw, reshape, tensor_of
 
 __all__ = [
     "append",
@@ -166,7 +167,18 @@ def block(arrays: Any) -> Tensor:
             return t if t.ndim == ndim else reshape(t, (1,) * (ndim - t.ndim) + t.shape)
         return concatenate([join(item, level + 1) for item in part], level - depth)
 
-    return copy(join(arrays, 0)) if depth == 0 else join(arrays, 0)
+    if depth == 0:
+        return copy(join(arrays, 0), order="C")
+    result = join(arrays, 0)
+    if depth * result.size <= _JOINED:
+        return result
+    flags = [getattr(raw(x), "flags", None) for x in _blocks(arrays)]
+    fortran = all(getattr(f, "f_contiguous", False) for f in flags) and not all(getattr(f, "c_contiguous", False) for f in flags)
+    return in_order(result, "F" if fortran else "C")
+
+
+# Above this number of elements (times the depth) NumPy writes the blocks into an array in C order, or in that of blocks all in Fortran order.
+_JOINED = 2 * 512 * 512
 
 
 def _blocks(part: Any) -> list[Tensor]:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["axes_of", "count_of", "expand", "lay", "reverse", "spread", "unlay"]
+from .. import recording
+
+__all__ = ["axes_of", "count_of", "expand", "in_order", "inverse", "lay", "memory_axes", "reading_axes", "relaid", "reverse", "spread", "unlay", "unshared"]
 
 Axis = int | tuple[int, ...] | None
 
@@ -85,6 +87,70 @@ def unlay(y: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     if order == tuple(range(ndim)):
         return y
     return np.transpose(y, tuple(order.index(a) for a in range(ndim)))
+
+
+# ---------------------------------------------------------------- the order in memory
+
+
+# Of arrays and Tensors. An array that does not say how it lies (another library's) counts as one in C order.
+
+
+def _steps(x: Any) -> list[int]:
+    """How far apart in memory the elements along each axis lie."""
+    array = x._values if isinstance(x, recording.TENSOR) else x
+    return [abs(stride) for stride in getattr(array, "strides", None) or (1,) * np.ndim(array)]
+
+
+def memory_axes(x: Any) -> tuple[int, ...]:
+    """The axes, the slowest first, as they lie in a new array like ``x`` (``np.empty_like``, ``np.copy``): by falling strides."""
+    steps = _steps(x)
+    return tuple(sorted(range(len(steps)), key=lambda axis: -steps[axis]))
+
+
+def reading_axes(x: Any) -> tuple[int, ...]:
+    """The axes, the slowest first, in the order in which NumPy reads ``x`` under order K: by falling strides.
+
+    A broadcast axis, of stride 0, says nothing and stays where it is: this is the insertion sort of NumPy's iterator.
+    """
+    steps = [step if size > 1 else 0 for step, size in zip(_steps(x), x.shape, strict=True)]
+    fastest: list[int] = []
+    for axis in reversed(range(len(steps))):
+        place = len(fastest)
+        for k in reversed(range(len(fastest))):
+            other = steps[fastest[k]]
+            if other and steps[axis]:
+                if other <= steps[axis]:
+                    break
+                place = k
+        fastest.insert(place, axis)
+    return tuple(reversed(fastest))
+
+
+def inverse(axes: Any) -> tuple[int, ...]:
+    """The permutation that undoes ``axes``."""
+    ndim = len(axes)
+    undone = [0] * ndim
+    for place, axis in enumerate(axes):
+        undone[axis] = place
+    return tuple(undone)
+
+
+def in_order(x: Any, order: Any = "C") -> Any:
+    """``x`` with its memory in C or Fortran order: itself, or a copy."""
+    flags = getattr(x._values if isinstance(x, recording.TENSOR) else x, "flags", None)
+    return x if getattr(flags, "f_contiguous" if order == "F" else "c_contiguous", True) else np.copy(x, order=order)
+
+
+def relaid(x: Any, axes: tuple[int, ...]) -> Any:
+    """``x`` with memory in which its axes lie in the order ``axes``, the slowest first: itself, or a copy."""
+    if axes == tuple(range(len(axes))):
+        return in_order(x)
+    return np.transpose(in_order(np.transpose(x, axes)), inverse(axes))
+
+
+def unshared(x: Any) -> Any:
+    """``x``, where it is broadcast a copy that is not."""
+    return x if all(_steps(x)) else np.copy(x)
 
 
 def reverse(x: Any) -> Any:

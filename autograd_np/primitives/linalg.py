@@ -17,6 +17,7 @@ import numpy as np
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted, publish
+from .layout import memory_axes, relaid
 from .linalg_degenerate import adjoint, conjugate, unrecorded
 from .zeros import zmul
 
@@ -268,7 +269,7 @@ rule(_slogdet, joint=_slogdet_rule)
 @primitive(name="identity_power")
 def _identity_power(x: Any) -> Any:
     """x⁰: the identity."""
-    return np.tril(np.triu(np.ones_like(x)))
+    return relaid(np.tril(np.triu(np.ones_like(x))), memory_axes(x))
 
 
 rule(_identity_power, lambda g: np.zeros_like(g))

@@ -16,7 +16,7 @@ from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted, no_out
 from .cumulative import cumprod, cumsum
-from .layout import Axis
+from .layout import Axis, unshared
 from .reductions import extremum_rule, given, mean_rule, prod, std_rule, sum, var_rule, variance_options
 
 __all__ = [
@@ -43,7 +43,10 @@ def _numbers(x: Any, where: Any) -> Any:
 def _filled(x: ArrayLike, value: int, name: str) -> Any:
     """``x`` with NaN replaced; as it is where its dtype has no NaN."""
     x = lifted(x, name)
-    return np.where(np.isnan(x), value, x) if x.dtype.kind in "fc" else x
+    if x.dtype.kind not in "fc":
+        return x
+    x = unshared(x)
+    return np.where(np.isnan(x), value, x)
 
 
 @composition(np.nansum)

@@ -19,7 +19,7 @@ __all__ = [
     "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "equal", "fix", "floor", "floor_divide", "gcd",
     "greater", "greater_equal", "invert", "isclose", "iscomplex", "iscomplexobj", "isfinite", "isinf", "isnan", "isneginf",
     "isposinf", "isreal", "isrealobj", "lcm", "left_shift", "less", "less_equal", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "nextafter", "not_equal", "right_shift", "rint", "round", "signbit", "spacing", "trunc",
+    "logical_xor", "not_equal", "right_shift", "rint", "round", "signbit", "spacing", "trunc",
 ]  # fmt: skip
 
 
@@ -128,11 +128,6 @@ def iscomplex(x: ArrayLike, /) -> Tensor:
 @primitive(np.floor_divide)
 def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``floor(x / y)``, elementwise."""
-
-
-@primitive(np.nextafter)
-def nextafter(x: ArrayLike, y: ArrayLike, /) -> Tensor:
-    """The floating-point number next to x in the direction of y, elementwise."""
 
 
 @primitive(np.equal)

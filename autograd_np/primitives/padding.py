@@ -12,7 +12,8 @@ from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import publish
 from .joining import concatenate
-from .shaping import broadcast_to, flip, tensor_of
+from .layout import in_order
+from .shaping import broadcast_to, flip, settled, tensor_of
 from .values import counted
 
 __all__ = ["pad"]
@@ -94,13 +95,14 @@ def pad(
     if t.dtype.kind not in "fc":
         options: Any = {word: value for word, value in given.items() if value is not None}
         return Tensor(np.pad(t._values, widths, mode=mode, **options))  # type: ignore[call-overload]
-    if not t.size:
+    if not t.size or not any(before or after for before, after in widths):
         for axis, pair in enumerate(widths):
             if not t.shape[axis] and any(pair):
                 raise ValueError(f"pad: can't extend empty axis {axis} using modes other than 'constant' or 'empty'")
         return _pad(t, widths)
     ends = _pairs(0 if end_values is None else end_values, t.ndim)
     lengths = _pairs(stat_length, t.ndim)
+    order = settled(t)
     for axis, (before, after) in enumerate(widths):
         if not before and not after:
             continue
@@ -114,7 +116,7 @@ def pad(
             t = _extended(t, axis, before, after, _part(t, axis, 0, 1), _part(t, axis, -1, None))
         else:
             t = _extended(t, axis, before, after, *_statistics(t, axis, mode, lengths[axis]))
-    return t
+    return in_order(t, order)
 
 
 publish(pad, _pad, np.pad)

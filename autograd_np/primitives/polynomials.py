@@ -16,6 +16,7 @@ from ..checks import require
 from ..primitive import primitive, rule, same
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted
+from .layout import in_order
 from .shaping import cast
 
 __all__ = [
@@ -86,8 +87,10 @@ def polysub(a1: ArrayLike, a2: ArrayLike) -> Tensor:
 
 def _trimmed(p: Any) -> Any:
     """Without leading zeros; the zero polynomial is one 0."""
-    p = np.trim_zeros(p, "f")
-    return p if p.shape[0] else Tensor(np.zeros(1, p.dtype))
+    trimmed = np.trim_zeros(p, "f")
+    if trimmed.shape[0]:
+        return trimmed
+    return p[-1:] if p.shape[0] else Tensor(np.zeros(1, p.dtype))
 
 
 @composition(np.polymul)
@@ -196,7 +199,7 @@ def poly(x: ArrayLike, /) -> Tensor:
     if x.dtype.kind == "c":
         values = x._values
         if np.array_equal(np.sort(values), np.sort(np.conjugate(values))):
-            p = np.real(p)
+            p = np.copy(np.real(p))
     return p
 
 
@@ -221,7 +224,7 @@ def roots(p: ArrayLike) -> Tensor:
         return Tensor(np.zeros(zeros))
     companion = np.concatenate([(-p[1:] / p[0])[None, :], np.eye(n - 1, n, dtype=p.dtype)])
     found = np.linalg.eigvals(companion)
-    return np.concatenate([found, np.zeros(zeros, found.dtype)]) if zeros else found
+    return np.concatenate([found, np.zeros(zeros, found.dtype)])
 
 
 @composition(np.vander)
@@ -241,7 +244,7 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Tens
     if count > 1:
         powers = np.concatenate([powers, np.cumprod(np.broadcast_to(x[:, None], (n, count - 1)), axis=1)], axis=1)
     powers = powers[:, :count]
-    return powers if increasing else powers[:, ::-1]
+    return in_order(powers if increasing else powers[:, ::-1])
 
 
 def _check_rank(rank: Any, order: int) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, no_out
+from .layout import in_order, inverse, reading_axes
 from .shaping import moveaxis, reshape
 
 __all__ = ["cross", "dot", "inner", "kron", "matmul", "multi_dot", "outer", "tensordot", "vdot"]
@@ -42,6 +43,10 @@ def _matmul(x: Any, y: Any) -> Any:
         if y.ndim == 2 and x.ndim >= 2:
             if x.ndim == 2:
                 return np.dot(x, y)
+            if not x.flags.c_contiguous:  # the product lies in memory as the stack of matrices does
+                axes = (*reading_axes(x[..., 0, 0]), x.ndim - 2, x.ndim - 1)
+                if axes != tuple(range(x.ndim)):
+                    return np.transpose(_matmul(np.transpose(x, axes), y), inverse(axes))
             shape = x.shape
             if shape[-1] == y.shape[0]:
                 return np.dot(x.reshape(math.prod(shape[:-1]), shape[-1]), y).reshape((*shape[:-1], y.shape[1]))
@@ -314,7 +319,7 @@ def _cross_last(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """The cross product of vectors that lie along the last axis. Gradients: y × g and g × x."""
     x0, x1, x2 = x[..., 0], x[..., 1], x[..., 2]
     y0, y1, y2 = y[..., 0], y[..., 1], y[..., 2]
-    return np.stack((x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0), axis=-1)  # type: ignore[return-value]
+    return in_order(np.stack((x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0), axis=-1))  # type: ignore[no-any-return]
 
 
 _cross_arrays = on_arrays(_cross_last)

@@ -18,7 +18,7 @@ from ..primitive import on_arrays, primitive, rule
 from ..protocols import UFUNC_METHODS
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, no_out
-from .layout import Axis, axes_of, count_of, expand, lay, reverse, spread, unlay
+from .layout import Axis, axes_of, count_of, expand, lay, reverse, spread, unlay, unshared
 from .zeros import zdiv, zmul
 
 __all__ = [
@@ -463,7 +463,7 @@ def argmin(x: ArrayLike, /, axis: int | None = None, out: None = None, *, keepdi
 @primitive(np.count_nonzero)
 def count_nonzero(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """How many elements over ``axis`` are not 0. No gradient."""
-    return np.sum(np.not_equal(x, 0), axis=axis, keepdims=keepdims)
+    return np.sum(np.not_equal(unshared(x), 0), axis=axis, keepdims=keepdims)
 
 
 UFUNC_METHODS.update(

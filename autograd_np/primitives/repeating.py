@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ..checks import array
 from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from . import elementwise
 from .composed import composition, publish
 from .joining import concatenate
-from .shaping import broadcast_to, cast, moveaxis, ravel, raw, reshape, tensor_of
+from .shaping import broadcast_to, cast, moveaxis, ravel, raw, reshape, settled, tensor_of
 
 __all__ = ["delete", "insert", "meshgrid", "repeat", "resize", "tile", "trim_zeros"]
 
@@ -82,13 +83,13 @@ def repeat(x: ArrayLike, /, repeats: Any, axis: int | None = None) -> Tensor:
     if repeats.__class__ is int:
         return _repeat(x, repeats, axis)
     counts = np.asarray(raw(repeats))
-    if counts.dtype.kind not in "biu":
+    if counts.size and counts.dtype.kind not in "biu":
         raise TypeError(f"repeat: repeats must be integers, not {counts.dtype}")
     if counts.size == 1 and counts.ndim < 2:
         return _repeat(x, int(counts.item()), axis)
     t = tensor_of(x)
     length = t.size if axis is None else t.shape[normalize_axis_index(axis, t.ndim)]
-    return t.take(np.repeat(np.arange(length), counts), axis)
+    return t.take(np.repeat(np.arange(length), counts.astype(int)), axis)
 
 
 publish(repeat, _repeat, np.repeat)
@@ -106,9 +107,7 @@ def resize(x: ArrayLike, /, new_shape: Any) -> Tensor:
     flat = ravel(x)
     if not flat.size or not size:
         return np.zeros_like(flat, shape=shape)
-    repeats = -(-size // flat.size)
-    if repeats > 1:
-        flat = tile(flat, repeats)
+    flat = tile(flat, -(-size // flat.size))
     return reshape(flat if flat.size == size else flat[:size], shape)
 
 
@@ -141,7 +140,12 @@ def insert(x: ArrayLike, /, obj: Any, values: ArrayLike, axis: int | None = None
         count = new.shape[axis]
     new = broadcast_to(new, (*t.shape[:axis], count, *t.shape[axis + 1 :]))
     places = np.insert(np.arange(length), obj, np.arange(length, length + count))
-    return concatenate([t, new], axis).take(places, axis)
+    return _taken(concatenate([t, new], axis), places, axis, settled(t))
+
+
+def _taken(t: Tensor, places: Any, axis: int, order: str) -> Tensor:
+    """The ``places`` of ``t`` along ``axis``, in C or Fortran order in memory."""
+    return np.transpose(t).take(places, t.ndim - 1 - axis).T if order == "F" else t.take(places, axis)
 
 
 @composition(np.delete)
@@ -155,7 +159,11 @@ def delete(x: ArrayLike, /, obj: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         t, axis = (t if t.ndim == 1 else ravel(t)), 0
     axis = normalize_axis_index(axis, t.ndim)
-    return t.take(np.delete(np.arange(t.shape[axis]), raw(obj)), axis)
+    obj = raw(obj)
+    places = np.delete(np.arange(t.shape[axis]), obj)
+    if isinstance(obj, slice) or (np.size(obj) == 1 and array(obj).dtype != bool):
+        return _taken(t, places, axis, settled(t))
+    return t[(slice(None),) * axis + (places,)]
 
 
 @composition(np.trim_zeros)
@@ -202,4 +210,4 @@ def meshgrid(*arrays: ArrayLike, copy: bool = True, sparse: bool = False, indexi
     if not sparse:
         shape = np.broadcast_shapes(*[grid.shape for grid in grids])
         grids = [broadcast_to(grid, shape) for grid in grids]
-    return tuple([elementwise.copy(grid) for grid in grids] if copy else grids)
+    return tuple([elementwise.copy(grid, order="C") for grid in grids] if copy else grids)

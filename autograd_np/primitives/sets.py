@@ -9,6 +9,7 @@ elements to the first). Indices, counts and truth values have none.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -21,9 +22,10 @@ from .composed import composition, lifted
 from .cumulative import taken_last
 from .shaping import cast
 from .sorting import unique
+from .statistics import bin_numbers, edges_from, needing, row, weighted
 
 __all__ = [
-    "UniqueAllResult", "UniqueCountsResult", "UniqueInverseResult", "histogram2d", "histogram_bin_edges", "histogramdd", "intersect1d", "isin", "lexsort",
+    "UniqueAllResult", "UniqueCountsResult", "UniqueInverseResult", "histogram2d", "histogramdd", "intersect1d", "isin", "lexsort",
     "packbits", "ravel_multi_index", "setdiff1d", "setxor1d", "sort_complex", "union1d", "unique_all", "unique_counts", "unique_inverse",
     "unique_values", "unpackbits", "unravel_index",
 ]  # fmt: skip
@@ -180,41 +182,64 @@ def lexsort(keys: Any, axis: int = -1) -> Tensor:
 # ---------------------------------------------------------------- histograms
 
 
-def _fixed(name: str, **values: Any) -> list[Any]:
-    """The arrays of the arguments.
-
-    Raises:
-        NonDifferentiableError: one of them needs a gradient and would lose it.
-    """
-    for word, value in values.items():
-        for item in value if isinstance(value, (list, tuple)) else (value,):
-            if isinstance(item, Tensor) and item.requires_grad:
-                raise NonDifferentiableError(f"{name} has no gradient with respect to {word}; pass {word}.detach() to treat it as a constant")
-    return [plain(value) for value in values.values()]
-
-
-@primitive(np.histogram_bin_edges, wrt="x")
-def histogram_bin_edges(x: ArrayLike, /, bins: Any = 10, range: tuple[float, float] | None = None, weights: ArrayLike | None = None) -> Tensor:
-    """The edges of the bins that np.histogram would use. No gradient."""
-    return np.histogram_bin_edges(x, bins, range, weights)
-
-
 @composition(np.histogram2d)
 def histogram2d(
     x: ArrayLike, y: ArrayLike, bins: Any = 10, range: Any = None, density: bool | None = None, weights: ArrayLike | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Counts in two dimensions and the edges of the bins. No gradient: a ``weights`` or ``bins`` that needs one is refused."""
-    bins, weights = _fixed("histogram2d", bins=bins, weights=weights)
-    return _constant(np.histogram2d(plain(lifted(x, "histogram2d")), plain(lifted(y, "histogram2d", "y")), bins, range, density, weights))
+    """Counts in two dimensions and the edges of the bins. Gradients as for :func:`histogram`."""
+    columns = (lifted(x, "histogram2d"), lifted(y, "histogram2d", "y"))
+    several = isinstance(bins, (list, tuple)) or np.ndim(bins)
+    if several and len(bins) not in (1, 2):
+        bins = [row(bins)] * 2
+    elif several:
+        bins = [row(each) for each in bins]
+
+    def numpys(density: Any) -> Any:
+        return _constant(np.histogram2d(*plain(columns), plain(bins), plain(range), density, plain(weights)))
+
+    if not needing(*columns, bins, range, weights):
+        return numpys(density)
+    counts, *edges = numpys(False)
+    counts, edges = _binned(columns, bins, range, density, weights, counts, edges)
+    return counts, *edges
 
 
 @composition(np.histogramdd)
 def histogramdd(
     sample: ArrayLike | Sequence[ArrayLike], bins: Any = 10, range: Any = None, density: bool | None = None, weights: ArrayLike | None = None
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Counts in several dimensions and the edges of the bins. No gradient: a ``weights`` or ``bins`` that needs one is refused."""
-    bins, weights = _fixed("histogramdd", bins=bins, weights=weights)
-    return _constant(np.histogramdd(plain(sample), bins, range, density, weights))
+    """Counts in several dimensions and the edges of the bins. Gradients as for :func:`histogram`."""
+    if isinstance(bins, (list, tuple)):
+        bins = [row(each) for each in bins]
+
+    def numpys(density: Any) -> Any:
+        return _constant(np.histogramdd(plain(sample), plain(bins), plain(range), density, plain(weights)))
+
+    if not needing(sample, bins, range, weights):
+        return numpys(density)
+    if not isinstance(sample, (list, tuple)) and np.ndim(sample) == 2:
+        columns = np.unstack(lifted(sample, "histogramdd", "sample"), axis=1)
+    else:
+        columns = np.unstack(np.atleast_2d(np.stack(sample) if isinstance(sample, (list, tuple)) else sample))
+    return _binned(columns, bins, range, density, weights, *numpys(False))
+
+
+def _binned(columns: Sequence[Tensor], bins: Any, range: Any, density: Any, weights: Any, counts: Any, edges: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """NumPy's ``counts`` and ``edges`` with the gradients that they have."""
+    if needing(weights):
+        shape = tuple([edge.size for edge in edges])
+        numbers = np.ravel_multi_index(tuple([bin_numbers(x, edge) for x, edge in zip(columns, edges, strict=True)]), shape)
+        counts = np.reshape(cast(weighted(numbers, weights, math.prod(shape)), float), shape)[(slice(-1),) * len(shape)]
+    each = bins if isinstance(bins, list) or np.ndim(bins) else [bins] * len(edges)
+    ends = [None] * len(edges) if range is None else range
+    if needing(columns, bins, range):
+        edges = tuple([edges_from(x, b, r, edge) for x, b, r, edge in zip(columns, each, ends, edges, strict=True)])
+    if density:
+        total = np.sum(counts)
+        for axis, edge in enumerate(edges):
+            counts = counts / np.reshape(edge[1:] - edge[:-1], (-1,) + (1,) * (len(edges) - 1 - axis))
+        counts = counts / total
+    return counts, tuple(edges)
 
 
 # ---------------------------------------------------------------- bits and indices

@@ -17,6 +17,7 @@ from ..primitive import primitive, rule, same
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, publish
 from .elementwise import copy
+from .layout import inverse, reading_axes
 
 __all__ = [
     "ascontiguousarray",
@@ -83,7 +84,7 @@ def _memory(x: ArrayLike) -> Any:
     return getattr(raw(x), "flags", None)
 
 
-def _settled(x: ArrayLike, order: str) -> str:
+def settled(x: ArrayLike, order: str = "A") -> str:
     """The order that A stands for: F for memory in Fortran order alone, else C."""
     if order in ("A", "a"):
         return "F" if getattr(_memory(x), "fnc", False) else "C"
@@ -114,26 +115,24 @@ def reshape(x: ArrayLike, /, shape: Any = None, order: str = "C", *, newshape: A
         raise TypeError("reshape: shape and newshape are the same argument; give one of them")
     if shape.__class__ is list:
         shape = tuple(shape)
-    return _reshape(x, shape, order if order == "C" else _settled(x, order), copy)
+    return _reshape(x, shape, order if order == "C" else settled(x, order), copy)
 
 
 publish(reshape, _reshape, np.reshape)
 
 
-def _by_stride(x: Tensor) -> list[int]:
-    """The axes of an array as they lie in memory, the slowest first."""
-    strides = getattr(raw(x), "strides", (0,) * x.ndim)
-    return sorted(range(x.ndim), key=lambda axis: -abs(strides[axis]))
-
-
 def _flat(x: ArrayLike, order: str, copied: bool | None) -> Tensor:
+    """``x`` in one dimension and in memory without gaps: a copy, or where ``copied`` is None the same memory if it lies so."""
+    x = tensor_of(x)
     if order in ("K", "k"):
-        x = tensor_of(x)
-        axes = _by_stride(x)
-        if axes != list(range(len(axes))):
+        axes = reading_axes(x)
+        if axes != tuple(range(len(axes))):
             x = transpose(x, axes)
         order = "C"
-    return _reshape(x, (-1,), _settled(x, order), copied)
+    order = settled(x, order)
+    if copied is None and not getattr(_memory(x), "f_contiguous" if order in ("F", "f") else "c_contiguous", True):
+        copied = True
+    return _reshape(x, (-1,), order, copied)
 
 
 @composition(np.ravel)
@@ -151,16 +150,12 @@ def flatten(x: ArrayLike, /, order: str = "C") -> Tensor:
 # ---------------------------------------------------------------- the order of the axes
 
 
-def _inverse(axes: Any) -> list[int]:
-    """The permutation that undoes ``axes``."""
+def _undone(axes: Any) -> tuple[int, ...]:
+    """The permutation that undoes ``axes``, a sequence or a number."""
     try:
-        axes = tuple(axes)
+        return inverse(tuple(axes))
     except TypeError:
-        axes = (axes,)
-    inverse = [0] * len(axes)
-    for place, axis in enumerate(axes):
-        inverse[axis] = place
-    return inverse
+        return inverse((axes,))
 
 
 @primitive(np.transpose, view=True)
@@ -180,7 +175,7 @@ def transpose(x: ArrayLike, /, axes: Any = None) -> Tensor:
     return np.transpose(x, axes)
 
 
-rule(transpose, lambda g, axes: np.transpose(g) if axes is None else np.transpose(g, _inverse(axes)))
+rule(transpose, lambda g, axes: np.transpose(g) if axes is None else np.transpose(g, _undone(axes)))
 
 permute_dims = transpose
 

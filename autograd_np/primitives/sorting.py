@@ -18,7 +18,7 @@ from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted
 from .cumulative import scatter, taken_last
-from .layout import Axis, lay, unlay
+from .layout import Axis, in_order, lay, unlay
 from .zeros import zmul
 
 __all__ = [
@@ -327,7 +327,10 @@ def unique(
     """
     x = lifted(x, "unique")
     index, inverse, counts = unique_indices(x, axis, equal_nan)
-    values = taken_last(np.reshape(x, (-1,)), index) if axis is None else np.moveaxis(taken_last(np.moveaxis(x, axis, -1), index), -1, axis)
+    if axis is None:
+        values = taken_last(np.reshape(x, (-1,)), index)
+    else:  # NumPy's slices lie in memory one after the other
+        values = np.moveaxis(in_order(np.moveaxis(taken_last(np.moveaxis(x, axis, -1), index), -1, 0)), 0, axis)
     chosen = [each for each, wanted in ((index, return_index), (inverse, return_inverse), (counts, return_counts)) if wanted]
     return (values, *chosen) if chosen else values
 

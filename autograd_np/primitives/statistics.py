@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ..checks import array, require
-from ..errors import NonDifferentiableError
 from ..primitive import primitive
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted
@@ -20,7 +19,7 @@ from .reductions import mean, sum
 from .shaping import cast
 from .sorting import bincount, like
 
-__all__ = ["average", "corrcoef", "cov", "histogram"]
+__all__ = ["average", "corrcoef", "cov", "histogram", "histogram_bin_edges"]
 
 
 @composition(np.average)
@@ -39,7 +38,7 @@ def average(x: ArrayLike, /, axis: Axis = None, weights: ArrayLike | None = None
     x = lifted(x, "average")
     if weights is None:
         result = mean(x, axis, keepdims=keepdims)
-        total: Any = np.full_like(result, x.size / result.size if result.size else np.nan)
+        total: Any = np.full_like(result, x.size / result.size if result.size else np.nan, order="C")
         return (result, total) if returned else result
     w = lifted(weights, "average", "weights")
     if x.shape != w.shape:
@@ -57,7 +56,7 @@ def average(x: ArrayLike, /, axis: Axis = None, weights: ArrayLike | None = None
     require(_check_total, total._values)
     result = sum(np.multiply(cast(x, dtype), cast(w, dtype)), axes, keepdims=keepdims) / total
     if returned:
-        return result, total if total.shape == result.shape else np.broadcast_to(total, result.shape)
+        return result, total if total.shape == result.shape else np.copy(np.broadcast_to(total, result.shape), order="C")
     return result
 
 
@@ -179,10 +178,21 @@ def corrcoef(x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, *, d
     return np.clip(c, -1, 1)
 
 
+# ---------------------------------------------------------------- histograms
+
+# How many elements a bin has does not change with small changes of the data; where its edges lie does.
+
+
 @primitive(wrt="x", multi=True)
-def histogram_counts(x: ArrayLike, bins: Any, range: Any, density: bool | None, weights: ArrayLike | None) -> Any:
+def histogram_counts(x: ArrayLike, bins: Any, range: Any, weights: ArrayLike | None) -> Any:
     """np.histogram itself: the counts and the edges. No gradient."""
-    return np.histogram(x, bins, range, weights=weights, density=density)
+    return np.histogram(x, bins, range, weights=weights)
+
+
+@primitive(wrt="x")
+def histogram_edges(x: ArrayLike, bins: Any, range: Any, weights: ArrayLike | None) -> Any:
+    """np.histogram_bin_edges itself. No gradient."""
+    return np.histogram_bin_edges(x, bins, range, weights)
 
 
 @primitive(wrt="x")
@@ -195,26 +205,80 @@ def bin_numbers(x: ArrayLike, edges: ArrayLike) -> Any:
     return np.where((number < 0) | (number > last) | np.isnan(x), last, number)
 
 
+def needing(*values: Any) -> bool:
+    """Whether a Tensor among the values, or in a list or tuple among them, needs a gradient."""
+    return any(needing(*value) if isinstance(value, (list, tuple)) else isinstance(value, Tensor) and value.requires_grad for value in values)
+
+
+def edges_from(x: Tensor, bins: Any, range: Any, edges: Tensor) -> Tensor:
+    """The ``edges`` of bins as a function of what they come from: ``bins`` themselves, the ends in ``range``, or those of the data."""
+    if np.ndim(bins):
+        return edges if not isinstance(bins, Tensor) else bins
+    if range is None:
+        if not x.size:
+            return edges
+        first, last = np.min(x), np.max(x)
+    else:
+        first, last = range
+        if not needing(first, last):
+            return edges
+    alone = np.equal(first, last)
+    first, last = np.where(alone, first - 0.5, first), np.where(alone, last + 0.5, last)
+    return cast(np.linspace(first, last, edges.size), edges.dtype)
+
+
+def row(bins: Any) -> Any:
+    """Edges given as a list that holds Tensors, as one Tensor."""
+    return np.stack(bins) if isinstance(bins, (list, tuple)) and any(isinstance(each, Tensor) for each in bins) else bins
+
+
+def weighted(numbers: Any, weights: ArrayLike, length: int) -> Tensor:
+    """The sum of the weights of each number below ``length``."""
+    w = np.reshape(weights, (-1,))
+    if w.dtype.kind == "c":
+        return weighted(numbers, np.real(w), length) + 1j * weighted(numbers, np.imag(w), length)
+    return cast(bincount(numbers, w, length), w.dtype)
+
+
+@composition(np.histogram_bin_edges)
+def histogram_bin_edges(x: ArrayLike, /, bins: Any = 10, range: Any = None, weights: ArrayLike | None = None) -> Tensor:
+    """The edges of the bins that :func:`histogram` uses. Gradients for the smallest and the largest element, ``range`` and ``bins``.
+
+    How many bins a name such as ``"auto"`` makes does not change with small changes of the data.
+
+    >>> histogram_bin_edges(np.array([0.0, 1.0, 3.0]), 3).tolist()
+    [0.0, 1.0, 2.0, 3.0]
+    """
+    x, bins = lifted(x, "histogram_bin_edges"), row(bins)
+    edges = histogram_edges(x, detached(bins), detached(range), detached(weights))
+    return edges_from(x, bins, range, edges) if needing(x, bins, range) else edges
+
+
 @composition(np.histogram)
 def histogram(
     x: ArrayLike, /, bins: Any = 10, range: tuple[float, float] | None = None, density: bool | None = None, weights: ArrayLike | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Counts per bin, or sums of ``weights``, and the edges of the bins. Gradient for the weights alone.
+    """Counts per bin, or sums of ``weights``, and the edges of the bins.
 
-    Raises:
-        NonDifferentiableError: ``bins`` needs a gradient: the counts are piecewise constant in it.
+    The counts are piecewise constant in ``x``. The edges, and so the ``density``, depend on the smallest and the largest
+    element, on ``range`` and on ``bins``, and have gradients for them; the counts and the density have one for the weights.
 
     >>> histogram(np.array([0.0, 1.0, 1.0]), bins=2)[0].tolist()
     [1, 2]
     """
-    if isinstance(bins, Tensor) and bins.requires_grad:
-        raise NonDifferentiableError("histogram has no gradient with respect to bins; pass bins.detach() to treat it as a constant")
-    x = lifted(x, "histogram")
-    counts, edges = histogram_counts(x, bins, range, density, weights)
-    if not (isinstance(weights, Tensor) and weights.requires_grad):
-        return counts, edges
-    width = edges.size - 1
-    counts = bincount(bin_numbers(x, edges), np.reshape(weights, (-1,)), width + 1)[:width]
+    x, bins = lifted(x, "histogram"), row(bins)
+    counts, edges = histogram_counts(x, detached(bins), detached(range), detached(weights))
+    if needing(weights):
+        counts = weighted(bin_numbers(x, edges), weights, edges.size)[:-1]
+    if needing(x, bins, range):
+        edges = edges_from(x, bins, range, edges)
     if density:
-        counts = counts / (np.subtract(edges[1:], edges[:-1]) * sum(counts))
+        counts = counts / cast(edges[1:] - edges[:-1], float) / sum(counts)
     return counts, edges
+
+
+def detached(value: Any) -> Any:
+    """The arrays behind Tensors, in lists and tuples too."""
+    if isinstance(value, (list, tuple)):
+        return type(value)([detached(item) for item in value])
+    return value._values if isinstance(value, Tensor) else value

@@ -15,6 +15,7 @@ from ..primitive import FUNCTIONS, primitive
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, publish
 from .elementwise import copy
+from .layout import memory_axes, relaid
 from .shaping import broadcast_to, cast, expand_dims, moveaxis, raw, tensor_of
 
 __all__ = ["empty_like", "full", "full_like", "geomspace", "linspace", "logspace", "ones_like", "zeros_like"]
@@ -103,7 +104,7 @@ def _counts(num: int, like: Tensor, dtype: Any) -> Any:
 def _ended(y: Tensor, stop: Tensor) -> Tensor:
     """``y`` with its last entry replaced by ``stop`` itself, which rounding may have missed."""
     last = broadcast_to(cast(stop, y.dtype), (1, *y.shape[1:]))
-    return np.concatenate([y[:-1], last])
+    return np.concatenate([y[:-1], relaid(last, memory_axes(y))])
 
 
 def _counted(num: Any, function: str) -> int:

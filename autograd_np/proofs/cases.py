@@ -145,8 +145,8 @@ class Case:
 
 
 def as_list(result: Any) -> list[Any]:
-    """The outputs of a function as a list."""
-    return list(result) if isinstance(result, (tuple, list)) else [result]
+    """The outputs of a function as a list, also those in a tuple of its own."""
+    return [each for part in result for each in as_list(part)] if isinstance(result, (tuple, list)) else [result]
 
 
 def leaf(a: Any) -> Tensor:

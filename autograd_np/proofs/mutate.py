@@ -22,11 +22,12 @@ from ..deferred import Deferred
 from ..errors import GradientShapeError
 from ..primitive import REGISTRY, Primitive
 from ..tensor import Tensor
-from .cases import SEED, Case, cases, differ, leaf
+from .cases import SEED, Case, Composed, cases, differ, leaf, subject
 from .diagnosis import GradcheckError
 from .differences import Check
+from .layouts import compare, otherwise
 
-__all__ = ["MUTATIONS", "Score", "mutants", "score"]
+__all__ = ["MUTATIONS", "Relaid", "Score", "mutants", "relaid", "score"]
 
 Rule = Callable[..., Any]
 
@@ -248,3 +249,58 @@ def _score(name: str) -> Score:
             else:
                 result.same.append(words)
     return result
+
+
+# ---------------------------------------------------------------- a body whose outputs lie otherwise in memory
+
+
+class Relaid:
+    """Stands in for the body of a primitive, or for a composition: its outputs have their numbers in another layout."""
+
+    def __init__(self, found: Primitive | Composed) -> None:
+        self.found = found
+        self.original = found.body if isinstance(found, Primitive) else found.function
+        self.changed = False  # whether an output could be laid out otherwise in any call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the original gives, laid out otherwise."""
+        return self._otherwise(self.original(*args, **kwargs))
+
+    def _otherwise(self, y: Any) -> Any:
+        if isinstance(y, (tuple, list)):
+            parts = [self._otherwise(part) for part in y]
+            return type(y)(*parts) if hasattr(y, "_fields") else type(y)(parts)
+        if isinstance(y, Tensor):
+            return Tensor.at(self._otherwise(y._values), y._node)
+        laid = otherwise(y)
+        self.changed = self.changed or laid is not y
+        return laid
+
+    def __enter__(self) -> Self:
+        self._put(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._put(self.original)
+
+    def _put(self, body: Callable[..., Any]) -> None:
+        if isinstance(self.found, Primitive):
+            self.found.body = body
+            codegen.reset(self.found)
+        else:
+            self.found.function = body
+
+
+def relaid(name: str) -> str:
+    """Lay the outputs of a function out otherwise in memory.
+
+    Returns:
+        ``killed`` if the proof notices in some case, ``same`` if no case has an output of more than one element, else ``survived``.
+    """
+    found = subject(name)
+    with Relaid(found) as mutant, warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for sample in cases(name):
+            if next(compare(Case(found, sample)), None) is not None:
+                return "killed"
+    return "survived" if mutant.changed else "same"

@@ -10,6 +10,7 @@ gradient        has the operand's shape and dtype; a second backward pass gives 
                 a zero cotangent gives zero; each operand alone gets the same one as together
 float32         dtype as NumPy's, float32 inside the rule too, and near the float64 gradient
 strided         transposed, reversed and strided memory gives the same
+layout          for operands of every layout the outputs lie in memory as NumPy's own do (see layouts.py)
 duck            forward and backward on a duck array, which is not converted and comes out again
 ==============  ====================================================================================
 """
@@ -30,6 +31,7 @@ from ..modes import enable_grad
 from ..primitive import Primitive
 from ..tensor import Tensor
 from ..transforms import gradients
+from . import layouts
 from .cases import Case, Composed, differ, kept_as_is, leaf, narrow, scattered, values_of, widen
 from .diagnosis import GradcheckError
 from .duck import DuckArray, plain
@@ -114,6 +116,7 @@ class Examination:
             checks.append(("float32", self.float32))
         if self.sample.strided:
             checks.append(("strided", self.strided))
+        checks.append(("layout", self.layout))
         if self.case.floating and self.sample.duck:
             checks.append(("duck", self.duck))
         for name, check in checks:
@@ -312,6 +315,15 @@ class Examination:
                 words = differ(np.asarray(g), np.asarray(e), 1e-11, 1e-13)
                 if words:
                     self.found("strided", f"the gradient of {word} is {words}")
+
+    def layout(self) -> None:
+        """Values, memory and gradients for operands of every layout."""
+        if self.primitive.numpy_functions:
+            for words in layouts.compare(self.case):
+                self.found("layout", words)
+        if self.reference is not None and self.sample.strided:
+            for words in layouts.gradients(self.case, self.reference):
+                self.found("layout", words)
 
     def duck(self) -> None:
         """Forward and backward on duck arrays: never converted, and the same result."""

@@ -152,6 +152,13 @@ samples(
 )
 samples("sign", case(np.array([-2.0, 0.0, 3.0]), order=0), case(np.array(-1.5), order=0, label="0-d"))
 samples("complex_sign", case(_complex(3)), case(np.array(3 + 4j), label="0-d"), _kink(np.array([0j]), expected=([0],), label="zero"), oracle=np.sign)
+samples(
+    "nextafter",
+    case(away(3, 2), away(2)),
+    case(away(3), 9.0, label="Python number"),
+    case(np.array(1.5), np.array(2.5), label="0-d"),
+    case(np.array([1.5, -2.0]), np.array([1.5, -2.0]), order=0, label="ties"),
+)
 samples("copysign", *[Sample(c.args, c.kwargs, c.label, c.order) for c in _binary(away, away)], case(away(3), -2.0, label="Python number"),
         _kink([0.0, -3.0, 3.0], np.array([1.0, 1.0, -0.0]), expected=([0, -1, -1],), label="zero"))  # fmt: skip
 for _name in ("conjugate", "real", "imag", "angle"):
@@ -299,7 +306,7 @@ UNARY = (
     "iscomplex", "logical_not",
 )  # fmt: skip
 BINARY = (
-    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor", "nextafter",
+    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor",
     "floor_divide", "isclose",
 )  # fmt: skip
 for _name in UNARY:

@@ -27,6 +27,7 @@ samples(
     case(normal(4), normal(2)),
     case(normal(2), np.array([0.0, 1.0, 2.0]), label="leading zero", order=1, expected=(None, None)),
     case(np.zeros(2), normal(2), label="zero", order=0),
+    case(np.zeros(1), normal(2), label="one zero"),
 )
 samples(
     "polydiv",
@@ -145,9 +146,15 @@ samples("lexsort", case((_TIES, np.array([1.0, 2.0, 1.0, 2.0])), order=0), case(
 
 # ---------------------------------------------------------------- counting and packing
 
-samples("histogram_bin_edges", case(normal(6), order=0), case(normal(6), 3, (-1.0, 1.0), order=0, label="range"))
-samples("histogram2d", case(normal(6), normal(6), order=0), case(normal(6), normal(6), 3, [[-1, 1], [-2, 2]], True, order=0, label="density"))
-samples("histogramdd", case(normal(6, 2), 3, order=0), case([normal(6), normal(6)], 2, order=0, label="a list"))
+samples(
+    "histogram2d",
+    case(away(6), away(6), 3),
+    case(away(6), away(6), 3, None, True, label="density"),
+    case(normal(6), normal(6), 3, [[-1, 1], [-2, 2]], True, order=0, label="range, density"),
+    case(away(6), away(6), [2, np.array([-2.0, 0.05, 1.0, 3.0])], density=True, weights=positive(6), label="edges, weights, density"),
+    case(away(6), away(6), np.array([-2.0, 0.05, 1.0, 3.0]), density=True, label="the same edges twice"),
+)
+samples("histogramdd", case(away(6, 2), 3), case([away(6), away(6)], 2, label="a list"), case(away(5), [2], weights=positive(5), density=True, label="one"))
 _BITS = np.array([1, 0, 1, 1, 0, 0, 0, 1], np.uint8)
 samples("packbits", case(_BITS, order=0), case(np.stack([_BITS, _BITS[::-1]]), axis=-1, bitorder="little", order=0, label="axis"))
 samples("unpackbits", case(np.array([7, 200], np.uint8), order=0), case(np.array([[7], [200]], np.uint8), axis=1, count=3, order=0, label="count"))

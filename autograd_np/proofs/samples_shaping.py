@@ -179,6 +179,7 @@ for _name in ("zeros_like", "ones_like"):
 
 
 # Its values are undefined, so what can be compared has none.
+samples("empty_like", case(normal(3, 4), order=0, float32=False, strided=False, duck=False))
 samples("empty_like", case(normal(0, 2), order=0), Sample((normal(3, 4),), {"dtype": np.float32, "order": "F", "shape": (2, 0)}, "options", order=0))
 
 

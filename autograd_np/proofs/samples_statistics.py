@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .samples import case, normal, positive, samples
+from .samples import away, case, normal, positive, samples
 
 __all__: list[str] = []
 
@@ -40,16 +40,23 @@ samples(
 )
 samples(
     "histogram",
-    case(normal(20), order=0, label="default bins"),
+    case(away(20), label="default bins"),
     case(normal(4, 5), bins=4, range=(-1.0, 1.0), density=True, order=0, label="range, density"),
+    case(away(12), 3, density=True, label="density"),
+    case(away(12), np.array([-2.0, 0.05, 1.0, 3.0]), density=True, label="edges, density"),
+    case(away(9), 3, weights=positive(9), density=True, label="weights of real data, density"),
+    case(away(9), "sturges", density=True, label="bins by name"),
+    case(np.full(3, 2.0), 2, label="equal elements", order=0),
     case(np.array([0, 1, 2, 2, 5]), [0.0, 1.0, 2.0], weights=normal(5), label="weights"),
     case(np.array([0, 1, 2, 2, 5]), 3, weights=positive(5), density=True, label="weights, density"),
 )
 samples(
     "histogram_counts",
-    case(normal(9), 3, None, None, None, order=0),
+    case(normal(9), 3, None, None, order=0),
     oracle=np.histogram,
 )
+samples("histogram_edges", case(normal(9), 3, None, None, order=0), oracle=np.histogram_bin_edges)
+samples("histogram_bin_edges", case(away(6)), case(normal(6), 3, (-1.0, 1.0), order=0, label="range"), case(away(6), "doane", label="bins by name"))
 samples(
     "bin_numbers",
     case(np.array([-1.0, 0.0, 0.5, 2.0, 3.0]), np.array([0.0, 1.0, 2.0]), order=0),

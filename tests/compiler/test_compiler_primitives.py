@@ -36,6 +36,8 @@ UNKNOWN: dict[str, tuple[str, set[str]]] = {
         "a mask selects as many elements as it has truths",
         {"mask", "mask of rows", "mask of columns", "integer and mask", "mask with integers", "empty mask", "mask by comparison"},
     ),
+    "histogram": ("the numbers choose how many bins there are", {"bins by name"}),
+    "histogram_bin_edges": ("the numbers choose how many bins there are", {"bins by name"}),
     "histogramdd": ("it returns lists in a tuple", set()),
     "index_add": ("the gradient of the values is a selection by mask", {"mask", "mask, one value"}),
     "index_update": ("the gradient of the values is a selection by mask", {"mask", "mask, one value"}),
@@ -195,6 +197,8 @@ def test_primitive(name: str) -> None:
     with np.errstate(all="ignore"):
         for sample in cases(name):
             case = Case(subject(name), sample)
+            if name == "empty_like" and case.leaves[0].size:  # values that nobody defined
+                continue
             for word, function, arguments in ways(case):
                 try:
                     check(function, [case.leaves[i] for i in arguments])
