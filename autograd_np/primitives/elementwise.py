@@ -267,10 +267,21 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``√(x² + y²)`` without overflow, elementwise. Gradients: x/out and y/out; 0 at the origin."""
 
 
+@primitive(broadcasts=True, name="cosine")
+def _cosine(x: Any, y: Any) -> Any:
+    """``x / r`` with ``r = √(x² + y²)``; 0 at the origin. Gradients: (y/r)²/r and −(x/r)(y/r)/r, so that no order cancels."""
+    return zdiv(x, np.hypot(x, y))
+
+
+cosine = on_arrays(_cosine)
+rule(
+    _cosine,
+    lambda h, x, y: zdiv(h * cosine(y, x) * cosine(y, x), np.hypot(x, y)),
+    lambda h, x, y: -zdiv(h * cosine(x, y) * cosine(y, x), np.hypot(x, y)),
+)
 rule(sqrt, lambda g, out: zdiv(g, twice(out)))
 rule(cbrt, lambda g, out: zdiv(g, 3 * (out * out)))
-# zdiv(x, out) is x/out with the value 0 at x = 0: at the origin too.
-rule(hypot, lambda g, x, out: zmul(zdiv(x, out), g), lambda g, y, out: zmul(zdiv(y, out), g))
+rule(hypot, lambda g, x, y: zmul(cosine(x, y), g), lambda g, x, y: zmul(cosine(y, x), g))
 
 
 # ---------------------------------------------------------------- absolute value and sign
