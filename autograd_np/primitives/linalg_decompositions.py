@@ -165,6 +165,8 @@ def _from_values(v: Any, g: Any) -> Any:
 
 def _eigh_rule(g: Any, out: Any, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
     (g_values, g_vectors), (w, v) = g, out
+    if not w.shape[-1]:  # matrices without elements
+        return (np.zeros_like(v),)
     upper = UPLO.upper() == "U"
     if g_vectors is None:
         return (_onto_triangle(_from_values(v, even(w, g_values)), upper),)
@@ -255,6 +257,8 @@ def _largest(v: Any) -> Any:
 
 def _eig_rule(g: Any, out: Any) -> Any:
     (g_values, g_vectors), (w, v) = g, out
+    if not w.shape[-1]:
+        return (np.zeros_like(v),)
     whole = None
     if g_vectors is not None:
         w_, v_, g_ = value(w), value(v), value(g_vectors)
@@ -304,6 +308,8 @@ def _matched(wanted: Any, values: Any) -> Any:
 
 
 def _eigvals_rule(g: Any, out: Any, x: Any) -> Any:
+    if not x.shape[-1]:
+        return np.zeros_like(x)
     # LAPACK's order with eigenvectors may differ from its order without.
     w, v = np.linalg.eig(x)
     v = np.take_along_axis(v, _matched(out, w)[..., None, :], axis=-1)

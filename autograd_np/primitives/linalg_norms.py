@@ -82,6 +82,8 @@ def _weights(s: Any, ord: Any) -> Any:
 
 def _matrix_rule(g: Any, x: Any, ord: Any, row: int, column: int) -> Any:
     """The gradient of a matrix norm that is no vector norm; ``g`` has the axes ``row`` and ``column`` at length 1."""
+    if 0 in x.shape:
+        return np.zeros_like(x)
     if ord in (2, -2, "nuc"):
         u, s, w = np.linalg.svd(np.moveaxis(x, (row, column), (-2, -1)), full_matrices=False)
         whole = np.matmul(conjugate(u) * _weights(s, ord)[..., None, :], conjugate(w))

@@ -152,6 +152,8 @@ def _outside(u: Any, free: Any, g_u: Any, g_free: Any, s: Any, g_s: Any, what: s
 def _svd_rule(g: Any, out: Any) -> Any:
     (g_u, g_s, g_w), (u, s, w) = g, out
     m, n, k = u.shape[-2], w.shape[-1], s.shape[-1]
+    if not k:  # matrices without elements
+        return (np.matmul(u[..., :k], w[..., :k, :]),)
     u2 = w2 = g_u2 = g_w2 = None
     if u.shape[-1] > k:
         u, u2 = u[..., :k], u[..., k:]
@@ -247,7 +249,7 @@ def pinv(x: ArrayLike, rcond: Any = None, hermitian: bool = False, *, rtol: Any 
         rcond = rtol if rtol is not None else max(np.shape(x)[-2:]) * float(np.finfo(dtype).eps)
     if isinstance(rcond, (list, tuple)):
         rcond = np.asarray(rcond)
-    if hermitian:
+    if hermitian and np.shape(x)[-1:] == np.shape(x)[-2:-1]:  # else NumPy says what is wrong
         x = mirrored(x)
     return _pinv(x, rcond, hermitian)
 
