@@ -29,7 +29,7 @@ __all__ = ["DegenerateWarning", "adjoint", "check_free", "conjugate", "even", "o
 
 
 class DegenerateWarning(UserWarning):
-    """A gradient was asked where it is not determined: eigenvalues or singular values coincide, or are cut off."""
+    """A gradient was asked where it is not determined: eigenvalues or singular values coincide, or a norm is 0."""
 
 
 # Of the rounding error of a dot product of length n: n·eps·Σ|a||b|, times a margin for what came before it.
