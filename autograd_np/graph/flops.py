@@ -176,7 +176,7 @@ FORMULAS: dict[str, Formula] = {
     **_words(
         "positive copy astype real imag reshape transpose swapaxes squeeze expand_dims broadcast_to flip roll concatenate stack split unstack getitem "
         "index_update take take_along_axis where pad tile repeat tril triu diagonal diag embedding alias fftshift ifftshift output keep einsum_one "
-        "taken_last scatter_last max_pool_gather max_pool_spread without_rows",
+        "taken_last scatter_last at_kink at_root max_pool_gather max_pool_spread without_rows",
         _of_output(0),
     ),
     # (What the registry calls elementwise, every ufunc among it, and the functions of SciPy need no line here.)
