@@ -194,7 +194,7 @@ def _of_classes(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction
     excess = others + np.expm1(z_y)
     log_total = np.log1p(excess)
     loss = log_total - z_y
-    kept = e, excess, index, others, z_y
+    kept: tuple[Any, ...] = e, excess, index, others, z_y
     if not first:
         kept = e, excess[:, None], index, others[:, None], z_y[:, None]
     if valid is None and weight is None and not smoothing:

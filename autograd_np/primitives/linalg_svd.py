@@ -14,8 +14,9 @@ import numpy as np
 from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import publish
+from .kinks import at_tie, at_ties
 from .linalg_decompositions import SVDResult, eigh, eigvalsh
-from .linalg_degenerate import adjoint, check_free, conjugate, even, over, separable, settled_phase, unrecorded, value
+from .linalg_degenerate import adjoint, check_free, conjugate, even, lost_in_second_order, over, separable, settled_phase, unrecorded, value
 
 __all__ = ["SVDResult", "lstsq", "pinv", "svd", "svdvals"]
 
@@ -108,9 +109,10 @@ def _between(u: Any, s: Any, w: Any, g_u: Any, g_s: Any, g_w: Any, wide: bool) -
     s_ = value(s)
     sizes = np.maximum(s_[..., None, :], s_[..., :, None])
     used = _pair_used(g_s, scale)
-    near = separable(value(plus), scale, np.abs(value(gap)), sizes, used, True, "svd: singular values")
+    pairs = value(plus), scale, np.abs(value(gap)), sizes, used
+    near = separable(*pairs, True, "svd: singular values")
     null = separable(value(minus), scale, value(total), sizes, used, u.dtype.kind != "c", "svd: singular values that are 0")
-    return over(plus, gap, near) + over(minus, total, null)
+    return at_tie(over(plus, gap, near), lost_in_second_order(*pairs), "svd: singular values") + over(minus, total, null)
 
 
 def _pair_used(g: Any, scale: Any) -> Any:
@@ -190,6 +192,7 @@ def svdvals(x: ArrayLike, /) -> Tensor:
 
 def _svdvals_rule(g: Any, x: Any) -> Any:
     u, s, w = np.linalg.svd(x, full_matrices=False)
+    u = at_ties(u, g, s, "svdvals: singular values")
     return np.matmul(conjugate(u) * even(s, g)[..., None, :], conjugate(w))
 
 

@@ -318,9 +318,9 @@ def _empty(*shapes: tuple[int, ...], **options: Any) -> list[Any]:
 
 _SQUARE = ((0, 0), (0, 3, 3), (2, 0, 0), (0, 0, 0))
 _ANY = ((0, 0), (0, 3), (3, 0), (2, 0, 3), (0, 2, 3))
-for _name in "inv det slogdet cholesky eigh eigvalsh eig eigvals".split():
+for _name in ["inv", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "eig", "eigvals"]:
     samples(_name, *_empty(*_SQUARE))
-for _name in "qr svd svdvals pinv".split():
+for _name in ["qr", "svd", "svdvals", "pinv"]:
     samples(_name, *_empty(*_ANY))
 samples("cholesky", *_empty((0, 0), (2, 0, 0), upper=True))
 samples("eigh", *_empty((0, 0), (2, 0, 0), UPLO="U"))
