@@ -182,8 +182,8 @@ FORMULAS: dict[str, Formula] = {
     # (What the registry calls elementwise, every ufunc among it, and the functions of SciPy need no line here.)
     **_words(
         "zmul zdiv relu relu6 hardtanh hardshrink softshrink hard_sigmoid gelu clip maximum minimum fmax fmin nan_to_num sinc sinc_derivative i0 i0_derivative "
-        "over_cosh2 share power_log cosine one_minus_square complex_sign angle modf frexp divmod dropout masked_scale glu cumsum cumprod recurrence maximum_accumulate "
-        "minimum_accumulate index_add scatter unwrap outer window_spread",
+        "over_cosh2 share power_log cosine one_minus_square complex_sign angle modf frexp divmod dropout masked_scale glu cumsum cumprod recurrence "
+        "maximum_accumulate minimum_accumulate index_add scatter unwrap outer window_spread",
         _of_output(1),
     ),
     **_words("sum mean prod max min nanmax nanmin nanmean bincount add_reduceat channel_sum sum_of_rows window_sum", _of_input(1)),

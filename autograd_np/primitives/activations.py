@@ -506,6 +506,14 @@ def _softmax_rule(g: Any, out: Any, axis: Any) -> Any:
 rule(softmax, _softmax_rule)
 
 
+def log_total(z: Any, e: Any, axis: Any) -> Any:
+    """log Σe of e = exp(z), whose largest z is 0: log1p of the others' sum, however small that is. 0 where all z are −inf."""
+    below = np.less(z, 0)
+    rest = np.add.reduce(np.multiply(e, below), axis=axis, keepdims=True)
+    largest = np.add.reduce(np.logical_not(below), axis=axis, keepdims=True, dtype=z.dtype)
+    return np.log1p(rest + np.maximum(largest - 1, 0))
+
+
 @primitive()
 def log_softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Tensor:
     """``x − log Σ e^x`` along ``axis``, for any magnitude of x. −inf gives −inf. Gradient: ``g − softmax(x) · Σ g``.
@@ -513,10 +521,7 @@ def log_softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Ten
     The logarithm of a probability near 1 is that of the others' sum (``log1p``), and the gradient's element there likewise.
     """
     z = _shifted(x, axis)
-    below = np.less(z, 0)
-    rest = np.add.reduce(np.multiply(np.exp(z), below), axis=axis, keepdims=True)
-    largest = np.add.reduce(np.logical_not(below), axis=axis, keepdims=True, dtype=z.dtype)
-    return z - np.log1p(rest + np.maximum(largest - 1, 0))  # type: ignore[no-any-return]
+    return z - log_total(z, np.exp(z), axis)  # type: ignore[no-any-return]
 
 
 def _log_softmax_rule(g: Any, out: Any, axis: Any) -> Any:

@@ -23,7 +23,7 @@ from ..checks import beside, require
 from ..errors import describe
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
-from .activations import balanced, log_softmax, softplus
+from .activations import balanced, log_softmax, log_total, softplus
 from .zeros import zmul
 
 __all__ = ["binary_cross_entropy_with_logits", "one_hot", "softmax_cross_entropy"]
@@ -192,8 +192,8 @@ def _of_classes(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction
     others = np.add.reduce(e, axis=0 if first else 1)
     # Σe − 1, with its digits where y is the largest, of which e is 1.
     excess = others + np.expm1(z_y)
-    log_total = np.log1p(excess)
-    loss = log_total - z_y
+    lse = np.log1p(excess)
+    loss = lse - z_y
     kept: tuple[Any, ...] = e, excess, index, others, z_y
     if not first:
         kept = e, excess[:, None], index, others[:, None], z_y[:, None]
@@ -214,7 +214,7 @@ def _of_classes(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction
         a = a * (1 - smoothing)
         # A class of weight 0 takes no part, even if its logit is −inf.
         below = z if weight is None else np.where(np.equal(weights, 0), np.zeros_like(z), z)
-        terms = weights * ((log_total if first else log_total[:, None]) - below)
+        terms = weights * ((lse if first else lse[:, None]) - below)
         loss = a * loss + b * np.add.reduce(terms, axis=0 if first else 1)
         kept = *kept, (a if first else a[:, None]), (b if first else b[:, None]), weights
     else:
@@ -266,7 +266,7 @@ def _of_probabilities(logits: Any, targets: Any, axis: int, rows_shape: Any, red
     e = np.exp(z)
     total = np.add.reduce(e, axis=0) if first else np.add.reduce(e, axis=1, keepdims=True)
     # A class of probability 0 takes no part, even if its logit is −inf.
-    terms = np.where(np.equal(q, 0), np.zeros_like(z), np.log(total) - z)
+    terms = np.where(np.equal(q, 0), np.zeros_like(z), log_total(z, e, 0 if first else 1) - z)
     loss = np.add.reduce(q * terms, axis=0 if first else 1)
     if reduction == "none":
         loss = loss.reshape(rows_shape)
