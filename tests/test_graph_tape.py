@@ -643,7 +643,7 @@ def test_every_operation_of_the_library_has_a_formula() -> None:
     ones = flops.Operation((1, 1), {}, {})
     missing = sorted(p.name for p in own if flops.forward_flops(p.name, p.elementwise, ones) is None and p.name not in flops.FORMULAS)
     rare = {  # inside rules of higher order
-        "cofactors", "cofactors_derivative", "identity_power", "score_gradient", "scaled_minus_one_hot",
+        "cofactors", "cofactors_derivative", "identity_power", "score_gradient", "scaled_with_targets",
     }  # fmt: skip
     assert set(missing) <= rare, set(missing) - rare
     unknown = sorted(set(flops.FORMULAS) - set(REGISTRY))

@@ -194,12 +194,43 @@ def test_tolerances_of_the_pseudo_inverse() -> None:
         assert gradcheck(lambda a: la.pinv(a, **options), (x.numpy(),), order=1)
     with pytest.raises(ValueError, match="both"):
         la.pinv(x, 1e-3, rtol=1e-3)
-    flat = Tensor(np.diag([1.0, 0.5, 0.2]), requires_grad=True)
-    with pytest.warns(DegenerateWarning, match="cut off"):
-        la.pinv(flat, rcond=0.3).sum().backward()
     low = draw("real", 4, 2) @ draw("real", 2, 3)
     g = gradient(lambda a: np.sum(la.pinv(a, rcond=1e-8)), low)
     assert np.isfinite(g).all()
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("shape", [(4, 4), (5, 4), (4, 6)])
+def test_a_cut_off_that_drops_what_is_not_zero(field: str, shape: tuple[int, int]) -> None:
+    """As the truncated decomposition written out, and as the differences, in both orders and compiled."""
+    u, v = la.qr(draw(field, shape[0], 4))[0], la.qr(draw(field, shape[1], 4))[0]
+    x, y = (u * np.array([3.0, 2.0, 0.5, 0.3])) @ adjoint(v), draw(field, shape[0], 2)
+
+    def truncated(a: Any) -> Any:
+        u, s, w = la.svd(a, full_matrices=False)
+        return adjoint(w[:2]) @ (adjoint(u[:, :2]) / s[:2, None])
+
+    c = draw(field, *shape[::-1])
+    expected = gradient(lambda a: weighted(c, truncated(a)), x)
+    for f in (lambda a: weighted(c, la.pinv(a, rtol=0.25)), lambda a: weighted(c, la.lstsq(a, np.eye(shape[0]), 0.25)[0])):
+        close(gradient(f, x), expected)
+        close(ag.compile(ag.grad(f))(x), expected)
+    assert gradcheck(lambda a: la.pinv(a, rtol=0.25), (x,), order=2, rtol=1e-5)
+    assert gradcheck(lambda a, b: la.lstsq(a, b, 0.25)[0], (x, y), order=2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_cut_off_of_hermitian_matrices_and_of_stacks(field: str) -> None:
+    q = unitary(field, 3)
+    assert gradcheck(lambda a: la.pinv(a, rtol=0.25, hermitian=True), ((q * np.array([3.0, -0.4, -2.0])) @ adjoint(q),), order=2, rtol=1e-5)
+    stack = np.stack([(q * np.array(s)) @ unitary(field, 3) for s in ([3.0, 2.0, 0.5], [3.0, 1.0, 0.1])])
+    assert gradcheck(lambda a: la.pinv(a, rcond=np.array([0.25, 0.05])), (stack,), order=2, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.RankWarning")
+def test_a_cut_off_in_a_fit() -> None:
+    x = np.linspace(-1, 1, 9)
+    assert gradcheck(lambda x, y: np.polyfit(x, y, 4, rcond=0.3), (x, np.sin(3 * x)), order=2, rtol=1e-5)
 
 
 @pytest.mark.parametrize("n", [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 11])

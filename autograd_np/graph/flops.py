@@ -175,15 +175,15 @@ def _words(text: str, formula: Formula) -> dict[str, Formula]:
 FORMULAS: dict[str, Formula] = {
     **_words(
         "positive copy astype real imag reshape transpose swapaxes squeeze expand_dims broadcast_to flip roll concatenate stack split unstack getitem "
-        "index_update take take_along_axis where pad tile repeat tril triu diagonal diag embedding alias fftshift ifftshift output keep einsum_one  "
-        "sliding_window_view taken_last scatter_last max_pool_gather max_pool_spread without_rows",
+        "index_update take take_along_axis where pad tile repeat tril triu diagonal diag embedding alias fftshift ifftshift output keep einsum_one "
+        "sliding_window_view taken_last scatter_last at_kink at_root max_pool_gather max_pool_spread without_rows",
         _of_output(0),
     ),
     # (What the registry calls elementwise, every ufunc among it, and the functions of SciPy need no line here.)
     **_words(
         "zmul zdiv relu relu6 hardtanh hardshrink softshrink hard_sigmoid gelu clip maximum minimum fmax fmin nan_to_num sinc sinc_derivative i0 i0_derivative "
-        "over_cosh2 share power_log complex_sign angle modf frexp divmod dropout masked_scale glu cumsum cumprod recurrence maximum_accumulate "
-        "minimum_accumulate index_add scatter unwrap outer window_spread",
+        "over_cosh2 share power_log cosine one_minus_square complex_sign angle modf frexp divmod dropout masked_scale glu cumsum cumprod recurrence "
+        "maximum_accumulate minimum_accumulate index_add scatter unwrap outer window_spread",
         _of_output(1),
     ),
     **_words("sum mean prod max min nanmax nanmin nanmean bincount add_reduceat channel_sum sum_of_rows window_sum", _of_input(1)),

@@ -480,7 +480,25 @@ def softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Tensor:
     return e / _sum(e, axis)  # type: ignore[no-any-return]
 
 
+# A class with more than this part of the mass: at most one of a row, and 1 − p loses at most two bits below it.
+MOST = 0.75
+
+
+def balanced(d: Any, e: Any, total: Any, axis: Any) -> Any:
+    """A gradient d with respect to logits whose softmax is e / total, without the cancellation at a class of nearly all the mass.
+
+    The components sum to 0, for softmax does not change with a constant added to its argument: so the one that cancels is
+    minus the sum of the others.
+    """
+    most = np.greater(e, MOST * total)
+    others = keep(np.logical_not(most), d)
+    return np.where(most, -np.sum(others, axis=axis, keepdims=True), others)
+
+
 def _softmax_rule(g: Any, out: Any, axis: Any) -> Any:
+    # s · (g − Σ g s) with g less its element at a class of nearly all the mass, where g − Σ g s would cancel.
+    most = np.greater(out, MOST)
+    g = g - np.sum(keep(most, g), axis=axis, keepdims=True)
     t = g * out
     return t - out * np.sum(t, axis=axis, keepdims=True)
 
@@ -488,14 +506,30 @@ def _softmax_rule(g: Any, out: Any, axis: Any) -> Any:
 rule(softmax, _softmax_rule)
 
 
+def log_total(z: Any, e: Any, axis: Any) -> Any:
+    """log Σe of e = exp(z), whose largest z is 0: log1p of the others' sum, however small that is. 0 where all z are −inf."""
+    below = np.less(z, 0)
+    rest = np.add.reduce(np.multiply(e, below), axis=axis, keepdims=True)
+    largest = np.add.reduce(np.logical_not(below), axis=axis, keepdims=True, dtype=z.dtype)
+    return np.log1p(rest + np.maximum(largest - 1, 0))
+
+
 @primitive()
 def log_softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Tensor:
-    """``x − log Σ e^x`` along ``axis``, for any magnitude of x. −inf gives −inf. Gradient: ``g − softmax(x) · Σ g``."""
+    """``x − log Σ e^x`` along ``axis``, for any magnitude of x. −inf gives −inf. Gradient: ``g − softmax(x) · Σ g``.
+
+    The logarithm of a probability near 1 is that of the others' sum (``log1p``), and the gradient's element there likewise.
+    """
     z = _shifted(x, axis)
-    return z - np.log(_sum(np.exp(z), axis))  # type: ignore[no-any-return]
+    return z - log_total(z, np.exp(z), axis)  # type: ignore[no-any-return]
 
 
-rule(log_softmax, lambda g, out, axis: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True))
+def _log_softmax_rule(g: Any, out: Any, axis: Any) -> Any:
+    p = np.exp(out)
+    return balanced(g - p * np.sum(g, axis=axis, keepdims=True), p, 1, axis)
+
+
+rule(log_softmax, _log_softmax_rule)
 
 
 @composition()

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..primitive import UFUNCS, on_arrays, primitive, primitive_of, rule, same
 from ..tensor import ArrayLike, Tensor
+from .kinks import at_kink, at_root
 from .zeros import keep, zdiv, zmul
 
 __all__ = [
@@ -216,7 +217,8 @@ def _power_x(g: Any, x: Any, y: Any) -> Any:
         if y == 0:
             return keep(False, g)
         if y == 0.5:
-            return zdiv(g, twice(np.sqrt(x)))
+            root = np.sqrt(x)
+            return at_root(zdiv(g, twice(root)), g, root)
         if y == -1:
             return -zdiv(zdiv(g, x), x)
         return zmul(g, y * np.power(x, y - 1))
@@ -268,10 +270,25 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``√(x² + y²)`` without overflow, elementwise. Gradients: x/out and y/out; 0 at the origin."""
 
 
-rule(sqrt, lambda g, out: zdiv(g, twice(out)))
+@primitive(broadcasts=True, name="cosine")
+def _cosine(x: Any, y: Any) -> Any:
+    """``x / r`` with ``r = √(x² + y²)``; 0 at the origin. Gradients: (y/r)²/r and −(x/r)(y/r)/r, so that no order cancels."""
+    return zdiv(x, np.hypot(x, y))
+
+
+cosine = on_arrays(_cosine)
+rule(
+    _cosine,
+    lambda h, x, y: zdiv(h * cosine(y, x) * cosine(y, x), np.hypot(x, y)),
+    lambda h, x, y: -zdiv(h * cosine(x, y) * cosine(y, x), np.hypot(x, y)),
+)
+rule(sqrt, lambda g, out: at_root(zdiv(g, twice(out)), g, out))
 rule(cbrt, lambda g, out: zdiv(g, 3 * (out * out)))
-# zdiv(x, out) is x/out with the value 0 at x = 0: at the origin too.
-rule(hypot, lambda g, x, out: zmul(zdiv(x, out), g), lambda g, y, out: zmul(zdiv(y, out), g))
+rule(
+    hypot,
+    lambda g, out, x, y: zmul(cosine(at_kink(x, g, out, "hypot"), y), g),
+    lambda g, out, x, y: zmul(cosine(at_kink(y, g, out, "hypot"), x), g),
+)
 
 
 # ---------------------------------------------------------------- absolute value and sign
@@ -326,10 +343,19 @@ rule(nextafter, x=same)
 
 def _signed(g: Any, x: Any) -> Any:
     """``g · sign(x)``, 0 at x = 0 also for an infinite g (that of √|x|)."""
-    return keep(np.not_equal(x, 0), g * np.sign(x))
+    signed = keep(np.not_equal(x, 0), g * np.sign(x))
+    marked = at_kink(x, g, x, "abs")
+    return signed if marked is x else signed + keep(False, marked)
 
 
-rule(absolute, lambda g, x: zmul(zdiv(np.conjugate(x), np.absolute(x)), g) if x.dtype.kind == "c" else _signed(g, x))
+def _absolute(g: Any, x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return _signed(g, x)
+    r = np.absolute(x)
+    return zmul(zdiv(np.conjugate(at_kink(x, g, r, "abs")), r), g)
+
+
+rule(absolute, _absolute)
 rule(fabs, _signed)
 # s = x/|x|: ds = (dx - s · Re(conj(s) dx)) / |x|.
 rule(

@@ -19,7 +19,8 @@ import numpy as np
 from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import publish
-from .linalg_degenerate import DegenerateWarning, adjoint, check_free, conjugate, even, over, separable, settled_phase, unrecorded, value
+from .kinks import at_tie, at_ties
+from .linalg_degenerate import DegenerateWarning, adjoint, check_free, conjugate, even, lost_in_second_order, over, separable, settled_phase, unrecorded, value
 
 __all__ = [
     "DegenerateWarning",
@@ -165,6 +166,8 @@ def _from_values(v: Any, g: Any) -> Any:
 
 def _eigh_rule(g: Any, out: Any, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
     (g_values, g_vectors), (w, v) = g, out
+    if not w.shape[-1]:  # matrices without elements
+        return (np.zeros_like(v),)
     upper = UPLO.upper() == "U"
     if g_vectors is None:
         return (_onto_triangle(_from_values(v, even(w, g_values)), upper),)
@@ -183,8 +186,9 @@ def _eigh_rule(g: Any, out: Any, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
     scale = scale + _t(scale)
     used = _either_used(None if g_values is None else value(g_values), scale)
     sizes = np.abs(w_)
-    kept = separable(value(skew), scale, np.abs(value(gap)), np.maximum(sizes[..., None, :], sizes[..., :, None]), used, True, "eigh: eigenvalues")
-    inner = over(0.5 * skew, gap, kept)
+    pairs = value(skew), scale, np.abs(value(gap)), np.maximum(sizes[..., None, :], sizes[..., :, None]), used
+    kept = separable(*pairs, True, "eigh: eigenvalues")
+    inner = at_tie(over(0.5 * skew, gap, kept), lost_in_second_order(*pairs), "eigh: eigenvalues")
     whole = np.matmul(np.matmul(conjugate(v), inner), _t(v))
     if g_values is not None:
         whole = whole + _from_values(v, g_values)
@@ -209,6 +213,7 @@ def eigvalsh(x: ArrayLike, UPLO: str = "L") -> Tensor:  # noqa: N803 - NumPy's n
 
 def _eigvalsh_rule(g: Any, x: Any, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
     w, v = np.linalg.eigh(x, UPLO)
+    v = at_ties(v, g, w, "eigvalsh: eigenvalues")
     return _onto_triangle(_from_values(v, even(w, g)), UPLO.upper() == "U")
 
 
@@ -255,6 +260,8 @@ def _largest(v: Any) -> Any:
 
 def _eig_rule(g: Any, out: Any) -> Any:
     (g_values, g_vectors), (w, v) = g, out
+    if not w.shape[-1]:
+        return (np.zeros_like(v),)
     whole = None
     if g_vectors is not None:
         w_, v_, g_ = value(w), value(v), value(g_vectors)
@@ -271,8 +278,9 @@ def _eig_rule(g: Any, out: Any) -> Any:
         gap = w[..., None, :] - w[..., :, None]
         sizes = np.abs(w_)
         used = _either_used(None if g_values is None else value(g_values), scale)
-        kept = separable(value(x), scale, np.abs(value(gap)), np.maximum(sizes[..., None, :], sizes[..., :, None]), used, True, "eig: eigenvalues")
-        whole = np.matmul(over(x, gap, kept), _t(v))
+        pairs = value(x), scale, np.abs(value(gap)), np.maximum(sizes[..., None, :], sizes[..., :, None]), used
+        kept = separable(*pairs, True, "eig: eigenvalues")
+        whole = np.matmul(at_tie(over(x, gap, kept), lost_in_second_order(*pairs), "eig: eigenvalues"), _t(v))
     if g_values is not None:
         part = g_values[..., :, None] * _t(v)
         whole = part if whole is None else whole + part
@@ -304,9 +312,11 @@ def _matched(wanted: Any, values: Any) -> Any:
 
 
 def _eigvals_rule(g: Any, out: Any, x: Any) -> Any:
+    if not x.shape[-1]:
+        return np.zeros_like(x)
     # LAPACK's order with eigenvectors may differ from its order without.
     w, v = np.linalg.eig(x)
-    v = np.take_along_axis(v, _matched(out, w)[..., None, :], axis=-1)
+    v = at_ties(np.take_along_axis(v, _matched(out, w)[..., None, :], axis=-1), g, w, "eigvals: eigenvalues")
     return np.linalg.solve(_t(v), g[..., :, None] * _t(v))
 
 

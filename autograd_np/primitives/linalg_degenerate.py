@@ -25,11 +25,25 @@ import numpy as np
 from ..checks import is_traced, require
 from ..tensor import Tensor
 
-__all__ = ["DegenerateWarning", "adjoint", "check_free", "conjugate", "even", "over", "separable", "settled_phase", "unrecorded", "value", "warn"]
+__all__ = [
+    "NEARLY",
+    "DegenerateWarning",
+    "adjoint",
+    "check_free",
+    "conjugate",
+    "even",
+    "lost_in_second_order",
+    "over",
+    "separable",
+    "settled_phase",
+    "unrecorded",
+    "value",
+    "warn",
+]
 
 
 class DegenerateWarning(UserWarning):
-    """A gradient was asked where it is not determined: eigenvalues or singular values coincide, or are cut off."""
+    """A gradient was asked where it is not determined: eigenvalues or singular values coincide, or a norm is 0."""
 
 
 # Of the rounding error of a dot product of length n: n·eps·Σ|a||b|, times a margin for what came before it.
@@ -43,6 +57,12 @@ _UNKNOWN = (
     "{what} coincide, and the function uses both them and their vectors: how it varies within their common space cannot "
     "be seen from its gradient, and is left out of it. Add a small perturbation that separates them, or use a function "
     "that needs no decomposition"
+)
+
+
+NEARLY = (
+    "{what} coincide or nearly do, and how the function varies within their common space is a difference divided by their distance: "
+    "it is lost, or most of its digits. Use a function that needs no decomposition"
 )
 
 
@@ -109,9 +129,32 @@ def separable(numerator: Any, scale: Any, gap: Any, size: Any, used: Any, inner:
     if inner:
         pairs = pairs & ~np.tril(np.triu(pairs))
     warn(np.any(close & ~negligible & ~proportional & pairs), _LOST.format(what=what))
+    dropped = close & ~proportional
+    if inner:
+        # Nearly a tie: the error n·eps·scale/gap of the quotient is more than a part τ of itself, and of an ordinary quotient.
+        tau = eps**0.375
+        error = n * eps * scale
+        near = ~close & (error > tau * magnitude) & (error * largest > tau * gap * np.max(scale, axis=(-2, -1), keepdims=True, initial=0))
+        dropped = dropped | (near & negligible & ~used if used is not False else near & negligible)
+        if used is not False:
+            warn(np.any(near & used & pairs), NEARLY.format(what=what))
     if used is not False:
         warn(np.any(close & negligible & used & pairs), _UNKNOWN.format(what=what))
-    return np.where(pairs & (~close | proportional), np.ones_like(gap), np.zeros_like(gap))
+    return np.where(pairs & ~dropped, np.ones_like(gap), np.zeros_like(gap))
+
+
+@unrecorded
+def lost_in_second_order(numerator: Any, scale: Any, gap: Any, size: Any, used: Any) -> Any:
+    """Where the derivative of ``numerator / gap``, the difference of two numbers of size 1/gap, is more than τ rounding; arguments as above."""
+    if used is False:
+        return np.zeros_like(gap, dtype=bool)
+    n = max(numerator.shape[-2:])
+    eps = float(np.finfo(gap.dtype).eps)
+    largest = np.max(size, axis=(-2, -1), keepdims=True, initial=0)
+    most = np.max(scale, axis=(-2, -1), keepdims=True, initial=0)
+    ordinary = np.abs(numerator) * largest <= 100 * gap * scale
+    rounding = n * eps**0.625 * scale * np.square(largest) > np.square(gap) * most
+    return ordinary & rounding & used & (np.tril(np.triu(np.ones_like(gap))) == 0)
 
 
 @unrecorded

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
+from .kinks import at_kink
 from .linalg_degenerate import conjugate, unrecorded
 from .zeros import zmul
 
@@ -46,6 +47,7 @@ def _vector_rule(g: Any, out: Any, x: Any, ord: Any, axes: tuple[int, ...]) -> A
 
     d = conj(x)/out · (|x|/out)^(p−2): of ratios alone, so that it neither overflows nor underflows where ``out`` does not.
     """
+    x = at_kink(x, g, out, "a norm")
     if ord is None or ord == 2:
         away = np.not_equal(out, 0)
         return g * np.where(away, conjugate(x) / np.where(away, out, 1.0), 0.0)
@@ -82,6 +84,8 @@ def _weights(s: Any, ord: Any) -> Any:
 
 def _matrix_rule(g: Any, x: Any, ord: Any, row: int, column: int) -> Any:
     """The gradient of a matrix norm that is no vector norm; ``g`` has the axes ``row`` and ``column`` at length 1."""
+    if 0 in x.shape:
+        return np.zeros_like(x)
     if ord in (2, -2, "nuc"):
         u, s, w = np.linalg.svd(np.moveaxis(x, (row, column), (-2, -1)), full_matrices=False)
         whole = np.matmul(conjugate(u) * _weights(s, ord)[..., None, :], conjugate(w))

@@ -14,8 +14,9 @@ import numpy as np
 from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .composed import publish
+from .kinks import at_tie, at_ties
 from .linalg_decompositions import SVDResult, eigh, eigvalsh
-from .linalg_degenerate import adjoint, check_free, conjugate, even, over, separable, settled_phase, unrecorded, value, warn
+from .linalg_degenerate import adjoint, check_free, conjugate, even, lost_in_second_order, over, separable, settled_phase, unrecorded, value
 
 __all__ = ["SVDResult", "lstsq", "pinv", "svd", "svdvals"]
 
@@ -108,9 +109,10 @@ def _between(u: Any, s: Any, w: Any, g_u: Any, g_s: Any, g_w: Any, wide: bool) -
     s_ = value(s)
     sizes = np.maximum(s_[..., None, :], s_[..., :, None])
     used = _pair_used(g_s, scale)
-    near = separable(value(plus), scale, np.abs(value(gap)), sizes, used, True, "svd: singular values")
+    pairs = value(plus), scale, np.abs(value(gap)), sizes, used
+    near = separable(*pairs, True, "svd: singular values")
     null = separable(value(minus), scale, value(total), sizes, used, u.dtype.kind != "c", "svd: singular values that are 0")
-    return over(plus, gap, near) + over(minus, total, null)
+    return at_tie(over(plus, gap, near), lost_in_second_order(*pairs), "svd: singular values") + over(minus, total, null)
 
 
 def _pair_used(g: Any, scale: Any) -> Any:
@@ -152,6 +154,8 @@ def _outside(u: Any, free: Any, g_u: Any, g_free: Any, s: Any, g_s: Any, what: s
 def _svd_rule(g: Any, out: Any) -> Any:
     (g_u, g_s, g_w), (u, s, w) = g, out
     m, n, k = u.shape[-2], w.shape[-1], s.shape[-1]
+    if not k:  # matrices without elements
+        return (np.matmul(u[..., :k], w[..., :k, :]),)
     u2 = w2 = g_u2 = g_w2 = None
     if u.shape[-1] > k:
         u, u2 = u[..., :k], u[..., k:]
@@ -188,6 +192,7 @@ def svdvals(x: ArrayLike, /) -> Tensor:
 
 def _svdvals_rule(g: Any, x: Any) -> Any:
     u, s, w = np.linalg.svd(x, full_matrices=False)
+    u = at_ties(u, g, s, "svdvals: singular values")
     return np.matmul(conjugate(u) * even(s, g)[..., None, :], conjugate(w))
 
 
@@ -198,19 +203,27 @@ rule(svdvals, _svdvals_rule)
 
 
 @unrecorded
-def _checked(x: Any, rcond: Any, what: str) -> Any:
-    """Warn if singular values that are cut off are not negligible: the rules take them as 0."""
-    if rcond is None or 0 in x.shape[-2:]:
-        return x
-    s = np.linalg.svd(x, compute_uv=False)
-    cut = s <= (rcond[..., None] if hasattr(rcond, "shape") else rcond) * np.max(s, axis=-1, keepdims=True)
-    largest_cut = np.max(np.where(cut, s, 0.0), axis=-1)
-    smallest_kept = np.min(np.where(cut, np.inf, s), axis=-1)
-    warn(
-        np.any(largest_cut > 1e-6 * smallest_kept),
-        f"{what}: singular values that are not negligible are cut off by rcond; the gradient is that of a matrix in which they are 0",
-    )
-    return x
+def _across(s: Any, rcond: Any) -> Any:
+    """For the singular values ``s``, 1 where one of a pair is kept and the other cut off by ``rcond``, else 0."""
+    kept = s > (rcond[..., None] if hasattr(rcond, "shape") else rcond) * np.max(s, axis=-1, keepdims=True)
+    return np.not_equal(kept[..., :, None], kept[..., None, :]).astype(s.dtype)
+
+
+def _with_cut(g: Any, x: Any, rcond: Any) -> Any:
+    """The gradient for x, from that for its kept part x₁ = U₁ S₁ V₁ᴴ, where ``rcond`` cuts off singular values that need not be 0.
+
+    With M = Uᴴ dx V, dx₁ mixes the pairs of a kept s_i and a cut s_j: (Uᴴ dx₁ V)_ij = (s_i² M_ij + s_i s_j conj M_ji)/(s_i² − s_j²), and
+    likewise at ji; it is M where both are kept (or s_j = 0), and 0 where both are cut, on which the pseudo-inverse doesn't depend.
+    """
+    if rcond is None or 0 in x.shape:
+        return g
+    u, s, w = np.linalg.svd(x, full_matrices=False)
+    across = _across(s, rcond)
+    kept, cut = np.maximum(s[..., :, None], s[..., None, :]), np.minimum(s[..., :, None], s[..., None, :])
+    ratio = over(cut, kept, across)
+    rate = over(ratio, over(kept - cut, kept, across) * (1 + ratio), across)
+    n = np.matmul(np.matmul(_t(u), g), _t(w))
+    return g + np.matmul(np.matmul(conjugate(u), rate * (ratio * n + adjoint(n))), conjugate(w))
 
 
 @primitive(name="pinv", wrt="x")
@@ -231,12 +244,12 @@ def pinv(x: ArrayLike, rcond: Any = None, hermitian: bool = False, *, rtol: Any 
     """The Moore–Penrose pseudo-inverse P of matrices.
 
     Gradient (Golub and Pereyra): dP = −P dx P + P Pᴴ dxᴴ (1 − x P) + (1 − P x) dxᴴ Pᴴ P. It holds where the rank is constant; of a
-    matrix without full rank the pseudo-inverse is not continuous in other directions.
+    matrix without full rank the pseudo-inverse is not continuous in other directions. Where ``rcond`` cuts off singular values that
+    are not 0, the gradient is that of the truncated decomposition, which is their part of x too.
 
     Args:
         x: shape (..., m, n).
-        rcond: singular values up to ``rcond`` times the largest count as 0 (by default 1e-15); may have the batch shape. Where
-            one that is cut off is not negligible, a :class:`DegenerateWarning` says that the gradient takes it as 0.
+        rcond: singular values up to ``rcond`` times the largest count as 0 (by default 1e-15); may have the batch shape.
         hermitian: ``x`` is Hermitian; one triangle is read (see :func:`eigh`).
         rtol: the same as ``rcond``; None for max(m, n)·eps.
     """
@@ -247,7 +260,7 @@ def pinv(x: ArrayLike, rcond: Any = None, hermitian: bool = False, *, rtol: Any 
         rcond = rtol if rtol is not None else max(np.shape(x)[-2:]) * float(np.finfo(dtype).eps)
     if isinstance(rcond, (list, tuple)):
         rcond = np.asarray(rcond)
-    if hermitian:
+    if hermitian and np.shape(x)[-1:] == np.shape(x)[-2:-1]:  # else NumPy says what is wrong
         x = mirrored(x)
     return _pinv(x, rcond, hermitian)
 
@@ -263,14 +276,13 @@ def mirrored(x: ArrayLike) -> Any:
 
 
 def _pinv_rule(g: Any, out: Any, x: Any, rcond: Any) -> Any:
-    _checked(x, rcond, "pinv")
     p, gh = out, adjoint(g)
     pt = _t(p)
     first = np.matmul(np.matmul(gh, conjugate(p)), pt)
     first = first - np.matmul(conjugate(x), np.matmul(conjugate(p), first))
     second = np.matmul(pt, np.matmul(conjugate(p), gh))
     second = second - np.matmul(np.matmul(second, _t(x)), pt)
-    return first + second - np.matmul(np.matmul(pt, g), pt)
+    return _with_cut(first + second - np.matmul(np.matmul(pt, g), pt), x, rcond)
 
 
 rule(_pinv, _pinv_rule)
@@ -283,8 +295,7 @@ def lstsq(x: ArrayLike, y: ArrayLike, rcond: float | None = None) -> Any:
     Args:
         x: shape (m, n).
         y: shape (m,) or (m, k).
-        rcond: singular values up to ``rcond`` times the largest count as 0 (by default max(m, n)·eps); where one that is
-            cut off is not negligible, a :class:`DegenerateWarning` says that the gradient takes it as 0.
+        rcond: singular values up to ``rcond`` times the largest count as 0 (by default max(m, n)·eps).
 
     Returns:
         The tuple (solution, residuals, rank, singular values), all Tensors; the rank, an integer, has no gradient. As in NumPy the
@@ -297,7 +308,6 @@ def lstsq(x: ArrayLike, y: ArrayLike, rcond: float | None = None) -> Any:
 
 def _lstsq_rule(g: Any, out: Any, needs: Any, x: Any, y: Any, rcond: Any) -> Any:
     g_z, g_r, _, g_s = g
-    _checked(x, rcond, "lstsq")
     vector = len(y.shape) == 1
     z = out[0][..., None] if vector else out[0]
     b = y[..., None] if vector else y
@@ -312,6 +322,7 @@ def _lstsq_rule(g: Any, out: Any, needs: Any, x: Any, y: Any, rcond: Any) -> Any
         if needs[0]:
             rest = conjugate(gz) - np.matmul(p, np.matmul(x, conjugate(gz)))
             g_x = np.matmul(conjugate(residual), _t(np.matmul(p, conjugate(g_b)))) + np.matmul(np.matmul(pt, conjugate(z)), _t(rest)) - np.matmul(g_b, _t(z))
+            g_x = _with_cut(g_x, x, rcond)
     if g_r is not None and g_r.shape[-1]:
         # Of the residual ‖b − x z‖² the solution z is the minimum: dz does not count.
         more = 2 * conjugate(residual) * g_r

@@ -18,6 +18,7 @@ from ..primitive import on_arrays, primitive, rule
 from ..protocols import UFUNC_METHODS
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, no_out
+from .kinks import at_kink
 from .layout import Axis, axes_of, count_of, expand, lay, reverse, spread, unlay, unshared
 from .zeros import zdiv, zmul
 
@@ -255,7 +256,7 @@ def std_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, 
     total = np.sum(square, axis=axis, keepdims=True)
     flat = np.equal(total, 0)
     spreads = np.sqrt(np.where(flat, 1, zdiv(total, n)))
-    return np.where(flat, 0, zdiv(g, spreads * n)) * _conjugate(d)
+    return np.where(flat, 0, zdiv(g, spreads * n)) * _conjugate(at_kink(d, g, total, "a standard deviation"))
 
 
 def _std_mean_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .special import dotted, entry, number, shifted, sp
+from .special import dotted, entry, helper, number, shifted, sp
 from .zeros import zdiv, zmul
 
 __all__: list[str] = []
@@ -126,7 +126,11 @@ entry("shichi", "x", "The hyperbolic sine and cosine integrals. Gradients: sinh 
 
 def _sinhc(x: Any) -> Any:
     """``sinh(x)/x``, 1 at 0."""
-    return np.sinc(x * (1j / math.pi)) if x.dtype.kind == "c" else np.exp(-x) * sp.hyp1f1(1, 2, 2 * x)
+    if x.dtype.kind == "c":
+        return np.sinc(x * (1j / math.pi))
+    near = np.less(np.absolute(x), 5)
+    far = np.where(near, 1, x)
+    return np.where(near, sp.hyp0f1(number(1.5, x), np.square(np.where(near, x, 0)) / 4), np.sinh(far) / far)
 
 
 def log1p_over(x: Any) -> Any:
@@ -136,7 +140,14 @@ def log1p_over(x: Any) -> Any:
     return np.where(near, gauss_function(1, 1, 2, -np.where(near, x, 0)), np.log1p(far) / far)
 
 
-entry("spence", "x", "The dilogarithm −∫₁ˣ ln t/(t − 1) dt. Gradient: −ln x/(x − 1), −1 at 1.", lambda g, x: -zmul(g, log1p_over(x - 1)))
+def _log_over(x: Any) -> Any:
+    """``ln(x)/(x − 1)``, 1 at 1: only near 1 has x − 1 all digits of x."""
+    near = np.less(np.absolute(x - 1), 0.5)
+    far = np.where(near, 2, x)
+    return np.where(near, log1p_over(np.where(near, x, 1) - 1), np.log(far) / (far - 1))
+
+
+entry("spence", "x", "The dilogarithm −∫₁ˣ ln t/(t − 1) dt. Gradient: −ln x/(x − 1), −1 at 1.", lambda g, x: -zmul(g, _log_over(x)))
 
 # ---------------------------------------------------------------- elliptic integrals
 
@@ -146,19 +157,31 @@ def gauss_function(a: float, b: float, c: float, x: Any) -> Any:
     return sp.hyp2f1(number(a, x), number(b, x), number(c, x), x)
 
 
+@helper(lambda h, p: zmul(h, (sp.ellipkm1(p) - ellipem1(p)) / (2 * (1 - p))), wrt="p")
+def ellipem1(p: Any) -> Any:
+    """E(1 − p), not near p = 1, with a gradient that is accurate near p = 0."""
+    return sp.ellipe(1 - p)
+
+
 def _ellipk_slope(m: Any, rest: Any) -> Any:
-    """dK/dm = π/8 · F(½, ½; 2; m)/(1 − m) with rest = 1 − m; for m < 0 by Pfaff's transformation, in m/(m − 1)."""
-    negative = np.less(m, 0)
-    a, b = np.where(negative, 0, m), np.where(negative, m, 0)
-    left = gauss_function(0.5, 1.5, 2, b / (b - 1)) / np.sqrt(1 - b)
-    return math.pi / 8 * np.where(negative, left, gauss_function(0.5, 0.5, 2, a)) / rest
+    """dK/dm = (E/(1−m) − K)/(2m) with rest = 1 − m; π/8 · F(½, ½; 2; m)/(1 − m) near 0, where the two cancel."""
+    near = np.less(np.absolute(m), 0.5)
+    a, b = np.where(near, m, 0), np.where(near, 2, rest)
+    return np.where(near, math.pi / 8 * gauss_function(0.5, 0.5, 2, a) / (1 - a), (ellipem1(b) / b - sp.ellipkm1(b)) / (2 * (1 - b)))
+
+
+def _ellipe_slope(m: Any) -> Any:
+    """dE/dm = (E − K)/(2m); −π/8 · F(½, 3/2; 2; m) near 0, where the two cancel."""
+    near = np.less(np.absolute(m), 0.5)
+    far = np.where(near, -1, m)
+    return np.where(near, -math.pi / 8 * gauss_function(0.5, 1.5, 2, np.where(near, m, 0)), (sp.ellipe(far) - sp.ellipk(far)) / (2 * far))
 
 
 entry("ellipk", "m", "The complete elliptic integral K(m) of the first kind. Gradient: (E − (1−m)K)/(2m(1−m)), π/8 at 0.",
       lambda g, m: zmul(g, _ellipk_slope(m, 1 - m)))  # fmt: skip
 entry("ellipkm1", "p", "K(1 − p), accurate near p = 0. Gradient: −K′(1 − p).", lambda g, p: -zmul(g, _ellipk_slope(1 - p, p)))
 entry("ellipe", "m", "The complete elliptic integral E(m) of the second kind. Gradient: (E − K)/(2m), −π/8 at 0.",
-      lambda g, m: zmul(g, -math.pi / 8 * gauss_function(0.5, 1.5, 2, m)))  # fmt: skip
+      lambda g, m: zmul(g, _ellipe_slope(m)))  # fmt: skip
 _M = " No gradient for m."
 entry("ellipkinc", "phi m", "The incomplete elliptic integral F(φ, m). Gradient for φ: 1/√(1 − m sin²φ)." + _M,
       lambda g, phi, m: zdiv(g, np.sqrt(1 - m * np.square(np.sin(phi)))), wrt="phi")  # fmt: skip

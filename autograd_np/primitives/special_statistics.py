@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .elementwise import power_log
+from .activations import sigmoid_slope
+from .elementwise import cosine, power_log
 from .gaussian import gauss
 from .special import beta_density, entry, erfcx_slope, gamma_density, helper, number, sp
 from .special_bessel import gauss_function, log1p_over
@@ -27,6 +28,12 @@ def log_ratio(x: Any, y: Any) -> Any:
     return np.where(far, np.log(x) - np.log(y), close)
 
 
+@helper(lambda h, y: -zdiv(h, y), lambda h, x, y: zdiv(zdiv(zmul(h, x), y), y), wrt="x y")
+def relative_gap(x: Any, y: Any) -> Any:
+    """``(y − x)/y``, whose gradients −1/y and x/y² don't cancel."""
+    return zdiv(y - x, y)
+
+
 entry("xlogy", "x y", "x·ln y, 0 where x = 0. Gradients: ln y and x/y.",
       lambda g, y: zmul(g, np.log(number(y, g))), lambda g, x, y: zmul(g, zdiv(number(x, g), y)))  # fmt: skip
 entry("xlog1py", "x y", "x·ln(1 + y), 0 where x = 0. Gradients: ln(1 + y) and x/(1 + y).",
@@ -35,7 +42,7 @@ entry("entr", "x", "−x·ln x; 0 at 0, −inf below. Gradient: −ln x − 1; i
 entry("rel_entr", "x y", "x·ln(x/y). Gradients: ln(x/y) + 1 and −x/y.",
       lambda g, x, y: zmul(g, log_ratio(x, number(y, g)) + 1), lambda g, x, y: -zmul(g, zdiv(number(x, g), y)))  # fmt: skip
 entry("kl_div", "x y", "x·ln(x/y) − x + y. Gradients: ln(x/y) and 1 − x/y.",
-      lambda g, x, y: zmul(g, log_ratio(x, number(y, g))), lambda g, x, y: zmul(g, zdiv(y - x, y)))  # fmt: skip
+      lambda g, x, y: zmul(g, log_ratio(x, number(y, g))), lambda g, x, y: zmul(g, relative_gap(number(x, g), y)))  # fmt: skip
 
 # ---------------------------------------------------------------- distributions
 
@@ -64,7 +71,7 @@ entry("ndtri_exp", "x", "The inverse of log_ndtr. Gradient: Φ(out)/φ(out).", l
 entry("owens_t", "h a", "Owen's T function. Gradients: −φ(h)·erf(ah/√2)/2 and e^(−h²(1+a²)/2) / (2π(1+a²)).",
       lambda g, h, a: -zmul(g, _phi(h) * sp.erf(h * a * math.sqrt(0.5))) / (2 * ROOT_2PI),
       lambda g, h, a: zmul(g, np.exp(h * h * (1 + a * a) * -0.5) / (2 * math.pi * (1 + a * a))))  # fmt: skip
-entry("expit", "x", "The logistic function 1/(1 + e^−x). Gradient: expit(x)·expit(−x).", lambda g, x: g * (sp.expit(x) * sp.expit(-x)))
+entry("expit", "x", "The logistic function 1/(1 + e^−x). Gradient: expit(x)·expit(−x).", lambda g, x: g * sigmoid_slope(x))
 entry("log_expit", "x", "ln expit(x). Gradient: expit(−x).", lambda g, x: g * sp.expit(-x))
 entry("logit", "x", "ln(x/(1 − x)). Gradient: 1/(x(1 − x)); inf at 0 and 1, and 0 for a zero cotangent.", lambda g, x: zdiv(g, x * (1 - x)))
 _A = " No gradient for the parameters."
@@ -136,12 +143,23 @@ def _pseudo_huber_slope(x: Any, y: Any) -> Any:
     return gap * zdiv(gap, r)
 
 
+def _cube(x: Any, y: Any) -> Any:
+    c = cosine(x, y)
+    return c * c * c
+
+
+@helper(lambda h, x, y: zmul(h, _cube(y, x)), lambda h, x, y: zmul(h, _cube(x, y)), wrt="x y")
+def pseudo_huber_force(x: Any, y: Any) -> Any:
+    """``δy/D`` with δ = x. Gradients: (y/D)³ and (δ/D)³."""
+    return y * zdiv(x, np.hypot(x, y))
+
+
 entry("huber", "x y", "Huber's loss of y with the threshold δ = x. Gradients: max(|y| − δ, 0), and y clipped to [−δ, δ].",
       lambda g, x, y: zmul(g, np.where(np.greater(np.absolute(y), x), np.absolute(y) - x, 0)),
       lambda g, x, y: zmul(g, np.where(np.greater(np.absolute(y), x), x * np.sign(y), y)))  # fmt: skip
 entry("pseudo_huber", "x y", "δ²(√(1 + (y/δ)²) − 1) with δ = x. Gradients: (D − δ)²/D and δy/D with D = √(δ² + y²).",
       lambda g, x, y: zmul(g, _pseudo_huber_slope(number(x, g), number(y, g))),
-      lambda g, x, y: zmul(g, y * zdiv(number(x, g), np.hypot(number(x, g), y))))  # fmt: skip
+      lambda g, x, y: zmul(g, pseudo_huber_force(number(x, g), y)))  # fmt: skip
 
 # ---------------------------------------------------------------- Lambert's W, elementary functions
 
@@ -149,7 +167,15 @@ LN2, LN10, DEGREE = math.log(2), math.log(10), math.pi / 180
 
 entry("_lambertw", "x k tol", "Lambert's W: the branch k of the inverse of w·e^w. Gradient for x: e^−out/(1 + out).",
       lambda g, out: zdiv(zmul(g, np.exp(-out)), 1 + out), wrt="x", public="lambertw(z, k, tol)")  # fmt: skip
-entry("wrightomega", "x", "Wright's ω: the solution of ω + ln ω = x. Gradient: out/(1 + out).", lambda g, out: zdiv(zmul(g, out), 1 + out))
+
+
+@helper(lambda h, w: zdiv(zdiv(h, 1 + w), 1 + w), wrt="w")
+def omega_slope(w: Any) -> Any:
+    """``ω/(1 + ω)``, whose gradient 1/(1 + ω)² doesn't cancel."""
+    return zdiv(w, 1 + w)
+
+
+entry("wrightomega", "x", "Wright's ω: the solution of ω + ln ω = x. Gradient: out/(1 + out).", lambda g, out: zmul(g, omega_slope(out)))
 entry("exp2", "x", "2^x. Gradient: 2^x·ln 2.", lambda g, out: zmul(g, out) * LN2)
 entry("exp10", "x", "10^x. Gradient: 10^x·ln 10.", lambda g, out: zmul(g, out) * LN10)
 entry("expm1", "x", "e^x − 1, accurate near 0. Gradient: e^x.", lambda g, x: zmul(g, np.exp(x)))

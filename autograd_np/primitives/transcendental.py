@@ -202,17 +202,32 @@ def _over_square_of(g: Any, r: Any) -> Any:
 def _over_roots(g: Any, a: Any, b: Any) -> Any:
     """``g / √(a·b)`` by one root at a time.
 
-    1 - x is exact near 1, where x² would have rounded; the product cannot overflow; for complex numbers it is
-    the principal branch; and beyond the domain, where a root is NaN, a zero g stays zero in every order.
+    The product cannot overflow; for complex numbers it is the principal branch; and beyond the domain, where a root is NaN,
+    a zero g stays zero in every order.
     """
     return zdiv(zdiv(g, np.sqrt(a)), np.sqrt(b))
+
+
+@primitive(name="one_minus_square")
+def _one_minus_square(x: Any) -> Any:
+    """``1 − x²``, exact near ±1, where x² would have rounded. Gradient: −2x, whose digits are whole near 0 too."""
+    return (1 - x) * (1 + x)
+
+
+one_minus_square = on_arrays(_one_minus_square)
+rule(_one_minus_square, lambda h, x: -twice(h * x))
+
+
+def _arcsin(g: Any, x: Any) -> Any:
+    # The product of the roots is the principal branch for complex numbers.
+    return _over_roots(g, 1 - x, 1 + x) if x.dtype.kind == "c" else zdiv(g, np.sqrt(one_minus_square(x)))
 
 
 rule(sin, lambda g, x: g * np.cos(x))
 rule(cos, lambda g, x: -(g * np.sin(x)))
 rule(tan, lambda g, out: g * (1 + out * out))
-rule(arcsin, lambda g, x: _over_roots(g, 1 - x, 1 + x))
-rule(arccos, lambda g, x: -_over_roots(g, 1 - x, 1 + x))
+rule(arcsin, _arcsin)
+rule(arccos, lambda g, x: -_arcsin(g, x))
 rule(arctan, lambda g, x: zdiv(g, 1 + x * x) if x.dtype.kind == "c" else _over_square_of(g, np.hypot(1.0, x)))
 rule(arctan2, lambda g, x, y: g * _over_square(y, x, y), lambda g, x, y: -(g * _over_square(x, x, y)))
 rule(deg2rad, lambda g: g * (math.pi / 180))
@@ -272,7 +287,7 @@ rule(
     lambda g, x: _over_roots(g, 1 - 1j * x, 1 + 1j * x) if x.dtype.kind == "c" else g / np.hypot(1.0, x),
 )
 rule(arccosh, lambda g, x: _over_roots(g, x - 1, x + 1))
-rule(arctanh, lambda g, x: zdiv(g, (1 - x) * (1 + x)))
+rule(arctanh, lambda g, x: zdiv(g, one_minus_square(x)))
 
 
 # ---------------------------------------------------------------- sinc and i0

@@ -437,18 +437,19 @@ samples(
 )
 
 
-def _scaled_minus_one_hot(p: Any, a: Any, b: Any, index: Any) -> Any:
+def _scaled_with_targets(p: Any, a: Any, b: Any, index: Any) -> Any:
     hot = np.zeros(p.size)
     hot[index] = 1
-    return p * a - hot.reshape(p.shape) * b
+    hot = hot.reshape(p.shape)
+    return p * a * (1 - hot) - hot * b
 
 
 samples(
-    "scaled_minus_one_hot",
+    "scaled_with_targets",
     case(positive(3, 4), np.array(0.3), np.array(0.7), np.array([0, 5, 10, 3]), label="one scale"),
     case(positive(3, 4), positive(4), positive(4), np.array([0, 5, 10, 3]), label="classes first"),
     case(positive(3, 4), positive(3, 1), positive(3, 1), np.array([1, 4, 11]), label="classes last"),
-    oracle=_scaled_minus_one_hot,
+    oracle=_scaled_with_targets,
 )
 
 

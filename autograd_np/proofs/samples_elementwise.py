@@ -123,6 +123,10 @@ samples("power_log", case(np.array([4.0, 27.0]), np.array([2.0, 3.0]), np.array(
         case(np.array([4.0, 27.0]), np.array([2.0, 3.0]), np.array([2.0, 3.0]), 2, order=1, label="squared",
              expected=([4 * LN2**2 + 4 * LN2, 27 * LN3**2 + 18 * LN3], [4 * LN2**3, 27 * LN3**3])),
         oracle=lambda p, x, y, k: x**y * np.log(x) ** k)  # fmt: skip
+samples("at_kink", case(np.array([0.5, -2.0]), np.array([False, False]), "a norm"), oracle=lambda x, lost, text: x)
+samples("at_root", case(np.array([0.5, -2.0]), np.array([3.0, 1.0]), np.array([False, False])), oracle=lambda d, root, lost: d)
+samples("cosine", case(np.array([3.0, 0.5, 1e-3]), np.array([[4.0], [-2.0]])), oracle=lambda x, y: x / np.hypot(x, y))
+samples("one_minus_square", case(np.array([0.0, 0.3, -0.9, 2.0])), case(_complex(2), label="complex"), oracle=lambda x: 1 - x * x)
 samples(
     "sqrt",
     *_unary(0.5, 2),

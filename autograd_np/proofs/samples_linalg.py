@@ -49,8 +49,6 @@ samples(
     case(_spread(2, 3, 3), label="stack"),
     case(_spread(2, 2, field=_complex), label="complex"),
     case(np.array([[2.5]]), label="1 by 1"),
-    case(np.zeros((0, 2, 2)), label="empty stack", order=1),
-    case(np.zeros((0, 0)), label="0 by 0", order=1),
 )
 
 samples(
@@ -81,7 +79,6 @@ _DETS = (
     case(np.eye(3), label="tied singular values"),
     case(1e100 * normal(2, 2), label="1e200", float32=False),
     case(1e-100 * normal(2, 2), label="1e-200", float32=False),
-    case(np.zeros((0, 3, 3)), label="empty stack", order=1),
 )
 
 
@@ -309,3 +306,30 @@ samples(
     case(_spread(2, 2, field=_complex), "fro", label="complex, fro", float32=False),
 )
 samples("matrix_rank", case(_rank(4, 2), order=0), case(_spread(2, 3, 2), label="stack", order=0), case(np.eye(3), hermitian=True, label="hermitian", order=0))
+
+# ------------------------------------------------------------------------------------------------ matrices without elements
+
+
+def _empty(*shapes: tuple[int, ...], **options: Any) -> list[Any]:
+    words = "".join(f", {word}={value}" for word, value in options.items())
+    fields = ((float, ""), (complex, "complex "))
+    return [case(np.zeros(shape, dtype), label=f"{field}{shape}{words}", **options) for shape in shapes for dtype, field in fields]
+
+
+_SQUARE = ((0, 0), (0, 3, 3), (2, 0, 0), (0, 0, 0))
+_ANY = ((0, 0), (0, 3), (3, 0), (2, 0, 3), (0, 2, 3))
+for _name in ["inv", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "eig", "eigvals"]:
+    samples(_name, *_empty(*_SQUARE))
+for _name in ["qr", "svd", "svdvals", "pinv"]:
+    samples(_name, *_empty(*_ANY))
+samples("cholesky", *_empty((0, 0), (2, 0, 0), upper=True))
+samples("eigh", *_empty((0, 0), (2, 0, 0), UPLO="U"))
+samples("qr", *_empty((3, 0), (0, 3), mode="complete"))
+samples("svd", *_empty((3, 0), (0, 3), full_matrices=False), *_empty((0, 0), hermitian=True))
+samples("pinv", *_empty((0, 0), (2, 0, 0), hermitian=True))
+samples("matrix_power", *(case(np.zeros(shape), n, label=f"{shape}, {n}") for shape in _SQUARE for n in (0, 3, -1)))
+samples("solve", *(case(np.zeros(shape), np.zeros((*shape[:-1], 2)), label=f"{shape}") for shape in _SQUARE))
+samples("lstsq", *(case(np.zeros(shape), np.zeros((shape[0], 2)), label=f"{shape}") for shape in ((0, 3), (3, 0), (0, 0))))
+samples("lstsq", case(np.zeros((0, 3), complex), np.zeros(0, complex), label="complex (0, 3), vector"))
+for _order in ("fro", "nuc", 1, 2, np.inf):
+    samples("matrix_norm", *_empty((0, 0), (2, 0, 3), (0, 2, 2), ord=_order))
