@@ -9,8 +9,9 @@ import numpy as np
 
 from .compiler import trace as tracing
 from .compiler.trace import TRACING, current_trace
+from .operands import base_array
 
-__all__ = ["amend", "array", "assume", "beside", "in_memory", "is_scalar", "is_traced", "model", "require"]
+__all__ = ["amend", "array", "assume", "beside", "in_memory", "is_scalar", "is_traced", "model", "require", "under_trace"]
 
 
 def require(test: Callable[..., Any], *args: Any) -> None:
@@ -83,6 +84,11 @@ def is_traced(x: Any) -> bool:
     return x.__class__ is tracing.TRACED
 
 
+def under_trace() -> bool:
+    """Whether a program is being written down."""
+    return bool(TRACING[0]) and current_trace() is not None
+
+
 def is_scalar(x: Any) -> bool:
     """Whether a value is one of NumPy's numbers, not an array without axes; also of a traced one."""
     return isinstance(x, np.generic) or (x.__class__ is tracing.TRACED and isinstance(x.array, np.generic))
@@ -99,4 +105,6 @@ def model(*arrays: Any) -> Any:
 
 def array(x: Any) -> Any:
     """A list or a number as an array; what has NumPy's protocols as it is."""
+    if isinstance(x, np.ndarray):
+        return base_array(x, "autograd_np", "an argument")
     return x if hasattr(x.__class__, "__array_function__") else np.asarray(x)

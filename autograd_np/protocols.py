@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import recording
+from .operands import GivesWay
 from .primitive import FUNCTIONS, REGISTRY, UFUNCS
 from .primitives import load_all
 
@@ -39,10 +40,18 @@ def full_name(ufunc: np.ufunc) -> str:
 
 def call_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """``Tensor.__array_ufunc__``: the primitive of the ufunc, with the ufunc's options seen to."""
-    if not kwargs and method == "__call__":
-        function = UFUNCS.get(ufunc)
-        if function is not None:
-            return function(*inputs)
+    try:
+        if not kwargs and method == "__call__":
+            function = UFUNCS.get(ufunc)
+            if function is not None:
+                return function(*inputs)
+        return _call_method(ufunc, method, inputs, kwargs)
+    except GivesWay:
+        return NotImplemented
+
+
+def _call_method(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A method of a ufunc, or a call with options."""
     name = full_name(ufunc) + ("" if method == "__call__" else f".{method}")
     out = kwargs.pop("out", None)
     if out is not None and any(o is not None for o in (out if isinstance(out, tuple) else (out,))):
@@ -141,8 +150,18 @@ def call_function(self: Any, function: Any, kinds: Any, args: tuple[Any, ...], k
     if own is None:
         load_all()
         own = FUNCTIONS.get(function)
-    if own is not None and not kwargs:
-        return own(*args)
+    try:
+        if own is not None and not kwargs:
+            return own(*args)
+        return _call_named(function, own, args, kwargs)
+    except GivesWay:
+        if len(kinds) > 1:
+            return NotImplemented
+        raise
+
+
+def _call_named(function: Any, own: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call with keywords, or of a function that is not declared here."""
     module = str(getattr(function, "__module__", "numpy")).replace("numpy", "np")
     name = f"{module}.{getattr(function, '__name__', function)}"
     if own is None:

@@ -15,6 +15,8 @@ from .checks import beside, is_scalar, is_traced
 from .errors import NonDifferentiableError, describe
 from .memory import keep_freed_memory
 from .modes import CHANGES, is_grad_enabled
+from .operands import above, base_array
+from .sparse_operands import is_sparse
 
 __all__ = ["ArrayLike", "Tensor", "tensor"]
 
@@ -62,18 +64,23 @@ class Tensor:
             shared = data._family()
             data = data._values
         elif isinstance(data, np.ndarray):
-            if type(data) is not np.ndarray:
-                raise TypeError(f"Tensor: {type(data).__name__} has arithmetic of its own; convert it with np.array(data)")
+            data = base_array(data, "Tensor", "data")
             shared = mutation.writable(data)
         elif is_traced(data):
             shared = True
             if is_scalar(data):
                 data = np.copy(data)
-        elif not hasattr(type(data), "__array_function__"):
+        elif hasattr(type(data), "__array_function__"):
+            if above(type(data)):
+                raise TypeError(f"Tensor: a {type(data).__name__} has arithmetic of its own and may hold a Tensor, not the other way round: wrap the array in it")
+        else:
             try:
                 made = np.asarray(data)
             except ValueError as error:
                 raise ValueError(f"Tensor: {error} — give numbers, or nested lists of equal length; got {describe(data)}") from None
+            if made.dtype.hasobject:
+                remedy = ".toarray()" if is_sparse(data) else "float()"
+                raise TypeError(f"Tensor: {describe(data)} holds no numbers of NumPy's; convert it with {remedy}")
             shared = made.base is not None or hasattr(type(data), "__array__")
             copy = copy and shared  # of a list NumPy has just made an array
             data = made
@@ -130,7 +137,7 @@ class Tensor:
         if value is old:
             mutation.mark_written(old)
             return
-        value = np.asarray(value) if not hasattr(type(value), "__array_function__") else value
+        value = _array(value, "t.data")
         if value.dtype.kind not in "fciub":
             raise TypeError(f"t.data: dtype {value.dtype} holds no numbers")
         if self._node is not None:
@@ -269,7 +276,7 @@ class Tensor:
             raise RuntimeError("this Tensor needs no gradient, so it has no .grad; set requires_grad first")
         if isinstance(value, Tensor):
             raise TypeError("t.grad takes a plain array; use value.numpy()")
-        value = np.asarray(value) if not hasattr(type(value), "__array_function__") else value
+        value = _array(value, "t.grad")
         if value.shape != self.shape or value.dtype != self.dtype:
             raise ValueError(f"t.grad is {describe(self._values)}; got {describe(value)}")
         self._node.grad = value
@@ -550,6 +557,13 @@ class Retaining:
         return self.primitive.pull(node, g, parents, kept)
 
 
+def _array(value: Any, name: str) -> Any:
+    """A plain array, or one of another kind that may stand under a Tensor."""
+    if isinstance(value, np.ndarray):
+        return base_array(value, name)
+    return value if hasattr(type(value), "__array_function__") else np.asarray(value)
+
+
 def _rebuild(data: Any, requires_grad: bool, name: str | None, grad: Any, kind: type[Tensor] = Tensor) -> Tensor:
     t = object.__new__(kind)
     Tensor.__init__(t, data, requires_grad=requires_grad, name=name, copy=True)
@@ -587,8 +601,7 @@ def seed(t: Tensor, gradient: ArrayLike | None) -> Any:
         return np.ones(data.shape, data.dtype) if data.__class__ is np.ndarray else np.ones_like(data)
     if isinstance(gradient, Tensor):
         gradient = gradient._values
-    if not hasattr(type(gradient), "__array_function__"):
-        gradient = np.asarray(gradient)
+    gradient = _array(gradient, "backward")
     if gradient.shape != data.shape:
         raise ValueError(f"backward: the cotangent has shape {gradient.shape}, the Tensor {data.shape}; they must be equal")
     if gradient.dtype != data.dtype:

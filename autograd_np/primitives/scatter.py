@@ -19,6 +19,7 @@ from .. import recording
 from ..checks import amend, beside, in_memory, model
 from ..compiler.trace import TRACING
 from ..deferred import Deferred
+from ..operands import base_array
 from ..primitive import Primitive, primitive, primitive_of, rule
 from ..recording import option
 from ..tensor import ArrayLike, Tensor
@@ -57,6 +58,8 @@ def settle(index: Any, copy: bool, found: Primitive) -> Any:
 
 
 def _settle_part(part: Any, copy: bool, found: Primitive) -> Any:
+    if isinstance(part, np.ndarray):
+        part = base_array(part, found.name, "the index")
     kind = part.__class__
     if kind is Tensor:
         copy = copy and part._shared
