@@ -39,7 +39,7 @@ def _has_unit(kind: type) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def above(kind: type) -> bool:
+def above(kind: Any) -> bool:
     """Whether objects of a class hold arrays rather than being one (with labels: xarray; with a unit: pint), so that Tensors give way to them."""
     if issubclass(kind, (np.ndarray, np.generic)):
         return False
@@ -49,7 +49,7 @@ def above(kind: type) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _differs(kind: type) -> bool:
+def _differs(kind: Any) -> bool:
     """Whether the arithmetic of a subclass of ndarray is another than ndarray's."""
     return _has_unit(kind) or any(getattr(kind, word) is not getattr(np.ndarray, word) for word in _ARITHMETIC)
 

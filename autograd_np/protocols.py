@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import recording
-from .operands import GivesWay
+from .operands import GivesWay, above
 from .primitive import FUNCTIONS, REGISTRY, UFUNCS
 from .primitives import load_all
 
@@ -52,6 +52,8 @@ def call_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: 
 
 def _call_method(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A method of a ufunc, or a call with options."""
+    if any(above(type(x)) for x in inputs):
+        raise GivesWay
     name = full_name(ufunc) + ("" if method == "__call__" else f".{method}")
     out = kwargs.pop("out", None)
     if out is not None and any(o is not None for o in (out if isinstance(out, tuple) else (out,))):

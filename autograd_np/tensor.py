@@ -12,6 +12,7 @@ import autograd_np.tape as tape
 
 from . import mutation, recording
 from .checks import beside, is_scalar, is_traced
+from .conversions import cut
 from .errors import NonDifferentiableError, describe
 from .memory import keep_freed_memory
 from .modes import CHANGES, is_grad_enabled
@@ -72,7 +73,7 @@ class Tensor:
                 data = np.copy(data)
         elif hasattr(type(data), "__array_function__"):
             if above(type(data)):
-                raise TypeError(f"Tensor: a {type(data).__name__} has arithmetic of its own and may hold a Tensor, not the other way round: wrap the array in it")
+                raise TypeError(f"Tensor: a {type(data).__name__} has arithmetic of its own; it may hold a Tensor, not the other way round")
         else:
             try:
                 made = np.asarray(data)
@@ -348,23 +349,31 @@ class Tensor:
         """Nested lists of Python numbers."""
         return self._values.tolist()
 
-    def _number(self, kind: str) -> Any:
+    def _number(self, method: str) -> Any:
+        """The array, of which Python makes a number, or the error that it makes none."""
         if self._values.size != 1:
-            raise TypeError(f"{kind}(t) of a Tensor of {describe(self._values)}; it takes one element: index or reduce it first, or use NumPy's functions")
-        if self._node is not None:
-            raise TypeError(f"{kind}(t) would drop the gradient of a Tensor that needs one; use t.item() for the number, or NumPy's functions on t")
+            word = method.strip("_")
+            raise TypeError(f"{word}(t) of a Tensor of {describe(self._values)}; it takes one element: index or reduce it first, or use NumPy's functions")
         return self._values
 
     def __float__(self) -> float:
+        if self._node is not None and self._values.size == 1:
+            raise cut("__float__", describe(self._values))
         return float(self._number("float"))
 
     def __int__(self) -> int:
+        if self._node is not None and self._values.size == 1:
+            raise cut("__int__", describe(self._values))
         return int(self._number("int"))
 
     def __complex__(self) -> complex:
+        if self._node is not None and self._values.size == 1:
+            raise cut("__complex__", describe(self._values))
         return complex(self._number("complex"))
 
     def __index__(self) -> int:
+        if self._node is not None:
+            raise cut("__index__", describe(self._values))
         value = self._number("index")
         if value.dtype.kind not in "iu" or value.ndim:
             raise TypeError(f"an index is one integer, not a Tensor of {describe(value)}; convert it with int(t)")
@@ -418,11 +427,7 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self._node is not None:
-            raise TypeError(
-                "a Tensor that needs a gradient does not turn into an array silently; use t.numpy() (a view without gradient), "
-                "np.stack or np.concatenate for a list of Tensors (instead of np.array([t, u])), or t.detach(); functions of SciPy that are not ufuncs "
-                "stand in autograd_np.special as far as they have gradients"
-            )
+            raise cut("__array__", describe(self._values))
         # Read-only, where it is no copy: nodes may keep this memory.
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
