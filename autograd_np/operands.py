@@ -15,6 +15,7 @@ sparse matrices of SciPy   takes them as constants in products of matrices (see 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,7 @@ def _has_unit(kind: type) -> bool:
     return hasattr(kind, "units") or hasattr(kind, "unit")
 
 
-@functools.lru_cache(maxsize=256)
-def above(kind: Any) -> bool:
-    """Whether objects of a class hold arrays rather than being one (with labels: xarray; with a unit: pint), so that Tensors give way to them."""
+def _above(kind: Any) -> bool:
     if issubclass(kind, (np.ndarray, np.generic)):
         return False
     if hasattr(kind, "__array_function__"):
@@ -48,10 +47,14 @@ def above(kind: Any) -> bool:
     return hasattr(kind, "__array_ufunc__") and all(base.__module__.partition(".")[0] not in _CONVERTING for base in kind.__mro__)
 
 
-@functools.lru_cache(maxsize=256)
 def _differs(kind: Any) -> bool:
-    """Whether the arithmetic of a subclass of ndarray is another than ndarray's."""
     return _has_unit(kind) or any(getattr(kind, word) is not getattr(np.ndarray, word) for word in _ARITHMETIC)
+
+
+# Whether objects of a class hold arrays rather than being one (with labels: xarray; with a unit: pint), so that Tensors give way to them.
+above: Callable[[Any], bool] = functools.lru_cache(maxsize=256)(_above)
+# Whether the arithmetic of a subclass of ndarray is another than ndarray's.
+differs: Callable[[Any], bool] = functools.lru_cache(maxsize=256)(_differs)
 
 
 def base_array(array: np.ndarray[Any, Any], name: str, word: str = "it") -> np.ndarray[Any, Any]:
@@ -63,6 +66,6 @@ def base_array(array: np.ndarray[Any, Any], name: str, word: str = "it") -> np.n
     kind = type(array)
     if kind is np.ndarray:
         return array
-    if _differs(kind):
+    if differs(kind):
         raise TypeError(f"{name}: {word} is a {kind.__name__}, whose arithmetic is not ndarray's; convert it with np.array(...)")
     return array.view(np.ndarray)
