@@ -28,9 +28,10 @@ _ARRAY = f"{_STACK}; t.numpy() has the values alone"
 
 # By the name of a function: NumPy's, or as a program's source has it.
 _FUNCTIONS = {
-    "apply_along_axis": "np.stack a list of the results", "arange": "write start + step * np.arange(n)", "complex": _NUMBER, "fill": "use ag.full(shape, t)",
+    "apply_along_axis": "np.stack a list of the results", "arange": "write start + step * np.arange(n)", "asarray_chkfinite": _ARRAY,
+    "complex": _NUMBER, "fill": "use ag.full(shape, t)",
     "float": _NUMBER, "float16": _DTYPE, "float32": _DTYPE, "float64": _DTYPE, "fromfunction": _WHOLE, "fromiter": _STACK, "full": "use ag.full(shape, t)",
-    "int": _NUMBER, "ndenumerate": _ITERATE, "nditer": _ITERATE, "put": _ASSIGN, "vectorize": _WHOLE,
+    "int": _NUMBER, "ndenumerate": _ITERATE, "nditer": _ITERATE, "put": _ASSIGN, "require": _ARRAY, "vectorize": _WHOLE,
 }  # fmt: skip
 # By the package, or the part of it, that a function stands in.
 _PACKAGES = {
@@ -41,7 +42,7 @@ _PACKAGES = {
     "numpy.ma": "use where= of the reductions, or np.where",
     "numpy.testing": "compare t.numpy()",
     "pandas": "put the Tensor on the left (t * series), or write frame.to_numpy() @ t",
-    "scipy": "docs/supported.md lists what of SciPy differentiates; ag.primitive declares an operation of your own",
+    "scipy": "docs/interoperability.md says what of SciPy differentiates; ag.primitive declares an operation of your own",
     "scipy.sparse": "write np.matmul(A, t), ag.matmul(A, t) or t @ A",
     "xarray": "the Tensor of a DataArray is its .data",
 }
@@ -74,13 +75,19 @@ def _asked(frame: FrameType, method: str) -> tuple[str, str]:
 def _in_package(frame: FrameType) -> tuple[str, str]:
     """The function by which a program, or this one, came into a package that is known."""
     inside = _PACKAGES.keys() - (() if _module(frame).partition(".")[0] in _OWN else _OWN)
-    while frame.f_back is not None and _module(frame.f_back).partition(".")[0] in inside:
+    public = word = ""
+    while True:
+        place = ".".join(itertools.takewhile(lambda part: not part.startswith("_"), _module(frame).split(".")))
+        name = frame.f_code.co_qualname
+        hidden = name.startswith("_") or "<" in name  # as the wrappers of decorators are
+        if place != public or not hidden:
+            public, word = place, "" if hidden else name.partition(".")[0]
+        if frame.f_back is None or _module(frame.f_back).partition(".")[0] not in inside:
+            break
         frame = frame.f_back
-    module = _module(frame)
-    known = max((key for key in _PACKAGES if f"{module}.".startswith(f"{key}.")), key=len)
-    word = frame.f_code.co_qualname.partition(".")[0]
-    public = "np" if known == "numpy" else ".".join(itertools.takewhile(lambda part: not part.startswith("_"), module.split(".")))
-    return _NAMES.get(known, f"{public}.{word}"), _FUNCTIONS.get(word, _PACKAGES[known]) if known == "numpy" else _PACKAGES[known]
+    known = max((key for key in _PACKAGES if f"{public}.".startswith(f"{key}.")), key=len)
+    named = ".".join(filter(None, ("np" if known == "numpy" else public, word)))
+    return _NAMES.get(known, named), _FUNCTIONS.get(word, _PACKAGES[known]) if known == "numpy" else _PACKAGES[known]
 
 
 def _in_program(frame: FrameType, method: str) -> tuple[str, str]:

@@ -33,7 +33,8 @@ def full_name(ufunc: np.ufunc) -> str:
     """A ufunc's name with that of the module that it stands in."""
     word = ufunc.__name__
     for module, short in (("numpy", "np"), ("scipy.special", "scipy.special")):
-        if getattr(sys.modules.get(module), word, None) is ufunc:
+        found = getattr(sys.modules.get(module), word, None)
+        if ufunc in (found, getattr(found, "__wrapped__", None)):
             return f"{short}.{word}"
     return word
 
