@@ -57,15 +57,15 @@ above: Callable[[Any], bool] = functools.lru_cache(maxsize=256)(_above)
 differs: Callable[[Any], bool] = functools.lru_cache(maxsize=256)(_differs)
 
 
-def base_array(array: np.ndarray[Any, Any], name: str, word: str = "it") -> np.ndarray[Any, Any]:
+def base_array(array: np.ndarray[Any, Any], name: str, word: str = "it", error: type[TypeError] = TypeError) -> np.ndarray[Any, Any]:
     """An array of a subclass of ndarray as an ndarray on the same memory.
 
     Raises:
-        TypeError: the class has arithmetic of its own.
+        error: the class has arithmetic of its own.
     """
     kind = type(array)
     if kind is np.ndarray:
         return array
     if differs(kind):
-        raise TypeError(f"{name}: {word} is a {kind.__name__}, whose arithmetic is not ndarray's; convert it with np.array(...)")
+        raise error(f"{name}: {word} is a {kind.__name__}, whose arithmetic is not ndarray's; convert it with np.array(...)")
     return array.view(np.ndarray)

@@ -21,7 +21,7 @@ def structure(tree: Any, leaves: list[Any]) -> Any:
     if kind is dict:
         return (kind, *[(key, structure(item, leaves)) for key, item in tree.items()])
     leaves.append(tree)
-    return leaf(tree) or structure(base_array(leaves.pop(), "compile", "an argument"), leaves)
+    return leaf(tree) or structure(base_array(leaves.pop(), "compile", "an argument", CompileError), leaves)
 
 
 def leaf(item: Any) -> Any:

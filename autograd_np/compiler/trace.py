@@ -298,7 +298,7 @@ class Trace:
             both = {key: self.unwrap(item) for key, item in tree.items()}
             return {key: pair[0] for key, pair in both.items()}, {key: pair[1] for key, pair in both.items()}
         if isinstance(tree, np.ndarray):
-            return self.unwrap(base_array(tree, "compile", "an operand"))
+            return self.unwrap(base_array(tree, "compile", "an operand", CompileError))
         return tree, tree
 
     def call(self, kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None, *, run: Callable[..., Any] | None = None) -> Any:
