@@ -56,8 +56,12 @@ _NAMES = {
 def cut(method: str, what: str) -> TypeError:
     """The error of ``Tensor.method``, which was asked for the plain numbers of ``what`` by whoever called it."""
     frame = sys._getframe(2)
-    caller, remedy = _asked(frame, method)
-    error = TypeError(f"{caller} would cut the gradient of a Tensor of {what}; {remedy}")
+    watch = sys.gettrace()
+    if isinstance(watch, _LastWord) and watch.frame is frame and watch.at == frame.f_lasti:
+        error = TypeError(*watch.error.args)  # asked another way by the same instruction
+    else:
+        caller, remedy = _asked(frame, method)
+        error = TypeError(f"{caller} would cut the gradient of a Tensor of {what}; {remedy}")
     error._autograd_np = True  # type: ignore[attr-defined] # its message stands as it is
     _LastWord.of(error, frame)
     return error

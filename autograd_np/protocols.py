@@ -156,34 +156,29 @@ def call_function(self: Any, function: Any, kinds: Any, args: tuple[Any, ...], k
     try:
         if own is not None and not kwargs:
             return own(*args)
-        return _call_named(function, own, args, kwargs)
+        module = str(getattr(function, "__module__", "numpy")).replace("numpy", "np")
+        name = f"{module}.{getattr(function, '__name__', function)}"
+        if own is None:
+            raise unsupported(name)
+        if kwargs.get("out", own) is None:
+            kwargs = {k: v for k, v in kwargs.items() if k != "out"}
+        known = _names(own)
+        if any(word not in known for word in kwargs):
+            # NumPy's keyword of an operand that is positional here, such as a= in np.sum(a=t).
+            order = _positions(function)
+            mine = tuple(inspect.signature(own).parameters)
+            moved = dict(kwargs)
+            args = tuple(args)
+            while len(args) < len(order) and order[len(args)] in moved and order[len(args)] not in known:
+                args = (*args, moved.pop(order[len(args)]))
+            for word in moved:
+                if word == "out":
+                    raise TypeError(f"{name}: out= would overwrite an array that the tape may keep; use the returned Tensor")
+                if word not in known and not _open(own):
+                    raise TypeError(f"{name}: {word}= is not supported on Tensors (its parameters here: {', '.join(mine)})")
+            kwargs = moved
+        return own(*args, **kwargs)
     except GivesWay:
         if len(kinds) > 1:
             return NotImplemented
         raise
-
-
-def _call_named(function: Any, own: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A call with keywords, or of a function that is not declared here."""
-    module = str(getattr(function, "__module__", "numpy")).replace("numpy", "np")
-    name = f"{module}.{getattr(function, '__name__', function)}"
-    if own is None:
-        raise unsupported(name)
-    if kwargs.get("out", own) is None:
-        kwargs = {k: v for k, v in kwargs.items() if k != "out"}
-    known = _names(own)
-    if any(word not in known for word in kwargs):
-        # NumPy's keyword of an operand that is positional here, such as a= in np.sum(a=t).
-        order = _positions(function)
-        mine = tuple(inspect.signature(own).parameters)
-        moved = dict(kwargs)
-        args = tuple(args)
-        while len(args) < len(order) and order[len(args)] in moved and order[len(args)] not in known:
-            args = (*args, moved.pop(order[len(args)]))
-        for word in moved:
-            if word == "out":
-                raise TypeError(f"{name}: out= would overwrite an array that the tape may keep; use the returned Tensor")
-            if word not in known and not _open(own):
-                raise TypeError(f"{name}: {word}= is not supported on Tensors (its parameters here: {', '.join(mine)})")
-        kwargs = moved
-    return own(*args, **kwargs)

@@ -97,7 +97,7 @@ def foreign(value: Any, found: Primitive, word: str) -> Any:
     """
     kind = value.__class__
     if kind is np.ndarray or isinstance(value, np.generic):
-        return _numbers(value, found, word)
+        return value if value.dtype.kind in "fciub" else _numbers(value, found, word)
     if isinstance(value, (int, float, complex)):
         return value
     if isinstance(value, np.ndarray):

@@ -35,6 +35,8 @@ def clip(
     >>> clip([-1.0, 0.5, 2.0], min=0.0, max=1.0).tolist()
     [0.0, 0.5, 1.0]
     """
+    if a_min is None and a_max is None:
+        return selection.clip(x, min, max, out)
     return selection.clip(x, a_min, a_max, out, min=min, max=max)
 
 

@@ -58,13 +58,14 @@ def settle(index: Any, copy: bool, found: Primitive) -> Any:
 
 
 def _settle_part(part: Any, copy: bool, found: Primitive) -> Any:
-    if isinstance(part, np.ndarray):
-        part = base_array(part, found.name, "the index")
     kind = part.__class__
     if kind is Tensor:
         copy = copy and part._shared
         part = option(part, found, "index")
         kind = part.__class__
+    elif kind is not np.ndarray and isinstance(part, np.ndarray):
+        part = base_array(part, found.name, "the index")
+        kind = np.ndarray
     elif not in_memory(part) and not hasattr(kind, "__index__") and not isinstance(part, np.generic) and hasattr(kind, "__len__"):
         part = np.asarray(part)
         if part.size == 0 and part.dtype.kind == "f":
