@@ -28,7 +28,7 @@ _ARRAY = f"{_STACK}; t.numpy() has the values alone"
 
 # By the name of a function: NumPy's, or as a program's source has it.
 _FUNCTIONS = {
-    "apply_along_axis": "np.stack a list of the results", "arange": "write start + step * np.arange(n)", "asarray_chkfinite": _ARRAY,
+    "__setitem__": _ASSIGN, "apply_along_axis": "np.stack a list of the results", "arange": "write start + step * np.arange(n)", "asarray_chkfinite": _ARRAY,
     "complex": _NUMBER, "fill": "use ag.full(shape, t)",
     "float": _NUMBER, "float16": _DTYPE, "float32": _DTYPE, "float64": _DTYPE, "fromfunction": _WHOLE, "fromiter": _STACK, "full": "use ag.full(shape, t)",
     "int": _NUMBER, "ndenumerate": _ITERATE, "nditer": _ITERATE, "put": _ASSIGN, "require": _ARRAY, "vectorize": _WHOLE,
@@ -56,12 +56,8 @@ _NAMES = {
 def cut(method: str, what: str) -> TypeError:
     """The error of ``Tensor.method``, which was asked for the plain numbers of ``what`` by whoever called it."""
     frame = sys._getframe(2)
-    watch = sys.gettrace()
-    if isinstance(watch, _LastWord) and watch.frame is frame and watch.at == frame.f_lasti:
-        error = TypeError(*watch.error.args)  # asked another way by the same instruction
-    else:
-        caller, remedy = _asked(frame, method)
-        error = TypeError(f"{caller} would cut the gradient of a Tensor of {what}; {remedy}")
+    caller, remedy = _asked(frame, method)
+    error = TypeError(f"{caller} would cut the gradient of a Tensor of {what}; {remedy}")
     error._autograd_np = True  # type: ignore[attr-defined] # its message stands as it is
     _LastWord.of(error, frame)
     return error
@@ -99,30 +95,30 @@ def _in_program(frame: FrameType, method: str) -> tuple[str, str]:
     operation = opcode.opname[frame.f_code.co_code[frame.f_lasti]]
     if operation.startswith("STORE"):
         return "assigning into an ndarray", _ASSIGN
-    if operation.startswith("BINARY_SUBSCR") or method == "__index__":
+    expression = _expression(frame)
+    if method == "__index__" or operation == "BINARY_SUBSCR" or isinstance(expression, ast.Subscript):
         return "an index", "convert it with t.astype(int)"
     if not operation.startswith("CALL"):
         return ("a list of Tensors", _STACK) if method == "__array__" else (f"{method.strip('_')}()", _NUMBER)
-    called = _called(frame)
+    called = ast.unparse(expression.func) if isinstance(expression, ast.Call) else f"Tensor.{method}"
     word = called.rpartition(".")[2]
     if called.startswith("math.") and hasattr(np, word):
         return called, f"use np.{word}"
-    return called or f"Tensor.{method}", _FUNCTIONS.get(word, _ARRAY if method == "__array__" else f"use NumPy's functions; {_NUMBER}")
+    return called, _FUNCTIONS.get(word, _ARRAY if method == "__array__" else f"use NumPy's functions; {_NUMBER}")
 
 
-def _called(frame: FrameType) -> str:
-    """What a frame is calling, as its source has it; empty without source."""
+def _expression(frame: FrameType) -> ast.expr | None:
+    """What a frame is computing, as its source has it; None without source."""
     first, last, start, end = next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
     if first is None or last is None:
-        return ""
+        return None
     lines = [linecache.getline(frame.f_code.co_filename, line, frame.f_globals).encode() for line in range(first, last + 1)]
     lines[-1] = lines[-1][:end]
     lines[0] = lines[0][start:]
     try:
-        (statement,) = ast.parse(b"".join(lines)).body
-        return ast.unparse(statement.value.func)  # type: ignore[attr-defined]
-    except (AttributeError, SyntaxError, ValueError):
-        return ""
+        return ast.parse(b"(" + b"".join(lines) + b")", mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
 
 
 class _LastWord:

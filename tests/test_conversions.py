@@ -189,6 +189,20 @@ def test_packages_by_name(package: str, call: Callable[[Any, Any], Any], caller:
         call(module, vector())
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a[0] = t", "assigning into an ndarray .*ag.index_update"),
+        ("np.array([t, t])", r"Tensor\.__array__ .*np\.stack"),
+        ("a * [t, t, t]", r"a list of Tensors .*np\.stack"),
+        ("float(t)", r"Tensor\.__float__ .*t\.item\(\)"),
+    ],
+)
+def test_a_program_without_source(text: str, said: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"^{said}"):
+        exec(text, {"np": np, "a": np.zeros(3), "t": number()})
+
+
 def test_flat_is_refused_and_what_it_names_works() -> None:
     t = vector()
     with pytest.raises(AttributeError, match=r"no \.flat; iterate over t\.ravel\(\)"):
