@@ -24,6 +24,7 @@ _ITERATE = "iterate over t.ravel(), whose items are Tensors"
 _WHOLE = "call the function on whole arrays, or np.stack a list of its results"
 _NUMBER = "t.item() is the number"
 _DTYPE = "use t.astype(dtype)"
+_SCIPY = "docs/interoperability.md says what of SciPy differentiates; ag.primitive declares an operation of your own"
 _ARRAY = f"{_STACK}; t.numpy() has the values alone"
 
 # By the name of a function: NumPy's, or as a program's source has it.
@@ -42,8 +43,9 @@ _PACKAGES = {
     "numpy.ma": "use where= of the reductions, or np.where",
     "numpy.testing": "compare t.numpy()",
     "pandas": "put the Tensor on the left (t * series), or write frame.to_numpy() @ t",
-    "scipy": "docs/interoperability.md says what of SciPy differentiates; ag.primitive declares an operation of your own",
+    "scipy": _SCIPY,
     "scipy.sparse": "write np.matmul(A, t), ag.matmul(A, t) or t @ A",
+    "scipy.sparse.linalg": _SCIPY,
     "xarray": "the Tensor of a DataArray is its .data",
 }
 _OWN = {"autograd_np", "nn"}

@@ -173,6 +173,7 @@ def test_the_caller_is_named_and_one_remedy(call: Callable[[Any], Any], caller: 
         ("scipy.sparse", lambda m, t: m.csr_array(np.eye(3)) @ t, "a sparse matrix", r"np\.matmul\(A, t\), ag\.matmul\(A, t\) or t @ A"),
         ("scipy.sparse", lambda m, t: m.csc_matrix(np.eye(3)) * t, "a sparse matrix", r"np\.matmul\(A, t\), ag\.matmul\(A, t\) or t @ A"),
         ("scipy.sparse", lambda m, t: m.coo_array(np.eye(3)).dot(t), "a sparse matrix", r"np\.matmul\(A, t\), ag\.matmul\(A, t\) or t @ A"),
+        ("scipy.sparse.linalg", lambda m, t: m.aslinearoperator(np.eye(3)) @ t, r"scipy\.sparse\.linalg\.LinearOperator", r"ag\.primitive"),
         ("pandas", lambda m, t: m.Series(t), "pandas", r"put the Tensor on the left \(t \* series\)"),
         ("pandas", lambda m, t: m.Series([1.0, 2.0, 3.0]) * t, "pandas", r"put the Tensor on the left \(t \* series\)"),
         ("pandas", lambda m, t: m.Index([1.0, 2.0, 3.0]) - t, "pandas", r"put the Tensor on the left \(t \* series\)"),
