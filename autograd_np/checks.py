@@ -10,7 +10,7 @@ import numpy as np
 from .compiler import trace as tracing
 from .compiler.trace import TRACING, current_trace
 
-__all__ = ["amend", "array", "assume", "beside", "in_memory", "is_scalar", "is_traced", "model", "require"]
+__all__ = ["amend", "array", "assume", "beside", "in_memory", "is_scalar", "is_traced", "model", "require", "under_trace"]
 
 
 def require(test: Callable[..., Any], *args: Any) -> None:
@@ -81,6 +81,11 @@ def in_memory(x: Any) -> bool:
 def is_traced(x: Any) -> bool:
     """Whether a value is an array of a trace, whose numbers are known only when the program runs."""
     return x.__class__ is tracing.TRACED
+
+
+def under_trace() -> bool:
+    """Whether a program is being written down."""
+    return bool(TRACING[0]) and current_trace() is not None
 
 
 def is_scalar(x: Any) -> bool:

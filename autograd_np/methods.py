@@ -57,6 +57,10 @@ def _refused(word: str, remedy: str) -> Callable[..., Any]:
     return method
 
 
+def _no_flat(self: Tensor) -> Any:
+    raise AttributeError("a Tensor has no .flat; iterate over t.ravel(), whose items are Tensors, or index that")
+
+
 def _iterate(self: Tensor) -> Iterator[Tensor]:
     """The items along the first axis; all n of them together cost O(n) in the backward pass."""
     if self._values.ndim == 0:
@@ -143,6 +147,7 @@ def install() -> None:
         "mT": property(FUNCTIONS[np.matrix_transpose], doc="The last two axes exchanged."),
         "real": property(FUNCTIONS[np.real], doc="The real part."),
         "imag": property(FUNCTIONS[np.imag], doc="The imaginary part."),
+        "flat": property(_no_flat, doc="Refused: use ``t.ravel()``."),
     }
     put |= METHODS
     put |= {word: _refused(word, remedy) for word, remedy in IN_PLACE.items()}

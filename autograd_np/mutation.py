@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import types
 import weakref
 from collections.abc import Iterable
 from typing import Any
@@ -29,7 +30,8 @@ from .tape import LAST_WRITE, Node, next_position
 
 __all__ = ["check_unwritten", "clock", "expose", "exposed", "keep", "keep_option", "mark_written", "owner", "writable"]
 
-MUTABLE = (np.ndarray, list, dict, bytearray)
+# Classes of options that cannot change; of others, what can is copied.
+FIXED = (type(None), int, tuple, slice, bool, str, float, type(...), types.FunctionType, type)
 
 # id of the array that owns the memory → (weak reference, position of the write)
 _writes: dict[int, tuple[Any, int]] = {}
@@ -84,7 +86,9 @@ def _identical(a: Any, b: Any) -> bool:
 
 def keep_option(value: Any) -> Any:
     """A copy of a mutable option (an index array, a list of axes)."""
-    return value.copy() if value.__class__ is np.ndarray else copy.deepcopy(value)
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    return copy.deepcopy(value) if isinstance(value, (list, dict, bytearray)) else value
 
 
 def mark_written(array: Any) -> None:

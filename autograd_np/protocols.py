@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import recording
+from .operands import GivesWay, above
 from .primitive import FUNCTIONS, REGISTRY, UFUNCS
 from .primitives import load_all
 
@@ -32,17 +33,28 @@ def full_name(ufunc: np.ufunc) -> str:
     """A ufunc's name with that of the module that it stands in."""
     word = ufunc.__name__
     for module, short in (("numpy", "np"), ("scipy.special", "scipy.special")):
-        if getattr(sys.modules.get(module), word, None) is ufunc:
+        found = getattr(sys.modules.get(module), word, None)
+        if ufunc in (found, getattr(found, "__wrapped__", None)):
             return f"{short}.{word}"
     return word
 
 
 def call_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """``Tensor.__array_ufunc__``: the primitive of the ufunc, with the ufunc's options seen to."""
-    if not kwargs and method == "__call__":
-        function = UFUNCS.get(ufunc)
-        if function is not None:
-            return function(*inputs)
+    try:
+        if not kwargs and method == "__call__":
+            function = UFUNCS.get(ufunc)
+            if function is not None:
+                return function(*inputs)
+        return _call_method(ufunc, method, inputs, kwargs)
+    except GivesWay:
+        return NotImplemented
+
+
+def _call_method(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A method of a ufunc, or a call with options."""
+    if any(above(type(x)) for x in inputs):
+        raise GivesWay
     name = full_name(ufunc) + ("" if method == "__call__" else f".{method}")
     out = kwargs.pop("out", None)
     if out is not None and any(o is not None for o in (out if isinstance(out, tuple) else (out,))):
@@ -141,27 +153,32 @@ def call_function(self: Any, function: Any, kinds: Any, args: tuple[Any, ...], k
     if own is None:
         load_all()
         own = FUNCTIONS.get(function)
-    if own is not None and not kwargs:
-        return own(*args)
-    module = str(getattr(function, "__module__", "numpy")).replace("numpy", "np")
-    name = f"{module}.{getattr(function, '__name__', function)}"
-    if own is None:
-        raise unsupported(name)
-    if kwargs.get("out", own) is None:
-        kwargs = {k: v for k, v in kwargs.items() if k != "out"}
-    known = _names(own)
-    if any(word not in known for word in kwargs):
-        # NumPy's keyword of an operand that is positional here, such as a= in np.sum(a=t).
-        order = _positions(function)
-        mine = tuple(inspect.signature(own).parameters)
-        moved = dict(kwargs)
-        args = tuple(args)
-        while len(args) < len(order) and order[len(args)] in moved and order[len(args)] not in known:
-            args = (*args, moved.pop(order[len(args)]))
-        for word in moved:
-            if word == "out":
-                raise TypeError(f"{name}: out= would overwrite an array that the tape may keep; use the returned Tensor")
-            if word not in known and not _open(own):
-                raise TypeError(f"{name}: {word}= is not supported on Tensors (its parameters here: {', '.join(mine)})")
-        kwargs = moved
-    return own(*args, **kwargs)
+    try:
+        if own is not None and not kwargs:
+            return own(*args)
+        module = str(getattr(function, "__module__", "numpy")).replace("numpy", "np")
+        name = f"{module}.{getattr(function, '__name__', function)}"
+        if own is None:
+            raise unsupported(name)
+        if kwargs.get("out", own) is None:
+            kwargs = {k: v for k, v in kwargs.items() if k != "out"}
+        known = _names(own)
+        if any(word not in known for word in kwargs):
+            # NumPy's keyword of an operand that is positional here, such as a= in np.sum(a=t).
+            order = _positions(function)
+            mine = tuple(inspect.signature(own).parameters)
+            moved = dict(kwargs)
+            args = tuple(args)
+            while len(args) < len(order) and order[len(args)] in moved and order[len(args)] not in known:
+                args = (*args, moved.pop(order[len(args)]))
+            for word in moved:
+                if word == "out":
+                    raise TypeError(f"{name}: out= would overwrite an array that the tape may keep; use the returned Tensor")
+                if word not in known and not _open(own):
+                    raise TypeError(f"{name}: {word}= is not supported on Tensors (its parameters here: {', '.join(mine)})")
+            kwargs = moved
+        return own(*args, **kwargs)
+    except GivesWay:
+        if len(kinds) > 1:
+            return NotImplemented
+        raise

@@ -14,6 +14,8 @@ from . import mutation
 from .deferred import Deferred
 from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
 from .modes import follower, is_annotate_enabled, is_anomaly_enabled
+from .operands import GivesWay, above, base_array
+from .sparse_operands import is_sparse, sparse_operand
 from .tape import Node, fit, next_position
 
 if TYPE_CHECKING:
@@ -87,37 +89,51 @@ PICK = Pick()
 
 
 def foreign(value: Any, found: Primitive, word: str) -> Any:
-    """An operand that is not a Tensor, as something NumPy's protocols can work on.
+    """An operand that is not a Tensor, as something NumPy's protocols can work on (operands.py says which class is what).
 
     Returns:
-        The value itself for numbers and arrays (also duck arrays), an array for a list, and
-        NotImplemented for anything else.
+        The value itself for numbers and arrays (also duck arrays), an array for a list, an operand of products
+        for a sparse matrix, and NotImplemented for anything else: also for what has arithmetic of its own.
     """
     kind = value.__class__
     if kind is np.ndarray or isinstance(value, np.generic):
-        if value.dtype.kind not in "fciub":
-            raise TypeError(f"{found.name}: {word} has dtype {value.dtype}; Tensors hold numbers: convert it first")
-        return value
+        return value if value.dtype.kind in "fciub" else _numbers(value, found, word)
     if isinstance(value, (int, float, complex)):
         return value
+    if isinstance(value, np.ndarray):
+        return _numbers(base_array(value, found.name, word), found, word)
+    if above(kind):
+        return NotImplemented
     if hasattr(kind, "__array_function__"):
-        if isinstance(value, np.ndarray):
-            raise TypeError(f"{found.name}: {word} is a {kind.__name__}, whose arithmetic is not NumPy's; convert it with np.array({word})")
         return value
     if isinstance(value, (list, tuple)) or hasattr(kind, "__array__"):
-        converted = np.asarray(value)
-        if converted.dtype.kind not in "fciub":
-            raise TypeError(f"{found.name}: {word} has dtype {converted.dtype}; Tensors hold numbers: convert it first")
-        return converted
-    return NotImplemented
+        return _numbers(np.asarray(value), found, word)
+    return sparse_operand(value, found.name, word) if is_sparse(value) else NotImplemented
+
+
+def _numbers(array: Any, found: Primitive, word: str) -> Any:
+    if array.dtype.kind not in "fciub":
+        raise TypeError(f"{found.name}: {word} has dtype {array.dtype}; Tensors hold numbers: convert it first")
+    return array
 
 
 def required(value: Any, found: Primitive, word: str) -> Any:
-    """As :func:`foreign`, raising where an operator would give way."""
+    """As :func:`foreign`, raising where an operator would give way.
+
+    Raises:
+        GivesWay: the value has arithmetic of its own. (Of NumPy's functions that are no ufuncs, one without
+            ``__array_function__`` hands over its numbers, as NumPy has it.)
+        TypeError: it is nothing to compute with.
+    """
     converted = foreign(value, found, word)
-    if converted is NotImplemented:
-        raise TypeError(f"{found.name}: {word} must be a Tensor, an array or a number, not {type(value).__name__}")
-    return converted
+    if converted is not NotImplemented:
+        return converted
+    kind = type(value)
+    if not above(kind):
+        raise TypeError(f"{found.name}: {word} must be a Tensor, an array or a number, not {kind.__name__}")
+    if hasattr(kind, "__array__") and not hasattr(kind, "__array_function__") and not any(isinstance(f, np.ufunc) for f in found.numpy_functions):
+        return _numbers(np.asarray(value), found, word)
+    raise GivesWay(f"{found.name}: {word} is a {kind.__name__}, which has arithmetic of its own: use its operators, NumPy's functions, or the array it holds")
 
 
 def option(value: Any, found: Primitive, word: str) -> Any:

@@ -2,6 +2,9 @@
 
 SciPy's ufuncs are called on Tensors as they are, ``scipy.special.gammaln(t)``; docs/supported.md lists them. What SciPy computes in
 Python from arrays (``polygamma``, ``multigammaln``, ``logsumexp``, ``softmax``, ``log_softmax``) stands here under the same name.
+
+The others can be reached here too, ``ag.special.gammaln``: where SciPy itself asks an array's namespace for its functions
+(``SCIPY_ARRAY_API=1``), it finds those.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import importlib
 import math
 import operator
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -30,6 +34,15 @@ def _scipy(name: str) -> ModuleType:
 
 def _tensor(x: ArrayLike) -> Any:
     return x if isinstance(x, Tensor) else Tensor(np.asarray(x))
+
+
+def __getattr__(name: str) -> Any:
+    """SciPy's function of that name as it is for NumPy's arrays, also where SciPy wraps it."""
+    scipy = None if name.startswith("_") else sys.modules.get("scipy.special")
+    if not hasattr(scipy, name):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(scipy, name)
+    return getattr(found, "__wrapped__", found)
 
 
 def polygamma(n: int, x: ArrayLike) -> Tensor:

@@ -12,9 +12,12 @@ import autograd_np.tape as tape
 
 from . import mutation, recording
 from .checks import beside, is_scalar, is_traced
+from .conversions import cut
 from .errors import NonDifferentiableError, describe
 from .memory import keep_freed_memory
 from .modes import CHANGES, is_grad_enabled
+from .operands import above, base_array
+from .sparse_operands import is_sparse
 
 __all__ = ["ArrayLike", "Tensor", "tensor"]
 
@@ -62,18 +65,23 @@ class Tensor:
             shared = data._family()
             data = data._values
         elif isinstance(data, np.ndarray):
-            if type(data) is not np.ndarray:
-                raise TypeError(f"Tensor: {type(data).__name__} has arithmetic of its own; convert it with np.array(data)")
+            data = base_array(data, "Tensor", "data")
             shared = mutation.writable(data)
         elif is_traced(data):
             shared = True
             if is_scalar(data):
                 data = np.copy(data)
-        elif not hasattr(type(data), "__array_function__"):
+        elif hasattr(type(data), "__array_function__"):
+            if above(type(data)):
+                raise TypeError(f"Tensor: a {type(data).__name__} has arithmetic of its own; it may hold a Tensor, not the other way round")
+        else:
             try:
                 made = np.asarray(data)
             except ValueError as error:
                 raise ValueError(f"Tensor: {error} — give numbers, or nested lists of equal length; got {describe(data)}") from None
+            if made.dtype.hasobject:
+                remedy = ".toarray()" if is_sparse(data) else "float()"
+                raise TypeError(f"Tensor: {describe(data)} holds no numbers of NumPy's; convert it with {remedy}")
             shared = made.base is not None or hasattr(type(data), "__array__")
             copy = copy and shared  # of a list NumPy has just made an array
             data = made
@@ -130,7 +138,7 @@ class Tensor:
         if value is old:
             mutation.mark_written(old)
             return
-        value = np.asarray(value) if not hasattr(type(value), "__array_function__") else value
+        value = _array(value, "t.data")
         if value.dtype.kind not in "fciub":
             raise TypeError(f"t.data: dtype {value.dtype} holds no numbers")
         if self._node is not None:
@@ -269,7 +277,7 @@ class Tensor:
             raise RuntimeError("this Tensor needs no gradient, so it has no .grad; set requires_grad first")
         if isinstance(value, Tensor):
             raise TypeError("t.grad takes a plain array; use value.numpy()")
-        value = np.asarray(value) if not hasattr(type(value), "__array_function__") else value
+        value = _array(value, "t.grad")
         if value.shape != self.shape or value.dtype != self.dtype:
             raise ValueError(f"t.grad is {describe(self._values)}; got {describe(value)}")
         self._node.grad = value
@@ -341,23 +349,31 @@ class Tensor:
         """Nested lists of Python numbers."""
         return self._values.tolist()
 
-    def _number(self, kind: str) -> Any:
+    def _number(self, method: str) -> Any:
+        """The array, of which Python makes a number, or the error that it makes none."""
         if self._values.size != 1:
-            raise TypeError(f"{kind}(t) of a Tensor of {describe(self._values)}; it takes one element: index or reduce it first, or use NumPy's functions")
-        if self._node is not None:
-            raise TypeError(f"{kind}(t) would drop the gradient of a Tensor that needs one; use t.item() for the number, or NumPy's functions on t")
+            word = method.strip("_")
+            raise TypeError(f"{word}(t) of a Tensor of {describe(self._values)}; it takes one element: index or reduce it first, or use NumPy's functions")
         return self._values
 
     def __float__(self) -> float:
+        if self._node is not None and self._values.size == 1:
+            raise cut("__float__", describe(self._values))
         return float(self._number("float"))
 
     def __int__(self) -> int:
+        if self._node is not None and self._values.size == 1:
+            raise cut("__int__", describe(self._values))
         return int(self._number("int"))
 
     def __complex__(self) -> complex:
+        if self._node is not None and self._values.size == 1:
+            raise cut("__complex__", describe(self._values))
         return complex(self._number("complex"))
 
     def __index__(self) -> int:
+        if self._node is not None:
+            raise cut("__index__", describe(self._values))
         value = self._number("index")
         if value.dtype.kind not in "iu" or value.ndim:
             raise TypeError(f"an index is one integer, not a Tensor of {describe(value)}; convert it with int(t)")
@@ -411,11 +427,7 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self._node is not None:
-            raise TypeError(
-                "a Tensor that needs a gradient does not turn into an array silently; use t.numpy() (a view without gradient), "
-                "np.stack or np.concatenate for a list of Tensors (instead of np.array([t, u])), or t.detach(); functions of SciPy that are not ufuncs "
-                "stand in autograd_np.special as far as they have gradients"
-            )
+            raise cut("__array__", describe(self._values))
         # Read-only, where it is no copy: nodes may keep this memory.
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
@@ -550,6 +562,13 @@ class Retaining:
         return self.primitive.pull(node, g, parents, kept)
 
 
+def _array(value: Any, name: str) -> Any:
+    """A plain array, or one of another kind that may stand under a Tensor."""
+    if isinstance(value, np.ndarray):
+        return base_array(value, name)
+    return value if hasattr(type(value), "__array_function__") else np.asarray(value)
+
+
 def _rebuild(data: Any, requires_grad: bool, name: str | None, grad: Any, kind: type[Tensor] = Tensor) -> Tensor:
     t = object.__new__(kind)
     Tensor.__init__(t, data, requires_grad=requires_grad, name=name, copy=True)
@@ -587,8 +606,7 @@ def seed(t: Tensor, gradient: ArrayLike | None) -> Any:
         return np.ones(data.shape, data.dtype) if data.__class__ is np.ndarray else np.ones_like(data)
     if isinstance(gradient, Tensor):
         gradient = gradient._values
-    if not hasattr(type(gradient), "__array_function__"):
-        gradient = np.asarray(gradient)
+    gradient = _array(gradient, "backward")
     if gradient.shape != data.shape:
         raise ValueError(f"backward: the cotangent has shape {gradient.shape}, the Tensor {data.shape}; they must be equal")
     if gradient.dtype != data.dtype:

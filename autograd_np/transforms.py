@@ -180,6 +180,8 @@ class _Call:
         else:
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 value = float(value)
+            elif is_scalar(value) and value.dtype.kind in "iu":
+                value = value.astype(float)
             t = Tensor(value)
             # The caller's array can change only after this call returns, which matters to a pullback, and else to `protect`.
             if t._shared and not guard:

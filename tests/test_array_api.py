@@ -398,6 +398,37 @@ def test_value_is_that_of_the_reference_implementation(call: str, strict: Any) -
         np.testing.assert_allclose(y, e, rtol=rtol, atol=atol)
 
 
+def test_kinds_of_sequences_that_are_returned(strict: Any) -> None:
+    for call in ("nonzero(x)", "unstack(x)", "meshgrid(x[0, :], x[1, :])", "broadcast_arrays(x, x[0, :])", "linalg.qr(x)", "unique_counts(x)"):
+        ours = eval(f"ag.{call}", {"ag": ag, "x": ag.asarray([[1.0, 2.0], [3.0, 4.0]])})
+        # The standard 2024.12 has lists where it has had tuples since.
+        assert type(ours) is list if call.startswith(("meshgrid", "broadcast_arrays")) else isinstance(ours, tuple)
+        theirs = eval(f"xp.{call}", {"xp": strict, "x": strict.asarray([[1.0, 2.0], [3.0, 4.0]])})
+        assert len(ours) == len(theirs)
+        assert getattr(ours, "_fields", None) == getattr(theirs, "_fields", None)
+    t = Tensor(np.arange(3.0), requires_grad=True)
+    assert type(np.meshgrid(t, t)) is type(np.broadcast_arrays(t, t)) is tuple
+
+
+def test_clip_has_the_parameters_of_the_standard_and_of_numpy() -> None:
+    assert [*inspect.signature(ag.clip).parameters][:3] == ["x", "min", "max"]
+    x = np.array([-1.0, 0.25, 0.5, 2.0])
+    for f in (
+        lambda t: ag.clip(t, 0, 1),
+        lambda t: ag.clip(t, min=0, max=1),
+        lambda t: ag.clip(t, 0, max=1),
+        lambda t: ag.clip(t, a_min=0, a_max=1),
+        lambda t: np.clip(t, 0, 1),
+        lambda t: np.clip(t, a_min=0, a_max=1),
+        lambda t: np.clip(t, min=0, max=1),
+        lambda t: t.clip(0, 1),
+        lambda t: t.clip(min=0, max=1),
+    ):
+        np.testing.assert_array_equal(ag.grad(lambda t, f=f: np.sum(f(t) ** 2))(x), [0, 0.5, 1, 0])
+    with pytest.raises(TypeError, match="not both"):
+        ag.clip(x, 0, a_min=1)
+
+
 def test_every_function_is_compared() -> None:
     text = " ".join(CALLS)
     missing = [name for name in ALL if not re.search(rf"xp\.{re.escape(name)}\(", text)]

@@ -13,6 +13,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parent.parent
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("**/*.md"))]
+PACKAGES = {"interoperability.md": ("pint", "scipy", "xarray")}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
@@ -41,6 +42,8 @@ def run(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
 def test_programs_run_and_print_what_is_shown(page: Path) -> None:
+    for package in PACKAGES.get(page.name, ()):
+        pytest.importorskip(package)
     run(page)
 
 

@@ -8,8 +8,8 @@ parameters as well as the standard's.
 
 What the standard leaves open is as follows. Tensors are not assigned to in place, which the standard lets an array
 refuse, so a library that writes ``x[mask] = value`` raises a TypeError that says so. A library that turns its
-arguments into NumPy arrays raises for a Tensor that needs a gradient. Operands of one call are Tensors and Python
-numbers: a library that looks for their common namespace refuses an ndarray among Tensors (``ag.asarray(a)`` helps).
+arguments into NumPy arrays raises for a Tensor that needs a gradient. Where a library looks for the common namespace of
+Tensors and NumPy's arrays, it gets NumPy's, whose functions take both.
 
 >>> import autograd_np as ag
 >>> x = ag.asarray([3.0, 1.0, 2.0])
@@ -49,11 +49,12 @@ from .data_types import (
     uint32,
     uint64,
 )
-from .functions import argsort, sort, vecdot
+from .functions import argsort, broadcast_arrays, clip, meshgrid, sort, vecdot
 from .protocol import VERSION as __array_api_version__  # noqa: N811 - the standard's name
 
 __all__ = [
-    "__array_api_version__", "__array_namespace_info__", "arange", "argsort", "asarray", "bool", "broadcast_shapes", "can_cast", "complex64",
+    "__array_api_version__", "__array_namespace_info__", "arange", "argsort", "asarray", "bool", "broadcast_arrays",
+    "broadcast_shapes", "can_cast", "clip", "complex64",
     "complex128", "e", "empty", "eye", "finfo", "float32", "float64", "from_dlpack", "full", "iinfo", "inf", "int8", "int16", "int32", "int64",
-    "isdtype", "nan", "newaxis", "ones", "pi", "result_type", "sort", "uint8", "uint16", "uint32", "uint64", "vecdot", "zeros",
+    "isdtype", "meshgrid", "nan", "newaxis", "ones", "pi", "result_type", "sort", "uint8", "uint16", "uint32", "uint64", "vecdot", "zeros",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import NonDifferentiableError
+from ..operands import base_array
 from ..primitives import values
 from ..primitives.elementwise import copy as _copy
 from ..primitives.joining import stack
@@ -64,9 +65,9 @@ def asarray(obj: ArrayLike, /, dtype: Any = None, *, device: Any = None, copy: b
         if copy is False:
             raise ValueError("asarray: joining Tensors needs a copy, and copy=False forbids it")
         return cast(stack([asarray(item) for item in obj]), dtype)
-    if isinstance(obj, np.ndarray) and type(obj) is not np.ndarray:
-        return Tensor(obj)  # raises: its arithmetic is not NumPy's
-    if not isinstance(obj, np.ndarray) and hasattr(type(obj), "__array_function__"):
+    if isinstance(obj, np.ndarray):
+        obj = base_array(obj, "asarray", "obj")
+    elif hasattr(type(obj), "__array_function__"):
         return Tensor(obj.copy() if copy else obj, dtype=dtype)
     array = np.asarray(obj, dtype=dtype, copy=copy)
     return _fresh(array) if copy or isinstance(obj, (list, tuple, int, float, complex)) else Tensor(array)

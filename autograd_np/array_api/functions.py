@@ -7,11 +7,61 @@ from typing import Any
 import numpy as np
 
 from ..primitive import FUNCTIONS
-from ..primitives import sorting
+from ..primitives import repeating, selection, shaping, sorting
 from ..primitives.shaping import flip, ravel
 from ..tensor import ArrayLike, Tensor
 
-__all__ = ["argsort", "sort", "vecdot"]
+__all__ = ["argsort", "broadcast_arrays", "clip", "meshgrid", "sort", "vecdot"]
+
+
+# ---------------------------------------------------------------- elementwise, and shapes
+
+
+def clip(
+    x: ArrayLike,
+    /,
+    min: ArrayLike | None = None,  # noqa: A002 - the standard's name
+    max: ArrayLike | None = None,  # noqa: A002
+    out: None = None,
+    *,
+    a_min: ArrayLike | None = None,
+    a_max: ArrayLike | None = None,
+) -> Tensor:
+    """``minimum(maximum(x, min), max)``, elementwise; a bound may be an array, a Tensor, or None (open). The gradients are those of ``np.clip``.
+
+    Raises:
+        TypeError: a bound is given twice (``min`` and NumPy's ``a_min``), or ``out`` is given.
+
+    >>> clip([-1.0, 0.5, 2.0], min=0.0, max=1.0).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    if a_min is None and a_max is None:
+        return selection.clip(x, min, max, out)
+    return selection.clip(x, a_min, a_max, out, min=min, max=max)
+
+
+def broadcast_arrays(*arrays: ArrayLike, subok: bool = False) -> list[Tensor]:
+    """A list of the arrays broadcast against each other, without copies (``np.broadcast_arrays`` gives a tuple).
+
+    >>> [t.shape for t in broadcast_arrays([1.0, 2.0], [[3.0], [4.0]])]
+    [(2, 2), (2, 2)]
+    """
+    return list(shaping.broadcast_arrays(*arrays, subok=subok))
+
+
+def meshgrid(*arrays: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Tensor]:
+    """A list of the coordinate arrays of a grid, one per vector (``np.meshgrid`` gives a tuple).
+
+    Args:
+        *arrays: vectors (or numbers).
+        copy: give each its own memory, rather than a broadcast view.
+        sparse: leave the other axes at length one.
+        indexing: ``xy`` (Cartesian) or ``ij`` (matrix).
+
+    >>> [t.tolist() for t in meshgrid([1.0, 2.0], [3.0])]
+    [[[1.0, 2.0]], [[3.0, 3.0]]]
+    """
+    return list(repeating.meshgrid(*arrays, copy=copy, sparse=sparse, indexing=indexing))
 
 
 # ---------------------------------------------------------------- sorting

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -23,7 +26,18 @@ def array_namespace(self: Tensor, /, *, api_version: str | None = None) -> Modul
     """
     if api_version is not None and api_version not in (*EARLIER, VERSION):
         raise ValueError(f"autograd_np implements the array API standard {VERSION}, not {api_version!r}")
-    return sys.modules[__package__.partition(".")[0]]
+    return _common_namespace(sys._getframe(1)) or sys.modules[__package__.partition(".")[0]]
+
+
+def _common_namespace(frame: FrameType) -> ModuleType | None:
+    """NumPy as ``array_api_compat.array_namespace`` has it, where that looks for one namespace of Tensors and NumPy's arrays.
+
+    It would refuse two. NumPy's functions take both: they dispatch on the Tensors. (SciPy and others carry copies of the package.)
+    """
+    package, _, module = str(frame.f_globals.get("__name__", "")).partition(".common.")
+    if not module or frame.f_code.co_name != "array_namespace" or not any(isinstance(x, (np.ndarray, np.generic)) for x in frame.f_locals["xs"]):
+        return None
+    return importlib.import_module(f"{package}.numpy")
 
 
 def _device(self: Tensor) -> Any:

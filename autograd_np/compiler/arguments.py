@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CompileError, describe
+from ..operands import base_array
 from ..recording import TENSOR
 
 __all__ = ["arrays_of", "dynamic", "rebuilt", "structure"]
@@ -20,10 +21,11 @@ def structure(tree: Any, leaves: list[Any]) -> Any:
     if kind is dict:
         return (kind, *[(key, structure(item, leaves)) for key, item in tree.items()])
     leaves.append(tree)
-    return leaf(tree)
+    return leaf(tree) or structure(base_array(leaves.pop(), "compile", "an argument", CompileError), leaves)
 
 
 def leaf(item: Any) -> Any:
+    """The form of a leaf; None of a subclass of ndarray, which stands for the array that it is."""
     kind = item.__class__
     if kind is np.ndarray:
         if item.dtype.hasobject:
@@ -34,7 +36,7 @@ def leaf(item: Any) -> Any:
     if isinstance(item, TENSOR):
         return ("t", *leaf(item._values), item._node is not None)
     if isinstance(item, np.ndarray):
-        raise CompileError(f"compile: {kind.__name__} has arithmetic of its own; convert it with np.array(x)")
+        return None
     if kind is float or kind is complex or kind is slice:
         return ("c", kind, repr(item))
     # (What compares equal need not be the same for the function: of other objects, each has programs of its own, which hold on to it.)

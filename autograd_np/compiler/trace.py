@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import CompileError, describe
+from ..operands import base_array
 from ..recording import location
 from ..tape import next_position
 from .program import Op, Ref, Storage, Value
@@ -297,7 +298,7 @@ class Trace:
             both = {key: self.unwrap(item) for key, item in tree.items()}
             return {key: pair[0] for key, pair in both.items()}, {key: pair[1] for key, pair in both.items()}
         if isinstance(tree, np.ndarray):
-            raise CompileError(f"compile: {kind.__name__} has arithmetic of its own ({location()}); convert it with np.array(x)")
+            return self.unwrap(base_array(tree, "compile", "an operand", CompileError))
         return tree, tree
 
     def call(self, kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None, *, run: Callable[..., Any] | None = None) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import CompileError
 from ..recording import location
+from ..sparse_operands import is_sparse, sparse_operand
 from . import trace as tracing
 from .functions import REMEDY, as_target, call_function, change, mean, reduce, settle
 from .program import Value
@@ -166,6 +167,8 @@ class Traced:
             if not isinstance(item, _KNOWN):
                 if hasattr(type(item), "__array_ufunc__") and not isinstance(item, (np.ndarray, np.generic)):
                     return NotImplemented
+                if is_sparse(item):
+                    sparse_operand(item, "matmul", "an operand")  # raises
                 if not isinstance(item, (list, tuple, int, float, complex)):
                     return NotImplemented
         out = kwargs.pop("out", None)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from ..primitive import FUNCTIONS, primitive_of
-from ..recording import foreign
+from ..recording import required
 from ..tensor import ArrayLike, Tensor
 
 __all__ = ["COMPOSITIONS", "composition", "lifted", "no_out", "publish", "refused"]
@@ -22,7 +22,9 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {}
 
 
 class _Named:
-    """What :func:`foreign` needs of an operation, for its messages."""
+    """What :func:`required` needs of an operation, for its messages."""
+
+    numpy_functions: tuple[Any, ...] = ()
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -58,10 +60,7 @@ def lifted(x: ArrayLike, name: str, word: str = "x") -> Tensor:
     """
     if isinstance(x, Tensor):
         return x
-    value = foreign(x, _Named(name), word)  # type: ignore[arg-type]
-    if value is NotImplemented:
-        raise TypeError(f"{name}: {word} must be a Tensor, an array or a number, not {type(x).__name__}")
-    return Tensor(value)
+    return Tensor(required(x, _Named(name), word))  # type: ignore[arg-type]
 
 
 def publish(function: Callable[..., Any], made: Callable[..., Any], *numpy_functions: Any) -> None:

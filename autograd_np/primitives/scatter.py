@@ -19,6 +19,7 @@ from .. import recording
 from ..checks import amend, beside, in_memory, model
 from ..compiler.trace import TRACING
 from ..deferred import Deferred
+from ..operands import base_array
 from ..primitive import Primitive, primitive, primitive_of, rule
 from ..recording import option
 from ..tensor import ArrayLike, Tensor
@@ -62,6 +63,9 @@ def _settle_part(part: Any, copy: bool, found: Primitive) -> Any:
         copy = copy and part._shared
         part = option(part, found, "index")
         kind = part.__class__
+    elif kind is not np.ndarray and isinstance(part, np.ndarray):
+        part = base_array(part, found.name, "the index")
+        kind = np.ndarray
     elif not in_memory(part) and not hasattr(kind, "__index__") and not isinstance(part, np.generic) and hasattr(kind, "__len__"):
         part = np.asarray(part)
         if part.size == 0 and part.dtype.kind == "f":
