@@ -120,6 +120,20 @@ def required(value: Any, found: Primitive, word: str) -> Any:
     return converted
 
 
+def is_complex(value: Any) -> bool:
+    """Whether an operand, an array or a number, is complex."""
+    dtype = getattr(value, "dtype", None)
+    return isinstance(value, complex) if dtype is None else dtype.kind == "c"
+
+
+def not_real(value: Any, found: Any, word: str) -> TypeError:
+    """The error for a complex operand of a function of real numbers."""
+    return TypeError(
+        f"{found.name}: {word} has dtype {dtype_of(value)}, and {found.name} is defined for real numbers alone; "
+        f"take {word}.real, {word}.imag or np.abs({word})"
+    )
+
+
 def option(value: Any, found: Primitive, word: str) -> Any:
     """The array of a Tensor given where no gradient flows."""
     if value._node is not None and found.differentiable and word not in found.discrete:

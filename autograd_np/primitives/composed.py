@@ -6,11 +6,12 @@ it, as ``@primitive(np.fn)`` does for a primitive, and lists it for the document
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from ..primitive import FUNCTIONS, primitive_of
-from ..recording import foreign
+from ..primitive import FUNCTIONS, parameter_names, primitive_of
+from ..recording import foreign, is_complex, not_real
 from ..tensor import ArrayLike, Tensor
 
 __all__ = ["COMPOSITIONS", "composition", "lifted", "no_out", "publish", "refused"]
@@ -28,18 +29,22 @@ class _Named:
         self.name = name
 
 
-def composition(*numpy_functions: Callable[..., Any], name: str | None = None) -> Callable[[F], F]:
+def composition(*numpy_functions: Callable[..., Any], name: str | None = None, real: bool = False) -> Callable[[F], F]:
     """Declare a function made of primitives; the given NumPy functions dispatch to it on Tensors.
 
     Args:
         *numpy_functions: the NumPy functions that it is.
         name: the name in the lists; the function's own by default.
+        real: it is defined for real numbers alone, and refuses complex ones by name.
 
     Returns:
         The decorator; it returns the function itself.
     """
 
     def declare(function: F) -> F:
+        if real:
+            function = _of_real_numbers(function, name or function.__name__)
+        function.real = real  # type: ignore[attr-defined]
         function.numpy_functions = list(numpy_functions)  # type: ignore[attr-defined]
         function.__composition__ = True  # type: ignore[attr-defined]
         COMPOSITIONS[name or function.__name__] = function
@@ -48,6 +53,19 @@ def composition(*numpy_functions: Callable[..., Any], name: str | None = None) -
         return function
 
     return declare
+
+
+def _of_real_numbers(function: F, name: str) -> F:
+    words = parameter_names(function)  # type: ignore[arg-type]
+
+    @functools.wraps(function)
+    def refusing(*args: Any, **kwargs: Any) -> Any:
+        for word, value in (*zip(words, args, strict=False), *kwargs.items()):
+            if is_complex(value):
+                raise not_real(value, _Named(name), word)
+        return function(*args, **kwargs)
+
+    return refusing  # type: ignore[return-value]
 
 
 def lifted(x: ArrayLike, name: str, word: str = "x") -> Tensor:
