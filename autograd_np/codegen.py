@@ -135,7 +135,7 @@ def _argument(found: Primitive, p: inspect.Parameter, operator: bool) -> list[st
             f"        if {word}_s is False: {word}_s = {word}._shared = []",
             f"        {word}_n = {word}._node; {word} = {word}._values",
         ]
-    if found.real:
+    if word in found.real:
         opened.append(f"        if {word}.dtype.kind == 'c': raise not_real({word}, P, {word!r})")
         stranger.append(f"        if is_complex({word}): raise not_real({word}, P, {word!r})")
     absent = "" if p.default is p.empty else f" or {word} is default_{word}"
@@ -144,7 +144,7 @@ def _argument(found: Primitive, p: inspect.Parameter, operator: bool) -> list[st
         *opened,
         f"    elif {word}.__class__ is float or {word}.__class__ is int{absent}:",
         f"        {word}_n = None; {word}_s = False",
-        f"    elif {word}.__class__ is ndarray and {word}.dtype.kind in {'fiub' if found.real else 'fciub'!r}:",
+        f"    elif {word}.__class__ is ndarray and {word}.dtype.kind in {'fiub' if word in found.real else 'fciub'!r}:",
         f"        {word}_n = None; {word}_s = {word}.nbytes < 4096 or writable({word})",
         f"    elif isinstance({word}, Tensor):",  # of a subclass
         *opened,

@@ -129,8 +129,7 @@ def is_complex(value: Any) -> bool:
 def not_real(value: Any, found: Any, word: str) -> TypeError:
     """The error for a complex operand of a function of real numbers."""
     return TypeError(
-        f"{found.name}: {word} has dtype {dtype_of(value)}, and {found.name} is defined for real numbers alone; "
-        f"take {word}.real, {word}.imag or np.abs({word})"
+        f"{found.name}: {word} has dtype {dtype_of(value)}, and {found.name} is defined for real numbers alone; take {word}.real, {word}.imag or np.abs({word})"
     )
 
 

@@ -297,7 +297,7 @@ rule(_sigmoid_slope, lambda g, x, out: -(g * out * np.tanh(x / 2)))
 def log_sigmoid(x: ArrayLike, /) -> Tensor:
     """``log σ(x) = min(x, 0) − log(1 + e^−|x|)``; −log(1 + e^−x) for complex x. Gradient: ``σ(−x)``."""
     if is_complex(x):
-        return -complexes.softplus(-x)  # type: ignore[no-any-return, operator]
+        return -complexes.softplus(-x)  # type: ignore[no-any-return]
     return np.minimum(x, 0) - np.log1p(np.exp(-1.0 * np.abs(x)))  # type: ignore[no-any-return]
 
 

@@ -29,22 +29,23 @@ class _Named:
         self.name = name
 
 
-def composition(*numpy_functions: Callable[..., Any], name: str | None = None, real: bool = False) -> Callable[[F], F]:
+def composition(*numpy_functions: Callable[..., Any], name: str | None = None, real: bool | str = False) -> Callable[[F], F]:
     """Declare a function made of primitives; the given NumPy functions dispatch to it on Tensors.
 
     Args:
         *numpy_functions: the NumPy functions that it is.
         name: the name in the lists; the function's own by default.
-        real: it is defined for real numbers alone, and refuses complex ones by name.
+        real: it is defined for real numbers alone (in the arguments named, if not in all), and refuses complex ones by name.
 
     Returns:
         The decorator; it returns the function itself.
     """
 
     def declare(function: F) -> F:
-        if real:
-            function = _of_real_numbers(function, name or function.__name__)
-        function.real = real  # type: ignore[attr-defined]
+        words = tuple(real.split()) if isinstance(real, str) else parameter_names(function) if real else ()
+        if words:
+            function = _of_real_numbers(function, name or function.__name__, words)
+        function.real = words  # type: ignore[attr-defined]
         function.numpy_functions = list(numpy_functions)  # type: ignore[attr-defined]
         function.__composition__ = True  # type: ignore[attr-defined]
         COMPOSITIONS[name or function.__name__] = function
@@ -55,13 +56,13 @@ def composition(*numpy_functions: Callable[..., Any], name: str | None = None, r
     return declare
 
 
-def _of_real_numbers(function: F, name: str) -> F:
-    words = parameter_names(function)  # type: ignore[arg-type]
+def _of_real_numbers(function: F, name: str, real: tuple[str, ...]) -> F:
+    words = parameter_names(function)
 
     @functools.wraps(function)
     def refusing(*args: Any, **kwargs: Any) -> Any:
         for word, value in (*zip(words, args, strict=False), *kwargs.items()):
-            if is_complex(value):
+            if is_complex(value) and word in real:
                 raise not_real(value, _Named(name), word)
         return function(*args, **kwargs)
 

@@ -146,7 +146,7 @@ def erfc(x: ArrayLike, /) -> Tensor:
 def _normal_cdf(x: ArrayLike, /) -> Tensor:
     """``Φ(x) = erfc(−x/√2) / 2``, accurate in the lower tail. Gradient: ``φ(x) = e^(−x²/2) / √(2π)``."""
     if is_complex(x):
-        return 0.5 * scipy_ufunc("erfc")(x * -math.sqrt(0.5))  # type: ignore[no-any-return, operator]
+        return 0.5 * scipy_ufunc("erfc")(x * -math.sqrt(0.5))  # type: ignore[no-any-return]
     return _blockwise(_cdf, x)  # type: ignore[no-any-return]
 
 

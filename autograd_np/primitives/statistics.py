@@ -117,7 +117,7 @@ def cov(
         require(_check_sign, relative._values, "aweights")
         w = relative if w is None else w * relative
     centre, total = average(x, axis=1, weights=w, returned=True)
-    total = total[0]
+    total = total[0].real if total.dtype.kind == "c" else total[0]
     if w is None:
         left: Any = x.shape[1] - ddof
     elif ddof == 0:
@@ -214,7 +214,11 @@ def histogram(
     if not (isinstance(weights, Tensor) and weights.requires_grad):
         return counts, edges
     width = edges.size - 1
-    counts = bincount(bin_numbers(x, edges), np.reshape(weights, (-1,)), width + 1)[:width]
+    numbers, flat = bin_numbers(x, edges), np.reshape(weights, (-1,))
+    if flat.dtype.kind == "c":  # bincount takes real weights
+        counts = (bincount(numbers, flat.real, width + 1) + 1j * bincount(numbers, flat.imag, width + 1))[:width]
+    else:
+        counts = bincount(numbers, flat, width + 1)[:width]
     if density:
         counts = counts / (np.subtract(edges[1:], edges[:-1]) * sum(counts))
     return counts, edges

@@ -325,7 +325,7 @@ rule(sinc, lambda g, x: g * sinc_derivative(x, 1))
 rule(_sinc_derivative, lambda h, x, k: h * sinc_derivative(x, k + 1))
 
 
-@primitive(np.i0)
+@primitive(np.i0, real=True)
 def i0(x: ArrayLike, /) -> Tensor:
     """The modified Bessel function of the first kind and order 0, elementwise. Gradient: I₁(x)."""
     return np.i0(x)  # type: ignore[return-value]
