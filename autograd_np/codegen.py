@@ -135,13 +135,16 @@ def _argument(found: Primitive, p: inspect.Parameter, operator: bool) -> list[st
             f"        if {word}_s is False: {word}_s = {word}._shared = []",
             f"        {word}_n = {word}._node; {word} = {word}._values",
         ]
+    if word in found.real:
+        opened.append(f"        if {word}.dtype.kind == 'c': raise not_real({word}, P, {word!r})")
+        stranger.append(f"        if is_complex({word}): raise not_real({word}, P, {word!r})")
     absent = "" if p.default is p.empty else f" or {word} is default_{word}"
     return [
         f"    if {word}.__class__ is Tensor:",
         *opened,
         f"    elif {word}.__class__ is float or {word}.__class__ is int{absent}:",
         f"        {word}_n = None; {word}_s = False",
-        f"    elif {word}.__class__ is ndarray and {word}.dtype.kind in 'fciub':",
+        f"    elif {word}.__class__ is ndarray and {word}.dtype.kind in {'fiub' if word in found.real else 'fciub'!r}:",
         f"        {word}_n = None; {word}_s = {word}.nbytes < 4096 or writable({word})",
         f"    elif isinstance({word}, Tensor):",  # of a subclass
         *opened,
@@ -320,7 +323,7 @@ def _compile(text: str, namespace: dict[str, Any], name: str) -> dict[str, Any]:
     return namespace
 
 
-HELPERS = ("dtype_of", "failed", "foreign", "observe", "option", "others", "out_given", "required", "snapshots", "unpack")
+HELPERS = ("dtype_of", "failed", "foreign", "is_complex", "not_real", "observe", "option", "others", "out_given", "required", "snapshots", "unpack")
 # Names that the written functions use for their own ends.
 RESERVED = frozenset(HELPERS) | {
     "ACTIVE", "Exception", "FIXED", "Node", "NotImplemented", "P", "Tensor", "any", "body", "error", "float", "int", "isinstance", "keep", "keep_option",

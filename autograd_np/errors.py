@@ -97,6 +97,9 @@ def explain(name: str, operands: dict[str, Any], error: Exception) -> Exception:
     text = str(error)
     lowered = text.lower()
     remedy = next((words for key, words in _REMEDIES if key in lowered), None)
+    unordered = [key for key, value in operands.items() if "complex" in describe(value)] if isinstance(error, TypeError) else []
+    if unordered:
+        remedy = f"of a complex number take {unordered[0]}.real, {unordered[0]}.imag or np.abs({unordered[0]})"
     message = f"{name}: {text} — operands: {listed}" + (f" — {remedy}" if remedy else "")
     kind = type(error)
     if kind.__name__ == "_UFuncNoLoopError" or kind.__name__ == "_UFuncInputCastingError":

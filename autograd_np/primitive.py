@@ -89,6 +89,7 @@ class Primitive:
             because the function is piecewise constant in them.
         elementwise: whether each element of the output depends on one element of each (broadcast) operand alone.
         masks: whether the rules make zeros in a cotangent, for elements on which the output does not depend.
+        real: the operands that must be real: complex ones are refused by name.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Primitive:
         discrete: tuple[str, ...],
         elementwise: bool,
         masks: bool,
+        real: bool | str,
     ) -> None:
         self.name = name
         self.body = body
@@ -122,6 +124,7 @@ class Primitive:
         self.discrete = discrete
         self.elementwise = elementwise and not multi
         self.masks = masks or self.several  # an output that is not used gets no cotangent
+        self.real = tuple(real.split()) if isinstance(real, str) else operands if real else ()
         self.rules: dict[str, Rule] = {}
         self.joint: Rule | None = None
         self.slots: list[Slot] = []
@@ -215,6 +218,7 @@ def primitive(
     discrete: str = ...,
     elementwise: bool | None = ...,
     masks: bool = ...,
+    real: bool | str = ...,
     override: Any = ...,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
@@ -230,6 +234,7 @@ def primitive(
     discrete: str = "",
     elementwise: bool | None = None,
     masks: bool = False,
+    real: bool | str = False,
     override: Any = None,
 ) -> Any:
     """Declare an operation: the decorated function computes it on arrays.
@@ -255,6 +260,7 @@ def primitive(
             Left out where the rules see to that themselves.
         masks: the rules make zeros in a cotangent, for elements on which the output does not depend (``where``, an
             index). From there on the backward pass holds zeros to zero; before, there are none to hold.
+        real: the function is defined for real numbers alone (in the operands named, if not in all): a complex one raises a TypeError that says so.
         override: use this as the body instead of the decorated function.
 
     Returns:
@@ -296,6 +302,7 @@ def primitive(
             discrete=tuple(discrete.split()),
             elementwise=any(isinstance(f, np.ufunc) and f.signature is None for f in numpy_functions) if elementwise is None else elementwise,
             masks=masks,
+            real=real,
         )
         public = codegen.stub(made, function)
         made.function = public

@@ -136,6 +136,19 @@ def required(value: Any, found: Primitive, word: str) -> Any:
     raise GivesWay(f"{found.name}: {word} is a {kind.__name__}, which has arithmetic of its own: use its operators, NumPy's functions, or the array it holds")
 
 
+def is_complex(value: Any) -> bool:
+    """Whether an operand, an array or a number, is complex."""
+    dtype = getattr(value, "dtype", None)
+    return isinstance(value, complex) if dtype is None else dtype.kind == "c"
+
+
+def not_real(value: Any, found: Any, word: str) -> TypeError:
+    """The error for a complex operand of a function of real numbers."""
+    return TypeError(
+        f"{found.name}: {word} has dtype {dtype_of(value)}, and {found.name} is defined for real numbers alone; take {word}.real, {word}.imag or np.abs({word})"
+    )
+
+
 def option(value: Any, found: Primitive, word: str) -> Any:
     """The array of a Tensor given where no gradient flows."""
     if value._node is not None and found.differentiable and word not in found.discrete:

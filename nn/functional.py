@@ -187,7 +187,13 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
 
 
 def threshold(input: Any, threshold: float, value: float) -> Tensor:
-    """``x`` for x > threshold, else ``value``; gradient 1 or 0, and 0 at the threshold. NaN stays NaN."""
+    """``x`` for x > threshold, else ``value``; gradient 1 or 0, and 0 at the threshold. NaN stays NaN.
+
+    Raises:
+        TypeError: complex numbers, which have no order.
+    """
+    if ag.iscomplexobj(input):
+        raise TypeError(f"threshold: input has dtype {np.result_type(input)}, and threshold is defined for real numbers alone; take input.real or abs(input)")
     return ag.where(ag.less_equal(input, threshold), value, input)  # type: ignore[no-any-return]
 
 

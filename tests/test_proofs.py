@@ -11,9 +11,9 @@ import pytest
 
 from autograd_np.primitive import REGISTRY, primitive, rule
 from autograd_np.proofs import mutate
-from autograd_np.proofs.cases import Case, cases, differ, names, scattered, subject
+from autograd_np.proofs.cases import INDIRECT, Case, cases, differ, in_the_complex_plane, names, real_operands, scattered, subject
 from autograd_np.proofs.gradcheck import gradcheck
-from autograd_np.proofs.prove import EXEMPT, INDIRECT, examine
+from autograd_np.proofs.prove import EXEMPT, examine
 from autograd_np.proofs.samples import ORACLES, SAMPLES, Sample, case, load, normal
 from autograd_np.tensor import Tensor
 
@@ -73,6 +73,31 @@ def test_every_operand_is_differentiated_in_some_case() -> None:
     assert not unproved, f"rules that no case needs: {', '.join(unproved)}"
 
 
+# What is 0 or real whatever the operand: its conjugate is itself.
+OWN_CONJUGATE = ("identity_power", "real")
+
+
+def has_complex_cases(name: str) -> bool:
+    """Whether some case with gradients has complex operands, as far as they need not be real."""
+    found = subject(name)
+    for sample in cases(name):
+        call = Case(found, sample)
+        free = [i for i in call.floating if call.parameter[i] not in real_operands(found)]
+        if sample.order > 0 and free and all(call.leaves[i].dtype.kind == "c" and call.leaves[i].size for i in free):
+            return True
+    return False
+
+
+def test_everything_is_proved_in_the_complex_plane_or_refuses() -> None:
+    neither = []
+    for name in NAMES:
+        found = subject(name)
+        floating = found.differentiable and any(Case(found, sample).floating and sample.order > 0 for sample in cases(name))
+        if floating and name not in INDIRECT and not has_complex_cases(name) and not any(sample.refused for sample in cases(name)):
+            neither.append(name)
+    assert not neither, f"neither complex samples nor declared real: {', '.join(neither)}"
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name in REGISTRY and REGISTRY[name].differentiable and cases(name) and name not in INDIRECT])
 def test_mutants_die(name: str) -> None:
     score = mutate.score(name)
@@ -80,6 +105,10 @@ def test_mutants_die(name: str) -> None:
     # A rule that no case exercises would have only mutants that make no difference.
     idle = [words for words in score.same if words.endswith("one added")]
     assert not idle, f"{name}: no case has a gradient there: {', '.join(idle)}"
+    if has_complex_cases(name) and name not in OWN_CONJUGATE:
+        ends = [words.removesuffix(" conjugated") for words in score.same if words.endswith(" conjugated")]
+        unproved = [end for end in ends if not end.endswith(("values", "cotangent")) and end not in real_operands(subject(name))]
+        assert not unproved, f"{name}: no case has a complex gradient of {', '.join(unproved)}"
     assert score.killed
 
 
@@ -213,6 +242,38 @@ def test_a_rule_that_looks_at_what_else_is_differentiated_is_noticed(broken):
     assert checks == {"alone"}
 
 
+def test_a_function_that_takes_complex_numbers_although_it_is_real_is_noticed():
+    def halved(x):
+        return np.real(x) / 2
+
+    public = primitive()(halved)
+    try:
+        rule(public, lambda g: g / 2)
+        ORACLES["halved"] = lambda x: x / 2
+        real = case(normal(3))
+        (added,) = in_the_complex_plane(REGISTRY["halved"], [real])
+        assert examine(REGISTRY["halved"], real).findings == []
+        assert {finding.check for finding in examine(REGISTRY["halved"], added).findings} >= {"value"}
+        silent = Sample(added.args, order=0, refused=True)
+        assert {finding.check for finding in examine(REGISTRY["halved"], silent).findings} == {"refusal"}
+    finally:
+        REGISTRY.pop("halved")
+        ORACLES.pop("halved")
+
+
+def test_every_conjugate_of_a_rule_is_dropped_in_turn():
+    found = REGISTRY["vdot"]
+    x = normal(3) + 1j * normal(3)
+    judge = mutate.Judge(found, Case(found, case(x, x[::-1])), 1)
+    with mutate.Broken(found, 1, "y") as broken_rule:
+        assert not judge.red(judge.gradients())
+        assert broken_rule.conjugates == 1
+        broken_rule.mutation = mutate.DROPPED.format(0)
+        assert judge.red(judge.gradients())
+    assert np.conjugate is np.conj
+    assert isinstance(np.conjugate, np.ufunc)
+
+
 def test_a_kink_is_held_to_its_convention(broken):
     def bent(x):
         return np.abs(x)
@@ -243,7 +304,7 @@ def test_a_mutant_is_what_it_says(mutation):
     with mutate.Broken(found, 0, "x") as broken_rule:
         broken_rule.mutation = mutation
         grads = judge.gradients()
-    if mutation in ("conjugated", "cut from the values"):
+    if "conjugated" in mutation or mutation == "cut from the values":
         # A real gradient is its own conjugate; y reaches the second order through the kept value.
         assert judge.red(grads) == (mutation == "cut from the values")
     else:

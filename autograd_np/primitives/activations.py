@@ -1,11 +1,13 @@
 """Activation functions: rectifiers, sigmoids, softmax and their relatives, and the error function they need.
 
-Names and options follow ``torch.nn.functional`` (``axis`` for ``dim``). Three things hold for all of them:
+Names and options follow ``torch.nn.functional`` (``axis`` for ``dim``). Four things hold for all of them:
 
 * floating dtypes are kept (float32 in, float32 out); integers behave as in NumPy's own functions;
 * a kink takes the minimum-norm subgradient: 0 where the one-sided derivatives have both signs or one is 0,
   else the smaller of the two;
-* value and gradient keep their relative accuracy in the tails, and ±inf give the limit where one exists.
+* value and gradient keep their relative accuracy in the tails, and ±inf give the limit where one exists;
+* the analytic ones (sigmoid, softplus, softmax and what is made of them) take complex numbers, their logarithms on the
+  principal branch; those with a kink or an absolute value are functions of real numbers, and refuse complex ones.
 
 The smooth rules are built of a few private primitives whose own rules are exact (``sigmoid_slope``, ``gauss``,
 ``normal_cdf``), so that second and third derivatives are as accurate as the first.
@@ -21,6 +23,8 @@ import numpy as np
 
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
+from . import complexes
+from .complexes import decay, is_complex
 from .composed import composition
 from .gaussian import erf, erfc, gauss, normal_cdf
 from .zeros import keep, zmul
@@ -61,13 +65,17 @@ FAR = 2e4
 
 
 def _far(x: Any) -> Any:
-    return np.minimum(np.maximum(x, -FAR), FAR)
+    return x if is_complex(x) else np.minimum(np.maximum(x, -FAR), FAR)
+
+
+def _above(x: Any) -> Any:
+    return x if is_complex(x) else np.maximum(x, -FAR)
 
 
 # ---------------------------------------------------------------- rectifiers
 
 
-@primitive(masks=True)
+@primitive(masks=True, real=True)
 def relu(x: ArrayLike, /) -> Tensor:
     """``max(x, 0)``, elementwise. NaN stays NaN. Gradient: 1 for x > 0, else 0; 0 at the kink x = 0.
 
@@ -87,7 +95,7 @@ def _at_zero(x: Any, left: float, right: float) -> tuple[Any, Any]:
     return (x <= 0, x > 0) if abs(left) <= abs(right) else (x < 0, x >= 0)
 
 
-@primitive(masks=True, elementwise=True)
+@primitive(masks=True, elementwise=True, real=True)
 def leaky_relu(x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor:
     """``x`` for x > 0, else ``negative_slope · x``.
 
@@ -122,7 +130,7 @@ def _channels(weight_shape: tuple[int, ...], x_shape: tuple[int, ...], axis: int
     return tuple(shape)
 
 
-@primitive(wrt="x weight", masks=True, elementwise=True)
+@primitive(wrt="x weight", masks=True, elementwise=True, real=True)
 def prelu(x: ArrayLike, weight: ArrayLike, /, axis: int = 1) -> Tensor:
     """``x`` for x > 0, else ``weight · x`` with a learned weight: one number, or one per channel along ``axis``.
 
@@ -150,7 +158,7 @@ def _prelu_weight(g: Any, x: Any, weight_shape: Any, axis: int) -> Any:
 rule(prelu, _prelu_x, _prelu_weight)
 
 
-@primitive(masks=True)
+@primitive(masks=True, real=True)
 def relu6(x: ArrayLike, /) -> Tensor:
     """``min(max(x, 0), 6)``. Gradient: 1 for 0 < x < 6, else 0; 0 at both kinks."""
     return np.minimum(np.maximum(x, 0), 6)  # type: ignore[no-any-return]
@@ -159,7 +167,7 @@ def relu6(x: ArrayLike, /) -> Tensor:
 rule(relu6, lambda g, out: keep((out > 0) & (out < 6), g))
 
 
-@primitive(masks=True)
+@primitive(masks=True, real=True)
 def hardtanh(x: ArrayLike, /, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """``min(max(x, min_val), max_val)``. Gradient: 1 strictly between the bounds, else 0; 0 at both kinks.
 
@@ -174,7 +182,7 @@ def hardtanh(x: ArrayLike, /, min_val: float = -1.0, max_val: float = 1.0) -> Te
 rule(hardtanh, lambda g, out, min_val, max_val: keep((out > min_val) & (out < max_val), g))
 
 
-@primitive(masks=True)
+@primitive(masks=True, real=True)
 def hardshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
     """``x`` where |x| > ``lambd``, else 0. Gradient: 1 or 0; 0 at the jumps x = ±``lambd``."""
     return x * (np.abs(x) > lambd) if lambd > 0 else np.positive(x)  # type: ignore[no-any-return]
@@ -183,7 +191,7 @@ def hardshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
 rule(hardshrink, lambda g, x, lambd: keep(np.abs(x) > lambd, g) if lambd > 0 else g)
 
 
-@primitive(masks=True)
+@primitive(masks=True, real=True)
 def softshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
     """``x − lambd`` above ``lambd``, ``x + lambd`` below ``−lambd``, 0 between. Gradient: 1 outside, 0 between and at both kinks.
 
@@ -201,7 +209,7 @@ rule(softshrink, lambda g, x, lambd: keep(np.abs(x) > lambd, g) if lambd > 0 els
 # ---------------------------------------------------------------- exponential rectifiers
 
 
-@primitive(masks=True, elementwise=True)
+@primitive(masks=True, elementwise=True, real=True)
 def elu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     """``x`` for x > 0, else ``alpha · (e^x − 1)``.
 
@@ -226,7 +234,7 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
-@primitive(masks=True, elementwise=True)
+@primitive(masks=True, elementwise=True, real=True)
 def selu(x: ArrayLike, /) -> Tensor:
     """``scale · elu(x, alpha)`` with the self-normalising scale 1.0507… and alpha 1.6733…. Gradient at x = 0: scale, the smaller side."""
     return SELU_SCALE * np.maximum(x, 0) + (SELU_SCALE * SELU_ALPHA) * np.expm1(np.minimum(x, 0))  # type: ignore[no-any-return]
@@ -235,7 +243,7 @@ def selu(x: ArrayLike, /) -> Tensor:
 rule(selu, lambda g, x: (g * SELU_SCALE) * _elu_slope(x, SELU_ALPHA))
 
 
-@primitive(masks=True, elementwise=True)
+@primitive(masks=True, elementwise=True, real=True)
 def celu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     """``x`` for x > 0, else ``alpha · (e^(x/alpha) − 1)``. Gradient: 1 or ``e^(x/alpha)``; there is no kink.
 
@@ -262,6 +270,9 @@ def sigmoid(x: ArrayLike, /) -> Tensor:
     >>> sigmoid(np.array([-800.0, 0.0, 800.0])).tolist()
     [0.0, 0.5, 1.0]
     """
+    if is_complex(x):
+        e, right = decay(x)
+        return np.where(right, 1, e) / (1 + e)  # type: ignore[no-any-return]
     e = np.exp(-1.0 * np.abs(x))
     # The numerator is 1 for x ≥ 0 and e for x < 0; e never exceeds 1, so a maximum selects.
     return np.maximum(e, np.greater_equal(x, 0)) / (1 + e)  # type: ignore[no-any-return]
@@ -270,7 +281,7 @@ def sigmoid(x: ArrayLike, /) -> Tensor:
 @primitive(name="sigmoid_slope", elementwise=True)
 def _sigmoid_slope(x: ArrayLike, /) -> Tensor:
     """``σ'(x) = σ(x) σ(−x) = e^−|x| / (1 + e^−|x|)²``; ``sech²(x) = 4 σ'(2x)``. Gradient: ``−σ'(x) tanh(x/2)``."""
-    e = np.exp(-1.0 * np.abs(x))
+    e = decay(x)[0] if is_complex(x) else np.exp(-1.0 * np.abs(x))
     return e / np.square(1 + e)  # type: ignore[no-any-return]
 
 
@@ -284,7 +295,9 @@ rule(_sigmoid_slope, lambda g, x, out: -(g * out * np.tanh(x / 2)))
 
 @primitive(elementwise=True)
 def log_sigmoid(x: ArrayLike, /) -> Tensor:
-    """``log σ(x) = min(x, 0) − log(1 + e^−|x|)``. Gradient: ``σ(−x)``."""
+    """``log σ(x) = min(x, 0) − log(1 + e^−|x|)``; −log(1 + e^−x) for complex x. Gradient: ``σ(−x)``."""
+    if is_complex(x):
+        return -complexes.softplus(-x)  # type: ignore[no-any-return]
     return np.minimum(x, 0) - np.log1p(np.exp(-1.0 * np.abs(x)))  # type: ignore[no-any-return]
 
 
@@ -307,16 +320,16 @@ def softplus(x: ArrayLike, /, beta: float = 1.0, threshold: float | None = None)
     if beta == 0:
         raise ValueError("beta = 0 divides by zero")
     u = x if beta == 1 else x * beta
-    y = np.maximum(u, 0) + np.log1p(np.exp(-1.0 * np.abs(u)))
+    y = complexes.softplus(u) if is_complex(u) else np.maximum(u, 0) + np.log1p(np.exp(-1.0 * np.abs(u)))
     if beta != 1:
         y = y / beta
-    return y if threshold is None else np.where(u > threshold, x, y)  # type: ignore[no-any-return]
+    return y if threshold is None else np.where(np.real(u) > threshold, x, y)  # type: ignore[no-any-return]
 
 
 def _softplus_rule(g: Any, x: Any, beta: float, threshold: float | None) -> Any:
     u = x if beta == 1 else x * beta
     pulled = g * _sigma(u)
-    return pulled if threshold is None else np.where(u > threshold, g, pulled)
+    return pulled if threshold is None else np.where(np.real(u) > threshold, g, pulled)
 
 
 rule(softplus, _softplus_rule)
@@ -326,7 +339,7 @@ _softplus = on_arrays(softplus)
 @primitive(elementwise=True)
 def silu(x: ArrayLike, /) -> Tensor:
     """``x σ(x)``, also called swish; 0 at −inf. Gradient: ``σ(x) + x σ'(x)``."""
-    return np.maximum(x, -FAR) * _sigma(x)  # type: ignore[no-any-return]
+    return _above(x) * _sigma(x)  # type: ignore[no-any-return]
 
 
 rule(silu, lambda g, x: g * (_sigma(x) + _far(x) * sigmoid_slope(x)))
@@ -336,7 +349,7 @@ swish = silu
 @primitive(elementwise=True)
 def mish(x: ArrayLike, /) -> Tensor:
     """``x tanh(softplus(x))``; 0 at −inf. Gradient: ``tanh(s) + x sech²(s) σ(x)`` with ``s = softplus(x)``."""
-    return np.maximum(x, -FAR) * np.tanh(_softplus(x))  # type: ignore[no-any-return]
+    return _above(x) * np.tanh(_softplus(x))  # type: ignore[no-any-return]
 
 
 def _mish_rule(g: Any, x: Any) -> Any:
@@ -351,9 +364,22 @@ _TANH_P = (-0.96437492777225469787e0, -0.99225929672236083313e2, -0.161341190239
 _TANH_Q = (1.0, 0.11274474380534949335e3, 0.22337720718962312926e4, 0.48402357071988688686e4)
 
 
+def _complex_tanhshrink(x: Any) -> Any:
+    """Near 0 by the continued fraction tanh(x) = x / (1 + w/(3 + w/(5 + …))), w = x²: with c = w/(3 + …), x − x/(1 + c) = x c/(1 + c)."""
+    near = np.abs(x) < 0.55
+    v = np.where(near, x, 0)
+    w = v * v
+    c = w / 21
+    for k in range(19, 1, -2):
+        c = w / (k + c)
+    return np.where(near, v * (c / (1 + c)), x - np.tanh(x))
+
+
 @primitive(elementwise=True)
 def tanhshrink(x: ArrayLike, /) -> Tensor:
     """``x − tanh(x)``, without cancellation near 0, where it is x³/3. Gradient: ``tanh(x)²``."""
+    if is_complex(x):
+        return _complex_tanhshrink(x)  # type: ignore[no-any-return]
     near = np.minimum(np.maximum(x, -0.55), 0.55)
     w = np.square(near)
     p = (_TANH_P[0] * w + _TANH_P[1]) * w + _TANH_P[2]
@@ -364,7 +390,7 @@ def tanhshrink(x: ArrayLike, /) -> Tensor:
 rule(tanhshrink, lambda g, x: g * np.square(np.tanh(x)))
 
 
-@primitive(elementwise=True)
+@primitive(elementwise=True, real=True)
 def softsign(x: ArrayLike, /) -> Tensor:
     """``x / (1 + |x|)``; ±1 at ±inf. Gradient: ``1 / (1 + |x|)²``."""
     r = 1 / (1.0 + np.abs(x))
@@ -374,7 +400,7 @@ def softsign(x: ArrayLike, /) -> Tensor:
 rule(softsign, lambda g, x: g * np.square(1 / (1 + np.abs(x))))
 
 
-@primitive(masks=True)
+@primitive(masks=True, real=True)
 def hard_sigmoid(x: ArrayLike, /) -> Tensor:
     """``min(max(x + 3, 0), 6) / 6``. Gradient: 1/6 for −3 < x < 3, else 0; 0 at both kinks."""
     return np.minimum(np.maximum(x + 3.0, 0), 6) / 6  # type: ignore[no-any-return]
@@ -383,7 +409,7 @@ def hard_sigmoid(x: ArrayLike, /) -> Tensor:
 rule(hard_sigmoid, lambda g, x: keep(np.abs(x) < 3, g) / 6)
 
 
-@primitive(masks=True, elementwise=True)
+@primitive(masks=True, elementwise=True, real=True)
 def hard_swish(x: ArrayLike, /) -> Tensor:
     """``x · hard_sigmoid(x)``; 0 at −inf. Gradient: ``x/3 + 1/2`` for −3 < x < 3, 0 below, 1 above; 0 at −3 and 1 at 3, the smaller sides."""
     return np.maximum(x, -3.0) * (np.minimum(np.maximum(x + 3.0, 0), 6) / 6)  # type: ignore[no-any-return]
@@ -400,7 +426,7 @@ _DENSITY = 1 / math.sqrt(2 * math.pi)
 
 def _cubic(x: Any) -> tuple[Any, Any, Any]:
     """x within ±40 (where the tanh form has long saturated), u = √(8/π) (x + 0.044715 x³), and du/dx."""
-    x = np.minimum(np.maximum(x, -40.0), 40.0)
+    x = x if is_complex(x) else np.minimum(np.maximum(x, -40.0), 40.0)
     square = x * x
     return x, _TANH_GELU * (x + 0.044715 * (square * x)), _TANH_GELU * (1 + (3 * 0.044715) * square)
 
@@ -424,7 +450,7 @@ def gelu(x: ArrayLike, /, approximate: str = "none") -> Tensor:
         gate = _sigma(_cubic(x)[1])
     else:
         raise ValueError(f"approximate is 'none' or 'tanh', not {approximate!r}")
-    return np.maximum(x, -FAR) * gate, gate  # type: ignore[return-value]
+    return _above(x) * gate, gate  # type: ignore[return-value]
 
 
 def _gelu_rule(g: Any, x: Any, out: Any, approximate: str) -> Any:
@@ -452,16 +478,20 @@ def _lowest(dtype: Any) -> Any:
 
 def _sum(e: Any, axis: Any) -> Any:
     """Σe along the axis, at least 1: a row holds an exp(0) = 1, but for a row of −inf, whose softmax becomes 0 by this."""
-    return np.maximum(np.add.reduce(e, axis=axis, keepdims=True), 1)
+    total = np.add.reduce(e, axis=axis, keepdims=True)
+    if e.dtype.kind == "c":
+        return total + np.equal(np.add.reduce(np.abs(e), axis=axis, keepdims=True), 0)
+    return np.maximum(total, 1)
 
 
 def _shifted(x: Any, axis: Any) -> Any:
-    """x minus its maximum along the axis, −inf in a row of −inf."""
+    """x minus its maximum along the axis (of complex numbers that of the real parts), −inf in a row of −inf."""
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
+    if x.dtype.kind == "c":
+        top = np.real(x)  # it decides how large an exponential is
+        return x - np.maximum.reduce(top, axis=axis, keepdims=True, initial=_lowest(top.dtype))
     if x.dtype.kind != "f":
-        if x.dtype.kind == "c":
-            raise TypeError("complex numbers have no order, and so no softmax; take the real part or the absolute value")
         x = np.multiply(x, 1.0)
     return x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=_lowest(x.dtype))
 
@@ -488,8 +518,10 @@ def balanced(d: Any, e: Any, total: Any, axis: Any) -> Any:
     """A gradient d with respect to logits whose softmax is e / total, without the cancellation at a class of nearly all the mass.
 
     The components sum to 0, for softmax does not change with a constant added to its argument: so the one that cancels is
-    minus the sum of the others.
+    minus the sum of the others. (Of complex numbers several may be large, and none need cancel.)
     """
+    if e.dtype.kind == "c":
+        return d
     most = np.greater(e, MOST * total)
     others = keep(np.logical_not(most), d)
     return np.where(most, -np.sum(others, axis=axis, keepdims=True), others)
@@ -508,6 +540,8 @@ rule(softmax, _softmax_rule)
 
 def log_total(z: Any, e: Any, axis: Any) -> Any:
     """log Σe of e = exp(z), whose largest z is 0: log1p of the others' sum, however small that is. 0 where all z are −inf."""
+    if z.dtype.kind == "c":
+        return np.log(_sum(e, axis))
     below = np.less(z, 0)
     rest = np.add.reduce(np.multiply(e, below), axis=axis, keepdims=True)
     largest = np.add.reduce(np.logical_not(below), axis=axis, keepdims=True, dtype=z.dtype)
@@ -516,9 +550,10 @@ def log_total(z: Any, e: Any, axis: Any) -> Any:
 
 @primitive()
 def log_softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Tensor:
-    """``x − log Σ e^x`` along ``axis``, for any magnitude of x. −inf gives −inf. Gradient: ``g − softmax(x) · Σ g``.
+    """``x − log Σ e^x`` along ``axis``, for any magnitude of x; the principal logarithm of a complex sum. −inf gives −inf.
 
-    The logarithm of a probability near 1 is that of the others' sum (``log1p``), and the gradient's element there likewise.
+    Gradient: ``g − softmax(x) · Σ g``. The logarithm of a probability near 1 is that of the others' sum (``log1p``), and the
+    gradient's element there likewise.
     """
     z = _shifted(x, axis)
     return z - log_total(z, np.exp(z), axis)  # type: ignore[no-any-return]

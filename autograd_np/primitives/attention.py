@@ -70,8 +70,6 @@ def _real(x: Any, word: str) -> Any:
     """A floating array of at least two axes."""
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
-    if x.dtype.kind not in "fiub":
-        raise TypeError(f"{word} must be real, not {describe(x)}")
     if x.ndim < 2:
         raise ValueError(f"{word} needs an axis of positions and one of features, got {describe(x)}")
     return x if x.dtype.kind == "f" else np.multiply(x, 1.0)
@@ -131,7 +129,7 @@ def _lowest(dtype: Any) -> Any:
 # ---------------------------------------------------------------- attention
 
 
-@primitive(wrt="query key value attn_mask", multi=True, shown=1, broadcasts=True)
+@primitive(wrt="query key value attn_mask", multi=True, shown=1, broadcasts=True, real=True)
 def scaled_dot_product_attention(
     query: ArrayLike,
     key: ArrayLike,

@@ -6,11 +6,12 @@ it, as ``@primitive(np.fn)`` does for a primitive, and lists it for the document
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from ..primitive import FUNCTIONS, primitive_of
-from ..recording import required
+from ..primitive import FUNCTIONS, parameter_names, primitive_of
+from ..recording import is_complex, not_real, required
 from ..tensor import ArrayLike, Tensor
 
 __all__ = ["COMPOSITIONS", "composition", "lifted", "no_out", "publish", "refused"]
@@ -30,18 +31,23 @@ class _Named:
         self.name = name
 
 
-def composition(*numpy_functions: Callable[..., Any], name: str | None = None) -> Callable[[F], F]:
+def composition(*numpy_functions: Callable[..., Any], name: str | None = None, real: bool | str = False) -> Callable[[F], F]:
     """Declare a function made of primitives; the given NumPy functions dispatch to it on Tensors.
 
     Args:
         *numpy_functions: the NumPy functions that it is.
         name: the name in the lists; the function's own by default.
+        real: it is defined for real numbers alone (in the arguments named, if not in all), and refuses complex ones by name.
 
     Returns:
         The decorator; it returns the function itself.
     """
 
     def declare(function: F) -> F:
+        words = tuple(real.split()) if isinstance(real, str) else parameter_names(function) if real else ()
+        if words:
+            function = _of_real_numbers(function, name or function.__name__, words)
+        function.real = words  # type: ignore[attr-defined]
         function.numpy_functions = list(numpy_functions)  # type: ignore[attr-defined]
         function.__composition__ = True  # type: ignore[attr-defined]
         COMPOSITIONS[name or function.__name__] = function
@@ -50,6 +56,19 @@ def composition(*numpy_functions: Callable[..., Any], name: str | None = None) -
         return function
 
     return declare
+
+
+def _of_real_numbers(function: F, name: str, real: tuple[str, ...]) -> F:
+    words = parameter_names(function)
+
+    @functools.wraps(function)
+    def refusing(*args: Any, **kwargs: Any) -> Any:
+        for word, value in (*zip(words, args, strict=False), *kwargs.items()):
+            if is_complex(value) and word in real:
+                raise not_real(value, _Named(name), word)
+        return function(*args, **kwargs)
+
+    return refusing  # type: ignore[return-value]
 
 
 def lifted(x: ArrayLike, name: str, word: str = "x") -> Tensor:

@@ -208,7 +208,7 @@ rule(maximum_accumulate, _running_rule)
 rule(minimum_accumulate, _running_rule)
 
 
-@primitive()
+@primitive(real=True)
 def logcumsumexp(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Tensor:
     """``np.logaddexp.accumulate``: ``log(exp x[0] + … + exp x[i])`` along ``axis``, without overflow.
 

@@ -200,7 +200,7 @@ def segments(x: ArrayLike, xp: ArrayLike) -> Any:
     return np.clip(np.searchsorted(xp, x, side="right") - 1, 0, len(xp) - 2)
 
 
-@composition(np.interp)
+@composition(np.interp, real="x xp")
 def interp(
     x: ArrayLike,
     xp: ArrayLike,

@@ -102,7 +102,7 @@ rule(ifft, lambda g, x_shape, axis, norm: _resized(np.fft.ifft(g, None, axis, no
 # ------------------------------------------------------------------------------------------------ real, one axis
 
 
-@primitive(np.fft.rfft)
+@primitive(np.fft.rfft, real=True)
 def rfft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Tensor:
     """The frequencies 0 … n/2 of the transform of a real signal; parameters as :func:`fft`.
 
@@ -130,7 +130,7 @@ def hfft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 
     return np.fft.hfft(x, n, axis, norm)
 
 
-@primitive(np.fft.ihfft)
+@primitive(np.fft.ihfft, real=True)
 def ihfft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Tensor:
     """The first half of the inverse transform of a real signal: the inverse of :func:`hfft`.
 
@@ -212,13 +212,13 @@ rule(ifftn, _ifftn_rule)
 rule(ifft2, _ifftn_rule)
 
 
-@primitive(np.fft.rfftn)
+@primitive(np.fft.rfftn, real=True)
 def rfftn(x: ArrayLike, s: Any = None, axes: Any = None, norm: str | None = None, out: None = None) -> Tensor:
     """:func:`rfft` along the last of ``axes`` and :func:`fft` along the others, of a real array."""
     return np.fft.rfftn(x, s, axes, norm)
 
 
-@primitive(np.fft.rfft2)
+@primitive(np.fft.rfft2, real=True)
 def rfft2(x: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: str | None = None, out: None = None) -> Tensor:
     """:func:`rfftn` along two axes, by default the last."""
     return np.fft.rfft2(x, s, axes, norm)

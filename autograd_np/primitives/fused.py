@@ -89,7 +89,7 @@ rule(
 # ---------------------------------------------------------------- softmax cross-entropy
 
 
-@primitive(wrt="logits targets", multi=True, shown=1)
+@primitive(wrt="logits targets", multi=True, shown=1, real=True)
 def softmax_cross_entropy(
     logits: ArrayLike,
     targets: ArrayLike,
@@ -376,7 +376,7 @@ rule(softmax_cross_entropy, _logits_rule, _targets_rule)
 # ---------------------------------------------------------------- binary cross-entropy
 
 
-@primitive(wrt="logits targets", multi=True, shown=1)
+@primitive(wrt="logits targets", multi=True, shown=1, real=True)
 def binary_cross_entropy_with_logits(
     logits: ArrayLike,
     targets: ArrayLike,

@@ -4,7 +4,7 @@ The rational approximations are those of W. J. Cody, Rational Chebyshev approxim
 Math. Comp. 23 (1969), 631-637, with the coefficients of his program CALERF (SPECFUN, Argonne 1990). Results of
 fewer digits than float64 take one polynomial instead, an interpolation in the form that Numerical Recipes (1992,
 section 6.2) gives for erfc. Everything is computed in float64, in blocks that stay in the cache, and rounded to the
-dtype of the input once (longdouble has float64's accuracy).
+dtype of the input once (longdouble has float64's accuracy). Of complex numbers SciPy's functions are taken.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
+from .complexes import is_complex, scipy_ufunc
 
 __all__ = ["erf", "erfc", "gauss", "normal_cdf"]
 
@@ -123,29 +124,37 @@ def _cdf(x: Any, dtype: Any) -> Any:
 
 @primitive(elementwise=True)
 def erf(x: ArrayLike, /) -> Tensor:
-    """``erf(x) = 2/√π ∫₀ˣ e^(−t²) dt``, elementwise. Gradient: ``2/√π · e^(−x²)``.
+    """``erf(x) = 2/√π ∫₀ˣ e^(−t²) dt``, elementwise; of complex x by SciPy. Gradient: ``2/√π · e^(−x²)``.
 
     >>> round(erf(1.0).item(), 12)
     0.84270079295
     """
+    if is_complex(x):
+        return scipy_ufunc("erf")(x)  # type: ignore[no-any-return]
     return _blockwise(_erf, x)  # type: ignore[no-any-return]
 
 
 @primitive(elementwise=True)
 def erfc(x: ArrayLike, /) -> Tensor:
     """``erfc(x) = 1 − erf(x)``, elementwise, with full relative accuracy for large x. Gradient: ``−2/√π · e^(−x²)``."""
+    if is_complex(x):
+        return scipy_ufunc("erfc")(x)  # type: ignore[no-any-return]
     return _blockwise(_erfc, x)  # type: ignore[no-any-return]
 
 
 @primitive(name="normal_cdf", elementwise=True)
 def _normal_cdf(x: ArrayLike, /) -> Tensor:
     """``Φ(x) = erfc(−x/√2) / 2``, accurate in the lower tail. Gradient: ``φ(x) = e^(−x²/2) / √(2π)``."""
+    if is_complex(x):
+        return 0.5 * scipy_ufunc("erfc")(x * -math.sqrt(0.5))  # type: ignore[no-any-return]
     return _blockwise(_cdf, x)  # type: ignore[no-any-return]
 
 
 @primitive(name="gauss", wrt="x", elementwise=True)
 def _gauss(x: ArrayLike, rate: float) -> Tensor:
     """``e^(−rate x²)`` with full relative accuracy. Gradient: ``−2 rate x e^(−rate x²)``."""
+    if is_complex(x):
+        return np.exp(-rate * np.square(x))  # type: ignore[no-any-return]
     return _blockwise(lambda x, dtype: _bell(x, rate, dtype), x)  # type: ignore[no-any-return]
 
 
@@ -156,4 +165,4 @@ rule(erf, lambda g, x: g * (2 / math.sqrt(math.pi) * gauss(x, 1.0)))
 rule(erfc, lambda g, x: g * (-2 / math.sqrt(math.pi) * gauss(x, 1.0)))
 rule(_normal_cdf, lambda g, x: g * (1 / math.sqrt(2 * math.pi) * gauss(x, 0.5)))
 # The bell is 0 beyond ±40 in float64; x is taken at ±100 there, so that an infinite x gives 0 and not inf · 0.
-rule(_gauss, lambda g, x, out, rate: g * (-2 * rate * np.minimum(np.maximum(x, -100.0), 100.0) * out))
+rule(_gauss, lambda g, x, out, rate: g * (-2 * rate * (x if is_complex(x) else np.minimum(np.maximum(x, -100.0), 100.0)) * out))

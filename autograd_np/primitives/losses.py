@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import describe
 from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 
@@ -29,15 +28,13 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 def _pair(x: Any, y: Any, reduction: str) -> tuple[Any, Any]:
-    """Prediction and target: real, of one shape, and of the floating dtype of the prediction."""
+    """Prediction and target: of one shape, and of the floating dtype of the prediction."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
     if not hasattr(y, "dtype"):
         y = np.asarray(y)
-    if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiub":
-        raise TypeError(f"prediction and target must be real, not {describe(x)} and {describe(y)}")
     if x.shape != y.shape:
         raise ValueError(f"the prediction has shape {x.shape}, the target {y.shape}; they must be equal, for broadcasting would pair each with all")
     if x.dtype.kind != "f":
@@ -71,7 +68,7 @@ def _of_difference(slope: Any) -> Any:
     return pull
 
 
-@primitive(wrt="x y", multi=True, shown=1)
+@primitive(wrt="x y", multi=True, shown=1, real=True)
 def mse_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean") -> Tensor:
     """The squared error ``(x − y)²`` of a prediction x and a target y of one shape.
 
@@ -106,7 +103,7 @@ _mse = _of_difference(lambda s, d: (s * 2) * d)
 rule(mse_loss, joint=lambda g, needs, out, x_shape, reduction: _mse(g, needs, out, x_shape, reduction, ()))
 
 
-@primitive(wrt="x y", multi=True, shown=1)
+@primitive(wrt="x y", multi=True, shown=1, real=True)
 def l1_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean") -> Tensor:
     """The absolute error ``|x − y|`` of a prediction x and a target y of one shape; arguments as for :func:`mse_loss`.
 
@@ -124,7 +121,7 @@ _l1 = _of_difference(lambda s, d: s * np.sign(d))
 rule(l1_loss, joint=lambda g, needs, out, x_shape, reduction: _l1(g, needs, out, x_shape, reduction, ()))
 
 
-@primitive(wrt="x y", multi=True, shown=1)
+@primitive(wrt="x y", multi=True, shown=1, real=True)
 def huber_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """Huber's loss of ``d = x − y``: ``d²/2`` where |d| ≤ ``delta``, ``delta · (|d| − delta/2)`` beyond.
 
@@ -166,7 +163,7 @@ HIGHEST_COST = 100.0
 LEAST_SPREAD = 1e-12
 
 
-@primitive(wrt="x y")
+@primitive(wrt="x y", real=True)
 def binary_cross_entropy(x: ArrayLike, y: ArrayLike, reduction: str = "mean", weight: ArrayLike | None = None) -> Tensor:
     """``−(y log p + (1 − y) log(1 − p)) · weight`` of probabilities p = x and targets y in [0, 1].
 

@@ -38,16 +38,8 @@ def cast(a: Any, dtype: Any) -> Any:
 
 
 def real_floating(x: Any) -> Any:
-    """x, or integers as floating numbers.
-
-    Raises:
-        TypeError: x is complex.
-    """
-    if x.dtype.kind == "f":
-        return x
-    if x.dtype.kind == "c":
-        raise TypeError(f"normalisation is defined for real numbers, not {x.dtype}")
-    return x.astype(float)
+    """x, or integers as floating numbers."""
+    return x if x.dtype.kind in "fc" else x.astype(float)
 
 
 def shape_of(a: Any) -> Any:
@@ -212,7 +204,7 @@ def trailing(x: Any, normalized_shape: int | Axes) -> tuple[Axes, Axes]:
     return tuple(range(len(shape) - len(lengths), len(shape))), lengths
 
 
-@primitive(wrt="x weight bias", multi=True, shown=1)
+@primitive(wrt="x weight bias", multi=True, shown=1, real=True)
 def layer_norm(
     x: ArrayLike, normalized_shape: int | tuple[int, ...], weight: ArrayLike | None = None, bias: ArrayLike | None = None, eps: float = 1e-5
 ) -> Tensor:
@@ -253,7 +245,7 @@ def _layer_rule(g: Any, needs: Any, hidden: Any, weight: Any, bias_shape: Any, n
 rule(layer_norm, joint=_layer_rule)
 
 
-@primitive(wrt="x weight", multi=True, shown=1)
+@primitive(wrt="x weight", multi=True, shown=1, real=True)
 def rms_norm(x: ArrayLike, normalized_shape: int | tuple[int, ...], weight: ArrayLike | None = None, eps: float | None = None) -> Tensor:
     """``x / sqrt(mean(x²) + eps) · weight`` over the last axes, for each of the others alone.
 
@@ -303,7 +295,7 @@ def grouped(x_shape: Axes, groups: int) -> tuple[Axes, Axes, Axes]:
     return (n, groups, each, *rest), tuple(range(2, len(x_shape) + 1)), (1, groups, each, *(1,) * len(rest))
 
 
-@primitive(wrt="x weight bias", multi=True, shown=1)
+@primitive(wrt="x weight bias", multi=True, shown=1, real=True)
 def group_norm(x: ArrayLike, num_groups: int, weight: ArrayLike | None = None, bias: ArrayLike | None = None, eps: float = 1e-5) -> Tensor:
     """Normalisation of each image over groups of neighbouring channels: ``(x − mean) / sqrt(var + eps) · weight + bias``.
 
@@ -348,7 +340,7 @@ def _group_rule(g: Any, needs: Any, hidden: Any, x_shape: Any, weight: Any, bias
 rule(group_norm, joint=_group_rule)
 
 
-@composition()
+@composition(real=True)
 def instance_norm(x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None, eps: float = 1e-5) -> Tensor:
     """Normalisation of each channel of each image: :func:`group_norm` with one channel per group.
 
@@ -382,7 +374,7 @@ def channelwise(x_shape: Axes) -> tuple[Axes, Axes]:
     return (0, *range(2, rest + 2)), (1, x_shape[1], *(1,) * rest)
 
 
-@primitive(name="batch_norm", wrt="x weight bias", multi=True, shown=1)
+@primitive(name="batch_norm", wrt="x weight bias", multi=True, shown=1, real=True)
 def _batch_norm(
     x: ArrayLike,
     weight: ArrayLike | None = None,
@@ -417,7 +409,7 @@ def _batch_rule(g: Any, needs: Any, hidden: Any, weight: Any, bias_shape: Any) -
 rule(_batch_norm, joint=_batch_rule)
 
 
-@primitive(name="batch_norm_inference", wrt="x weight bias")
+@primitive(name="batch_norm_inference", wrt="x weight bias", real=True)
 def _batch_norm_inference(x: ArrayLike, mean: Any, variance: Any, weight: ArrayLike | None = None, bias: ArrayLike | None = None, eps: float = 1e-5) -> Tensor:
     """``(x − mean) / sqrt(variance + eps) · weight + bias`` with one number per channel, given beforehand."""
     dtype = np.result_type(x, *[p for p in (weight, bias) if p is not None])

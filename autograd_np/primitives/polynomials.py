@@ -352,7 +352,7 @@ def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: int | tuple[in
     return a
 
 
-@primitive(np.unwrap, wrt="x")
+@primitive(np.unwrap, wrt="x", real=True)
 def unwrap(x: ArrayLike, /, discont: float | None = None, axis: int = -1, *, period: float = 6.283185307179586) -> Tensor:
     """Phases without jumps of more than half a period along ``axis``: multiples of the period are added. Gradient: 1.
 

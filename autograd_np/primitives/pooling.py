@@ -144,7 +144,7 @@ def _counted(masks: list[Any], top: Any, places: list[tuple[Any, Any]]) -> Any:
     return count
 
 
-@primitive(wrt="x", name="max_pool2d", masks=True)
+@primitive(wrt="x", name="max_pool2d", masks=True, real=True)
 def _max_pool2d(x: ArrayLike, size: Pair, kernel: Pair, stride: Pair, before: Pair, dilation: Pair) -> Tensor:
     """:func:`max_pool2d` with every option as a pair: ``size`` of the result, and the padding ``before`` the first row and column."""
     return _pooled(x, size, kernel, stride, before, dilation, np.maximum, _lowest(x.dtype))
@@ -246,8 +246,6 @@ def _images(name: str, axes: int, x: ArrayLike) -> tuple[Tensor, bool]:
     letters = "H, W" if axes == 2 else "L"
     if t.ndim not in (axes + 1, axes + 2):
         raise ValueError(f"{name}: x must have shape (N, C, {letters}) or (C, {letters}); it has shape {t.shape}")
-    if t.dtype.kind == "c":
-        raise TypeError(f"{name}: x has shape {t.shape} and dtype {t.dtype}; complex numbers have no order and no windows here")
     batched = t.ndim == axes + 2
     if not batched:
         t = expand_dims(t, 0)
@@ -325,7 +323,7 @@ def max_pool2d(
 publish(max_pool2d, _max_pool2d)
 
 
-@composition()
+@composition(real=True)
 def max_pool1d(
     x: ArrayLike, kernel_size: Lengths, stride: Lengths | None = None, padding: Lengths = 0, dilation: Lengths = 1, ceil_mode: bool = False
 ) -> Tensor:
@@ -370,7 +368,7 @@ def _average(
     rows, columns = (_counts(t.shape[a + 2], size[a], kernel[a], step[a], before[a], count_include_pad) for a in (0, 1))
     if len({*rows}) == len({*columns}) == 1 and rows[0] and columns[0]:
         return _restored(sums * (1 / (rows[0] * columns[0])), axes, batched)
-    dtype = t.dtype if t.dtype.kind == "f" else np.dtype(float)
+    dtype = np.finfo(t.dtype).dtype if t.dtype.kind in "fc" else np.dtype(float)
     shares = np.array([[1 / (r * c) if r and c else 0.0 for c in columns] for r in rows], dtype, like=t._values)
     return _restored(sums * shares, axes, batched)
 
@@ -401,7 +399,7 @@ def avg_pool2d(
 
     Raises:
         ValueError: shapes or options that do not fit.
-        TypeError: an option that is no integer, or complex images.
+        TypeError: an option that is no integer.
 
     Gradient: each cotangent, divided in the same way, to every element of its window.
 
@@ -477,7 +475,7 @@ def adaptive_avg_pool2d(x: ArrayLike, output_size: int | Sequence[int | None] | 
 
     Raises:
         ValueError: images without elements, or an output size that is not positive.
-        TypeError: an output size that is no integer, or complex images.
+        TypeError: an output size that is no integer.
 
     >>> adaptive_avg_pool2d(np.array([[[1.0, 2.0, 3.0]]]), (1, 2)).tolist()
     [[[1.5, 2.5]]]
@@ -495,7 +493,7 @@ def adaptive_avg_pool1d(x: ArrayLike, output_size: int) -> Tensor:
     return _adaptive("adaptive_avg_pool1d", 1, x, output_size, True)
 
 
-@composition()
+@composition(real=True)
 def adaptive_max_pool2d(x: ArrayLike, output_size: int | Sequence[int | None] | None) -> Tensor:
     """The maxima of ``output_size`` windows that cover the images evenly, as ``torch.nn.functional.adaptive_max_pool2d``.
 
@@ -507,7 +505,7 @@ def adaptive_max_pool2d(x: ArrayLike, output_size: int | Sequence[int | None] | 
     return _adaptive("adaptive_max_pool2d", 2, x, output_size, False)
 
 
-@composition()
+@composition(real=True)
 def adaptive_max_pool1d(x: ArrayLike, output_size: int) -> Tensor:
     """The maxima of ``output_size`` windows that cover sequences (N, C, L) or (C, L) evenly: see :func:`adaptive_avg_pool2d`.
 

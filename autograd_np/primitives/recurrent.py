@@ -54,7 +54,6 @@ def _fitting(kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_h
     """All arrays in one floating dtype; the states that are not given are zeros.
 
     Raises:
-        TypeError: an array is complex.
         ValueError: the shapes do not fit.
     """
     _check(kind, name, x, w_ih, w_hh, b_ih, b_hh, states, whole)
@@ -67,8 +66,6 @@ def _fitting(kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_h
     dtypes = {v.dtype for v in (x, w_ih, w_hh, b_ih, b_hh, *states) if v is not None}
     if len(dtypes) > 1 or x.dtype.kind != "f":
         dtype = np.result_type(*dtypes, *([] if any(d.kind in "fc" for d in dtypes) else [np.float64]))
-        if dtype.kind != "f":
-            raise TypeError(f"{name}: the arrays must be real, not {dtype}")
         x, w_ih, w_hh, b_ih, b_hh = (None if v is None else v.astype(dtype, copy=False) for v in (x, w_ih, w_hh, b_ih, b_hh))
         states = tuple([None if v is None else v.astype(dtype, copy=False) for v in states])
     if type(None) in map(type, states):
@@ -119,7 +116,7 @@ def _sequence_rule(kind: Kind, g: Arrays, needs: Any, out: Arrays, operands: Arr
     )
 
 
-@primitive(wrt="x weight_ih weight_hh bias_ih bias_hh h0 c0", multi=True, shown=3)
+@primitive(wrt="x weight_ih weight_hh bias_ih bias_hh h0 c0", multi=True, shown=3, real=True)
 def lstm(
     x: ArrayLike,
     weight_ih: ArrayLike,
@@ -168,7 +165,7 @@ def _lstm_rule(g: Any, needs: Any, out: Any, x: Any, weight_ih: Any, weight_hh: 
 rule(lstm, joint=_lstm_rule)
 
 
-@primitive(wrt="x weight_ih weight_hh bias_ih bias_hh h0", multi=True, shown=2)
+@primitive(wrt="x weight_ih weight_hh bias_ih bias_hh h0", multi=True, shown=2, real=True)
 def gru(
     x: ArrayLike,
     weight_ih: ArrayLike,
@@ -215,7 +212,7 @@ def _gru_rule(g: Any, needs: Any, out: Any, x: Any, weight_ih: Any, weight_hh: A
 rule(gru, joint=_gru_rule)
 
 
-@primitive(wrt="x weight_ih weight_hh bias_ih bias_hh h0", multi=True, shown=2, masks=True)
+@primitive(wrt="x weight_ih weight_hh bias_ih bias_hh h0", multi=True, shown=2, masks=True, real=True)
 def rnn(
     x: ArrayLike,
     weight_ih: ArrayLike,
@@ -350,7 +347,7 @@ def _cell_rule(kind: Kind, g: Arrays, needs: Any, out: Arrays, operands: Arrays,
     )
 
 
-@primitive(wrt="x h c weight_ih weight_hh bias_ih bias_hh", multi=True, shown=2)
+@primitive(wrt="x h c weight_ih weight_hh bias_ih bias_hh", multi=True, shown=2, real=True)
 def lstm_cell(
     x: ArrayLike, h: ArrayLike, c: ArrayLike, weight_ih: ArrayLike, weight_hh: ArrayLike, bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -388,7 +385,7 @@ def _lstm_cell_rule(g: Any, needs: Any, out: Any, x: Any, h: Any, c: Any, weight
 rule(lstm_cell, joint=_lstm_cell_rule)
 
 
-@primitive(wrt="x h weight_ih weight_hh bias_ih bias_hh", multi=True, shown=1)
+@primitive(wrt="x h weight_ih weight_hh bias_ih bias_hh", multi=True, shown=1, real=True)
 def gru_cell(
     x: ArrayLike, h: ArrayLike, weight_ih: ArrayLike, weight_hh: ArrayLike, bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None
 ) -> Tensor:
@@ -424,7 +421,7 @@ def _gru_cell_rule(g: Any, needs: Any, out: Any, x: Any, h: Any, weight_ih: Any,
 rule(gru_cell, joint=_gru_cell_rule)
 
 
-@primitive(wrt="x h weight_ih weight_hh bias_ih bias_hh", multi=True, shown=1, masks=True)
+@primitive(wrt="x h weight_ih weight_hh bias_ih bias_hh", multi=True, shown=1, masks=True, real=True)
 def rnn_cell(
     x: ArrayLike,
     h: ArrayLike,

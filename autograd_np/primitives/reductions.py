@@ -17,6 +17,8 @@ import numpy as np
 from ..primitive import on_arrays, primitive, rule
 from ..protocols import UFUNC_METHODS
 from ..tensor import ArrayLike, Tensor
+from . import complexes
+from .complexes import is_complex
 from .composed import composition, no_out
 from .kinks import at_kink
 from .layout import Axis, axes_of, count_of, expand, lay, reverse, spread, unlay, unshared
@@ -391,7 +393,7 @@ def logsumexp(x: ArrayLike, /, axis: Axis = None, keepdims: bool = False) -> Ten
     """``log Σ exp(x)`` over ``axis``, without overflow. Gradient: ``softmax(x)``.
 
     Of nothing, or of −inf alone, the value is −inf and the gradient 0. A small sum beside the largest
-    element keeps its accuracy (``log1p``).
+    element keeps its accuracy (``log1p``). Of complex numbers it is the principal logarithm of the sum.
 
     >>> logsumexp(np.array([1000.0, 1000.0])).item()
     1000.6931471805599
@@ -409,7 +411,10 @@ def logsumexp(x: ArrayLike, /, axis: Axis = None, keepdims: bool = False) -> Ten
     rest = np.sum(np.where(mask, 0, np.exp(np.subtract(x, top))), axis=axis, keepdims=True)
     some = np.maximum(n, 1)
     with np.errstate(divide="ignore"):
-        value = np.where(np.equal(n, 0), np.log(rest), np.log1p(rest / some) + np.log(some) + top)
+        ratio = rest / some
+        value = np.where(np.equal(n, 0), np.log(rest), (complexes.log1p(ratio) if is_complex(x) else np.log1p(ratio)) + np.log(some) + top)
+    if is_complex(x):
+        value = complexes.principal(value)
     return value if keepdims else np.squeeze(value, axis=axes_of(axis, len(np.shape(x))))[()]
 
 

@@ -200,7 +200,7 @@ def nanmedian(x: ArrayLike, /, axis: Axis = None, out: None = None, overwrite_in
 rule(nanmedian, lambda g, x, axis: _quantile_rule(g, x, 0.5, axis, "linear", True))
 
 
-@primitive(np.quantile, wrt="x", masks=True)
+@primitive(np.quantile, wrt="x", masks=True, real=True)
 def quantile(
     x: ArrayLike,
     /,
@@ -227,7 +227,7 @@ def quantile(
 rule(quantile, lambda g, x, q, axis, method: _quantile_rule(g, x, q, axis, method, False))
 
 
-@primitive(np.percentile, wrt="x")
+@primitive(np.percentile, wrt="x", real=True)
 def percentile(
     x: ArrayLike,
     /,
@@ -250,7 +250,7 @@ def percentile(
 rule(percentile, lambda g, x, q, axis, method: _quantile_rule(g, x, np.true_divide(q, 100), axis, method, False))
 
 
-@primitive(np.nanquantile, wrt="x")
+@primitive(np.nanquantile, wrt="x", real=True)
 def nanquantile(
     x: ArrayLike,
     /,
@@ -273,7 +273,7 @@ def nanquantile(
 rule(nanquantile, lambda g, x, q, axis, method: _quantile_rule(g, x, q, axis, method, True))
 
 
-@primitive(np.nanpercentile, wrt="x")
+@primitive(np.nanpercentile, wrt="x", real=True)
 def nanpercentile(
     x: ArrayLike,
     /,
@@ -350,7 +350,7 @@ def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Tensor:
     return np.digitize(x, bins, right=right)
 
 
-@primitive(np.bincount, wrt="weights")
+@primitive(np.bincount, wrt="weights", real=True)
 def bincount(x: ArrayLike, /, weights: ArrayLike | None = None, minlength: int = 0) -> Tensor:
     """How often each of 0, 1, 2, … occurs in ``x``, or the sum of its ``weights``. Gradient for the weights: ``g[x]``.
 

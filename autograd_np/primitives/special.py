@@ -64,6 +64,7 @@ class Entry:
         outputs: how many.
         helper: whether the function is ours and not SciPy's.
         public: SciPy's name, where the ufunc's own is private.
+        real: the parameters that must be real, where the ufunc does not see to that itself.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Entry:
     outputs: int
     helper: bool
     public: str
+    real: str = ""
 
 
 TABLE: dict[str, Entry] = {}
@@ -80,21 +82,21 @@ _helpers: dict[str, Callable[..., Any]] = {}
 _state = {"registered": False}
 
 
-def entry(name: str, words: str, doc: str, *rules: Rule, wrt: str | None = None, outputs: int = 1, public: str | None = None) -> None:
+def entry(name: str, words: str, doc: str, *rules: Rule, wrt: str | None = None, outputs: int = 1, public: str | None = None, real: str = "") -> None:
     """Add a ufunc of SciPy: its parameters, what it is, and its rules (none: it has no gradient by nature)."""
     declared: Any = eval(f"lambda {', '.join(words.split())}, /: None")  # noqa: S307 - our own text, for its signature
     declared.__name__ = name
     declared.__module__ = __name__
     declared.__doc__ = doc
-    TABLE[name] = Entry(name, declared, words if wrt is None else wrt, rules, outputs, False, public or name)
+    TABLE[name] = Entry(name, declared, words if wrt is None else wrt, rules, outputs, False, public or name, real)
 
 
-def helper(*rules: Rule, wrt: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def helper(*rules: Rule, wrt: str, real: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function on arrays that rules use and SciPy does not have, with rules of its own."""
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         name = function.__name__
-        TABLE[name] = Entry(name, function, wrt, rules, 1, True, name)
+        TABLE[name] = Entry(name, function, wrt, rules, 1, True, name, real)
 
         def call(*args: Any) -> Any:
             return _helpers[name](*args)
@@ -116,7 +118,7 @@ def register() -> None:
             continue
         functions = () if row.helper else (found,)
         broadcasts = row.declared.__code__.co_argcount > 1
-        made = primitive(*functions, name=f"special.{row.name}", wrt=row.wrt, broadcasts=broadcasts, multi=row.outputs > 1)(row.declared)
+        made = primitive(*functions, name=f"special.{row.name}", wrt=row.wrt, broadcasts=broadcasts, multi=row.outputs > 1, real=row.real)(row.declared)
         if row.outputs > 1:
             rule(made, joint=row.rules[0])
         elif row.rules:
@@ -148,7 +150,7 @@ def shifted(v: Any, by: int) -> Any:
 
 def number(x: Any, g: Any) -> Any:
     """``x``; a Python number in the dtype of ``g``, so that NumPy's functions of it do not widen float32."""
-    return g.dtype.type(x) if x.__class__ in (int, float, bool) and g.dtype.kind == "f" else x
+    return np.finfo(g.dtype).dtype.type(x) if x.__class__ in (int, float, bool) and g.dtype.kind in "fc" else x
 
 
 # ---------------------------------------------------------------- error functions
@@ -208,12 +210,13 @@ entry(
 
 
 def _rgamma_slope(x: Any) -> Any:
-    """The derivative of 1/Γ, which is entire: ``−ψ(x)/Γ(x)`` on the right and, by reflection, without a pole on the left."""
-    if x.dtype.kind == "c":
-        return -sp.psi(x) * sp.rgamma(x)
-    right = np.greater(x, 0.5)
+    """The derivative of 1/Γ, which is entire: ``−ψ(x)/Γ(x)`` on the right and, by reflection, without a pole on the left.
+
+    Far from the real axis there are no poles, and the reflection would overflow.
+    """
+    right = np.logical_or(np.greater(np.real(x), 0.5), np.greater(np.abs(np.imag(x)), 1))
     a, b = np.where(right, x, 1), np.where(right, 0, x)
-    angle = math.pi * (b - 2 * np.rint(b / 2))
+    angle = math.pi * (b - 2 * np.rint(np.real(b) / 2))
     mirrored = 1 - b
     left = sp.gamma(mirrored) * (np.cos(angle) - sp.psi(mirrored) * np.sin(angle) / math.pi)
     return np.where(right, -sp.psi(a) * sp.rgamma(a), left)
@@ -250,12 +253,54 @@ def _gap(a: Any, b: Any) -> Any:
     return np.where(plain, sp.psi(a + b) - sp.psi(a), total)
 
 
+@helper(lambda h, s, q: zmul(h, -s * plane_zeta(s + 1, q)), wrt="q")
+def plane_zeta(s: int, q: Any) -> Any:
+    """The Hurwitz zeta function Σ (q + k)^−s of complex q and whole s ≥ 2: the derivatives of ψ, (−1)^s ψ⁽ˢ⁻¹⁾(q)/(s−1)!.
+
+    By Euler and Maclaurin's sum from q + 12 on; on the left by reflection, ζ(s, q) = (−1)^(s−1) (ζ(s, 1−q) + D/(s−1)!) with D
+    the derivative of order s − 1 of π cot πq.
+    """
+    right = np.greater_equal(np.real(q), 0.5)
+    low = np.where(right, q, 1 - q)
+    total: Any = 0.0
+    for j in range(_STEPS):
+        total = total + 1 / (low + j) ** s
+    v = 1 / (low + _STEPS)
+    total = total + v ** (s - 1) / (s - 1) + v**s / 2
+    for j, factor in enumerate(_BERNOULLI):
+        total = total + factor * math.comb(s + 2 * j, 2 * j + 1) * v ** (s + 2 * j + 1)
+    mirrored = (-1) ** (s - 1) * (total + _cotangent(np.where(right, 0.25, q), s - 1) * (1 / math.factorial(s - 1)))
+    return np.where(right, total, mirrored)
+
+
+def _cotangent(q: Any, n: int) -> Any:
+    """The n-th derivative of π cot πq, n ≥ 1: with c = cot πq it is (−1)ⁿ πⁿ⁺¹ (1 + c²) Qₙ(c), where Qₙ₊₁ = 2c Qₙ + (1 + c²) Qₙ′ and Q₁ = 1."""
+    upper = np.greater_equal(np.imag(q), 0)  # where w = e^2πiq is at most 1; f(conj q) is conj f(q)
+    turn = np.where(upper, q, np.conjugate(q))
+    angle = 2j * math.pi * (turn - np.rint(np.real(turn)))
+    w, gap = np.exp(angle), np.expm1(angle)
+    c = 1j * (w + 1) / gap
+    polynomial = [1]  # of c, the highest power first
+    for _ in range(1, n):
+        slope = np.polyder(polynomial)
+        polynomial = np.polyadd(np.polymul([2, 0], polynomial), np.polymul([1, 0, 1], slope)).tolist()
+    value: Any = 0
+    for coefficient in polynomial:
+        value = value * c + coefficient
+    value = value * (-4 * w / (gap * gap)) * ((-1) ** n * math.pi ** (n + 1))
+    return np.where(upper, value, np.conjugate(value))
+
+
+def _trigamma(x: Any) -> Any:
+    return plane_zeta(2, x) if x.dtype.kind == "c" else sp._zeta(2.0, x)
+
+
 entry("gamma", "x", "The gamma function. Gradient: Γ(x)·ψ(x).", lambda g, x, out: zmul(g, out * sp.psi(x)))
 entry("gammaln", "x", "log|Γ(x)|. Gradient: ψ(x).", lambda g, x: zmul(g, sp.psi(x)))
 entry("loggamma", "x", "The principal branch of log Γ. Gradient: ψ(x).", lambda g, x: zmul(g, sp.psi(x)))
 entry("rgamma", "x", "1/Γ(x). Gradient: −ψ(x)/Γ(x), and its limit (−1)ⁿ n! at the poles x = −n of Γ.", lambda g, x: zmul(g, _rgamma_slope(x)))
 entry("gammasgn", "x", "The sign of Γ(x). No gradient.")
-entry("psi", "x", "The digamma function ψ = Γ′/Γ (also called digamma), of real x. Gradient: ζ(2, x).", lambda g, x: zmul(g, sp._zeta(2.0, x)))
+entry("psi", "x", "The digamma function ψ = Γ′/Γ (also called digamma). Gradient: ζ(2, x).", lambda g, x: zmul(g, _trigamma(x)))
 entry(
     "_zeta",
     "x q",
@@ -263,6 +308,7 @@ entry(
     lambda g, x, q: zmul(g, -x * sp._zeta(shifted(x, 1), q)),
     wrt="q",
     public="zeta(x, q)",
+    real="q",
 )
 entry(
     "beta",
@@ -280,7 +326,7 @@ entry(
 )
 
 
-@helper(lambda h, p, a, x: zmul(h, zmul(p, gamma_density(p - 1, a, x)) - gamma_density(p, a, x)), wrt="x")
+@helper(lambda h, p, a, x: zmul(h, zmul(p, gamma_density(p - 1, a, x)) - gamma_density(p, a, x)), wrt="x", real="x")
 def gamma_density(p: Any, a: Any, x: Any) -> Any:
     """``x^p e^−x / Γ(a)``: the derivative of gammainc(a, x) for p = a − 1."""
     large = np.logical_and(np.greater(a, 10), np.greater(x, 0))

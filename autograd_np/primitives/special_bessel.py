@@ -206,11 +206,15 @@ entry("exprel", "x", "(e^x − 1)/x, 1 at 0. Gradient: ∫₀¹ t e^xt dt.", lam
 
 def _lower(function: Any, n: Any, *rest: Any) -> Any:
     """A polynomial of degree n − 1; 0 for n = 0."""
-    return np.where(np.equal(n, 0), 0, function(np.maximum(shifted(n, -1), 0) if _whole(n) else shifted(n, -1), *rest))
+    if isinstance(n, int):  # and stays one, so that complex64 stays complex64
+        lower: Any = max(n - 1, 0)
+    else:
+        lower = np.maximum(shifted(n, -1), 0) if _whole(n) else shifted(n, -1)
+    return np.where(np.equal(n, 0), 0, function(lower, *rest))
 
 
 def _whole(n: Any) -> bool:
-    return isinstance(n, int) or getattr(n, "dtype", np.dtype(float)).kind in "iu"
+    return getattr(n, "dtype", np.dtype(float)).kind in "iu"
 
 
 entry("eval_jacobi", "n a b x", "Jacobi's polynomials. Gradient for x: (n+a+b+1)/2 · P(n−1; a+1, b+1)." + _P,

@@ -116,7 +116,7 @@ def cov(
         require(_check_sign, relative._values, "aweights")
         w = relative if w is None else w * relative
     centre, total = average(x, axis=1, weights=w, returned=True)
-    total = total[0]
+    total = total[0].real if total.dtype.kind == "c" else total[0]
     if w is None:
         left: Any = x.shape[1] - ddof
     elif ddof == 0:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..primitive import on_arrays, primitive, rule
 from ..tensor import ArrayLike, Tensor
+from .complexes import decay, is_complex
 from .elementwise import twice
 from .zeros import zdiv, zmul
 
@@ -110,7 +111,7 @@ def logaddexp2(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``log2(2^x + 2^y)`` without overflow, elementwise. Gradients: 1/(1 + 2^(y-x)) and 1/(1 + 2^(x-y)); 0 if both are -inf."""
 
 
-@primitive(broadcasts=True, name="share", wrt="x y")
+@primitive(broadcasts=True, name="share", wrt="x y", real=True)
 def _share(x: Any, y: Any, two: bool = False) -> Any:
     """``1 / (1 + e^(y-x))``: the part of e^x in e^x + e^y (2^x if ``two``); 0 where both are -inf."""
     gap = np.where(np.equal(x, y), 0, np.subtract(y, x))  # inf - inf
@@ -270,8 +271,9 @@ def arctanh(x: ArrayLike, /) -> Tensor:
 @primitive(name="over_cosh2", broadcasts=True)
 def _over_cosh2(g: Any, x: Any) -> Any:
     """``g / cosh² x``."""
-    if x.dtype.kind == "c":  # cosh of a complex number overflows into NaN
-        return g * (1 - np.square(np.tanh(x)))
+    if is_complex(x):  # cosh of a complex number overflows into NaN
+        e = decay(x + x)[0]
+        return g * (4 * e / np.square(1 + e))
     c = np.cosh(x)
     return g / c / c
 
@@ -338,7 +340,7 @@ rule(sinc, lambda g, x: g * sinc_derivative(x, 1))
 rule(_sinc_derivative, lambda h, x, k: h * sinc_derivative(x, k + 1))
 
 
-@primitive(np.i0)
+@primitive(np.i0, real=True)
 def i0(x: ArrayLike, /) -> Tensor:
     """The modified Bessel function of the first kind and order 0, elementwise. Gradient: I₁(x)."""
     return np.i0(x)  # type: ignore[return-value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,9 +20,16 @@ from .differences import Check
 from .duck import DuckArray, plain
 from .samples import ORACLES, SAMPLES, Sample, load
 
-__all__ = ["SEED", "Case", "Composed", "cases", "differ", "kept_as_is", "leaf", "names", "narrow", "scattered", "subject", "values_of", "widen"]
+__all__ = [
+    "INDIRECT", "SEED", "Case", "Composed", "cases", "differ", "in_the_complex_plane", "kept_as_is", "leaf", "names", "narrow", "real_operands",
+    "scattered", "subject", "values_of", "widen",
+]  # fmt: skip
 
 SEED = 20240607
+# Whose operands cannot be varied one by one, so that no differences can be taken of it alone, and where it is proved instead.
+INDIRECT: dict[str, str] = {
+    "power_log": "its first operand is x**y itself; tests/test_proofs.py proves and breaks it through orders 2 to 4 of power",
+}
 
 
 class Composed:
@@ -33,6 +41,8 @@ class Composed:
         self.numpy_functions: list[Any] = getattr(self.function, "numpy_functions", [])
         self.operands: tuple[str, ...] = ()
         self.differentiable = True
+        self.real: tuple[str, ...] = getattr(self.function, "real", ())
+        self.parameters: tuple[str, ...] = ()
 
 
 def names() -> list[str]:
@@ -57,7 +67,60 @@ def cases(name: str) -> list[Sample]:
         if not first.kwargs and all(isinstance(x, (np.ndarray, np.generic)) for x in first.args):
             empty = tuple(np.zeros((0, 3), x.dtype) for x in first.args)
             known.append(Sample(empty, label="empty (of every ufunc)", order=min(first.order, 1)))
+    if name not in INDIRECT:
+        known += in_the_complex_plane(found, known)
     return known
+
+
+def real_operands(found: Primitive | Composed) -> tuple[str, ...]:
+    """The parameters of a function that must be real: those declared so, or all where NumPy's (or SciPy's) ufunc has no complex loop."""
+    body = found.body
+    if isinstance(body, np.ufunc) and not any(set("FDG") & set(types.partition("->")[0]) for types in body.types):
+        return found.parameters
+    return found.real
+
+
+def in_the_complex_plane(found: Primitive | Composed, known: list[Sample]) -> list[Sample]:
+    """The smallest sample with imaginary parts added, where there is none with complex operands alone; and that real operands refuse them."""
+    if not found.differentiable:
+        return []
+    must = real_operands(found)
+    best: tuple[Any, Case] | None = None
+    proved = False
+    for sample in known:
+        case = Case(found, sample)
+        arrays = case.arrays()
+        size = sum(a.size for a in arrays)
+        if arrays and sample.order > 0 and sample.expected is None and all(a.size and np.isfinite(a).all() for a in arrays):
+            free = [i for i in case.floating if case.parameter[i] not in must]
+            proved = proved or (bool(free) and all(case.leaves[i].dtype.kind == "c" for i in free))
+            operands = {case.parameter[i] for i in case.floating}
+            rank = (sample.order < 2, -len(operands), "dtype" in sample.kwargs, size if size > 2 else 100)
+            if best is None or rank < best[0]:
+                best = rank, case
+    if best is None:
+        return []
+    case = best[1]
+    real = [i for i in case.floating if case.parameter[i] in must]
+    free = [i for i in case.floating if i not in real]
+    added = []
+    if free and not proved:
+        args, kwargs = _turned(case, free)
+        added.append(Sample(args, kwargs, "complex (of every function)", case.sample.order, strided=False, rtol=case.sample.rtol, duck=False))
+    if real:
+        args, kwargs = _turned(case, real)
+        added.append(Sample(args, kwargs, "complex: refused", order=0, refused=True))
+    return added
+
+
+def _turned(case: Case, places: list[int]) -> Any:
+    """The arguments of a case with imaginary parts at some of its leaves."""
+    rng = np.random.default_rng(zlib.crc32(case.name.encode()))
+    leaves = list(case.leaves)
+    for i in places:
+        turned = leaves[i] + 1j * rng.uniform(0.1, 0.5, leaves[i].shape) * np.where(rng.random(leaves[i].shape) < 0.5, -1, 1)
+        leaves[i] = turned[()] if isinstance(leaves[i], np.generic) else np.asarray(turned)
+    return case._rebuild(leaves)
 
 
 class Case:
@@ -67,6 +130,7 @@ class Case:
         leaves: every array and option of the call.
         operands: positions in ``leaves`` of the arrays that stand at differentiable parameters.
         floating: those among them that can have a gradient.
+        parameter: the name of the parameter at which each of the leaves stands.
     """
 
     def __init__(self, primitive: Primitive | Composed, sample: Sample) -> None:
@@ -82,9 +146,11 @@ class Case:
         # A function that prepares its arguments may have names of its own; its arrays are the operands then.
         known = {p.name for p in parameters}
         wanted = set(primitive.operands) if set(primitive.operands) & known else known
+        self.parameter: dict[int, str] = {}
         at = 0
         for word, value in [*zip(words, sample.args, strict=True), *sample.kwargs.items()]:
             count = len(flatten(value)[0])
+            self.parameter.update(dict.fromkeys(range(at, at + count), word))
             if word in wanted:
                 self.operands += [i for i in range(at, at + count) if isinstance(self.leaves[i], (np.ndarray, np.generic))]
             at += count

@@ -9,9 +9,10 @@ no mutant: that is found by comparing the actual gradients, never by assumption.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -55,6 +56,12 @@ def _each(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return changed
 
 
+def _conjugated(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_conjugated, value))
+    return np.conj(value) if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind == "c" else value
+
+
 # name → what is done to the gradient of one operand. All of them leave the shape as it is.
 OUTPUT: dict[str, Callable[[Any], Any]] = {
     "scaled by 1.01": lambda g: g * np.asarray(1.01).astype(g.dtype),
@@ -73,10 +80,15 @@ INPUT: dict[str, Callable[[Any], Any]] = {
     "cotangent reversed": lambda g: np.ascontiguousarray(g).ravel()[::-1].reshape(g.shape),
     "cotangent permuted": lambda g: np.roll(np.ascontiguousarray(g).ravel(), 1).reshape(g.shape),
     "cotangent without sign": np.abs,
+    "cotangent conjugated": np.conj,
 }
+# What is done to the kept values.
+VALUES: dict[str, Callable[[Any], Any]] = {"values conjugated": _conjugated}
+# One call of np.conj or np.conjugate in the rule, the first, second, …, that does nothing.
+DROPPED = "conjugate {} dropped"
 # Right at first order, wrong at second: the rule's result no longer depends on what it was made of.
 SECOND = ("cut from the values", "cut from the cotangent")
-MUTATIONS = (*OUTPUT, *INPUT, *SECOND)
+MUTATIONS = (*OUTPUT, *INPUT, *VALUES, *SECOND)
 
 
 def _cut(value: Any) -> Any:
@@ -87,6 +99,25 @@ def _cut(value: Any) -> Any:
     return value
 
 
+@contextlib.contextmanager
+def _without_conjugate(dropped: int) -> Iterator[list[int]]:
+    """``np.conj`` and ``np.conjugate`` with one call left out (none for −1); yields how often they are called on complex numbers."""
+    conjugate = np.conjugate
+    calls = [0]
+
+    def counted(value: Any) -> Any:
+        if value.dtype.kind != "c":
+            return conjugate(value)
+        calls[0] += 1
+        return value if calls[0] == dropped + 1 else conjugate(value)
+
+    np.conj = np.conjugate = counted  # type: ignore[assignment]
+    try:
+        yield calls
+    finally:
+        np.conj = np.conjugate = conjugate
+
+
 class Broken:
     """Stands in for one rule, or one result of a joint rule, and breaks it as ``mutation`` says (None: not at all)."""
 
@@ -95,6 +126,7 @@ class Broken:
         self.operand = operand
         self.name = name
         self.mutation: str | None = None
+        self.conjugates = 0  # how often the rule has conjugated at most
         original = primitive.joint if name is None else primitive.rules[name]
         assert original is not None
         self.original: Rule = original
@@ -107,7 +139,12 @@ class Broken:
                 g = _cut(g)
             elif mutation == "cut from the values":
                 values = tuple(_cut(value) for value in values)
-            pulled = self.original(g, *values)
+            elif mutation in VALUES:
+                values = tuple(map(VALUES[mutation], values))
+            dropped = next((k for k in range(self.conjugates) if mutation == DROPPED.format(k)), -1)
+            with _without_conjugate(dropped) as calls:
+                pulled = self.original(g, *values)
+            self.conjugates = max(self.conjugates, calls[0])
             if mutation in OUTPUT:
                 change = _each(OUTPUT[mutation])
                 joint = name is None
@@ -217,7 +254,8 @@ def _score(name: str) -> Score:
 
     for operand, word in mutants(primitive):
         broken = Broken(primitive, operand, word)
-        for mutation in MUTATIONS:
+        mutations = list(MUTATIONS)
+        for mutation in mutations:
             second = mutation in SECOND
             changed = killed = False
             for number, case in enumerate(usable):
@@ -241,6 +279,8 @@ def _score(name: str) -> Score:
                 if held.red(grads):
                     killed = True
                     break
+            if mutation == SECOND[-1]:  # every case has been run, and what the rule conjugates has been counted
+                mutations += [DROPPED.format(k) for k in range(broken.conjugates)]
             words = f"{word or f'result {operand} of the joint rule'} {mutation}"
             if killed:
                 result.killed += 1

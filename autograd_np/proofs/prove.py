@@ -12,6 +12,7 @@ float32         dtype as NumPy's, float32 inside the rule too, and near the floa
 strided         transposed, reversed and strided memory gives the same
 layout          for operands of every layout the outputs lie in memory as NumPy's own do (see layouts.py)
 duck            forward and backward on a duck array, which is not converted and comes out again
+refusal         a function of real numbers raises on complex ones, naming itself, the dtype and a remedy
 ==============  ====================================================================================
 """
 
@@ -27,12 +28,13 @@ from typing import Any
 import numpy as np
 
 from ..deferred import Deferred
+from ..errors import describe
 from ..modes import enable_grad
 from ..primitive import Primitive
 from ..tensor import Tensor
 from ..transforms import gradients
 from . import layouts
-from .cases import Case, Composed, differ, kept_as_is, leaf, narrow, scattered, values_of, widen
+from .cases import INDIRECT, Case, Composed, differ, kept_as_is, leaf, narrow, scattered, values_of, widen
 from .diagnosis import GradcheckError
 from .duck import DuckArray, plain
 from .samples import ORACLES, Sample
@@ -43,10 +45,6 @@ __all__ = ["EXEMPT", "INDIRECT", "Finding", "Outcome", "examine", "prove"]
 EXEMPT: dict[str, str] = {
     "einsum_path": "it returns a plan and a text",
     "ix_": "it returns index arrays",
-}
-# Whose operands cannot be varied one by one, so that no differences can be taken of it alone, and where it is proved instead.
-INDIRECT: dict[str, str] = {
-    "power_log": "its first operand is x**y itself; tests/test_proofs.py proves and breaks it through orders 2 to 4 of power",
 }
 # Functions whose values are undefined: shape and dtype alone are compared.
 UNDEFINED = ("empty_like",)
@@ -119,6 +117,8 @@ class Examination:
         checks.append(("layout", self.layout))
         if self.case.floating and self.sample.duck:
             checks.append(("duck", self.duck))
+        if self.sample.refused:
+            checks = [("refusal", self.refusal)]
         for name, check in checks:
             try:
                 with warnings.catch_warnings():
@@ -130,6 +130,19 @@ class Examination:
                 self.found(name, f"{type(error).__name__}: {error}")
         self.outcome.seconds = time.perf_counter() - start
         return self.outcome
+
+    def refusal(self) -> None:
+        """A function of real numbers refuses complex ones: Tensors that need a gradient, Tensors, and its own name also arrays."""
+        for way, wrap in (("Tensors that need a gradient", leaf), ("Tensors", Tensor), ("arrays", np.asarray)):
+            try:
+                given = self.case.call(self.primitive.function, [wrap(a) for a in self.case.arrays()])
+            except TypeError as error:
+                words = (self.case.name.removeprefix("special."), "complex128", ".real")
+                missing = [word for word in words if word not in str(error)]
+                if missing:
+                    self.found("refusal", f"on {way} the message does not name {', '.join(missing)}: {error}")
+            else:
+                self.found("refusal", f"on {way} it is not refused, but gives {', '.join(describe(y) for y in given)}")
 
     def value(self) -> None:
         """Values, shapes, dtypes and warnings, in every way of calling."""

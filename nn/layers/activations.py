@@ -14,6 +14,7 @@ import numpy as np
 import autograd_np as ag
 from autograd_np import Tensor
 
+from ..functional import threshold
 from ..module import Module, Parameter
 
 __all__ = [
@@ -159,7 +160,7 @@ class Threshold(Activation):
 
     def forward(self, x: Any) -> Tensor:
         """Any shape to the same shape."""
-        return ag.where(ag.less_equal(x, self.threshold), self.value, x)  # type: ignore[no-any-return]
+        return threshold(x, self.threshold, self.value)
 
 
 class Hardshrink(Activation):

@@ -19,8 +19,13 @@ def operand(x: Any, name: str, word: str = "input") -> Any:
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
     if x.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: the {word} must be an array of real numbers, not one of {x.dtype}")
+        raise _not_real(name, word, x)
     return x if x.dtype.kind == "f" else x * 1.0
+
+
+def _not_real(name: str, word: str, x: Any) -> TypeError:
+    remedy = f"; take {word}.real, {word}.imag or np.abs({word})" if x.dtype.kind == "c" else ""
+    return TypeError(f"{name}: the {word} must be an array of real numbers, not one of {x.dtype}{remedy}")
 
 
 def raw(x: Any) -> Any:
@@ -39,7 +44,7 @@ def pair(name: str, input: Any, target: Any, words: tuple[str, str] = ("input", 
     x = operand(input, name, words[0])
     y = target if hasattr(target, "dtype") else np.asarray(target)
     if y.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: the {words[1]} must be an array of real numbers, not one of {y.dtype}")
+        raise _not_real(name, words[1], y)
     if x.shape != y.shape:
         raise differing(name, x.shape, y.shape, words)
     return x, (y if y.dtype == x.dtype else y.astype(x.dtype))
