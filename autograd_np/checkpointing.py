@@ -105,7 +105,7 @@ def _equal(a: Any, b: Any) -> bool:
 
 def _kept(value: Any) -> Any:
     data, shared = (value._values, value._shared) if isinstance(value, Tensor) else (value, True)
-    return mutation.keep(data) if shared and data.__class__ is np.ndarray and mutation.writable(data) else data
+    return mutation.keep(data) if shared and mutation.writable(data) else data
 
 
 def checkpoint(f: Callable[P, R]) -> Callable[P, R]:

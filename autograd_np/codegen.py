@@ -73,10 +73,10 @@ def _keep_expression(found: Primitive, slot: Any) -> str:
         text = (
             f"snapshots({slot.operand}_v, {slot.operand}_s)"
             if found.sequence
-            else f"(({slot.operand}.copy() if {slot.operand}.nbytes < 4096 else keep({slot.operand})) if {slot.operand}_s else {slot.operand})"
+            else f"(({slot.operand}.copy('K') if {slot.operand}.nbytes < 4096 else keep({slot.operand})) if {slot.operand}_s else {slot.operand})"
         )
     else:
-        text = f"(keep_option({slot.name}) if {slot.name}.__class__ in MUTABLE else {slot.name})"
+        text = f"({slot.name} if {slot.name}.__class__ in FIXED else keep_option({slot.name}))"
     # (Every rule of an operation with several outputs gets a cotangent for each of them, so their number is needed.)
     if not found.sequence and len(slot.users) < len(found.operands) and not (slot.source in ("out", "hidden", "out count") and found.multi):
         condition = " and ".join(f"{user}_n is None" for user in sorted(slot.users))
@@ -142,12 +142,12 @@ def _argument(found: Primitive, p: inspect.Parameter, operator: bool) -> list[st
         f"    elif {word}.__class__ is float or {word}.__class__ is int{absent}:",
         f"        {word}_n = None; {word}_s = False",
         f"    elif {word}.__class__ is ndarray and {word}.dtype.kind in 'fciub':",
-        f"        {word}_n = None; {word}_s = {word}.nbytes < 4096 or writable({word})",
+        f"        {word}_n = None; {word}_s = True",
         f"    elif isinstance({word}, Tensor):",  # of a subclass
         *opened,
         "    else:",
-        f"        {word}_n = None; {word}_s = False",
         *stranger,
+        f"        {word}_n = None; {word}_s = writable({word})",
     ]
 
 
@@ -323,7 +323,7 @@ def _compile(text: str, namespace: dict[str, Any], name: str) -> dict[str, Any]:
 HELPERS = ("dtype_of", "failed", "foreign", "observe", "option", "others", "out_given", "required", "snapshots", "unpack")
 # Names that the written functions use for their own ends.
 RESERVED = frozenset(HELPERS) | {
-    "ACTIVE", "Exception", "MUTABLE", "Node", "NotImplemented", "P", "Tensor", "any", "body", "error", "float", "int", "isinstance", "keep", "keep_option",
+    "ACTIVE", "Exception", "FIXED", "Node", "NotImplemented", "P", "Tensor", "any", "body", "error", "float", "int", "isinstance", "keep", "keep_option",
     "ndarray", "new", "next_position", "recording", "shape_of", "tuple", "writable",
 }  # fmt: skip
 
@@ -336,7 +336,7 @@ def _build_form(found: Primitive, public: types.FunctionType, form: dict[str, bo
     public.__globals__.update(
         {name: getattr(recording, name) for name in HELPERS}, Tensor=recording.TENSOR, Node=Node, new=object.__new__, P=found, body=found.body,
         next_position=next_position, ACTIVE=ACTIVE, recording=is_grad_enabled, ndarray=np.ndarray, shape_of=np.shape, writable=mutation.writable,
-        keep=mutation.keep, keep_option=mutation.keep_option, MUTABLE=mutation.MUTABLE,
+        keep=mutation.keep, keep_option=mutation.keep_option, FIXED=mutation.FIXED,
     )  # fmt: skip
     parameters = found.signature.parameters.values()
     public.__globals__.update({f"default_{p.name}": p.default for p in parameters})

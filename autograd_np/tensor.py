@@ -64,7 +64,7 @@ class Tensor:
         elif isinstance(data, np.ndarray):
             if type(data) is not np.ndarray:
                 raise TypeError(f"Tensor: {type(data).__name__} has arithmetic of its own; convert it with np.array(data)")
-            shared = mutation.writable(data)
+            shared = True
         elif is_traced(data):
             shared = True
             if is_scalar(data):
@@ -77,6 +77,8 @@ class Tensor:
             shared = made.base is not None or hasattr(type(data), "__array__")
             copy = copy and shared  # of a list NumPy has just made an array
             data = made
+        else:
+            shared = mutation.writable(data)
         if dtype is not None:
             converted = data.astype(dtype, copy=False)
             if converted is not data:
