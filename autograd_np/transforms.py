@@ -24,7 +24,7 @@ from .memory import keep_freed_memory
 from .modes import enable_grad, is_grad_enabled
 from .primitive import primitive, rule
 from .recording import same
-from .tensor import ArrayLike, Tensor, seed
+from .tensor import ArrayLike, Tensor, as_argument, seed
 from .trees import flatten, leaves_like, tree_map
 
 __all__ = [
@@ -185,8 +185,7 @@ class _Call:
             raise NonDifferentiableError(
                 f"{self.name}: argument {number} has dtype {t._values.dtype}; gradients need a floating dtype: pass it as float, e.g. x.astype(float)"
             )
-        t.requires_grad = True
-        return t
+        return as_argument(t)
 
     def run(self, function: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
         if self.outer:
