@@ -15,7 +15,7 @@ from .errors import MutationError
 from .modes import enable_grad, is_grad_enabled
 from .primitive import attach
 from .recording import pick
-from .tensor import Tensor
+from .tensor import Tensor, as_argument
 from .trees import flatten
 
 __all__ = ["checkpoint"]
@@ -56,8 +56,7 @@ class _Recomputed:
 
     def fresh(self) -> list[Tensor]:
         """The tracked arguments as new leaves."""
-        data = [(self.leaves[i], self.shared[i]) for i in self.tracked]
-        return [Tensor.at(d, tape.leaf(d.shape, d.dtype), s) for d, s in data]
+        return [as_argument(Tensor.at(self.leaves[i], None, self.shared[i])) for i in self.tracked]
 
     def as_tensors(self, node: tape.Node) -> tuple[Any, ...]:
         """Inside a recorded backward pass the arguments are those on the outer tape."""
@@ -105,7 +104,7 @@ def _equal(a: Any, b: Any) -> bool:
 
 def _kept(value: Any) -> Any:
     data, shared = (value._values, value._shared) if isinstance(value, Tensor) else (value, True)
-    return mutation.keep(data) if shared and data.__class__ is np.ndarray and mutation.writable(data) else data
+    return mutation.keep(data) if shared and mutation.writable(data) else data
 
 
 def checkpoint(f: Callable[P, R]) -> Callable[P, R]:

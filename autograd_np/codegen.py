@@ -73,7 +73,7 @@ def _keep_expression(found: Primitive, slot: Any) -> str:
         text = (
             f"snapshots({slot.operand}_v, {slot.operand}_s)"
             if found.sequence
-            else f"(({slot.operand}.copy() if {slot.operand}.nbytes < 4096 else keep({slot.operand})) if {slot.operand}_s else {slot.operand})"
+            else f"(({slot.operand}.copy('K') if {slot.operand}.nbytes < 4096 else keep({slot.operand})) if {slot.operand}_s else {slot.operand})"
         )
     else:
         text = f"({slot.name} if {slot.name}.__class__ in FIXED else keep_option({slot.name}))"
@@ -145,12 +145,12 @@ def _argument(found: Primitive, p: inspect.Parameter, operator: bool) -> list[st
         f"    elif {word}.__class__ is float or {word}.__class__ is int{absent}:",
         f"        {word}_n = None; {word}_s = False",
         f"    elif {word}.__class__ is ndarray and {word}.dtype.kind in {'fiub' if word in found.real else 'fciub'!r}:",
-        f"        {word}_n = None; {word}_s = {word}.nbytes < 4096 or writable({word})",
+        f"        {word}_n = None; {word}_s = True",
         f"    elif isinstance({word}, Tensor):",  # of a subclass
         *opened,
         "    else:",
         *stranger,
-        f"        {word}_n = None; {word}_s = {word}.__class__ is ndarray and writable({word})",
+        f"        {word}_n = None; {word}_s = writable({word})",
     ]
 
 

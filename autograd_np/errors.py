@@ -101,13 +101,12 @@ def explain(name: str, operands: dict[str, Any], error: Exception) -> Exception:
     if unordered:
         remedy = f"of a complex number take {unordered[0]}.real, {unordered[0]}.imag or np.abs({unordered[0]})"
     message = f"{name}: {text} — operands: {listed}" + (f" — {remedy}" if remedy else "")
-    kind = type(error)
-    if kind.__name__ == "_UFuncNoLoopError" or kind.__name__ == "_UFuncInputCastingError":
-        kind = TypeError
     try:
-        wrapped = kind(message)
-    except TypeError:
-        return error
+        wrapped = type(error)(message)
+    except TypeError:  # (NumPy's errors of casting are not made of a message)
+        if not isinstance(error, TypeError):
+            return error
+        wrapped = TypeError(message)
     wrapped._autograd_np = True  # type: ignore[attr-defined]
     return wrapped
 

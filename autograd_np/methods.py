@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,9 +10,12 @@ import numpy as np
 
 from .array_api.protocol import METHODS
 from .codegen import operator_form
-from .primitive import FUNCTIONS, UFUNCS
+from .errors import describe, explain
+from .modes import is_grad_enabled
+from .primitive import FUNCTIONS, UFUNCS, primitive_of
 from .protocols import call_function, call_ufunc
-from .tensor import Tensor
+from .recording import required
+from .tensor import Argument, Tensor
 
 __all__ = ["install"]
 
@@ -23,6 +27,10 @@ BINARY = {
 }  # fmt: skip
 COMPARISONS = {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
+}  # fmt: skip
+AUGMENTED = {
+    "add": "+=", "sub": "-=", "mul": "*=", "truediv": "/=", "floordiv": "//=", "mod": "%=", "pow": "**=", "matmul": "@=",
+    "and": "&=", "or": "|=", "xor": "^=", "lshift": "<<=", "rshift": ">>=",
 }  # fmt: skip
 UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
 
@@ -46,6 +54,34 @@ IN_PLACE = {
     "view": "t.numpy().view(...), which has no gradient, or t.astype(...)",
     "getfield": "t.numpy().getfield(...)",
 }
+
+
+def _in_place(symbol: str, ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """An operator such as ``-=``: it writes into a leaf that needs a gradient, and gives any other name a new Tensor."""
+
+    def in_place(self: Tensor, other: Any) -> Any:
+        node = self._node
+        if node is None or node.primitive is not None or node.__class__ is Argument:
+            return NotImplemented  # t = t - other, then
+        if is_grad_enabled():
+            raise RuntimeError(
+                f"t {symbol} … on a leaf that needs a gradient ({self.name or 't'}, {describe(self._values)}) would leave it as it is and give its name "
+                f"to a new Tensor. To update it: with ag.no_grad(): t {symbol} …, or optimizer.step(), or t.writable()[...] {symbol} …; "
+                f"for a new Tensor: t = t {symbol[:-1]} …"
+            )
+        found = primitive_of(ufunc)
+        value = other._values if isinstance(other, Tensor) else required(other, found, "the right side")
+        array = self.writable()
+        try:
+            result = function(array, value)
+        except Exception as error:  # noqa: BLE001 - of the same type, with both sides
+            raise explain(symbol, {"t": array, "the right side": value}, error) from None
+        if result is not array:  # of an array that is not written in place
+            self.data = result
+        return self
+
+    in_place.__name__ = f"__{function.__name__}__"
+    return in_place
 
 
 def _refused(word: str, remedy: str) -> Callable[..., Any]:
@@ -116,6 +152,8 @@ def install() -> None:
     for word, ufunc in BINARY.items():
         put[f"__{word}__"] = operator_form(UFUNCS[ufunc])
         put[f"__r{word}__"] = operator_form(UFUNCS[ufunc], reflected=True)
+    for word, symbol in AUGMENTED.items():
+        put[f"__i{word}__"] = _in_place(symbol, BINARY[word], getattr(operator, f"__i{word}__"))
     for word, ufunc in COMPARISONS.items():
         put[f"__{word}__"] = operator_form(UFUNCS[ufunc])
     for word, ufunc in UNARY.items():

@@ -5,13 +5,13 @@ Three ways an array on the tape could change, and what is done about each:
 * **The library writes it** (an optimizer step, ``load_state_dict``, ``t.data = …``, ``t.writable()``):
   the write takes a position on the tape, and a backward pass through an older node that keeps the array
   raises :class:`~autograd_np.errors.MutationError`.
-* **The caller holds the memory** (a NumPy array used as an operand or wrapped by ``Tensor``, an index
-  array): where a rule keeps it, the tape keeps a copy, so the gradient is that of the values the
-  operation saw. An array that owns its data and is read-only is kept without a copy.
+* **The caller holds the memory** (an array used as an operand, wrapped by ``Tensor`` or given to a
+  transform, an index array): where a rule keeps it, the tape keeps a copy, so the gradient is that of the
+  values the operation saw. A read-only array is no exception: its owner can unlock it, and write.
 * **The caller takes ``t.data``** while the tape keeps it: its content is remembered, and a backward pass
   that finds it changed raises. From then on the Tensor's memory counts as the caller's.
 
-A copy costs 0.1 µs for small operands; for large ones it is made once and compared when the same array is kept again.
+A copy costs 0.1 µs for small operands; for large ones it is made once and compared when the same memory is kept again.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ FIXED = (type(None), int, tuple, slice, bool, str, float, type(...), types.Funct
 
 # id of the array that owns the memory → (weak reference, position of the write)
 _writes: dict[int, tuple[Any, int]] = {}
-# id of an array → (weak reference to it, weak reference to the copy that nodes keep)
-_copies: dict[int, tuple[Any, Any]] = {}
+# where an array lies and how → weak reference to the copy that nodes keep
+_copies: dict[tuple[Any, ...], Any] = {}
 # id of the array that owns the memory → (weak reference, the clocks of the programs that write it); by the ids of all that they write: the clocks
 _programs: dict[int, tuple[Any, list[list[int]]]] = {}
 _clocks: dict[frozenset[int], list[int]] = {}
@@ -54,24 +54,23 @@ def owner(array: Any) -> Any:
     return array
 
 
-def writable(array: Any) -> bool:
-    """Whether the caller can write the memory of an array: it is writeable, or a view of another."""
-    return bool(array.flags.writeable) or array.base is not None
+def writable(value: Any) -> bool:
+    """Whether the caller can write what an operand holds: any array, also one of another library; a number cannot change."""
+    kind = value.__class__
+    return not issubclass(kind, np.generic) and hasattr(kind, "nbytes") and hasattr(kind, "copy")
 
 
 def keep(array: Any) -> Any:
     """A copy of an array whose memory the caller can write; the copy that the tape already has, if it is still equal."""
     # (A view is mostly made for one use, as x[t] in a loop over time: no second call would find its copy. Nor is there one of what is traced.)
     if array.nbytes < 4096 or array.__class__ is not np.ndarray or (array.base is not None and array.nbytes <= 16384):
-        return array.copy()
-    key = id(array)
-    entry = _copies.get(key)
-    if entry is not None and entry[0]() is array:
-        kept = entry[1]()
-        if kept is not None and _identical(array, kept):
-            return kept
-    kept = array.copy()
-    _copies[key] = (weakref.ref(array, lambda _: _copies.pop(key, None)), weakref.ref(kept))
+        return array.copy("K")
+    key = (array.__array_interface__["data"][0], array.shape, array.strides, array.dtype)
+    found = _copies.get(key)
+    kept = None if found is None else found()
+    if kept is None or not _identical(array, kept):
+        kept = array.copy("K")
+        _copies[key] = weakref.ref(kept, lambda reference: _copies.pop(key, None) if _copies.get(key) is reference else None)
     return kept
 
 
@@ -85,10 +84,12 @@ def _identical(a: Any, b: Any) -> bool:
 
 
 def keep_option(value: Any) -> Any:
-    """A copy of a mutable option (an index array, a list of axes)."""
-    if isinstance(value, np.ndarray):
+    """An option as it is now: a copy of what can change (an index array, a list of axes)."""
+    if isinstance(value, (list, dict, bytearray, set)):
+        return copy.deepcopy(value)
+    if writable(value):
         return value.copy()
-    return copy.deepcopy(value) if isinstance(value, (list, dict, bytearray)) else value
+    return np.asarray(value).copy() if hasattr(value.__class__, "__array__") and not isinstance(value, np.generic) else value
 
 
 def mark_written(array: Any) -> None:
@@ -151,6 +152,7 @@ def check_unwritten(node: Node) -> None:
         raise MutationError(f"the rules of {label(node)} were declared anew after it was recorded; run the forward pass again")
     for value in node.kept or ():
         for array in value if value.__class__ is tuple else (value,):
+            array = getattr(array, "array", array)  # the one that a traced array stands for
             if array.__class__ is not np.ndarray:
                 continue
             root = owner(array)

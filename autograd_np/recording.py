@@ -190,7 +190,7 @@ def unpack(arrays: Any, found: Primitive) -> tuple[list[Any], list[Node | None],
             item = required(item, found, f"array {index}")
             values.append(np.asarray(item) if item.__class__ in NUMBERS else item)
             nodes.append(None)
-            shared.append(values[-1].__class__ is np.ndarray and mutation.writable(values[-1]))
+            shared.append(mutation.writable(values[-1]))
     return values, nodes, shared
 
 

@@ -50,9 +50,9 @@ class Node:
     scope: Any  # the named part of the program that this is an output of
 
 
-def leaf(shape: Any, dtype: Any) -> Node:
+def leaf(shape: Any, dtype: Any, kind: type[Node] = Node) -> Node:
     """A node with no operation behind it: where gradients arrive."""
-    node = Node()
+    node = kind()
     node.position = next_position()
     node.primitive = None
     node.parents = node.kept = ()

@@ -66,7 +66,7 @@ class Tensor:
             data = data._values
         elif isinstance(data, np.ndarray):
             data = base_array(data, "Tensor", "data")
-            shared = mutation.writable(data)
+            shared = True
         elif is_traced(data):
             shared = True
             if is_scalar(data):
@@ -85,6 +85,8 @@ class Tensor:
             shared = made.base is not None or hasattr(type(data), "__array__")
             copy = copy and shared  # of a list NumPy has just made an array
             data = made
+        else:
+            shared = mutation.writable(data)
         if dtype is not None:
             converted = data.astype(dtype, copy=False)
             if converted is not data:
@@ -320,8 +322,8 @@ class Tensor:
                 "recording is off (no_grad)"
                 if not is_grad_enabled()
                 else "nothing that it was computed from has requires_grad=True; make the parameters with Tensor(values, requires_grad=True). Inside no_grad, "
-                "by detach(), and by operations without a derivative (comparisons, floor, argmax) a result is cut off; w -= … makes a new Tensor, "
-                "w.writable()[...] -= … updates a parameter"
+                "by detach(), and by operations without a derivative (comparisons, floor, argmax) a result is cut off; w = w - … makes a new Tensor, "
+                "w -= … inside no_grad updates a parameter"
             )
             raise RuntimeError(f"backward: this Tensor needs no gradient: {reason}")
         keep_freed_memory()
@@ -542,6 +544,18 @@ class Tensor:
 
 
 recording.TENSOR = Tensor
+
+
+class Argument(tape.Node):
+    """The leaf that stands for an argument while a function is differentiated: to its in-place operators it is no parameter."""
+
+    __slots__ = ()
+
+
+def as_argument(t: Tensor) -> Tensor:
+    """Give a constant Tensor a leaf of this kind."""
+    t._node = tape.leaf(t._values.shape, t._values.dtype, Argument)
+    return t
 
 
 class Retaining:

@@ -24,7 +24,7 @@ from .memory import keep_freed_memory
 from .modes import enable_grad, is_grad_enabled
 from .primitive import primitive, rule
 from .recording import same
-from .tensor import ArrayLike, Tensor, seed
+from .tensor import ArrayLike, Tensor, as_argument, seed
 from .trees import flatten, leaves_like, tree_map
 
 __all__ = [
@@ -122,7 +122,7 @@ def _pull(outputs: Sequence[Tensor], nodes: Sequence[Any], cotangents: Sequence[
         else:
             plain = seed(y, g)
             if create:
-                foreign = g is not None and plain.__class__ is np.ndarray and mutation.writable(plain)
+                foreign = g is not None and mutation.writable(plain)
                 plain = Tensor.at(plain, None, foreign)
             seeds.append((y._node, plain))
     keep_freed_memory()
@@ -145,7 +145,7 @@ def _owned(g: Any) -> Any:
 class _Call:
     """One call of a function under a transform: its differentiated leaves, and what came out."""
 
-    def __init__(self, name: str, args: tuple[Any, ...], argnum: int | tuple[int, ...], guard: bool = False) -> None:
+    def __init__(self, name: str, args: tuple[Any, ...], argnum: int | tuple[int, ...]) -> None:
         self.name = name
         self.outer = is_grad_enabled()
         self.start = tape.next_position()
@@ -164,7 +164,7 @@ class _Call:
             if not -len(args) <= number < len(args):
                 raise TypeError(f"{name}: argnum {number} with {len(args)} positional arguments; differentiated arguments are passed by position")
             originals, rebuild = flatten(args[number])
-            leaves = [self._leaf(original, number, guard) for original in originals]
+            leaves = [self._leaf(original, number) for original in originals]
             wrapped[number] = rebuild(leaves)
             self.leaves += leaves
             self.originals += originals
@@ -172,7 +172,7 @@ class _Call:
         self.args = tuple(wrapped)
         self.given_tensor = any(isinstance(original, Tensor) for original in self.originals)
 
-    def _leaf(self, value: Any, number: int, guard: bool) -> Tensor:
+    def _leaf(self, value: Any, number: int) -> Tensor:
         if isinstance(value, Tensor):
             if value._node is not None and self.outer:
                 return alias(value)
@@ -183,15 +183,11 @@ class _Call:
             elif is_scalar(value) and value.dtype.kind in "iu":
                 value = value.astype(float)
             t = Tensor(value)
-            # The caller's array can change only after this call returns, which matters to a pullback, and else to `protect`.
-            if t._shared and not guard:
-                t._shared = []
         if t._values.dtype.kind not in "fc":
             raise NonDifferentiableError(
                 f"{self.name}: argument {number} has dtype {t._values.dtype}; gradients need a floating dtype: pass it as float, e.g. x.astype(float)"
             )
-        t.requires_grad = True
-        return t
+        return as_argument(t)
 
     def run(self, function: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
         if self.outer:
@@ -205,13 +201,6 @@ class _Call:
             return False
         _, below = tape.ancestors([y._node for y in outputs if y._node is not None], self.start)
         return bool(below)
-
-    def protect(self) -> None:
-        """Watch the caller's arrays from here: the result belongs to a tape that outlives the call, and keeps them."""
-        for t in self.leaves:
-            if t._shared == []:
-                mutation.expose(t._values)
-                t._shared.append(True)
 
     def release(self, tree: Any, outside: bool, own: bool = False) -> Any:
         """Outputs as the caller gets them: Tensors where they depend on Tensors outside or a Tensor came in, else plain values.
@@ -238,8 +227,6 @@ class _Call:
     def pull(self, outputs: Sequence[Tensor], cotangents: Sequence[Any], *, retain: bool, create: bool) -> list[Any]:
         """Gradients with respect to the leaves, zeros where unused, of the form the caller gets."""
         found = _pull(outputs, self.nodes(), cotangents, retain=retain or create, create=create)
-        if create:
-            self.protect()
         return [self.form(np.zeros_like(t._values) if g is None else g, original) for g, t, original in zip(found, self.leaves, self.originals, strict=True)]
 
     @staticmethod
@@ -355,8 +342,6 @@ def value_and_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, 
         value = call.release(y, create)
         if has_aux:
             value = (value, call.release(aux, aside))
-        if aside:
-            call.protect()
         return value, result
 
     return both
@@ -397,7 +382,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], Any]]:
     np.float64(2.0)
     """
     _function(f, "vjp")
-    call = _Call("vjp", args, tuple(range(len(args))), guard=True)
+    call = _Call("vjp", args, tuple(range(len(args))))
     call.single = len(args) == 1
     tree = call.run(f, {})
     leaves, rebuild = flatten(tree)
@@ -435,7 +420,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     if len(primals) != len(tangents):
         raise ValueError(f"jvp: {len(primals)} primals and {len(tangents)} tangents")
     call = _Call("jvp", tuple(primals), tuple(range(len(primals))))
-    directions = leaves_like(tuple(primals), tuple(tangents), "jvp: the tangents")
+    directions = _directions(tuple(primals), tuple(tangents), "jvp: the tangents")
     leaves, rebuild = flatten(call.run(f, {}))
     outputs = [_output(leaf, "jvp") for leaf in leaves]
     # The result depends on Tensors outside through the outputs, or through the tangents.
@@ -454,9 +439,18 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
         t = np.zeros_like(y._values) if t is None else t
         t = t if isinstance(t, Tensor) else Tensor.at(t, None)
         results.append(t)
-    if outside:
-        call.protect()
     return call.release(rebuild(outputs), outside), call.release(rebuild(results), outside)
+
+
+def _directions(primals: Any, tangents: Any, words: str) -> list[Any]:
+    """The leaves of the tangents as they are before the function runs, which may write into them."""
+
+    def kept(leaf: Any) -> Any:
+        if isinstance(leaf, Tensor):
+            return Tensor.at(mutation.keep(leaf._values), leaf._node) if mutation.writable(leaf._values) else leaf
+        return mutation.keep(leaf) if mutation.writable(leaf) else leaf
+
+    return [kept(leaf) for leaf in leaves_like(primals, tangents, words)]
 
 
 def jacobian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., Any]:
@@ -479,8 +473,6 @@ def jacobian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callab
             _same_field(y, call)
         create = call.depends_outside(outputs)
         rows = [call.arrange(_rows(call, y, create)) for y in outputs]
-        if create:
-            call.protect()
         return rebuild(rows)
 
     return matrix
@@ -534,7 +526,7 @@ def hvp(f: Callable[..., Any], *args: Any, argnum: int = 0) -> Any:
         if not arguments:
             raise TypeError("hvp: needs the arguments of f and, last, the vector")
         call = _Call("hvp", tuple(arguments), argnum)
-        directions = leaves_like(arguments[call.numbers[0]] if call.single else tuple([arguments[n] for n in call.numbers]), vector, "hvp: the vector")
+        directions = _directions(arguments[call.numbers[0]] if call.single else tuple([arguments[n] for n in call.numbers]), vector, "hvp: the vector")
         y = _scalar(call.run(f, kwargs), "hvp")
         outside = call.depends_outside([y]) or (call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions))
         with enable_grad():

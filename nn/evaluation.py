@@ -33,19 +33,13 @@ def loader(data: Any, batch_size: int, shuffle: bool) -> Any:
     return data
 
 
-def split(batch: Any, fresh: bool) -> tuple[tuple[Any, ...], Any, int]:
-    """The inputs, the target, and how many samples there are.
-
-    The tape copies what somebody else could write; arrays that a loader made for this batch alone are kept as they are.
-    """
+def split(batch: Any) -> tuple[tuple[Any, ...], Any, int]:
+    """The inputs, the target, and how many samples there are."""
     if not isinstance(batch, (tuple, list)) or len(batch) < 2:
         raise TypeError(
             f"a batch is a tuple of inputs and, last, the target; the data gave {'one' if isinstance(batch, (tuple, list)) else 'a'} {type(batch).__name__}; "
             "give (X, y), or (X, X) where the inputs are the target"
         )
-    for part in batch if fresh else ():
-        if part.__class__ is np.ndarray and part.base is None:
-            part.flags.writeable = False
     target = batch[-1]
     return tuple(batch[:-1]), target, len(target) if getattr(target, "ndim", 0) or isinstance(target, (list, tuple)) else 1
 
@@ -146,7 +140,7 @@ def evaluated(forward: Forward, batches: Any, metrics: Mapping[str, Any]) -> dic
     meter = Meter(metrics)
     with mode(forward.model, False), ag.no_grad():
         for batch in batches:
-            inputs, target, size = split(batch, False)
+            inputs, target, size = split(batch)
             predictions, numbers = forward(inputs, target)
             meter.add(size, predictions, target, **numbers)
     return meter.row()

@@ -26,7 +26,6 @@ from autograd_np import Tensor, tracing
 
 from .callbacks import Callback
 from .checkpoints import check_path, load_checkpoint, save_checkpoint
-from .data import DataLoader
 from .defaults import default_generator
 from .evaluation import Forward, Meter, as_arrays, evaluated, loader, numbers_of, split
 from .module import Module
@@ -290,9 +289,8 @@ def _epoch(
     step: _Step | _CompiledStep, batches: Any, metrics: Mapping[str, Any], schedule: Any, hooks: list[Callback], run: Training, bar: Any
 ) -> dict[str, float]:
     meter = Meter(metrics)
-    fresh = isinstance(batches, DataLoader) and batches.makes_arrays
     for batch in batches:
-        inputs, target, size = split(batch, fresh)
+        inputs, target, size = split(batch)
         predictions, numbers = step(inputs, target)
         if schedule is not None:
             _advance(schedule, numbers)

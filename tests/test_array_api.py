@@ -659,7 +659,7 @@ def test_methods_of_the_standards_array_object() -> None:
     for name in ("dtype", "device", "mT", "ndim", "shape", "size", "T", "to_device"):
         assert hasattr(Tensor, name), name
     x = Tensor([1.0, 2.0], requires_grad=True)
-    y = x
+    y = x + 0
     y += 1
     y *= 2
     assert x.tolist() == [1.0, 2.0]

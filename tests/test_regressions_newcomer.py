@@ -38,8 +38,8 @@ def test_backward_without_a_parameter():
     w = parameter()
     (w**2).sum().backward()
     with ag.no_grad():
-        w -= 0.1 * w.grad
-    with pytest.raises(RuntimeError, match=r"w\.writable\(\)\[\.\.\.\] -="):
+        w = w - 0.1 * w.grad
+    with pytest.raises(RuntimeError, match=r"w -= … inside no_grad updates a parameter"):
         (w**2).sum().backward()
 
 

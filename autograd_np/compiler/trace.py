@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from .. import mutation
 from ..errors import CompileError, describe
 from ..operands import base_array
 from ..recording import location
@@ -433,6 +434,7 @@ class Trace:
             )
         value = out.value
         op.out = value
+        mutation.mark_written(out.array)
         self.note_write(op, value)
 
     def note_write(self, op: Op, value: Value) -> None:

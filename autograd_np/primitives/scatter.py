@@ -67,10 +67,10 @@ def _settle_part(part: Any, copy: bool, found: Primitive) -> Any:
         part = base_array(part, found.name, "the index")
         kind = np.ndarray
     elif not in_memory(part) and not hasattr(kind, "__index__") and not isinstance(part, np.generic) and hasattr(kind, "__len__"):
-        part = np.asarray(part)
-        if part.size == 0 and part.dtype.kind == "f":
-            part = part.astype(np.intp)  # [] selects nothing
-        return part
+        made = np.asarray(part)
+        if made.size == 0 and made.dtype.kind == "f":
+            made = made.astype(np.intp)  # [] selects nothing
+        return made.copy() if copy and not isinstance(part, (list, tuple)) else made
     if kind is np.ndarray:
         if part.ndim == 0 and part.dtype.kind in "iu":
             return int(part)

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from ..modes import enable_grad, no_grad
-from ..tensor import Tensor
+from ..tensor import Tensor, as_argument
 from ..transforms import gradients
 from .diagnosis import GradcheckError, Mismatch, diagnose, mismatch_at
 
@@ -134,7 +134,7 @@ class Check:
     def _on_tape(self, arrays: Sequence[Any], create: bool) -> tuple[list[Tensor], list[Any]]:
         """The variables as leaves, and the value at this order."""
         recorded = create or bool(self.levels)
-        leaves = [Tensor(np.asarray(a), requires_grad=recorded) for a in arrays]
+        leaves = [as_argument(Tensor(np.asarray(a))) if recorded else Tensor(np.asarray(a)) for a in arrays]
         variables = leaves[: self.inputs]
         values: list[Any] = list(self.call(variables))
         at = self.inputs

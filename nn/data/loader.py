@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..defaults import default_generator, generator_of
-from .sets import ArrayDataset, ConcatDataset, Dataset, Subset, as_dataset, take
+from .sets import as_dataset, take
 
 __all__ = ["DataLoader"]
 
@@ -144,15 +144,6 @@ class DataLoader:
         if self.collate_fn is not None:
             return self.collate_fn([self.dataset[int(index)] for index in indices])
         return take(self.dataset, indices)
-
-    @property
-    def makes_arrays(self) -> bool:
-        """Whether each batch is made of new arrays that nobody else holds, rather than by a ``collate_fn`` or a data set's own ``batch``."""
-        dataset = self.dataset
-        while isinstance(dataset, Subset) and type(dataset).batch is Subset.batch:
-            dataset = dataset.dataset
-        own = getattr(type(dataset), "batch", None)
-        return self.collate_fn is None and own in (None, Dataset.batch, ArrayDataset.batch, ConcatDataset.batch)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader stands, in numbers, strings and dicts: JSON can hold it (with NumPy's default bit generator).
