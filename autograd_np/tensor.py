@@ -74,6 +74,7 @@ class Tensor:
         elif hasattr(type(data), "__array_function__"):
             if above(type(data)):
                 raise TypeError(f"Tensor: a {type(data).__name__} has arithmetic of its own; it may hold a Tensor, not the other way round")
+            shared = mutation.writable(data)
         else:
             try:
                 made = np.asarray(data)
@@ -85,8 +86,6 @@ class Tensor:
             shared = made.base is not None or hasattr(type(data), "__array__")
             copy = copy and shared  # of a list NumPy has just made an array
             data = made
-        else:
-            shared = mutation.writable(data)
         if dtype is not None:
             converted = data.astype(dtype, copy=False)
             if converted is not data:
