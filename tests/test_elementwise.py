@@ -243,6 +243,8 @@ SINGULAR = [
 ]
 
 
+# (At 0 a norm with a cotangent that is 0 is warned of in second order: no rule sees what the cotangent is a function of.)
+@pytest.mark.filterwarnings("ignore::autograd_np.primitives.linalg_degenerate.DegenerateWarning")
 @pytest.mark.parametrize(("f", "x"), SINGULAR)
 def test_zero_cotangents_stay_zero_in_both_orders(f, x):
     x = np.array(x)
