@@ -159,7 +159,7 @@ def _record(found: Primitive) -> list[str]:
     shared = "True" if found.view else "False"
     if found.view and operands:
         shared = f"any({operands[0]}_s)" if found.sequence else f"{operands[0]}_s"
-    parents = (f"tuple({nodes[0]})" if found.sequence else _tuple(nodes)) if found.differentiable else "()"
+    parents = (f"tuple({nodes[0]})" if found.sequence else _tuple(nodes)) if found.recorded else "()"
     observed = f"tuple({operands[0]}_v)" if found.sequence else _tuple(list(operands or found.parameters[:1]))
     finish = [f"    if ACTIVE[0]: observe(P, _t, {observed})", "    return _t"]
     lines = []
@@ -170,11 +170,12 @@ def _record(found: Primitive) -> list[str]:
         lines += ["    _value = _out[0]"]
     lines += ["    _t = new(Tensor)", "    _t._values = _value", f"    _t._shared = {shared}"]
     others = f"    _t = (_t, *others({{}}, _out, {found.shown or 'len(_out)'}, {shared}))"
-    if not found.differentiable:
+    if not found.recorded:
         return [*lines, "    _t._node = None", *([others.format("None")] if found.several else []), *finish]
     needs = f"any([n is not None for n in {nodes[0]}])" if found.sequence else " or ".join(f"{n} is not None" for n in nodes)
-    # An option may make the output integer, which has no gradient.
-    inexact = " and _value.dtype.kind in 'fc'" if {"dtype", "index"} & set(found.parameters) and not found.several else ""
+    # An option may make the output integer, which has no gradient, and an operation without a rule may be about integers.
+    perhaps_integer = {"dtype", "index"} & set(found.parameters) or not found.differentiable
+    inexact = " and _value.dtype.kind in 'fc'" if perhaps_integer and not found.several else ""
     several_kind = " if _value.dtype.kind in 'fc' else None" if found.several else ""
     return [
         *lines,
@@ -308,6 +309,9 @@ def build(found: Primitive) -> None:
     """Settle which parameters are differentiable and what is kept, and write the pull function."""
     if found.joint is None and found.rules:
         found.operands = tuple(w for w in found.parameters if w in found.rules)
+    elif not found.differentiable:
+        found.operands = tuple(w for w in found.wrt if w not in found.discrete) or found.wrt
+        found.pull = found.refuse
     found.slots = _slots(found)
     if found.differentiable:
         namespace = {f"rule_{w}": each for w, each in found.rules.items()}

@@ -41,6 +41,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 import numpy as np
 
 from . import codegen, mutation, recording
+from .errors import NonDifferentiableError, without_rule
 from .recording import pick, same
 from .tape import LAST_WRITE, Node, next_position
 
@@ -86,7 +87,7 @@ class Primitive:
             broadcast of the operand's shape. The engine sums it back.
         view: whether the output may share memory with the operand.
         discrete: parameters that accept a Tensor that needs a gradient although none flows to them,
-            because the function is piecewise constant in them.
+            because the function is piecewise constant in them (or its result is only used where it makes no difference).
         elementwise: whether each element of the output depends on one element of each (broadcast) operand alone.
         masks: whether the rules make zeros in a cotangent, for elements on which the output does not depend.
     """
@@ -143,6 +144,11 @@ class Primitive:
         """Whether any rule is declared."""
         return bool(self.rules) or self.joint is not None
 
+    @property
+    def recorded(self) -> bool:
+        """Whether calls are put on the tape: there are rules, or operands in which it is not said to be piecewise constant."""
+        return self.differentiable or not set(self.operands) <= set(self.discrete)
+
     def zeroed(self, g: Any, pulled: tuple[Any, ...]) -> tuple[Any, ...]:
         """The gradients of an elementwise operation with 0 where the cotangent is 0: there 0 · inf and 0 · NaN are 0."""
         known = g.__class__ is np.ndarray or isinstance(g, np.generic)
@@ -161,6 +167,12 @@ class Primitive:
         return tuple(results)
 
     keep: Callable[[Any, Any], Any]  # set by primitives/zeros.py
+
+    def refuse(self, node: Node, g: Any, parents: Any, kept: Any) -> Any:
+        """The pull of an operation without a rule."""
+        words = self.operands * len(parents) if self.sequence else self.operands
+        word = next(word for word, parent in zip(words, parents, strict=True) if parent is not None)
+        raise NonDifferentiableError(without_rule(self.name, word, self.sequence))
 
     def _first_pull(self, node: Node, g: Any, parents: Any, kept: Any) -> tuple[Any, ...]:
         codegen.build(self)
@@ -235,8 +247,16 @@ def primitive(
     """Declare an operation: the decorated function computes it on arrays.
 
     The function it returns takes Tensors, arrays and numbers and returns Tensors; what it records is
-    decided by the rules given with :func:`rule`. Without a rule the operation is not differentiable
-    and its results need no gradient.
+    decided by the rules given with :func:`rule`. Where there is no rule, a gradient that would pass through the
+    operation raises, unless ``discrete`` names the parameter:
+
+    >>> import numpy as np
+    >>> import autograd_np as ag
+    >>> @ag.primitive(discrete="x")
+    ... def quantized(x):
+    ...     return np.round(x, 1)
+    >>> float(ag.grad(lambda x: x * quantized(x))(0.52))
+    0.5
 
     Args:
         *numpy_functions: NumPy functions or ufuncs that shall dispatch here when they meet a Tensor.
@@ -249,7 +269,7 @@ def primitive(
         shown: with ``multi``, return only the first ``shown`` outputs (a single Tensor for 1).
         broadcasts: the operands broadcast against each other; the engine sums the gradients back.
         view: the output may share memory with the first operand.
-        discrete: names of array parameters in which the function is piecewise constant.
+        discrete: names of parameters in which the function is piecewise constant, separated by spaces: no gradient flows to them.
         elementwise: each element of the output depends on one element of each (broadcast) operand alone; known of a
             ufunc. Then an element whose cotangent is zero gets gradient zero, also where a derivative is infinite or NaN.
             Left out where the rules see to that themselves.
@@ -335,7 +355,8 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
 
     Args:
         function: the primitive (or the NumPy function that dispatches to it).
-        *rules: one per differentiable parameter, in order; None where there is no gradient.
+        *rules: one per differentiable parameter, in order; None where there is none: a Tensor that needs a gradient is refused there
+            by the call, unless ``discrete`` names the parameter.
         joint: one rule for all of them, for operations whose gradients share work: it may name
             ``needs`` (a tuple of bool, which gradients are wanted) and returns a sequence of gradients
             with None for those that are not.
@@ -366,7 +387,7 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
     found.rules.update({key: value for key, value in given.items() if value is not None})
     if joint is not None:
         found.joint = joint
-    if isinstance(found.pull, types.FunctionType):  # calls are on tapes, with what the former rules named
+    if found.pull != found._first_pull:  # calls are on tapes, with what the former rules named
         found.since = LAST_WRITE[0] = next_position()
     found.pull = found._first_pull
     codegen.reset(found)

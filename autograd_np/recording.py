@@ -13,7 +13,7 @@ import numpy as np
 from . import mutation
 from .deferred import Deferred
 from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
-from .modes import follower, is_annotate_enabled, is_anomaly_enabled
+from .modes import follower, is_annotate_enabled, is_anomaly_enabled, is_grad_enabled
 from .tape import Node, fit, next_position
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def required(value: Any, found: Primitive, word: str) -> Any:
 
 def option(value: Any, found: Primitive, word: str) -> Any:
     """The array of a Tensor given where no gradient flows."""
-    if value._node is not None and found.differentiable and word not in found.discrete:
+    if value._node is not None and word not in found.discrete and is_grad_enabled():
         raise NonDifferentiableError(
             f"{found.name} has no gradient with respect to {word}, which needs one here; pass {word}.detach() to treat it as a constant"
         )

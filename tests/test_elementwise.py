@@ -50,7 +50,7 @@ def test_rule_less_functions_leave_the_tape():
     t = Tensor([0.5, 2.5], requires_grad=True)
     for f in (np.floor, np.ceil, np.rint, np.trunc, np.sign, np.isnan, np.signbit, np.spacing, np.round, np.fix, np.logical_not):
         assert not f(t).requires_grad
-    for result in (t > 1, t == t, t != 2, np.floor_divide(t, 2), np.nextafter(t, 3.0), np.logical_and(t, t), np.isclose(t, 0.5)):
+    for result in (t > 1, t == t, t != 2, np.floor_divide(t, 2), np.logical_and(t, t), np.isclose(t, 0.5)):
         assert isinstance(result, Tensor)
         assert not result.requires_grad
 

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
+from autograd_np import codegen
+from autograd_np.errors import MutationError, NonDifferentiableError
 from autograd_np.primitive import REGISTRY
+from autograd_np.primitives import load_all, special
+from autograd_np.proofs.prove import REFUSED, examine
+from autograd_np.proofs.samples import ORACLES, case
 
 
 @pytest.fixture(autouse=True)
@@ -39,10 +44,171 @@ def test_a_rule_may_be_added_after_calls():
         return 2 * x
 
     x = ag.Tensor([1.0], requires_grad=True)
-    assert not twice(x).requires_grad
+    before = twice(x)
     ag.rule(twice, lambda g: 2 * g)
+    with pytest.raises(MutationError, match="declared anew"):
+        before.backward()
     twice(x).backward()
     assert x.grad.tolist() == [2.0]
+
+
+# ---------------------------------------------------------------- without a rule
+
+WITHOUT = {
+    "backward": lambda f, x: f(leaf(x)).sum().backward(),
+    "grad": lambda f, x: ag.grad(lambda v: np.sum(f(v)))(x),
+    "compiled": lambda f, x: ag.compile(ag.grad(lambda v: np.sum(f(v))))(x),
+    "jvp": lambda f, x: ag.jvp(f, (x,), (x,)),
+    "jacobian": lambda f, x: ag.jacobian(f)(x),
+    "hvp": lambda f, x: ag.hvp(lambda v: np.sum(f(v)), x, x),
+    "checkpoint": lambda f, x: ag.checkpoint(f)(leaf(x)).sum().backward(),
+    "a zero cotangent": lambda f, x: (f(leaf(x)) * 0.0).sum().backward(),
+    "gradcheck": lambda f, x: ag.gradcheck(f, (x,)),
+    "in a rule, to second order": lambda f, x: ag.hessian(lambda v: np.sum(np.real(_with_rule(f)(v))))(x),
+}
+
+
+def leaf(x):
+    return ag.Tensor(x, requires_grad=True)
+
+
+def _with_rule(slope):
+    function = ag.primitive(name="ruled_by_another")(lambda x: x**2)
+    ag.rule(function, lambda g, x: g * 2 * slope(x))
+    return function
+
+
+@pytest.mark.parametrize("way", WITHOUT)
+@pytest.mark.parametrize("x", [np.array([1.0, 2.0]), np.float32([1.5, 2.5]), np.array([1.0 + 2.0j])], ids=["float64", "float32", "complex128"])
+def test_a_gradient_that_would_pass_through_an_operation_without_a_rule_raises(way, x):
+    @ag.primitive()
+    def opaque(x, scale=1.0):
+        return np.sin(x) * scale
+
+    function = (lambda v: np.real(opaque(v))) if x.dtype.kind == "c" else opaque
+    with pytest.raises(NonDifferentiableError, match=r"opaque has no rule .* respect to x.*ag\.rule\(opaque, x=.*discrete='x'.*x\.detach\(\)"):
+        WITHOUT[way](function, x)
+
+
+def test_the_value_of_an_operation_without_a_rule_may_be_looked_at():
+    @ag.primitive()
+    def looked_at(x):
+        return np.sin(x)
+
+    x = leaf([1.0, 2.0])
+    np.testing.assert_array_equal(looked_at(x).numpy(), np.sin([1.0, 2.0]))
+    assert looked_at(x).requires_grad
+    assert not looked_at(x.detach()).requires_grad
+    assert not looked_at(np.ones(2)).requires_grad
+    with ag.no_grad():
+        assert not looked_at(x).requires_grad
+    y = leaf(3.0)
+    total = (looked_at(x) * y).sum()
+    assert ag.gradients(total, y) == np.sin([1.0, 2.0]).sum()  # the gradient of y does not pass through it
+    assert "looked_at" in str(ag.tape(total))
+
+
+def test_integers_that_an_operation_without_a_rule_gives_have_no_gradient():
+    @ag.primitive()
+    def largest(x):
+        return np.argmax(x)
+
+    @ag.primitive(multi=True)
+    def with_index(x):
+        return np.argmax(x), np.max(x) + np.min(x)
+
+    x = leaf([1.0, 3.0])
+    assert not largest(x).requires_grad
+    assert ag.grad(lambda x: np.sum(x * largest(x)))(np.array([1.0, 3.0])).tolist() == [1.0, 1.0]
+    index, value = with_index(x)
+    assert not index.requires_grad
+    with pytest.raises(NonDifferentiableError, match="with_index"):
+        value.backward()
+
+
+def test_an_operation_on_a_sequence_without_a_rule():
+    @ag.primitive()
+    def smallest_sum(*operands):
+        return np.min(operands[0]) + np.min(operands[1])
+
+    with pytest.raises(NonDifferentiableError, match=r"smallest_sum has no rule .* operands.*joint="):
+        smallest_sum([3.0], leaf([1.0, 2.0])).backward()
+
+
+def test_what_is_declared_piecewise_constant_has_no_gradient():
+    @ag.primitive(discrete="x step")
+    def rounded(x, step=0.5):
+        return np.round(x / step) * step
+
+    @ag.primitive(discrete="y")
+    def gated(x, y):
+        return x * (y > 0)
+
+    x = leaf([1.2, 2.4])
+    assert not rounded(x).requires_grad
+    assert not rounded([1.2], step=leaf(0.5)).requires_grad
+    np.testing.assert_array_equal(ag.grad(lambda x: np.sum(x * rounded(x)))(np.array([1.2, 2.4])), [1.0, 2.5])
+    assert not gated(1.0, x).requires_grad
+    with pytest.raises(NonDifferentiableError, match="gated has no rule .* to x"):
+        gated(x, x).sum().backward()
+    ag.rule(gated, lambda g, y: g * (y > 0))
+    gated(x, x).sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0]
+
+
+def test_a_rule_for_what_is_piecewise_constant_is_taken():
+    @ag.primitive(discrete="x")
+    def straight_through(x):
+        return np.round(x)
+
+    ag.rule(straight_through, lambda g: g)
+    assert ag.grad(straight_through)(1.2) == 1.0
+
+
+def test_an_option_without_a_rule_is_refused_where_it_is_recorded():
+    @ag.primitive()
+    def scaled(x, factor=2.0):
+        return x * factor
+
+    for _ in range(2):
+        with pytest.raises(NonDifferentiableError, match=r"scaled has no gradient with respect to factor.*factor\.detach"):
+            scaled(1.0, factor=leaf(3.0))
+        with ag.no_grad():
+            assert scaled(1.0, factor=leaf(3.0)).item() == 3.0
+        ag.rule(scaled, lambda g, factor: g * factor)
+
+
+def test_everything_of_the_library_has_a_rule_or_is_said_to_be_piecewise_constant():
+    load_all()
+    special.register()
+    for found in REGISTRY.values():
+        if found.declared.__module__.startswith("autograd_np."):
+            codegen.build(found)
+    silent = {name for name, found in REGISTRY.items() if not found.differentiable and found.recorded}
+    assert not silent - REFUSED
+
+
+def test_the_proof_finds_what_is_not_piecewise_constant():
+    @ag.primitive(discrete="x")
+    def smooth(x):
+        return np.sin(x)
+
+    @ag.primitive()
+    def undeclared(x):
+        return np.sin(x)
+
+    for function in (smooth, undeclared):
+        ORACLES[function.__name__] = np.sin
+    try:
+        sample = case(np.array([0.5, 1.0]), order=0)
+        assert {finding.check for finding in examine(smooth.__primitive__, sample).findings} == {"constant"}
+        assert {finding.check for finding in examine(undeclared.__primitive__, sample).findings} == {"value"}
+    finally:
+        for function in (smooth, undeclared):
+            del ORACLES[function.__name__]
+
+
+# ---------------------------------------------------------------- what else may be declared
 
 
 def test_options_and_joint_rules_and_several_outputs():

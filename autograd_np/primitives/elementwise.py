@@ -42,6 +42,7 @@ __all__ = [
     "modf",
     "multiply",
     "negative",
+    "nextafter",
     "positive",
     "pow",
     "power",
@@ -286,7 +287,7 @@ def fabs(x: ArrayLike, /) -> Tensor:
     """``|x|`` as a float, elementwise; no complex numbers. Gradient: sign(x), 0 at 0."""
 
 
-@primitive(np.sign, name="sign")
+@primitive(np.sign, name="sign", discrete="x")
 def _real_sign(x: ArrayLike, /) -> Tensor:
     """-1, 0 or 1. Piecewise constant: the result needs no gradient."""
 
@@ -313,6 +314,14 @@ UFUNCS[np.sign] = sign
 @primitive(np.copysign, wrt="x", discrete="y", broadcasts=True)
 def copysign(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``|x|`` with the sign of y, elementwise. Gradient with respect to x: ±1 (0 at x = 0); y has none."""
+
+
+@primitive(np.nextafter, wrt="x", discrete="y", broadcasts=True)
+def nextafter(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """The floating-point number next to x in the direction of y, elementwise. Gradient with respect to x: 1; y has none."""
+
+
+rule(nextafter, same)
 
 
 def _signed(g: Any, x: Any) -> Any:

@@ -185,7 +185,7 @@ def histogram_counts(x: ArrayLike, bins: Any, range: Any, density: bool | None, 
     return np.histogram(x, bins, range, weights=weights, density=density)
 
 
-@primitive(wrt="x")
+@primitive(wrt="x", discrete="x edges")
 def bin_numbers(x: ArrayLike, edges: ArrayLike) -> Any:
     """The bin of each element of the flat ``x``, one after the last for what lies outside. No gradient."""
     x = np.ravel(x)
