@@ -18,6 +18,7 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
+import keyword
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,7 @@ def source(found: Primitive, *, operator: bool = False, reflected: bool = False)
     parameters = list(found.signature.parameters.values())
     stated = parameters[:2] if operator else parameters
     header = _header([p.replace(annotation=inspect.Parameter.empty) for p in stated], reflected)
-    lines = [f"def {found.name if found.name.isidentifier() else 'recorded'}({header}):"]
+    lines = [f"def {found.name if found.name.isidentifier() and not keyword.iskeyword(found.name) else 'recorded'}({header}):"]
     for p in parameters:
         lines += _argument(found, p, operator)
     values = _tuple([f"{w}_v" if found.sequence and w == found.operands[0] else w for w in found.parameters])
@@ -209,6 +210,9 @@ def _header(parameters: list[inspect.Parameter], reflected: bool) -> str:
             parts.append("*" + p.name)
             starred = True
             continue
+        if p.kind is kinds.VAR_KEYWORD:
+            parts.append("**" + p.name)
+            continue
         if p.kind is kinds.KEYWORD_ONLY and not starred:
             parts.append("*")
             starred = True
@@ -227,6 +231,8 @@ def _call(found: Primitive, parameters: list[inspect.Parameter]) -> str:
                 parts.append("None")
         elif p.kind is inspect.Parameter.VAR_POSITIONAL:
             parts.append("*" + word)
+        elif p.kind is inspect.Parameter.VAR_KEYWORD:
+            parts.append("**" + word)
         elif p.kind is inspect.Parameter.KEYWORD_ONLY:
             parts.append(f"{p.name}={word}")
         else:
@@ -274,12 +280,16 @@ def pull_source(found: Primitive) -> str:
 
 def _first(*args: Any, **kwargs: Any) -> Any:
     _build()  # type: ignore[name-defined]  # noqa: F821 - lives in the stub's own namespace
+    try:
+        return _public(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+    except Several as error:  # type: ignore[name-defined]  # noqa: F821 - from a user's body
+        error.found.returns_several()
     return _public(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
 
 
 def stub(found: Primitive, declared: Callable[..., Any], **form: bool) -> Callable[..., Any]:
     """The public function of a primitive: it writes its own code at the first call."""
-    namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": declared.__module__}
+    namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": getattr(declared, "__module__", None), "Several": recording.Several}
     public = types.FunctionType(_first.__code__, namespace, found.name)
     public.__qualname__ = found.name
     namespace["_public"] = public
@@ -330,6 +340,12 @@ RESERVED = frozenset(HELPERS) | {
     "ACTIVE", "Exception", "MUTABLE", "Node", "NotImplemented", "P", "Tensor", "any", "body", "error", "float", "int", "isinstance", "keep", "keep_option",
     "ndarray", "new", "next_position", "recording", "shape_of", "tuple", "writable",
 }  # fmt: skip
+
+
+def taken(parameters: tuple[str, ...]) -> frozenset[str]:
+    """The parameters whose names the written functions use for their own ends."""
+    written = {"_value", "_out", "_t", "_n", *[f"{word}_{part}" for word in parameters for part in ("n", "s", "v")]}
+    return (RESERVED | written | {f"default_{word}" for word in parameters}).intersection(parameters)
 
 
 def _build_form(found: Primitive, public: types.FunctionType, form: dict[str, bool]) -> None:

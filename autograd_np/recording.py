@@ -207,8 +207,19 @@ def counted(pulled: Any, parents: tuple[Node | None, ...], node: Node) -> tuple[
     return gradients
 
 
-def checked(function: Callable[..., Any], name: str, multi: bool, view: bool) -> Callable[..., Any]:
+class Several(Exception):  # noqa: N818 - never seen by a caller: the operation is called again
+    """The body of a user's operation returned a tuple, the first time that it returned something."""
+
+    _autograd_np = True
+
+    def __init__(self, found: Primitive) -> None:
+        super().__init__(found.name)
+        self.found = found
+
+
+def checked(function: Callable[..., Any], found: Primitive) -> Callable[..., Any]:
     """The body of a user's operation, held to what the engine relies on: arrays come out, with memory of their own."""
+    name, first = found.name, True
 
     def array(value: Any, args: tuple[Any, ...]) -> Any:
         if isinstance(value, TENSOR):
@@ -218,15 +229,22 @@ def checked(function: Callable[..., Any], name: str, multi: bool, view: bool) ->
         if isinstance(value, (int, float, complex)) and not isinstance(value, np.generic):
             value = np.asarray(value)
         if not hasattr(value, "dtype") or value.dtype.kind not in "fciub":
-            raise TypeError(f"{name}: its body returned {describe(value)}; it must return {'a tuple of arrays' if multi else 'an array'}")
-        if not view and value.__class__ is np.ndarray and (value.base is not None or any(value is arg for arg in args)):
+            raise TypeError(
+                f"{name}: its body returned {describe(value)}; it must return {'a tuple of arrays' if found.multi else 'an array'}, "
+                "or be declared with trees=True to return a dict or another tree of arrays"
+            )
+        if not found.view and value.__class__ is np.ndarray and (value.base is not None or any(value is arg for arg in args)):
             return value.copy()
         return value
 
     @functools.wraps(function)
     def body(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
-        if not multi:
+        nonlocal first
+        if first and isinstance(result, tuple) and not found.multi:
+            raise Several(found)
+        first = False
+        if not found.multi:
             return array(result, args)
         if not isinstance(result, (tuple, list)):
             raise TypeError(f"{name}: its body returned {describe(result)}; it must return a tuple of arrays (multi=True)")

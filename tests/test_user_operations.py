@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import math
+import operator
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -276,9 +282,216 @@ def test_signature_docstring_and_decorator_without_parentheses():
         return times * x
 
     ag.rule(tripled, lambda g, times: g * times)
-    import inspect
-
     assert list(inspect.signature(tripled).parameters) == ["x", "times"]
     assert tripled.__doc__ == "Three times."
     assert ag.grad(tripled)(2.0) == 3.0
     assert ag.grad(lambda x: tripled(x, times=5))(2.0) == 5.0
+
+
+# ---------------------------------------------------------------- callables of every kind
+
+
+def _product(x, y=2.0):
+    return x * y
+
+
+class Scaling:
+    def __init__(self, k):
+        self.k = k
+
+    def __call__(self, x):
+        return x * self.k
+
+    def method(self, x):
+        return x * self.k
+
+    @classmethod
+    def of_class(cls, x):
+        return x * 2.0
+
+
+def _executed():
+    space = {}
+    exec("def doubled(x):\n    return x * 2.0", space)
+    return space["doubled"]
+
+
+@functools.wraps(_product)
+def _wrapping(*args, **kwargs):
+    return _product(*args, **kwargs)
+
+
+CALLABLES = {
+    "partial": functools.partial(_product, y=2.0),
+    "np.vectorize": np.vectorize(_product),
+    "object": Scaling(2.0),
+    "bound method": Scaling(2.0).method,
+    "class method": Scaling.of_class,
+    "exec": _executed(),
+    "lambda": lambda x: x * 2.0,
+    "wrapped": _wrapping,
+}
+
+
+@pytest.mark.parametrize("kind", CALLABLES)
+@pytest.mark.parametrize("parentheses", [True, False])
+def test_any_callable_with_a_signature_is_taken(kind, parentheses):
+    function = ag.primitive()(CALLABLES[kind]) if parentheses else ag.primitive(CALLABLES[kind])
+    ag.rule(function, lambda g: 2 * g)
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(function(x).numpy(), 2 * x)
+    np.testing.assert_array_equal(ag.grad(lambda x: np.sum(function(x) ** 2))(x), 8 * x)
+    if kind != "np.vectorize":  # which looks at each number
+        np.testing.assert_array_equal(ag.compile(ag.grad(lambda x: np.sum(function(x) ** 2)))(x), 8 * x)
+    assert next(iter(inspect.signature(function).parameters)) == "x"
+    assert function.__name__ in REGISTRY
+
+
+def test_functions_in_c_and_ufuncs():
+    tangent = ag.primitive(name="my_atan2")(math.atan2)
+    ag.rule(tangent, lambda g, y, x: g * x / (x * x + y * y), lambda g, y, x: -g * y / (x * x + y * y))
+    assert ag.gradcheck(tangent, (0.3, 0.7), order=2)
+    cubic = ag.primitive(name="cubic")(np.frompyfunc(lambda x: x**3, 1, 1))
+    ag.rule(cubic, lambda g, x: 3 * g * x * x)
+    assert ag.grad(cubic)(2.0) == 12.0
+    length = ag.primitive(name="length", wrt="x y")(math.hypot)
+    ag.rule(length, lambda g, x, out: g * x / out, lambda g, y, out: g * y / out)
+    assert ag.gradcheck(length, (3.0, 4.0))
+    for unknown in (math.hypot, operator.itemgetter(0)):
+        with pytest.raises(TypeError, match=r"does not say what its parameters are.*wrt='x y'"):
+            ag.primitive(name="unknown")(unknown)
+    for nothing in (5, None, "exp"):
+        with pytest.raises(TypeError, match="primitive: takes"):
+            ag.primitive()(nothing)
+        with pytest.raises(TypeError, match="primitive: takes"):
+            ag.primitive(nothing)
+
+
+def test_static_methods_and_options_by_name():
+    class Holder:
+        @ag.primitive()
+        @staticmethod
+        def times(x, **options):
+            return x * options["by"]
+
+    ag.rule(Holder.times, lambda g, options: g * options["by"])
+    assert Holder().times(2.0, by=3.0).item() == 6.0
+    assert ag.grad(lambda x: Holder.times(x, by=3.0))(2.0) == 3.0
+
+
+@pytest.mark.parametrize("name", ["two words", "lambda", "def", 'a"quote\n', "λ", "a.b"])
+def test_any_name_may_be_given(name):
+    function = ag.primitive(name=name)(lambda x: x * 2)
+    ag.rule(function, lambda g: 2 * g)
+    assert ag.grad(function)(1.0) == 2.0
+    assert REGISTRY[name].function is function
+
+
+@pytest.mark.parametrize("word", ["x_s", "x_n", "x_v", "_value", "_t", "default_x", "out_given"])
+def test_a_parameter_that_the_written_function_would_overwrite_is_refused(word):
+    space = {}
+    exec(f"def function(x, {word}):\n    return x + {word}", space)
+    with pytest.raises(ValueError, match=rf"the engine uses the names {word} itself"):
+        ag.primitive()(space["function"])
+
+
+def test_a_body_that_returns_a_tuple_has_several_outputs():
+    calls = []
+
+    @ag.primitive()
+    def sum_and_product(x, y):
+        calls.append(1)
+        return x + y, x * y
+
+    def pull(g, y):
+        return (0 if g[0] is None else g[0]) + (0 if g[1] is None else g[1] * y)
+
+    ag.rule(sum_and_product, lambda g, y: pull(g, y), lambda g, x: pull(g, x))
+    x, y = np.array([1.0, 2.0]), np.array([3.0, 5.0])
+    total, product = sum_and_product(x, y)
+    np.testing.assert_array_equal(total.numpy(), x + y)
+    np.testing.assert_array_equal(product.numpy(), x * y)
+    sum_and_product(x, y)
+    assert len(calls) == 3  # twice in the first call
+    assert ag.gradcheck(sum_and_product, (x, y), order=2)
+    found = ag.compile(ag.grad(lambda x, y: np.sum(sum_and_product(x, y)[1])))(x, y)
+    np.testing.assert_array_equal(found, y)
+
+
+def test_a_body_that_returns_a_tuple_sometimes_is_refused():
+    @ag.primitive()
+    def sometimes(x):
+        return (x, x) if x.size > 1 else x * 2
+
+    sometimes([1.0])
+    with pytest.raises(TypeError, match="must return an array"):
+        sometimes([1.0, 2.0])
+
+
+# ---------------------------------------------------------------- trees
+
+
+class Layer(NamedTuple):
+    w: object
+    b: object
+
+
+def _affine():
+    @ag.primitive(trees=True)
+    def affine(layer, x, scale=1.0):
+        return {"y": (x @ layer.w + layer.b) * scale, "norm": [np.sum(layer.w**2)]}
+
+    return affine
+
+
+def test_an_operation_on_trees():
+    affine = _affine()
+    layer, x = Layer(np.arange(6.0).reshape(3, 2), np.ones(2)), np.linspace(-1, 1, 12).reshape(4, 3)
+
+    def loss(layer, x):
+        result = affine(layer, x, scale=0.5)
+        return np.sum(np.tanh(result["y"])) * result["norm"][0]
+
+    with pytest.raises(NonDifferentiableError, match=r"affine has no rule .* layer.*ag\.rule\(affine, layer="):
+        ag.grad(loss)(layer, x)
+    ag.rule(affine, lambda g, layer, x, scale: Layer(scale * x.T @ g["y"] + 2 * g["norm"][0] * layer.w, scale * g["y"].sum(0)))
+    assert type(ag.grad(loss)(layer, x)) is Layer
+    assert ag.gradcheck(lambda layer: loss(layer, x), (layer,), order=2)
+    with pytest.raises(NonDifferentiableError, match="affine has no rule .* to x"):
+        ag.grad(loss, 1)(layer, x)
+    ag.rule(affine, x=lambda g, layer, scale: scale * g["y"] @ layer.w.T)
+    assert ag.gradcheck(loss, (layer, x), order=2)
+    compiled = ag.compile(ag.grad(loss))
+    for k in (1.0, 2.0):
+        np.testing.assert_allclose(compiled(layer, k * x).w, ag.grad(loss)(layer, k * x).w, rtol=1e-13)
+    assert list(inspect.signature(affine).parameters) == ["layer", "x", "scale"]
+
+
+def test_a_joint_rule_on_trees_and_out():
+    @ag.primitive(trees=True, discrete="steps")
+    def powers(pair, steps):
+        a, b = pair
+        return Layer(np.exp(a), b ** steps["n"])
+
+    ag.rule(powers, joint=lambda g, pair, steps, out: [[g.w * out.w, steps["n"] * g.b * pair[1] ** (steps["n"] - 1)]])
+    pair = [np.array([0.5]), np.array([2.0, 3.0])]
+    assert ag.gradcheck(lambda p: powers(p, {"n": 3}), (pair,), order=2)
+    assert ag.grad(lambda n: np.sum(powers(pair, {"n": n}).b))(3.0) == 0.0
+
+
+def test_trees_that_do_not_fit_are_named():
+    affine = _affine()
+    layer = Layer(np.ones((1, 1)), np.ones(1))
+    ag.rule(affine, lambda g, layer: g)
+    with pytest.raises(ValueError, match=r"the rule of affine for layer: there must be"):
+        ag.grad(lambda layer: np.sum(affine(layer, np.ones((1, 1)))["y"]))(layer)
+    with pytest.raises(TypeError, match="affine: .*must be a Tensor, an array or a number"):
+        affine(Layer("w", 1.0), 1.0)
+    with pytest.raises(TypeError, match="affine: missing"):
+        affine(layer)
+    with pytest.raises(ValueError, match="'layer_shape' is neither out, an operand, nor an option"):
+        ag.rule(affine, lambda g, layer_shape: g)
+    with pytest.raises(NonDifferentiableError, match="affine has no gradient with respect to scale"):
+        affine(layer, np.ones((1, 1)), scale=leaf(2.0))
+    with pytest.raises(TypeError, match="trees=True"):
+        ag.primitive(name="no_tree")(lambda x: {"x": x})(1.0)
