@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import CompileError, describe
 from ..recording import TENSOR
+from ..trees import DATACLASS, kind_of
 
 __all__ = ["arrays_of", "dynamic", "rebuilt", "structure"]
 
@@ -19,6 +20,9 @@ def structure(tree: Any, leaves: list[Any]) -> Any:
         return (kind, *[structure(item, leaves) for item in tree])
     if kind is dict:
         return (kind, *[(key, structure(item, leaves)) for key, item in tree.items()])
+    if kind is not np.ndarray and kind_of(kind) is DATACLASS:
+        parts, (_, names, fixed) = DATACLASS.take(tree)
+        return (kind, *names, *[(name, leaf(item)) for name, item in fixed.items()], *[structure(item, leaves) for item in parts])
     leaves.append(tree)
     return leaf(tree)
 
@@ -58,6 +62,9 @@ def rebuilt(tree: Any, leaves: list[Any]) -> Any:
         return kind(*[rebuilt(item, leaves) for item in tree])
     if kind is dict:
         return {key: rebuilt(item, leaves) for key, item in tree.items()}
+    if kind is not np.ndarray and kind_of(kind) is DATACLASS:
+        parts, aux = DATACLASS.take(tree)
+        return DATACLASS.build(aux, [rebuilt(item, leaves) for item in parts])
     return leaves.pop(0)
 
 
