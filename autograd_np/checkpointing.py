@@ -108,6 +108,11 @@ def _kept(value: Any) -> Any:
     return mutation.keep(data) if shared and data.__class__ is np.ndarray and mutation.writable(data) else data
 
 
+def _is_object(item: Any) -> bool:
+    """What is no container: its Tensors, such as a module's, are outside, for a copy would not be the one that the function may write to."""
+    return not isinstance(item, (dict, list, tuple, type(None)))
+
+
 class _Checkpointed(Wrapper):
     maker = "checkpoint"
 
@@ -115,8 +120,7 @@ class _Checkpointed(Wrapper):
         f = self._function
         if not is_grad_enabled():
             return f(*args, **kwargs)
-        # The Tensors of an object, such as a module's, are outside: a copy of it would not be the one that the function may write to.
-        leaves, rebuild = flatten((args, dict(kwargs)), is_leaf=lambda item: not isinstance(item, (dict, list, tuple, type(None))))
+        leaves, rebuild = flatten((args, dict(kwargs)), is_leaf=_is_object)
         call = _Recomputed(f, rebuild, leaves)
         start = tape.next_position()
         values, build = call.run(call.fresh())
