@@ -193,7 +193,7 @@ def _fixed(name: str, **values: Any) -> list[Any]:
     return [plain(value) for value in values.values()]
 
 
-@primitive(np.histogram_bin_edges, wrt="x")
+@primitive(np.histogram_bin_edges, wrt="x", discrete="x")
 def histogram_bin_edges(x: ArrayLike, /, bins: Any = 10, range: tuple[float, float] | None = None, weights: ArrayLike | None = None) -> Tensor:
     """The edges of the bins that np.histogram would use. No gradient."""
     return np.histogram_bin_edges(x, bins, range, weights)

@@ -179,7 +179,7 @@ def corrcoef(x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, *, d
     return np.clip(c, -1, 1)
 
 
-@primitive(wrt="x", multi=True)
+@primitive(wrt="x", multi=True, discrete="x weights")
 def histogram_counts(x: ArrayLike, bins: Any, range: Any, density: bool | None, weights: ArrayLike | None) -> Any:
     """np.histogram itself: the counts and the edges. No gradient."""
     return np.histogram(x, bins, range, weights=weights, density=density)
