@@ -365,8 +365,8 @@ from .primitives.values import (
     zeros_like,
 )
 from .tensor import Tensor, tensor
-from .transforms import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .trees import tree_map
+from .transforms import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, stop_gradient, value_and_grad, vjp
+from .trees import register_pytree_node, tree_map
 
 if TYPE_CHECKING:
     # These chapters are loaded when one of their functions is first used (see primitives/__init__.py).
@@ -820,6 +820,7 @@ __all__ = [
     "ravel_multi_index",
     "real",
     "reciprocal",
+    "register_pytree_node",
     "relu",
     "relu6",
     "remainder",
@@ -872,6 +873,7 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "stop_gradient",
     "subtract",
     "sum",
     "swapaxes",

@@ -14,17 +14,36 @@ from .tape import Node
 __all__ = ["check_backward", "check_forward", "check_kept"]
 
 
-def _first_bad(value: Any) -> tuple[int, ...] | None:
-    """Index of the first NaN or infinity."""
+def _first_bad(value: Any, good: Any = np.isfinite) -> tuple[int, ...] | None:
+    """Index of the first NaN or infinity, or of the first element that is not ``good``."""
     if isinstance(value, (float, complex)):
-        return None if np.isfinite(value) else ()
+        return None if good(value) else ()
     if getattr(value, "dtype", None) is None or value.dtype.kind not in "fc":
         return None
-    finite = np.isfinite(value)
-    if bool(np.all(finite)):
+    fine = good(value)
+    if bool(np.all(fine)):
         return None
-    flat = int(np.argmin(np.ravel(finite)))
+    flat = int(np.argmin(np.ravel(fine)))
     return tuple(int(i) for i in np.unravel_index(flat, value.shape))
+
+
+def _first_nan(value: Any) -> tuple[int, ...] | None:
+    """Index of the first NaN."""
+    return _first_bad(value, lambda x: ~np.isnan(x))
+
+
+def _moves(found: Any) -> bool:
+    """Whether an operation only moves elements (an index, a reshape, ``where``): it passes on what it is given."""
+    from .graph.flops import Operation, forward_flops
+
+    return forward_flops(found.name, found.elementwise, Operation((1,), {}, {})) == 0
+
+
+def _words(found: Any, operands: tuple[Any, ...]) -> list[str]:
+    """What the operands are called in the operation's signature."""
+    if found.sequence:
+        return [f"{found.operands[0]}[{i}]" for i in range(len(operands))]
+    return list(found.operands or found.parameters)
 
 
 def _at(value: Any, index: tuple[int, ...], shape: tuple[int, ...]) -> str:
@@ -52,7 +71,11 @@ def _same(value: Any, print_: Any) -> bool:
 
 
 def check_forward(found: Any, result: Any, operands: tuple[Any, ...]) -> None:
-    """Remember the call's source line and content, and report a non-finite output made from finite input."""
+    """Remember the call's source line and content, and report the first value that is not finite.
+
+    That is a value that the operation made: an infinity of finite input, a NaN of input without NaN. And it is a NaN of the input, at the
+    first operation that computes with it: what masks it, leaves it out or only moves it may take it, and an infinity may be a mask.
+    """
     line = location()
     for t in result if isinstance(result, tuple) else (result,):
         node = t._node
@@ -60,12 +83,24 @@ def check_forward(found: Any, result: Any, operands: tuple[Any, ...]) -> None:
             main = node if node.primitive is found else node.parents[0]
             main.info = (line, operands, _fingerprint(main.kept))
         index = _first_bad(t._values)
-        if index is not None and all(_first_bad(operand) is None for operand in operands):
-            from_ = ", ".join(_at(operand, index, t.shape) for operand in operands)
+        if index is None:
+            continue
+        nan = _first_nan(t._values)
+        places = [_first_nan(operand) for operand in operands]
+        given = [(word, place) for word, place in zip(_words(found, operands), places, strict=False) if place is not None]
+        finite = all(_first_bad(operand) is None for operand in operands)
+        if (given and _moves(found)) or (nan is None and not finite):
+            continue
+        listed = f"(operands {', '.join(map(describe, operands))}), called at {line}"
+        if given:
+            word, place = given[0]
             raise AnomalyError(
-                f"{found.name} made {t._values[index]} at index {index} of shape {t.shape} from finite input {from_} "
-                f"(operands {', '.join(map(describe, operands))}), called at {line}"
+                f"{found.name} got {word} with NaN at {place}, first in the argument {word} {listed}; "
+                "if some numbers are missing, leave them out before they are computed with: np.where(np.isnan(x), 0.0, x)"
             )
+        index = index if nan is None else nan
+        from_ = ", ".join(_at(operand, index, t.shape) for operand in operands)
+        raise AnomalyError(f"{found.name} made {t._values[index]} at index {index} of shape {t.shape} from {'finite ' * finite}input {from_} {listed}")
 
 
 def check_kept(node: Node) -> None:

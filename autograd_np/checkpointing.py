@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from .primitive import attach
 from .recording import pick
 from .tensor import Tensor, as_argument
 from .trees import flatten
+from .wrapping import Wrapper
 
 __all__ = ["checkpoint"]
 
@@ -107,6 +107,46 @@ def _kept(value: Any) -> Any:
     return mutation.keep(data) if shared and mutation.writable(data) else data
 
 
+def _is_object(item: Any) -> bool:
+    """What is no container: its Tensors, such as a module's, are outside, for a copy would not be the one that the function may write to."""
+    return not isinstance(item, (dict, list, tuple, type(None)))
+
+
+class _Checkpointed(Wrapper):
+    maker = "checkpoint"
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        f = self._function
+        if not is_grad_enabled():
+            return f(*args, **kwargs)
+        leaves, rebuild = flatten((args, dict(kwargs)), is_leaf=_is_object)
+        call = _Recomputed(f, rebuild, leaves)
+        start = tape.next_position()
+        values, build = call.run(call.fresh())
+        outputs = [y for y in values if isinstance(y, Tensor)]
+        _, outside = tape.ancestors([y._node for y in outputs if y._node is not None], start)
+        parents = (*[leaves[i]._node for i in call.tracked], *outside.values())
+        if not parents:
+            return build(values)
+        data = tuple([y._values for y in outputs])
+        node = tape.Node()
+        node.position = tape.next_position()
+        node.primitive = call
+        node.parents = parents
+        # The arguments stand among the kept values to be watched for writes.
+        node.kept = (data, None, tuple(call.leaves))
+        node.shape = tuple([a.shape for a in data])
+        node.dtype = None
+        results, index = [], 0
+        for y in values:
+            if isinstance(y, Tensor):
+                if y._node is not None:  # (an output may be an argument, or a view of one, so it shares what it shared)
+                    y = Tensor.at(y._values, pick(node, index, y._values, len(data)), y._shared)
+                index += 1
+            results.append(y)
+        return build(results)
+
+
 def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     """The same function, whose inside is not kept for the backward pass but computed again there.
 
@@ -126,36 +166,4 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     >>> float(x.grad)
     12.0
     """
-
-    @functools.wraps(f)
-    def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not is_grad_enabled():
-            return f(*args, **kwargs)
-        leaves, rebuild = flatten((args, dict(kwargs)))
-        call = _Recomputed(f, rebuild, leaves)
-        start = tape.next_position()
-        values, build = call.run(call.fresh())
-        outputs = [y for y in values if isinstance(y, Tensor)]
-        _, outside = tape.ancestors([y._node for y in outputs if y._node is not None], start)
-        parents = (*[leaves[i]._node for i in call.tracked], *outside.values())
-        if not parents:
-            return build(values)  # type: ignore[no-any-return]
-        data = tuple([y._values for y in outputs])
-        node = tape.Node()
-        node.position = tape.next_position()
-        node.primitive = call
-        node.parents = parents
-        # The arguments stand among the kept values to be watched for writes.
-        node.kept = (data, None, tuple(call.leaves))
-        node.shape = tuple([a.shape for a in data])
-        node.dtype = None
-        results, index = [], 0
-        for y in values:
-            if isinstance(y, Tensor):
-                if y._node is not None:  # (an output may be an argument, or a view of one, so it shares what it shared)
-                    y = Tensor.at(y._values, pick(node, index, y._values, len(data)), y._shared)
-                index += 1
-            results.append(y)
-        return build(results)  # type: ignore[no-any-return]
-
-    return checkpointed
+    return cast("Callable[P, R]", _Checkpointed(f))

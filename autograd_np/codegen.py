@@ -18,6 +18,7 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
+import keyword
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,7 @@ def source(found: Primitive, *, operator: bool = False, reflected: bool = False)
     parameters = list(found.signature.parameters.values())
     stated = parameters[:2] if operator else parameters
     header = _header([p.replace(annotation=inspect.Parameter.empty) for p in stated], reflected)
-    lines = [f"def {found.name if found.name.isidentifier() else 'recorded'}({header}):"]
+    lines = [f"def {found.name if found.name.isidentifier() and not keyword.iskeyword(found.name) else 'recorded'}({header}):"]
     for p in parameters:
         lines += _argument(found, p, operator)
     values = _tuple([f"{w}_v" if found.sequence and w == found.operands[0] else w for w in found.parameters])
@@ -162,7 +163,7 @@ def _record(found: Primitive) -> list[str]:
     shared = "True" if found.view else "False"
     if found.view and operands:
         shared = f"any({operands[0]}_s)" if found.sequence else f"{operands[0]}_s"
-    parents = (f"tuple({nodes[0]})" if found.sequence else _tuple(nodes)) if found.differentiable else "()"
+    parents = (f"tuple({nodes[0]})" if found.sequence else _tuple(nodes)) if found.recorded else "()"
     observed = f"tuple({operands[0]}_v)" if found.sequence else _tuple(list(operands or found.parameters[:1]))
     finish = [f"    if ACTIVE[0]: observe(P, _t, {observed})", "    return _t"]
     lines = []
@@ -173,11 +174,12 @@ def _record(found: Primitive) -> list[str]:
         lines += ["    _value = _out[0]"]
     lines += ["    _t = new(Tensor)", "    _t._values = _value", f"    _t._shared = {shared}"]
     others = f"    _t = (_t, *others({{}}, _out, {found.shown or 'len(_out)'}, {shared}))"
-    if not found.differentiable:
+    if not found.recorded:
         return [*lines, "    _t._node = None", *([others.format("None")] if found.several else []), *finish]
     needs = f"any([n is not None for n in {nodes[0]}])" if found.sequence else " or ".join(f"{n} is not None" for n in nodes)
-    # An option may make the output integer, which has no gradient.
-    inexact = " and _value.dtype.kind in 'fc'" if {"dtype", "index"} & set(found.parameters) and not found.several else ""
+    # An option may make the output integer, which has no gradient, and an operation without a rule may be about integers.
+    perhaps_integer = {"dtype", "index"} & set(found.parameters) or not found.differentiable
+    inexact = " and _value.dtype.kind in 'fc'" if perhaps_integer and not found.several else ""
     several_kind = " if _value.dtype.kind in 'fc' else None" if found.several else ""
     return [
         *lines,
@@ -211,6 +213,9 @@ def _header(parameters: list[inspect.Parameter], reflected: bool) -> str:
             parts.append("*" + p.name)
             starred = True
             continue
+        if p.kind is kinds.VAR_KEYWORD:
+            parts.append("**" + p.name)
+            continue
         if p.kind is kinds.KEYWORD_ONLY and not starred:
             parts.append("*")
             starred = True
@@ -229,6 +234,8 @@ def _call(found: Primitive, parameters: list[inspect.Parameter]) -> str:
                 parts.append("None")
         elif p.kind is inspect.Parameter.VAR_POSITIONAL:
             parts.append("*" + word)
+        elif p.kind is inspect.Parameter.VAR_KEYWORD:
+            parts.append("**" + word)
         elif p.kind is inspect.Parameter.KEYWORD_ONLY:
             parts.append(f"{p.name}={word}")
         else:
@@ -276,12 +283,16 @@ def pull_source(found: Primitive) -> str:
 
 def _first(*args: Any, **kwargs: Any) -> Any:
     _build()  # type: ignore[name-defined]  # noqa: F821 - lives in the stub's own namespace
+    try:
+        return _public(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+    except Several as error:  # type: ignore[name-defined]  # noqa: F821 - from a user's body
+        error.found.returns_several()
     return _public(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
 
 
 def stub(found: Primitive, declared: Callable[..., Any], **form: bool) -> Callable[..., Any]:
     """The public function of a primitive: it writes its own code at the first call."""
-    namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": declared.__module__}
+    namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": getattr(declared, "__module__", None), "Several": recording.Several}
     public = types.FunctionType(_first.__code__, namespace, found.name)
     public.__qualname__ = found.name
     namespace["_public"] = public
@@ -311,6 +322,9 @@ def build(found: Primitive) -> None:
     """Settle which parameters are differentiable and what is kept, and write the pull function."""
     if found.joint is None and found.rules:
         found.operands = tuple(w for w in found.parameters if w in found.rules)
+    elif not found.differentiable:
+        found.operands = tuple(w for w in found.wrt if w not in found.discrete) or found.wrt
+        found.pull = found.refuse
     found.slots = _slots(found)
     if found.differentiable:
         namespace = {f"rule_{w}": each for w, each in found.rules.items()}
@@ -329,6 +343,12 @@ RESERVED = frozenset(HELPERS) | {
     "ACTIVE", "Exception", "FIXED", "Node", "NotImplemented", "P", "Tensor", "any", "body", "error", "float", "int", "isinstance", "keep", "keep_option",
     "ndarray", "new", "next_position", "recording", "shape_of", "tuple", "writable",
 }  # fmt: skip
+
+
+def taken(parameters: tuple[str, ...]) -> frozenset[str]:
+    """The parameters whose names the written functions use for their own ends."""
+    written = {"_value", "_out", "_t", "_n", *[f"{word}_{part}" for word in parameters for part in ("n", "s", "v")]}
+    return (RESERVED | written | {f"default_{word}" for word in parameters}).intersection(parameters)
 
 
 def _build_form(found: Primitive, public: types.FunctionType, form: dict[str, bool]) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "explain",
     "label",
     "misfit",
+    "without_rule",
 ]
 
 
@@ -123,4 +124,13 @@ def misfit(given: Any, parent: Any, node: Any) -> str:
     return (
         f"the rule of {label(node)} returned a gradient of shape {given} for an operand of shape {parent.shape}; "
         "a rule must return the operand's shape (or, for an operation declared with broadcasts=True, a broadcast of it)"
+    )
+
+
+def without_rule(name: str, word: str, sequence: bool) -> str:
+    """The message for a gradient that meets an operation without a rule for the operand ``word``."""
+    return (
+        f"{name} has no rule for its gradient with respect to {word}, and one would pass through it here: "
+        f"give it one with ag.rule({name}, {'joint' if sequence else word}=...), or, where it is piecewise constant, say so with "
+        f"@ag.primitive(discrete={word!r}), or pass {'t' if sequence else word}.detach() to treat it as a constant"
     )

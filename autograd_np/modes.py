@@ -206,7 +206,9 @@ class detect_anomaly(_Mode[bool]):  # noqa: N801 - used as a context manager, na
 
     Inside, each operation remembers the source line that called it; a NaN or infinity that an operation
     makes from finite input raises :class:`~autograd_np.errors.AnomalyError` at once, in the forward pass
-    as in the backward pass, with the operation, the index, the input that made it and that line. Arrays
+    as in the backward pass, with the operation, the index, the input that made it and that line. So does the
+    first operation that computes with a NaN of the data; what masks it (``np.where``), leaves it out (``np.nansum``,
+    ``where=``) or only moves it may take it, and an infinity may be a mask. Arrays
     that the tape keeps are fingerprinted, and one that was changed before the backward pass raises
     :class:`~autograd_np.errors.MutationError`. It costs time: use it to find a fault.
 

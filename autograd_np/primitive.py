@@ -40,7 +40,8 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from . import codegen, mutation, recording
+from . import codegen, mutation, recording, tree_operations
+from .errors import NonDifferentiableError, describe, without_rule
 from .recording import pick, same
 from .tape import LAST_WRITE, Node, next_position
 
@@ -86,7 +87,7 @@ class Primitive:
             broadcast of the operand's shape. The engine sums it back.
         view: whether the output may share memory with the operand.
         discrete: parameters that accept a Tensor that needs a gradient although none flows to them,
-            because the function is piecewise constant in them.
+            because the function is piecewise constant in them (or its result is only used where it makes no difference).
         elementwise: whether each element of the output depends on one element of each (broadcast) operand alone.
         masks: whether the rules make zeros in a cotangent, for elements on which the output does not depend.
         real: the operands that must be real: complex ones are refused by name.
@@ -97,6 +98,7 @@ class Primitive:
         name: str,
         body: Callable[..., Any],
         declared: Callable[..., Any],
+        signature: inspect.Signature | None = None,
         *,
         operands: tuple[str, ...],
         multi: bool,
@@ -111,20 +113,24 @@ class Primitive:
         self.name = name
         self.body = body
         self.declared = declared
-        self.parameters = parameter_names(declared)
+        self.parameters = parameter_names(declared) if signature is None else tuple(signature.parameters)
+        if signature is not None:
+            self.signature = signature
         self.wrt = operands  # as declared; `operands` becomes those of them that have a rule
         self.operands = operands
         self.since = 0  # position from which the present rules hold
         self.sequence = bool(operands) and operands[0] in ("arrays", "operands")
-        self.multi = multi
+        self.multi = False
+        self.several = False
         self.shown = shown
-        self.several = multi and shown != 1
         self.broadcasts = broadcasts
         self.view = view
         self.discrete = discrete
-        self.elementwise = elementwise and not multi
-        self.masks = masks or self.several  # an output that is not used gets no cotangent
         self.real = tuple(real.split()) if isinstance(real, str) else operands if real else ()
+        self.elementwise = elementwise
+        self.masks = masks
+        if multi:
+            self.returns_several()
         self.rules: dict[str, Rule] = {}
         self.joint: Rule | None = None
         self.slots: list[Slot] = []
@@ -136,6 +142,14 @@ class Primitive:
         kind = "joint rule" if self.joint else f"rules for {', '.join(self.rules) or 'nothing'}"
         return f"<Primitive {self.name}{self.signature} with {kind}>"
 
+    def returns_several(self) -> None:
+        """Take the body for one that returns a tuple."""
+        self.multi = True
+        self.several = self.shown != 1
+        self.elementwise = False
+        self.masks = self.masks or self.several  # an output that is not used gets no cotangent
+        codegen.reset(self)
+
     @functools.cached_property
     def signature(self) -> inspect.Signature:
         """The signature that the operation was declared with."""
@@ -145,6 +159,11 @@ class Primitive:
     def differentiable(self) -> bool:
         """Whether any rule is declared."""
         return bool(self.rules) or self.joint is not None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether calls are put on the tape: there are rules, or operands in which it is not said to be piecewise constant."""
+        return self.differentiable or not set(self.operands) <= set(self.discrete)
 
     def zeroed(self, g: Any, pulled: tuple[Any, ...]) -> tuple[Any, ...]:
         """The gradients of an elementwise operation with 0 where the cotangent is 0: there 0 · inf and 0 · NaN are 0."""
@@ -164,6 +183,12 @@ class Primitive:
         return tuple(results)
 
     keep: Callable[[Any, Any], Any]  # set by primitives/zeros.py
+
+    def refuse(self, node: Node, g: Any, parents: Any, kept: Any) -> Any:
+        """The pull of an operation without a rule."""
+        words = self.operands * len(parents) if self.sequence else self.operands
+        word = next(word for word, parent in zip(words, parents, strict=True) if parent is not None)
+        raise NonDifferentiableError(without_rule(self.name, word, self.sequence))
 
     def _first_pull(self, node: Node, g: Any, parents: Any, kept: Any) -> tuple[Any, ...]:
         codegen.build(self)
@@ -218,6 +243,7 @@ def primitive(
     discrete: str = ...,
     elementwise: bool | None = ...,
     masks: bool = ...,
+    trees: bool = ...,
     real: bool | str = ...,
     override: Any = ...,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
@@ -234,14 +260,23 @@ def primitive(
     discrete: str = "",
     elementwise: bool | None = None,
     masks: bool = False,
+    trees: bool = False,
     real: bool | str = False,
     override: Any = None,
 ) -> Any:
     """Declare an operation: the decorated function computes it on arrays.
 
     The function it returns takes Tensors, arrays and numbers and returns Tensors; what it records is
-    decided by the rules given with :func:`rule`. Without a rule the operation is not differentiable
-    and its results need no gradient.
+    decided by the rules given with :func:`rule`. Where there is no rule, a gradient that would pass through the
+    operation raises, unless ``discrete`` names the parameter:
+
+    >>> import numpy as np
+    >>> import autograd_np as ag
+    >>> @ag.primitive(discrete="x")
+    ... def quantized(x):
+    ...     return np.round(x, 1)
+    >>> float(ag.grad(lambda x: x * quantized(x))(0.52))
+    0.5
 
     Args:
         *numpy_functions: NumPy functions or ufuncs that shall dispatch here when they meet a Tensor.
@@ -250,43 +285,56 @@ def primitive(
         name: the name in messages, pictures and the registry; the function's own by default.
         wrt: names of the differentiable parameters, separated by spaces. By default the leading
             parameters without a default. A parameter named ``arrays`` or ``*operands`` is a sequence of arrays.
-        multi: the body returns a tuple of arrays; the caller gets a tuple of Tensors.
+        multi: the body returns a tuple of arrays; the caller gets a tuple of Tensors. A body that returns one is taken for such.
         shown: with ``multi``, return only the first ``shown`` outputs (a single Tensor for 1).
         broadcasts: the operands broadcast against each other; the engine sums the gradients back.
         view: the output may share memory with the first operand.
-        discrete: names of array parameters in which the function is piecewise constant.
+        discrete: names of parameters in which the function is piecewise constant, separated by spaces: no gradient flows to them.
         elementwise: each element of the output depends on one element of each (broadcast) operand alone; known of a
             ufunc. Then an element whose cotangent is zero gets gradient zero, also where a derivative is infinite or NaN.
             Left out where the rules see to that themselves.
         masks: the rules make zeros in a cotangent, for elements on which the output does not depend (``where``, an
             index). From there on the backward pass holds zeros to zero; before, there are none to hold.
+        trees: operands and results are trees of arrays (dicts, lists, tuples, dataclasses…), and so are ``g``, ``out`` and the
+            operands in the rules; see :mod:`autograd_np.tree_operations`.
         real: the function is defined for real numbers alone (in the operands named, if not in all): a complex one raises a TypeError that says so.
         override: use this as the body instead of the decorated function.
 
     Returns:
-        The decorator.
+        The decorator. It takes any callable whose parameters are known: a function, a method, ``functools.partial``, ``np.vectorize``,
+        a ufunc, an object with ``__call__``; of others ``wrt`` names them.
     """
-    if len(numpy_functions) == 1 and isinstance(numpy_functions[0], types.FunctionType) and not _is_numpy(numpy_functions[0]):
+    for function in numpy_functions:
+        if not callable(function):
+            raise TypeError(f"primitive: takes functions of NumPy that shall dispatch here, not {describe(function)}")
+    if len(numpy_functions) == 1 and _is_own(numpy_functions[0]):
         return primitive()(numpy_functions[0])
 
     def declare(function: Callable[P, R]) -> Callable[P, R]:
-        own = name or function.__name__
-        parameters = parameter_names(function)
-        if own in REGISTRY and REGISTRY[own].function.__module__.partition(".")[0] == "autograd_np" != function.__module__.partition(".")[0]:
-            raise ValueError(f"primitive {own!r} exists in autograd_np; give yours another name")
-        if wrt is None:
+        if isinstance(function, staticmethod):
+            return staticmethod(declare(function.__func__))
+        own = name or name_of(function)
+        signature = None if _is_plain(function) else signature_of(function, own, wrt)
+        parameters = parameter_names(function) if signature is None else tuple(signature.parameters)
+        if own in REGISTRY and _inside(REGISTRY[own].declared) and not _inside(function):
+            raise ValueError(f"primitive {own!r} exists in autograd_np; give yours another name with name=")
+        if wrt is not None:
+            operands = tuple(wrt.split())
+        elif signature is None:
             code = function.__code__
             leading = code.co_argcount - len(function.__defaults__ or ())
             operands = ("operands",) if leading == 0 and code.co_flags & inspect.CO_VARARGS else parameters[:leading]
         else:
-            operands = tuple(wrt.split())
+            operands = leading_parameters(signature)
         unknown = [word for word in (*operands, *discrete.split()) if word not in parameters]
         if unknown:
             raise ValueError(f"primitive {own!r}: no parameter named {', '.join(unknown)} among {', '.join(parameters)}")
-        taken = codegen.RESERVED.intersection(parameters)
+        if trees:
+            return tree_operations.declare(function, own, signature or inspect.signature(function), operands, tuple(discrete.split()))
+        taken = codegen.taken(parameters)
         if taken:
             raise ValueError(f"primitive {own!r}: the engine uses the names {', '.join(sorted(taken))} itself; rename the parameter")
-        body: Any = override or (function if function.__module__.partition(".")[0] == "autograd_np" else recording.checked(function, own, multi, view))
+        body: Any = override or function
         for numpy_function in numpy_functions:
             if isinstance(numpy_function, np.ufunc) and override is None:
                 body = numpy_function
@@ -294,6 +342,7 @@ def primitive(
             own,
             body,
             function,
+            signature,
             operands=operands,
             multi=multi,
             shown=shown,
@@ -304,7 +353,11 @@ def primitive(
             masks=masks,
             real=real,
         )
+        if body is function and not _inside(function):
+            made.body = recording.checked(function, made)
         public = codegen.stub(made, function)
+        if signature is not None:
+            public.__signature__ = signature  # type: ignore[attr-defined]
         made.function = public
         made.numpy_functions = list(numpy_functions)
         REGISTRY[own] = made
@@ -318,8 +371,56 @@ def primitive(
     return declare
 
 
-def _is_numpy(function: Any) -> bool:
-    return str(getattr(function, "__module__", "")).partition(".")[0] == "numpy"
+def _is_own(function: Any) -> bool:
+    """Whether it is what ``@primitive`` without parentheses is given, rather than a function of NumPy that shall dispatch."""
+    if isinstance(function, np.ufunc):
+        return False
+    return isinstance(function, np.vectorize) or str(getattr(function, "__module__", "")).partition(".")[0] != "numpy"
+
+
+def _is_plain(function: Any) -> bool:
+    """Whether its own code says what its parameters are."""
+    return isinstance(function, types.FunctionType) and not function.__dict__.keys() & {"__wrapped__", "__signature__"}
+
+
+def name_of(function: Any) -> str:
+    """The name of a callable; of one that has none that of the function inside, or of its class."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def signature_of(function: Any, name: str, wrt: str | None) -> inspect.Signature:
+    """The signature of a callable, or one made of the names in ``wrt`` where it has none.
+
+    Raises:
+        TypeError: it has none, and there are no names.
+    """
+    if not callable(function):
+        raise TypeError(f"primitive: takes a function of arrays, not {describe(function)}")
+    kinds = inspect.Parameter
+    words = (wrt or "").split()
+    if isinstance(function, np.ufunc):  # its options are no part of an operation
+        words = words or (["x"] if function.nin == 1 else [f"x{i + 1}" for i in range(function.nin)])
+    else:
+        try:
+            found = inspect.signature(function.pyfunc if isinstance(function, np.vectorize) else function)
+        except (ValueError, TypeError):
+            found = inspect.Signature([kinds("args", kinds.VAR_POSITIONAL)])
+        named = [p.name for p in found.parameters.values() if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
+        if named or not found.parameters or set(words) & set(found.parameters) or (not words and "operands" in found.parameters):
+            return found
+        if not words:
+            raise TypeError(f"primitive {name!r}: {function!r} does not say what its parameters are; name them: ag.primitive(wrt='x y', name=...)(function)")
+    return inspect.Signature([kinds(word, kinds.POSITIONAL_ONLY) for word in words])
+
+
+def leading_parameters(signature: inspect.Signature) -> tuple[str, ...]:
+    """The leading parameters without a default; those that can only be given by name stand last."""
+    parameters = list(signature.parameters.values())
+    if parameters and parameters[0].kind is parameters[0].VAR_POSITIONAL:
+        return (parameters[0].name,)
+    return tuple([p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty])
 
 
 def primitive_of(function: Callable[..., Any]) -> Primitive:
@@ -342,7 +443,8 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
 
     Args:
         function: the primitive (or the NumPy function that dispatches to it).
-        *rules: one per differentiable parameter, in order; None where there is no gradient.
+        *rules: one per differentiable parameter, in order; None where there is none: a Tensor that needs a gradient is refused there
+            by the call, unless ``discrete`` names the parameter.
         joint: one rule for all of them, for operations whose gradients share work: it may name
             ``needs`` (a tuple of bool, which gradients are wanted) and returns a sequence of gradients
             with None for those that are not.
@@ -353,11 +455,13 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
         ValueError: a rule names something that the operation does not have.
     """
     found = primitive_of(function)
+    if on_trees := getattr(function, "__trees__", None):
+        on_trees.rule(*rules, joint=joint, **by_name)
+        return
     found.operands = found.wrt
     if len(rules) > len(found.operands):
-        raise ValueError(
-            f"rule for {found.name}: {len(rules)} rules for {len(found.operands)} differentiable parameters ({', '.join(found.operands) or 'none'})"
-        )
+        listed = ", ".join(found.operands) or "none: wrt= names them"
+        raise ValueError(f"rule for {found.name}: {len(rules)} rules for {len(found.operands)} differentiable parameters ({listed})")
     given = dict(zip(found.operands, rules, strict=False))
     for key, value in by_name.items():
         if key not in found.operands:
@@ -373,7 +477,7 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
     found.rules.update({key: value for key, value in given.items() if value is not None})
     if joint is not None:
         found.joint = joint
-    if isinstance(found.pull, types.FunctionType):  # calls are on tapes, with what the former rules named
+    if found.pull != found._first_pull:  # calls are on tapes, with what the former rules named
         found.since = LAST_WRITE[0] = next_position()
     found.pull = found._first_pull
     codegen.reset(found)
@@ -381,7 +485,7 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
 
 def _inside(function: Callable[..., Any]) -> bool:
     """Whether a function belongs to the library."""
-    return function.__module__.partition(".")[0] == "autograd_np"
+    return str(getattr(function, "__module__", "")).partition(".")[0] == "autograd_np"
 
 
 def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -399,15 +503,20 @@ def names_of(each: Rule) -> tuple[str, ...]:
     return parameter_names(each)[1:]
 
 
-def check_names(found: Primitive, each: Rule) -> None:
-    """Hold a rule's parameter names to what the operation has."""
+def check_function(name: str, each: Rule) -> None:
+    """Hold a rule to what a rule may be."""
     if not isinstance(each, types.FunctionType):
-        raise TypeError(f"rule for {found.name}: a rule is a Python function or lambda, not {each!r}: its parameter names say what is kept")
+        raise TypeError(f"rule for {name}: a rule is a Python function or lambda, not {each!r}: its parameter names say what is kept")
     code = each.__code__
     if code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS) or code.co_kwonlyargcount:
-        raise TypeError(f"rule for {found.name}: {inspect.signature(each)} is not allowed; name each value that the rule uses")
+        raise TypeError(f"rule for {name}: {inspect.signature(each)} is not allowed; name each value that the rule uses")
     if not code.co_argcount:
-        raise TypeError(f"rule for {found.name}: a rule takes the cotangent g first")
+        raise TypeError(f"rule for {name}: a rule takes the cotangent g first")
+
+
+def check_names(found: Primitive, each: Rule) -> None:
+    """Hold a rule's parameter names to what the operation has."""
+    check_function(found.name, each)
     for word in names_of(each):
         source_of(found, word)
 

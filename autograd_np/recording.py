@@ -13,7 +13,7 @@ import numpy as np
 from . import mutation
 from .deferred import Deferred
 from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
-from .modes import follower, is_annotate_enabled, is_anomaly_enabled
+from .modes import follower, is_annotate_enabled, is_anomaly_enabled, is_grad_enabled
 from .operands import GivesWay, above, base_array
 from .sparse_operands import is_sparse, sparse_operand
 from .tape import Node, fit, next_position
@@ -151,7 +151,7 @@ def not_real(value: Any, found: Any, word: str) -> TypeError:
 
 def option(value: Any, found: Primitive, word: str) -> Any:
     """The array of a Tensor given where no gradient flows."""
-    if value._node is not None and found.differentiable and word not in found.discrete:
+    if value._node is not None and word not in found.discrete and is_grad_enabled():
         raise NonDifferentiableError(
             f"{found.name} has no gradient with respect to {word}, which needs one here; pass {word}.detach() to treat it as a constant"
         )
@@ -236,8 +236,19 @@ def counted(pulled: Any, parents: tuple[Node | None, ...], node: Node) -> tuple[
     return gradients
 
 
-def checked(function: Callable[..., Any], name: str, multi: bool, view: bool) -> Callable[..., Any]:
+class Several(Exception):  # noqa: N818 - never seen by a caller: the operation is called again
+    """The body of a user's operation returned a tuple, the first time that it returned something."""
+
+    _autograd_np = True
+
+    def __init__(self, found: Primitive) -> None:
+        super().__init__(found.name)
+        self.found = found
+
+
+def checked(function: Callable[..., Any], found: Primitive) -> Callable[..., Any]:
     """The body of a user's operation, held to what the engine relies on: arrays come out, with memory of their own."""
+    name, first = found.name, True
 
     def array(value: Any, args: tuple[Any, ...]) -> Any:
         if isinstance(value, TENSOR):
@@ -247,15 +258,22 @@ def checked(function: Callable[..., Any], name: str, multi: bool, view: bool) ->
         if isinstance(value, (int, float, complex)) and not isinstance(value, np.generic):
             value = np.asarray(value)
         if not hasattr(value, "dtype") or value.dtype.kind not in "fciub":
-            raise TypeError(f"{name}: its body returned {describe(value)}; it must return {'a tuple of arrays' if multi else 'an array'}")
-        if not view and value.__class__ is np.ndarray and (value.base is not None or any(value is arg for arg in args)):
+            raise TypeError(
+                f"{name}: its body returned {describe(value)}; it must return {'a tuple of arrays' if found.multi else 'an array'}, "
+                "or be declared with trees=True to return a dict or another tree of arrays"
+            )
+        if not found.view and value.__class__ is np.ndarray and (value.base is not None or any(value is arg for arg in args)):
             return value.copy()
         return value
 
     @functools.wraps(function)
     def body(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
-        if not multi:
+        nonlocal first
+        if first and isinstance(result, tuple) and not found.multi:
+            raise Several(found)
+        first = False
+        if not found.multi:
             return array(result, args)
         if not isinstance(result, (tuple, list)):
             raise TypeError(f"{name}: its body returned {describe(result)}; it must return a tuple of arrays (multi=True)")

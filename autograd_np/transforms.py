@@ -1,6 +1,6 @@
 """Functions of functions: ``grad``, ``vjp``, ``jvp``, ``jacobian``, ``hessian``, ``hvp``, ``checkpoint``.
 
-All take and return pytrees (dicts, lists, tuples, namedtuples) of arrays, numbers or Tensors, and nest to
+All take and return pytrees (dicts, lists, tuples, namedtuples, dataclasses, registered classes) of arrays, numbers or Tensors, and nest to
 any depth. Each call gives its arguments fresh places on the tape and differentiates with respect to those
 places alone, so that nested calls cannot confuse each other's perturbations. The result is a Tensor where
 a Tensor came in, or where it depends on a Tensor of an enclosing computation; else it is a plain array.
@@ -8,7 +8,7 @@ a Tensor came in, or where it depends on a Tensor of an enclosing computation; e
 
 from __future__ import annotations
 
-import functools
+import inspect
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,6 +26,7 @@ from .primitive import primitive, rule
 from .recording import same
 from .tensor import ArrayLike, Tensor, as_argument, seed
 from .trees import flatten, leaves_like, tree_map
+from .wrapping import Wrapper
 
 __all__ = [
     "elementwise_grad",
@@ -35,6 +36,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "stop_gradient",
     "value_and_grad",
     "vjp",
 ]
@@ -283,6 +285,49 @@ def _same_field(y: Tensor, call: _Call) -> None:
         raise TypeError(f"{call.name}: the function returned {describe(y)} for a real argument; differentiate .real and .imag one by one, or use jvp")
 
 
+class _ValueAndGrad(Wrapper):
+    maker = "value_and_grad"
+
+    def __init__(self, f: Callable[..., Any], argnum: int | tuple[int, ...], has_aux: bool) -> None:
+        _function(f, self.maker)
+        super().__init__(f)
+        self.argnum = argnum
+        self.has_aux = has_aux
+
+    def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self._function, self.argnum, self.has_aux), {}
+
+    def both(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """Value and gradient."""
+        f, argnum, has_aux = self._function, self.argnum, self.has_aux
+        call = _Call("grad", args, argnum)
+        value = call.run(f, kwargs)
+        aux = None
+        if has_aux:
+            if not isinstance(value, tuple) or len(value) != 2:
+                raise TypeError("grad: with has_aux=True the function returns a pair (value, aux)")
+            value, aux = value
+        y = _scalar(value, "grad")
+        create = call.depends_outside([y])
+        aside = has_aux and call.depends_outside([t for t in flatten(aux)[0] if isinstance(t, Tensor)])
+        result = call.arrange(call.pull([y], [None], retain=aside, create=create))
+        value = call.release(y, create)
+        if has_aux:
+            value = (value, call.release(aux, aside))
+        return value, result
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self.both(args, kwargs)
+
+
+class _Gradient(_ValueAndGrad):
+    maker = "grad"
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        value, result = self.both(args, kwargs)
+        return (result, value[1]) if self.has_aux else result
+
+
 def grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """The function that computes the gradient of a scalar-valued ``f``.
 
@@ -304,15 +349,7 @@ def grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, has_aux: b
     >>> grad(grad(lambda x: x**3))(2.0)
     np.float64(12.0)
     """
-    _function(f, "grad")
-    both = value_and_grad(f, argnum, has_aux=has_aux)
-
-    @functools.wraps(f)
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, result = both(*args, **kwargs)
-        return (result, value[1]) if has_aux else result
-
-    return gradient
+    return _Gradient(f, argnum, has_aux)
 
 
 def value_and_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
@@ -324,27 +361,26 @@ def value_and_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, 
     >>> value_and_grad(lambda x: x**2)(3.0)
     (np.float64(9.0), np.float64(6.0))
     """
-    _function(f, "value_and_grad")
+    return _ValueAndGrad(f, argnum, has_aux)
 
-    @functools.wraps(f)
-    def both(*args: Any, **kwargs: Any) -> Any:
-        call = _Call("grad", args, argnum)
-        value = call.run(f, kwargs)
-        aux = None
-        if has_aux:
-            if not isinstance(value, tuple) or len(value) != 2:
-                raise TypeError("grad: with has_aux=True the function returns a pair (value, aux)")
-            value, aux = value
-        y = _scalar(value, "grad")
+
+class _Derivative(Wrapper):
+    maker = "elementwise_grad"
+
+    def __init__(self, f: Callable[..., Any], argnum: int | tuple[int, ...]) -> None:
+        _function(f, self.maker)
+        super().__init__(f)
+        self.argnum = argnum
+
+    def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self._function, self.argnum), {}
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        call = _Call("elementwise_grad", args, self.argnum)
+        y = _output(call.run(self._function, kwargs), "elementwise_grad")
+        _same_field(y, call)
         create = call.depends_outside([y])
-        aside = has_aux and call.depends_outside([t for t in flatten(aux)[0] if isinstance(t, Tensor)])
-        result = call.arrange(call.pull([y], [None], retain=aside, create=create))
-        value = call.release(y, create)
-        if has_aux:
-            value = (value, call.release(aux, aside))
-        return value, result
-
-    return both
+        return call.arrange(call.pull([y], [np.ones_like(y._values)], retain=False, create=create))
 
 
 def elementwise_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., Any]:
@@ -353,17 +389,7 @@ def elementwise_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -
     >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)
     array([1.  , 0.42])
     """
-    _function(f, "elementwise_grad")
-
-    @functools.wraps(f)
-    def derivative(*args: Any, **kwargs: Any) -> Any:
-        call = _Call("elementwise_grad", args, argnum)
-        y = _output(call.run(f, kwargs), "elementwise_grad")
-        _same_field(y, call)
-        create = call.depends_outside([y])
-        return call.arrange(call.pull([y], [np.ones_like(y._values)], retain=False, create=create))
-
-    return derivative
+    return _Derivative(f, argnum)
 
 
 def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], Any]]:
@@ -453,6 +479,20 @@ def _directions(primals: Any, tangents: Any, words: str) -> list[Any]:
     return [kept(leaf) for leaf in leaves_like(primals, tangents, words)]
 
 
+class _Jacobian(_Derivative):
+    maker = "jacobian"
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        call = _Call("jacobian", args, self.argnum)
+        leaves, rebuild = flatten(call.run(self._function, kwargs))
+        outputs = [_output(leaf, "jacobian") for leaf in leaves]
+        for y in outputs:
+            _same_field(y, call)
+        create = call.depends_outside(outputs)
+        rows = [call.arrange(_rows(call, y, create)) for y in outputs]
+        return rebuild(rows)
+
+
 def jacobian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., Any]:
     """The function that computes the Jacobian of ``f``: shape ``out.shape + x.shape``, one backward pass per output element.
 
@@ -462,20 +502,7 @@ def jacobian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callab
     array([[2., 0.],
            [0., 4.]])
     """
-    _function(f, "jacobian")
-
-    @functools.wraps(f)
-    def matrix(*args: Any, **kwargs: Any) -> Any:
-        call = _Call("jacobian", args, argnum)
-        leaves, rebuild = flatten(call.run(f, kwargs))
-        outputs = [_output(leaf, "jacobian") for leaf in leaves]
-        for y in outputs:
-            _same_field(y, call)
-        create = call.depends_outside(outputs)
-        rows = [call.arrange(_rows(call, y, create)) for y in outputs]
-        return rebuild(rows)
-
-    return matrix
+    return _Jacobian(f, argnum)
 
 
 def _rows(call: _Call, y: Tensor, create: bool) -> list[Any]:
@@ -508,7 +535,29 @@ def hessian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callabl
            [2., 0.]])
     """
     _function(f, "hessian")
-    return functools.wraps(f)(jacobian(grad(f, argnum), argnum))
+    return jacobian(grad(f, argnum), argnum)
+
+
+class _HessianProduct(_Derivative):
+    maker = "hvp"
+
+    def __init__(self, f: Callable[..., Any], argnum: int) -> None:
+        super().__init__(f, argnum)
+        kinds = inspect.Parameter  # it takes one argument more than f
+        self.__signature__ = inspect.Signature([kinds("values", kinds.VAR_POSITIONAL), kinds("kwargs", kinds.VAR_KEYWORD)])
+
+    def __call__(self, /, *values: Any, **kwargs: Any) -> Any:
+        *arguments, vector = values
+        if not arguments:
+            raise TypeError("hvp: needs the arguments of f and, last, the vector")
+        call = _Call("hvp", tuple(arguments), self.argnum)
+        directions = _directions(arguments[call.numbers[0]] if call.single else tuple([arguments[n] for n in call.numbers]), vector, "hvp: the vector")
+        y = _scalar(call.run(self._function, kwargs), "hvp")
+        outside = call.depends_outside([y]) or (call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions))
+        with enable_grad():
+            first = _pull([y], call.nodes(), [None], retain=True, create=True)
+            used = [(g, d) for g, d in zip(first, directions, strict=True) if g is not None and g._node is not None]
+            return call.arrange(call.pull([g for g, _ in used], [d for _, d in used], retain=outside, create=outside))
 
 
 def hvp(f: Callable[..., Any], *args: Any, argnum: int = 0) -> Any:
@@ -519,19 +568,17 @@ def hvp(f: Callable[..., Any], *args: Any, argnum: int = 0) -> Any:
     >>> hvp(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
     array([4., 2.])
     """
-    _function(f, "hvp")
-
-    def product(*values: Any, **kwargs: Any) -> Any:
-        *arguments, vector = values
-        if not arguments:
-            raise TypeError("hvp: needs the arguments of f and, last, the vector")
-        call = _Call("hvp", tuple(arguments), argnum)
-        directions = _directions(arguments[call.numbers[0]] if call.single else tuple([arguments[n] for n in call.numbers]), vector, "hvp: the vector")
-        y = _scalar(call.run(f, kwargs), "hvp")
-        outside = call.depends_outside([y]) or (call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions))
-        with enable_grad():
-            first = _pull([y], call.nodes(), [None], retain=True, create=True)
-            used = [(g, d) for g, d in zip(first, directions, strict=True) if g is not None and g._node is not None]
-            return call.arrange(call.pull([g for g, _ in used], [d for _, d in used], retain=outside, create=outside))
-
+    product = _HessianProduct(f, argnum)
     return product(*args) if args else product
+
+
+def stop_gradient(tree: Any) -> Any:
+    """The same values as constants: no gradient passes through.
+
+    Args:
+        tree: a Tensor, an array, a number, or a tree of them. Tensors become Tensors off the tape; the rest stays as it is.
+
+    >>> float(grad(lambda x: x * stop_gradient(x**2))(3.0))
+    9.0
+    """
+    return tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, tree)

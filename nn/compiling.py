@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -120,7 +119,8 @@ class CompiledStep(ag.Compiled):
         predictions: bool = False,
     ) -> None:
         _check("fit(compile=True)" if for_fit else "compile_step", model, loss, optimizer, max_norm)
-        self._made_with = (model, loss, optimizer, max_norm, backend, for_fit, predictions)
+        options = {"max_norm": max_norm, "backend": backend, "for_fit": for_fit, "predictions": predictions}
+        self._made_with = (model, loss, optimizer), options
         super().__init__(_Step(model, loss, optimizer, max_norm, for_fit, predictions), backend=backend)
         vars(self).pop("__doc__", None)
         self.model, self.loss, self.optimizer = model, loss, optimizer
@@ -131,21 +131,12 @@ class CompiledStep(ag.Compiled):
         self._state = (self.model, self.loss, *parameters)
         return super()._trace(*call)
 
-    def __reduce__(self) -> Any:
-        return _again, self._made_with
-
-    def __copy__(self) -> CompiledStep:
-        return _again(*self._made_with)
-
-    def __deepcopy__(self, memo: Any) -> CompiledStep:
-        return _again(*copy.deepcopy(self._made_with, memo))
+    def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments that make such a one again."""
+        return self._made_with
 
     def __repr__(self) -> str:
         return f"CompiledStep({type(self.model).__name__}, {getattr(self.loss, '__name__', type(self.loss).__name__)}, {type(self.optimizer).__name__})"
-
-
-def _again(model: Module, loss: Any, optimizer: Any, max_norm: float | None, backend: str, for_fit: bool, predictions: bool) -> CompiledStep:
-    return CompiledStep(model, loss, optimizer, max_norm=max_norm, backend=backend, for_fit=for_fit, predictions=predictions)
 
 
 def _check(who: str, model: Any, loss: Any, optimizer: Any, max_norm: Any) -> None:

@@ -6,6 +6,8 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
+from autograd_np import begin_scope
+
 from .module import Module
 
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
@@ -37,7 +39,7 @@ class ModuleList(Module):
         for _, item in pairs:
             if not isinstance(item, Module):
                 raise TypeError(f"{type(self).__name__}: holds modules, not {type(item).__name__}")
-            if any(inner is self for inner in item.modules()):
+            if self._is_inside(item):
                 raise ValueError(f"{type(self).__name__}: a module cannot contain itself")
         for name in [*self._modules]:
             delattr(self, name)
@@ -136,8 +138,34 @@ class Sequential(ModuleList):
         """Apply the modules in order."""
         values = self.__dict__
         for name in self._modules:
-            x = values[name](x)
+            module = values[name]
+            x = module._nested(x) if module.__class__ is Sequential else module(x)
         return x
+
+    def _nested(self, x: Any) -> Any:
+        """As a call; but a Sequential in a Sequential takes no call of Python's, so that they may be nested as deep as one likes."""
+        calls: list[tuple[Sequential, tuple[Any, ...], Any, Iterator[Module]]] = []  # those that are not over
+        module: Module = self
+        while True:
+            if module.__class__ is Sequential and "forward" not in module.__dict__:
+                start = begin_scope()
+                args = module._before((x,))
+                if len(args) != 1:
+                    raise TypeError(f"Sequential: takes one argument, and a hook made {len(args)} of it")
+                (x,) = args
+                calls.append((module, args, start, iter(module)))
+            else:
+                x = module(x)
+            while calls:
+                holder, args, start, rest = calls[-1]
+                following = next(rest, None)
+                if following is not None:
+                    module = following
+                    break
+                calls.pop()
+                x = holder._after(args, x, start)
+            else:
+                return x
 
 
 class ModuleDict(Module):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import types
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
@@ -204,8 +206,10 @@ class Module:
         self._checked_name(name, "module")
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{type(self).__name__}.{name}: {type(module).__name__} is no nn.Module")
-        if module is not None and any(inner is self for inner in module.modules()):
-            raise ValueError(f"{type(self).__name__}.{name}: a module cannot contain itself")
+        if module is not None:
+            if self._is_inside(module):
+                raise ValueError(f"{type(self).__name__}.{name}: a module cannot contain itself")
+            module.__dict__["_is_part"] = True
         if name not in self._modules:
             self._forget(name)
             self._modules[name] = None
@@ -213,6 +217,11 @@ class Module:
         tracing.changed()
 
     add_module = register_module
+
+    _is_part = False  # whether it has been put into another module: what never was is in none, and need not be looked for
+
+    def _is_inside(self, module: Module) -> bool:
+        return module is self or (self._is_part and any(inner is self for inner in module.modules()))
 
     # ---------------------------------------------------------------- calling
 
@@ -230,12 +239,20 @@ class Module:
             result = self.forward(*args, **kwargs)
             end_scope(result, self, start)
             return result
+        args = self._before(args)
+        return self._after(args, self.forward(*args, **kwargs), start)
+
+    def _before(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What the hooks for before make of the arguments."""
         for hook in [*self._forward_pre_hooks.values()]:
             changed = hook(self, args)
             if changed is not None:
                 args = changed if isinstance(changed, tuple) else (changed,)
-        result = self.forward(*args, **kwargs)
-        for hook in [*hooks.values()]:
+        return args
+
+    def _after(self, args: tuple[Any, ...], result: Any, start: Any) -> Any:
+        """What the hooks for after make of the result; the call is over."""
+        for hook in [*self._forward_hooks.values()]:
             changed = hook(self, args, result)
             if changed is not None:
                 result = changed
@@ -540,6 +557,14 @@ class Module:
         made.__dict__.update({name: dict(value) if name in REGISTRIES else value for name, value in self.__dict__.items()})
         return made
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if max(path.count(".") for path, _ in self.named_modules()) < _DEEP:
+            return super().__reduce_ex__(protocol)
+        modules = [*self.modules()]
+        places = {id(module): _Place(i) for i, module in enumerate(modules)}
+        states = [_moved(dict(module.__dict__), lambda thing: places.get(id(thing), thing)) for module in modules]
+        return _assembled, ([type(module) for module in modules], states)
+
     # ---------------------------------------------------------------- in print
 
     def extra_repr(self) -> str:
@@ -547,14 +572,23 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        head, options = type(self).__name__, self.extra_repr()
-        lines = []
-        for name in self._modules:
-            inner = repr(self.__dict__[name]).split("\n")
-            lines += [f"  ({name}): {inner[0]}", *(f"  {line}" for line in inner[1:])]
-        if not lines:
-            return f"{head}({options})"
-        return "\n".join([f"{head}(" + options, *lines, ")"])
+        lines: list[str] = []
+        stack: list[Any] = [("", "", self)]  # indent, the name in front, the module; or a line
+        while stack:
+            entry = stack.pop()
+            if isinstance(entry, str):
+                lines.append(entry)
+                continue
+            indent, name, module = entry
+            if isinstance(module, Module) and (module is self or type(module).__repr__ is Module.__repr__):
+                inner = module._modules
+                text = f"{type(module).__name__}({module.extra_repr()}" + ")" * (not inner)
+                if inner:
+                    stack += [f"{indent})", *reversed([(f"{indent}  ", f"({key}): ", module.__dict__[key]) for key in inner])]
+            else:
+                text = repr(module)
+            lines.append(indent + name + text.replace("\n", f"\n{indent}"))
+        return "\n".join(lines)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._registries()})
@@ -567,6 +601,87 @@ def _held(value: Any) -> Iterator[Module | Parameter]:
             yield item
         elif isinstance(item, (list, tuple, dict)):
             yield from _held(item)
+
+
+_DEEP = 100  # modules in modules, from which on they are pickled and copied side by side: Python would call itself for each
+
+
+class _Place(NamedTuple):
+    """Stands for a module in the state of another one."""
+
+    number: int
+
+
+def _assembled(kinds: list[type[Module]], states: list[dict[str, Any]]) -> Module:
+    """Modules of their classes and states, of which the first is returned."""
+    modules = [object.__new__(kind) for kind in kinds]
+    for module, state in zip(modules, states, strict=True):
+        module.__dict__.update(_moved(state, lambda thing: modules[thing.number] if thing.__class__ is _Place else thing))
+    return modules[0]
+
+
+def _places(model: Module) -> list[tuple[str, list[tuple[Module, str]]]]:
+    """The path of each parameter, and where it stands; one that is used twice comes once."""
+    found: list[tuple[str, list[tuple[Module, str]]]] = []
+    known: dict[int, list[tuple[Module, str]]] = {}
+    for path, module in model.named_modules():
+        for name in module._parameters:
+            value = module.__dict__[name]
+            if value is None:
+                continue
+            if not isinstance(value, (Tensor, np.ndarray)) or id(value) not in known:
+                places: list[tuple[Module, str]] = []
+                known[id(value)] = places
+                found.append((f"{path}.{name}" if path else name, places))
+            known[id(value)].append((module, name))
+    return found
+
+
+def _flatten(model: Module) -> tuple[dict[str, Any], Module]:
+    """A module as a tree: its parameters by path."""
+    return {path: places[0][0].__dict__[places[0][1]] for path, places in _places(model)}, model
+
+
+def _unflatten(model: Module, parts: list[Any]) -> Module:
+    """A module like another one with these in the place of the parameters; buffers are copied, and the other one stays as it is."""
+    modules = [*model.modules()]
+    new: dict[int, Any] = {id(module): object.__new__(type(module)) for module in modules}
+    places = [places for _, places in _places(model)]
+    for ((module, name), *_), part in zip(places, parts, strict=True):
+        if isinstance(module.__dict__[name], Tensor):
+            new[id(module.__dict__[name])] = part
+    for module in modules:
+        made = new[id(module)].__dict__
+        for name, value in module.__dict__.items():
+            if name in REGISTRIES:
+                made[name] = dict(value)
+            elif name in module._buffers and value is not None:
+                made[name] = np.copy(value)
+            else:
+                made[name] = _moved(value, lambda thing: new.get(id(thing), thing))
+    for each, part in zip(places, parts, strict=True):
+        for module, name in each:
+            new[id(module)].__dict__[name] = part
+    return new[id(model)]  # type: ignore[no-any-return]
+
+
+def _moved(value: Any, find: Callable[[Any], Any]) -> Any:
+    """An attribute with what ``find`` gives in the place of the modules and parameters that it refers to."""
+    found = find(value)
+    if found is not value:
+        return found
+    if isinstance(value, types.MethodType) and find(value.__self__) is not value.__self__:
+        return types.MethodType(value.__func__, find(value.__self__))
+    if isinstance(value, functools.partial):
+        return functools.partial(_moved(value.func, find), *_moved(value.args, find), **_moved(value.keywords, find))
+    if value.__class__ in (list, tuple, set):
+        return type(value)([_moved(item, find) for item in value])
+    if value.__class__ is dict:
+        return {key: _moved(item, find) for key, item in value.items()}
+    return value
+
+
+ag.register_pytree_node(Module, _flatten, _unflatten)
 
 
 def _begins_with_module(value: list[Any] | dict[Any, Any]) -> bool:

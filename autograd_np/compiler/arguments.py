@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import CompileError, describe
 from ..operands import base_array
 from ..recording import TENSOR
+from ..trees import DATACLASS, kind_of
 
 __all__ = ["arrays_of", "dynamic", "rebuilt", "structure"]
 
@@ -20,6 +21,9 @@ def structure(tree: Any, leaves: list[Any]) -> Any:
         return (kind, *[structure(item, leaves) for item in tree])
     if kind is dict:
         return (kind, *[(key, structure(item, leaves)) for key, item in tree.items()])
+    if kind is not np.ndarray and kind_of(kind) is DATACLASS:
+        parts, (_, names, fixed) = DATACLASS.take(tree)
+        return (kind, *names, *[(name, leaf(item)) for name, item in fixed.items()], *[structure(item, leaves) for item in parts])
     leaves.append(tree)
     return leaf(tree) or structure(base_array(leaves.pop(), "compile", "an argument", CompileError), leaves)
 
@@ -60,6 +64,9 @@ def rebuilt(tree: Any, leaves: list[Any]) -> Any:
         return kind(*[rebuilt(item, leaves) for item in tree])
     if kind is dict:
         return {key: rebuilt(item, leaves) for key, item in tree.items()}
+    if kind is not np.ndarray and kind_of(kind) is DATACLASS:
+        parts, aux = DATACLASS.take(tree)
+        return DATACLASS.build(aux, [rebuilt(item, leaves) for item in parts])
     return leaves.pop(0)
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 import os
-import sys
 import threading
-import types
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -20,6 +17,7 @@ from ..errors import CompileError, OtherCase
 from ..modes import ACTIVE
 from ..recording import TENSOR
 from ..tape import LAST_WRITE, next_position
+from ..wrapping import Wrapper
 from . import loop_text
 from .arguments import arrays_of, dynamic, rebuilt, structure
 from .entry import MISS, Entry
@@ -107,9 +105,10 @@ class _Proxy:
         return lambda *args, **kwargs: self._trace.draw(self._generator, name, args, kwargs)
 
 
-class Compiled:
+class Compiled(Wrapper):
     """A function that runs as a NumPy program. See :func:`compile`."""
 
+    maker = "compile"
     _reads_gradients = True  # whether it may matter what gradients Tensors hold when the program begins
     _replays_first = False  # whether the program is run in the first call too: what it gives differs by rounding from what was traced
 
@@ -126,8 +125,7 @@ class Compiled:
                 f"compile: {getattr(kind, '__name__', 'the function')} is a generator or a coroutine, which runs in pieces; compile the function "
                 "that computes, and call it from there"
             )
-        functools.update_wrapper(self, function, updated=())
-        self._function = function
+        super().__init__(function)
         self._state = tuple(state)
         self._backend = backend
         self._entries: dict[Any, list[Entry]] = {}
@@ -135,7 +133,7 @@ class Compiled:
         self._quick: Callable[[tuple[Any, ...]], Any] | None = None
         self._hits = self._misses = self._eager = 0
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the program for these arguments; trace the function if there is none."""
         quick = self._quick
         if quick is not None and not kwargs and not TRACING[0] and not (ACTIVE[0] and _looked_at()):
@@ -175,22 +173,9 @@ class Compiled:
                 return entry.rebuild(results)
         return self._trace(key, args, kwargs, leaves)
 
-    def __get__(self, thing: Any, kind: Any = None) -> Any:
-        """As a function in a class: a method."""
-        return self if thing is None else types.MethodType(self, thing)
-
-    def __reduce__(self) -> Any:
-        module, name = getattr(self, "__module__", None), getattr(self, "__qualname__", None)
-        found: Any = sys.modules.get(module or "")
-        for word in (name or "?").split("."):
-            found = getattr(found, word, None)
-        return name if found is self else (_again, (self._function, self._state, self._backend))
-
-    def __copy__(self) -> Compiled:
-        return _again(self._function, self._state, self._backend)
-
-    def __deepcopy__(self, memo: Any) -> Compiled:
-        return _again(copy.deepcopy(self._function, memo), copy.deepcopy(self._state, memo), self._backend)
+    def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments that make such a one again."""
+        return (self._function,), {"backend": self._backend, "state": self._state}
 
     def cache_info(self) -> CacheInfo:
         """Replays, traces, calls that ran the function itself, programs held."""
@@ -422,10 +407,6 @@ class Compiled:
                 for node, i in effects:
                     node.grad = None if i is None else concrete[i]
             return rebuild(concrete)
-
-
-def _again(function: Callable[..., Any], state: Sequence[Any], backend: str = "numpy") -> Compiled:
-    return Compiled(function, backend=backend, state=state)
 
 
 def _layout(node: Any) -> Any:

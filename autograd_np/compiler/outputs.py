@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import CompileError
 from ..recording import TENSOR
-from .arguments import rebuilt, structure
+from ..trees import flatten
+from .arguments import leaf
 from .program import Value
 from .state import Reached
 from .trace import Trace, owner_of
@@ -33,8 +34,14 @@ def outputs_of(
     """
     values: list[Value] = []
     arrays: list[Any] = []
-    leaves: list[Any] = []
-    structure(result, leaves)
+    leaves, rebuild = flatten(result, is_leaf=lambda item: hasattr(type(item), "named_parameters"))
+    for item in leaves:
+        if hasattr(type(item), "named_parameters") and not any(item is module for module in reached.modules):
+            raise CompileError(
+                f"compile: the function returns a new {type(item).__name__}, and a program returns arrays: return its parameters, "
+                "dict(m.named_parameters()), and compile it inside no_grad()"
+            )
+        leaf(item)  # raises where it is none
     makers: list[Callable[[Any], Any]] = []
 
     def place(item: Traced) -> int:
@@ -86,7 +93,7 @@ def outputs_of(
 
         def build(results: Any) -> Any:
             again.start()
-            return rebuilt(result, [make(results) for make in makers])
+            return rebuild([make(results) for make in makers])
 
     if result.__class__ is Traced:
         build.single = "array"  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import CompileError
 from ..generators import default_generator
 from ..recording import TENSOR, location
+from ..wrapping import Wrapper
 from .trace import current_trace, fingerprint
 
 __all__ = ["Reached", "reach"]
@@ -366,11 +367,11 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
                     found.watched.append((functools.partial(len, vars(module)), len(vars(module))))
                     for key in vars(module).get("_modules", ()):
                         found.watched.append((functools.partial(_item, vars(module), key), vars(module)[key]))
-        elif isinstance(thing, types.SimpleNamespace) or not _foreign(type(thing)) or _compiled(thing):
+        elif isinstance(thing, types.SimpleNamespace) or not _foreign(type(thing)) or isinstance(thing, Wrapper):
             if get is not None:
                 found.fixed.append((get, thing))
             stack.append((type(thing), name, None, None))
-            if _compiled(thing):
+            if isinstance(thing, Wrapper):
                 stack.append((thing._function, name, None, None))
             elif hasattr(thing, "__dict__"):
                 found.holders.append((vars(thing), {}, name))
@@ -395,10 +396,6 @@ def _registered(registry: dict[Any, Any]) -> tuple[Any, ...]:
 
 def _foreign(thing: Any) -> bool:
     return str(getattr(thing, "__module__", "") or "").partition(".")[0] in _FOREIGN
-
-
-def _compiled(thing: Any) -> bool:
-    return type(thing).__name__ == "Compiled" and _library(type(thing))
 
 
 def _slots(klass: type) -> tuple[str, ...]:

@@ -181,7 +181,7 @@ def minimum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Ten
     return np.minimum.accumulate(x, axis=axis, dtype=dtype)
 
 
-@primitive(wrt="x", multi=True)
+@primitive(wrt="x", multi=True, discrete="x top")
 def runs(x: Any, top: Any) -> Any:
     """Of a running extremum along the last axis: where it is hit, shared and the same. Without gradient.
 

@@ -194,7 +194,7 @@ def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axi
 # ---------------------------------------------------------------- interpolation
 
 
-@primitive(wrt="x")
+@primitive(wrt="x", discrete="x xp")
 def segments(x: ArrayLike, xp: ArrayLike) -> Any:
     """The segment of the grid ``xp`` that each element lies in (the last one at its end). No gradient."""
     return np.clip(np.searchsorted(xp, x, side="right") - 1, 0, len(xp) - 2)

@@ -304,7 +304,7 @@ def fabs(x: ArrayLike, /) -> Tensor:
     """``|x|`` as a float, elementwise; no complex numbers. Gradient: sign(x), 0 at 0."""
 
 
-@primitive(np.sign, name="sign")
+@primitive(np.sign, name="sign", discrete="x")
 def _real_sign(x: ArrayLike, /) -> Tensor:
     """-1, 0 or 1. Piecewise constant: the result needs no gradient."""
 

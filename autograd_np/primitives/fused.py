@@ -478,7 +478,7 @@ rule(binary_cross_entropy_with_logits, _binary_logits_rule, _binary_targets_rule
 # ---------------------------------------------------------------- labels
 
 
-@primitive(wrt="")
+@primitive(wrt="", discrete="labels")
 def one_hot(labels: ArrayLike, num_classes: int | None = None, dtype: Any = float) -> Tensor:
     """An array of zeros with a 1 at each label along a new last axis. No gradient.
 

@@ -364,19 +364,19 @@ def where(condition: ArrayLike, x: ArrayLike = _MISSING, y: ArrayLike = _MISSING
 publish(where, _where, np.where)
 
 
-@primitive(np.nonzero, multi=True)
+@primitive(np.nonzero, multi=True, discrete="x")
 def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
     """The indices of the elements that are not zero, one array per axis. No gradient."""
     return np.nonzero(x)  # type: ignore[return-value]
 
 
-@primitive(np.flatnonzero)
+@primitive(np.flatnonzero, discrete="x")
 def flatnonzero(x: ArrayLike, /) -> Tensor:
     """The positions in the flattened array of the elements that are not zero. No gradient."""
     return np.flatnonzero(x)  # type: ignore[return-value]
 
 
-@primitive(np.argwhere)
+@primitive(np.argwhere, discrete="x")
 def argwhere(x: ArrayLike, /) -> Tensor:
     """The indices of the elements that are not zero, one row each. No gradient."""
     return np.argwhere(x)  # type: ignore[return-value]

@@ -196,7 +196,7 @@ def _cond_rule(g: Any, out: Any, x: Any, p: Any) -> Any:
 rule(cond, _cond_rule)
 
 
-@primitive(np.linalg.matrix_rank, wrt="")
+@primitive(np.linalg.matrix_rank, wrt="", discrete="x tol rtol")
 def matrix_rank(x: ArrayLike, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Tensor:
     """The number of singular values above ``tol`` (or ``rtol`` times the largest): an integer, without gradient."""
     return np.linalg.matrix_rank(x, tol, hermitian, rtol=rtol)

@@ -208,7 +208,7 @@ rule(nanmax, _nan_extremum_rule)
 rule(nanmin, _nan_extremum_rule)
 
 
-@primitive(np.nanargmax)
+@primitive(np.nanargmax, discrete="x")
 def nanargmax(x: ArrayLike, /, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Tensor:
     """The index of the largest number along ``axis``. No gradient.
 
@@ -218,7 +218,7 @@ def nanargmax(x: ArrayLike, /, axis: int | None = None, out: None = None, *, kee
     return np.nanargmax(x, axis=axis, keepdims=keepdims)
 
 
-@primitive(np.nanargmin)
+@primitive(np.nanargmin, discrete="x")
 def nanargmin(x: ArrayLike, /, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Tensor:
     """The index of the smallest number along ``axis``. No gradient.
 

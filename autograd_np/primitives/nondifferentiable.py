@@ -1,7 +1,7 @@
 """Elementwise functions whose gradient is zero or has no meaning: they give Tensors that need none.
 
-They are piecewise constant (rounding, comparisons, tests) or work on integers and booleans. A Tensor that needs
-a gradient may be passed to any of them; the result is off the tape.
+They are piecewise constant (rounding, comparisons, tests), which ``discrete`` says, or work on integers and booleans.
+A Tensor that needs a gradient may be passed to any of them; the result is off the tape.
 """
 # mypy: disable-error-code="empty-body"
 
@@ -26,97 +26,97 @@ __all__ = [
 # ---------------------------------------------------------------- of one array
 
 
-@primitive(np.floor)
+@primitive(np.floor, discrete="x")
 def floor(x: ArrayLike, /) -> Tensor:
     """The largest integer <= x, elementwise, as a float."""
 
 
-@primitive(np.ceil)
+@primitive(np.ceil, discrete="x")
 def ceil(x: ArrayLike, /) -> Tensor:
     """The smallest integer >= x, elementwise, as a float."""
 
 
-@primitive(np.trunc)
+@primitive(np.trunc, discrete="x")
 def trunc(x: ArrayLike, /) -> Tensor:
     """x without its fractional part, elementwise, as a float."""
 
 
-@primitive(np.rint)
+@primitive(np.rint, discrete="x")
 def rint(x: ArrayLike, /) -> Tensor:
     """x rounded to the nearest integer (halves to even), elementwise, as a float."""
 
 
-@primitive(np.signbit)
+@primitive(np.signbit, discrete="x")
 def signbit(x: ArrayLike, /) -> Tensor:
     """Whether the sign bit is set (x < 0, or x is -0.0), elementwise."""
 
 
-@primitive(np.spacing)
+@primitive(np.spacing, discrete="x")
 def spacing(x: ArrayLike, /) -> Tensor:
     """The distance from x to the adjacent floating-point number, elementwise."""
 
 
-@primitive(np.isfinite)
+@primitive(np.isfinite, discrete="x")
 def isfinite(x: ArrayLike, /) -> Tensor:
     """Whether x is neither infinite nor NaN, elementwise."""
 
 
-@primitive(np.isinf)
+@primitive(np.isinf, discrete="x")
 def isinf(x: ArrayLike, /) -> Tensor:
     """Whether x is infinite, elementwise."""
 
 
-@primitive(np.isnan)
+@primitive(np.isnan, discrete="x")
 def isnan(x: ArrayLike, /) -> Tensor:
     """Whether x is NaN, elementwise."""
 
 
-@primitive(np.logical_not)
+@primitive(np.logical_not, discrete="x")
 def logical_not(x: ArrayLike, /) -> Tensor:
     """Whether x is zero (false), elementwise."""
 
 
-@primitive(np.invert)
+@primitive(np.invert, discrete="x")
 def invert(x: ArrayLike, /) -> Tensor:
     """The bits of an integer inverted (``~x``), or the negation of a boolean, elementwise."""
 
 
-@primitive(np.bitwise_count)
+@primitive(np.bitwise_count, discrete="x")
 def bitwise_count(x: ArrayLike, /) -> Tensor:
     """The number of one bits in |x| for integers, elementwise."""
 
 
-@primitive(np.round, np.around)
+@primitive(np.round, np.around, discrete="x")
 def round(x: ArrayLike, /, decimals: int = 0, out: None = None) -> Tensor:
     """``x`` rounded to ``decimals`` places (halves to even), elementwise."""
     return np.round(x, decimals)  # type: ignore[return-value]
 
 
-@primitive(np.fix)
+@primitive(np.fix, discrete="x")
 def fix(x: ArrayLike, /, out: None = None) -> Tensor:
     """``x`` rounded to the nearest integer towards zero, elementwise, as a float."""
     return np.fix(x)  # type: ignore[return-value]
 
 
-@primitive(np.isposinf)
+@primitive(np.isposinf, discrete="x")
 def isposinf(x: ArrayLike, /, out: None = None) -> Tensor:
     """Whether x is +inf, elementwise."""
     return np.isposinf(x)  # type: ignore[return-value]
 
 
-@primitive(np.isneginf)
+@primitive(np.isneginf, discrete="x")
 def isneginf(x: ArrayLike, /, out: None = None) -> Tensor:
     """Whether x is -inf, elementwise."""
     return np.isneginf(x)  # type: ignore[return-value]
 
 
-@primitive(np.isreal)
+@primitive(np.isreal, discrete="x")
 def isreal(x: ArrayLike, /) -> Tensor:
     """Whether the imaginary part is zero, elementwise."""
     return np.isreal(x)  # type: ignore[return-value]
 
 
-@primitive(np.iscomplex)
+@primitive(np.iscomplex, discrete="x")
 def iscomplex(x: ArrayLike, /) -> Tensor:
     """Whether the imaginary part is not zero, elementwise."""
     return np.iscomplex(x)  # type: ignore[return-value]
@@ -125,92 +125,92 @@ def iscomplex(x: ArrayLike, /) -> Tensor:
 # ---------------------------------------------------------------- of two arrays
 
 
-@primitive(np.floor_divide)
+@primitive(np.floor_divide, discrete="x y")
 def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``floor(x / y)``, elementwise."""
 
 
-@primitive(np.equal)
+@primitive(np.equal, discrete="x y")
 def equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``x == y``, elementwise."""
 
 
-@primitive(np.not_equal)
+@primitive(np.not_equal, discrete="x y")
 def not_equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``x != y``, elementwise."""
 
 
-@primitive(np.less)
+@primitive(np.less, discrete="x y")
 def less(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``x < y``, elementwise."""
 
 
-@primitive(np.less_equal)
+@primitive(np.less_equal, discrete="x y")
 def less_equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``x <= y``, elementwise."""
 
 
-@primitive(np.greater)
+@primitive(np.greater, discrete="x y")
 def greater(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``x > y``, elementwise."""
 
 
-@primitive(np.greater_equal)
+@primitive(np.greater_equal, discrete="x y")
 def greater_equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``x >= y``, elementwise."""
 
 
-@primitive(np.logical_and)
+@primitive(np.logical_and, discrete="x y")
 def logical_and(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Whether both are nonzero, elementwise."""
 
 
-@primitive(np.logical_or)
+@primitive(np.logical_or, discrete="x y")
 def logical_or(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Whether one of them is nonzero, elementwise."""
 
 
-@primitive(np.logical_xor)
+@primitive(np.logical_xor, discrete="x y")
 def logical_xor(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Whether exactly one of them is nonzero, elementwise."""
 
 
-@primitive(np.bitwise_and)
+@primitive(np.bitwise_and, discrete="x y")
 def bitwise_and(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``x & y`` of integers or booleans, elementwise."""
 
 
-@primitive(np.bitwise_or)
+@primitive(np.bitwise_or, discrete="x y")
 def bitwise_or(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``x | y`` of integers or booleans, elementwise."""
 
 
-@primitive(np.bitwise_xor)
+@primitive(np.bitwise_xor, discrete="x y")
 def bitwise_xor(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``x ^ y`` of integers or booleans, elementwise."""
 
 
-@primitive(np.left_shift)
+@primitive(np.left_shift, discrete="x y")
 def left_shift(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``x << y`` of integers, elementwise."""
 
 
-@primitive(np.right_shift)
+@primitive(np.right_shift, discrete="x y")
 def right_shift(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``x >> y`` of integers, elementwise."""
 
 
-@primitive(np.gcd)
+@primitive(np.gcd, discrete="x y")
 def gcd(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """The greatest common divisor of |x| and |y|, elementwise, for integers."""
 
 
-@primitive(np.lcm)
+@primitive(np.lcm, discrete="x y")
 def lcm(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """The least common multiple of |x| and |y|, elementwise, for integers."""
 
 
-@primitive(np.isclose)
+@primitive(np.isclose, discrete="x y rtol atol")
 def isclose(x: ArrayLike, y: ArrayLike, /, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """``|x - y| <= atol + rtol · |y|``, elementwise."""
     return np.isclose(x, y, rtol, atol, equal_nan)  # type: ignore[return-value]

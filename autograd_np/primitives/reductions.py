@@ -234,7 +234,7 @@ def _var_mean_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: 
 rule(var, var_rule, mean=_var_mean_rule)
 
 
-@primitive(wrt="x")
+@primitive(wrt="x", discrete="x")
 def peak(x: Any, axis: Any) -> Any:
     """The largest magnitude over ``axis`` with size-1 axes, 1 where that is 0: a scale, without gradient."""
     top = np.max(np.abs(x), axis=axis, keepdims=True) if count_of(x.shape, axis) else np.real(np.sum(x, axis=axis, keepdims=True))
@@ -349,7 +349,7 @@ def min(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = F
     return np.min(x, axis=axis, keepdims=keepdims, **given(initial, where))
 
 
-@primitive(wrt="x")
+@primitive(wrt="x", discrete="x top initial")
 def winners(x: Any, top: Any, axis: Any, initial: Any, where: Any) -> Any:
     """Which elements made the extremum ``top``: 1/k at each of k equal ones, 0 elsewhere. Without gradient."""
     mask = np.equal(x, top) | np.not_equal(x, x)  # a NaN is the extremum of what it is among
@@ -418,7 +418,7 @@ def logsumexp(x: ArrayLike, /, axis: Axis = None, keepdims: bool = False) -> Ten
     return value if keepdims else np.squeeze(value, axis=axes_of(axis, len(np.shape(x))))[()]
 
 
-@primitive(wrt="x")
+@primitive(wrt="x", discrete="x")
 def ceiling(x: Any, axis: Any) -> Any:
     """The largest element over ``axis`` with size-1 axes, 0 where it is infinite: a shift, without gradient."""
     top = np.max(x, axis=axis, keepdims=True) if count_of(x.shape, axis) else np.sum(x, axis=axis, keepdims=True)
@@ -442,31 +442,31 @@ rule(logsumexp, lambda g, x, axis, keepdims: zmul(expand(g, len(x.shape), axis, 
 # ---------------------------------------------------------------- without gradient
 
 
-@primitive(np.any)
+@primitive(np.any, discrete="x")
 def any(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True) -> Tensor:
     """Whether any element over ``axis`` is not 0. No gradient."""
     return np.any(x, axis=axis, keepdims=keepdims, **given(None, where))
 
 
-@primitive(np.all)
+@primitive(np.all, discrete="x")
 def all(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True) -> Tensor:
     """Whether every element over ``axis`` is not 0. No gradient."""
     return np.all(x, axis=axis, keepdims=keepdims, **given(None, where))
 
 
-@primitive(np.argmax)
+@primitive(np.argmax, discrete="x")
 def argmax(x: ArrayLike, /, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Tensor:
     """The index of the largest element along ``axis`` (the first of equal ones; of the flat array for None). No gradient."""
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@primitive(np.argmin)
+@primitive(np.argmin, discrete="x")
 def argmin(x: ArrayLike, /, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Tensor:
     """The index of the smallest element along ``axis`` (the first of equal ones; of the flat array for None). No gradient."""
     return np.argmin(x, axis=axis, keepdims=keepdims)
 
 
-@primitive(np.count_nonzero)
+@primitive(np.count_nonzero, discrete="x")
 def count_nonzero(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """How many elements over ``axis`` are not 0. No gradient."""
     return np.sum(np.not_equal(unshared(x), 0), axis=axis, keepdims=keepdims)

@@ -150,7 +150,7 @@ def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Ten
     return both[np.logical_and(new[1:], new[:-1])]
 
 
-@primitive(np.isin)
+@primitive(np.isin, discrete="element test_elements")
 def isin(element: ArrayLike, test_elements: ArrayLike, assume_unique: bool = False, invert: bool = False, *, kind: str | None = None) -> Tensor:
     """Whether each element is among the test elements. No gradient.
 
@@ -245,13 +245,13 @@ def _binned(columns: Sequence[Tensor], bins: Any, range: Any, density: Any, weig
 # ---------------------------------------------------------------- bits and indices
 
 
-@primitive(np.packbits)
+@primitive(np.packbits, discrete="x")
 def packbits(x: ArrayLike, /, axis: int | None = None, bitorder: str = "big") -> Tensor:
     """Eight truth values in each byte. No gradient."""
     return np.packbits(x, axis, bitorder)
 
 
-@primitive(np.unpackbits)
+@primitive(np.unpackbits, discrete="x")
 def unpackbits(x: ArrayLike, /, axis: int | None = None, count: int | None = None, bitorder: str = "big") -> Tensor:
     """The bits of each byte. No gradient."""
     return np.unpackbits(x, axis, count, bitorder)

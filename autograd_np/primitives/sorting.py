@@ -72,7 +72,7 @@ def _sort_rule(g: Any, x: Any, axis: int | None, kind: Any, stable: Any) -> Any:
 rule(sort, _sort_rule)
 
 
-@primitive(np.argsort)
+@primitive(np.argsort, discrete="x")
 def argsort(x: ArrayLike, /, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None) -> Tensor:
     """The indices that sort ``x`` along ``axis``. No gradient."""
     _no_order("argsort", order)
@@ -102,7 +102,7 @@ def _partition_rule(g: Any, x: Any, out: Any, axis: int | None) -> Any:
 rule(partition, _partition_rule)
 
 
-@primitive(np.argpartition, wrt="x")
+@primitive(np.argpartition, wrt="x", discrete="x")
 def argpartition(x: ArrayLike, /, kth: Any, axis: int | None = -1, kind: str = "introselect", order: None = None) -> Tensor:
     """The indices that partition ``x`` along ``axis``. No gradient."""
     _no_order("argpartition", order)
@@ -112,7 +112,7 @@ def argpartition(x: ArrayLike, /, kth: Any, axis: int | None = -1, kind: str = "
 # ---------------------------------------------------------------- order statistics
 
 
-@primitive(wrt="x", multi=True)
+@primitive(wrt="x", multi=True, discrete="x")
 def places(x: Any, q: Any, method: str, skip: bool) -> Any:
     """Where the quantiles along the last axis come from, without gradient.
 
@@ -299,7 +299,7 @@ rule(nanpercentile, lambda g, x, q, axis, method: _quantile_rule(g, x, np.true_d
 # ---------------------------------------------------------------- unique elements
 
 
-@primitive(wrt="x", multi=True)
+@primitive(wrt="x", multi=True, discrete="x")
 def unique_indices(x: Any, axis: int | None, equal_nan: bool) -> Any:
     """Of the unique elements (or slices along ``axis``): the index of the first, the inverse and the counts. No gradient."""
     _, index, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan)
@@ -338,13 +338,13 @@ def unique(
 # ---------------------------------------------------------------- searching and counting
 
 
-@primitive(np.searchsorted)
+@primitive(np.searchsorted, discrete="a v")
 def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: Any = None) -> Tensor:
     """Where ``v`` would go in the sorted ``a``. No gradient."""
     return np.searchsorted(a, v, side=side, sorter=sorter)
 
 
-@primitive(np.digitize)
+@primitive(np.digitize, discrete="x bins")
 def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Tensor:
     """The number of the bin that each element lies in. No gradient."""
     return np.digitize(x, bins, right=right)

@@ -118,7 +118,8 @@ def register() -> None:
             continue
         functions = () if row.helper else (found,)
         broadcasts = row.declared.__code__.co_argcount > 1
-        made = primitive(*functions, name=f"special.{row.name}", wrt=row.wrt, broadcasts=broadcasts, multi=row.outputs > 1, real=row.real)(row.declared)
+        options: dict[str, Any] = {"wrt": row.wrt, "discrete": "" if row.rules else row.wrt, "broadcasts": broadcasts}
+        made = primitive(*functions, name=f"special.{row.name}", multi=row.outputs > 1, real=row.real, **options)(row.declared)
         if row.outputs > 1:
             rule(made, joint=row.rules[0])
         elif row.rules:

@@ -180,22 +180,22 @@ def corrcoef(x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, *, d
 
 # ---------------------------------------------------------------- histograms
 
-# How many elements a bin has does not change with small changes of the data; where its edges lie does.
+# How many elements a bin has does not change with small changes of the data; where its edges lie does, and `edges_from` makes them anew.
 
 
-@primitive(wrt="x", multi=True)
+@primitive(wrt="x", multi=True, discrete="x weights")
 def histogram_counts(x: ArrayLike, bins: Any, range: Any, weights: ArrayLike | None) -> Any:
     """np.histogram itself: the counts and the edges. No gradient."""
     return np.histogram(x, bins, range, weights=weights)
 
 
-@primitive(wrt="x")
+@primitive(wrt="x", discrete="x weights")
 def histogram_edges(x: ArrayLike, bins: Any, range: Any, weights: ArrayLike | None) -> Any:
     """np.histogram_bin_edges itself. No gradient."""
     return np.histogram_bin_edges(x, bins, range, weights)
 
 
-@primitive(wrt="x")
+@primitive(wrt="x", discrete="x edges")
 def bin_numbers(x: ArrayLike, edges: ArrayLike) -> Any:
     """The bin of each element of the flat ``x``, one after the last for what lies outside. No gradient."""
     x = np.ravel(x)

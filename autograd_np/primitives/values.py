@@ -24,7 +24,7 @@ __all__ = ["empty_like", "full", "full_like", "geomspace", "linspace", "logspace
 # ---------------------------------------------------------------- constants
 
 
-@primitive(np.zeros_like)
+@primitive(np.zeros_like, discrete="x")
 def zeros_like(x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Tensor:
     """Zeros of the shape and dtype of ``x``, or of those given. No gradient."""
     if dtype is None and shape is None and device is None:
@@ -32,19 +32,19 @@ def zeros_like(x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool
     return np.zeros_like(x, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]
 
 
-@primitive(np.ones_like)
+@primitive(np.ones_like, discrete="x")
 def ones_like(x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Tensor:
     """Ones of the shape and dtype of ``x``, or of those given. No gradient."""
     return np.ones_like(x, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]
 
 
-@primitive(np.empty_like)
+@primitive(np.empty_like, discrete="x")
 def empty_like(x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Tensor:
     """Arbitrary values of the shape and dtype of ``x``, or of those given. No gradient."""
     return np.empty_like(x, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]
 
 
-@primitive(name="full_like", wrt="x")
+@primitive(name="full_like", wrt="x", discrete="x")
 def _full_like(x: ArrayLike, /, fill_value: Any, dtype: Any, order: str, shape: Any, device: Any) -> Tensor:
     """:func:`full_like` of a value without gradient."""
     return np.full_like(x, fill_value, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]

@@ -40,7 +40,7 @@ class Composed:
         self.function = self.body = COMPOSITIONS[name]
         self.numpy_functions: list[Any] = getattr(self.function, "numpy_functions", [])
         self.operands: tuple[str, ...] = ()
-        self.differentiable = True
+        self.differentiable = self.recorded = True
         self.real: tuple[str, ...] = getattr(self.function, "real", ())
         self.parameters: tuple[str, ...] = ()
 

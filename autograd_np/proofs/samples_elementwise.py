@@ -301,6 +301,14 @@ samples(
 )
 
 
+samples(
+    "nextafter",
+    case(normal(3, 2), normal(2), order=2),
+    case(normal(3), 0.5, label="Python number"),
+    case(np.array([1.5, NAN]), np.array([1.5, 0.0]), order=0, label="equal and NaN"),
+)
+
+
 # ---------------------------------------------------------------- without gradient
 
 ANY = np.array([[-1.5, 0.5, 2.5], [0.0, -0.0, 3.0]])
