@@ -40,7 +40,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from . import codegen, mutation, recording
+from . import codegen, holding, mutation, recording
 from .recording import pick, same
 from .tape import LAST_WRITE, Node, next_position
 
@@ -69,6 +69,23 @@ class Slot:
         self.users: set[str] = set()
 
 
+# What a rule's zeros come from (Primitive.masks), and from which of them on the walk holds an operation to zero (Primitive.care).
+KINK, SELECTION, NEVER = 1, 2, 3
+
+
+class Masking:
+    """A primitive in a call whose options leave elements out, which the backward walk is told; in everything else the primitive itself."""
+
+    masks = SELECTION
+
+    def __init__(self, primitive: Primitive, options: str) -> None:
+        self.primitive = primitive
+        self.options = tuple(options.split())
+
+    def __getattr__(self, word: str) -> Any:
+        return getattr(self.primitive, word)
+
+
 class Primitive:
     """An operation: its body on arrays, its operands, and the rules of their gradients.
 
@@ -88,7 +105,10 @@ class Primitive:
         discrete: parameters that accept a Tensor that needs a gradient although none flows to them,
             because the function is piecewise constant in them.
         elementwise: whether each element of the output depends on one element of each (broadcast) operand alone.
-        masks: whether the rules make zeros in a cotangent, for elements on which the output does not depend.
+        masks: whether the rules make zeros in a cotangent, for elements on which the output does not depend: 0 no, KINK at a
+            kink (relu) or at random, SELECTION where elements are chosen (``where``, an index).
+        masking: the primitive as it announces itself in a call with an option that leaves elements out.
+        care: how much ``masks`` a walk must have met before the gradients are held to zero (see :meth:`held`).
     """
 
     def __init__(
@@ -104,7 +124,7 @@ class Primitive:
         view: bool,
         discrete: tuple[str, ...],
         elementwise: bool,
-        masks: bool,
+        masks: bool | str,
     ) -> None:
         self.name = name
         self.body = body
@@ -121,7 +141,9 @@ class Primitive:
         self.view = view
         self.discrete = discrete
         self.elementwise = elementwise and not multi
-        self.masks = masks or self.several  # an output that is not used gets no cotangent
+        self.masks = SELECTION if masks is True else KINK if masks == "kink" or self.several else 0  # (an output that is not used gets no cotangent)
+        self.masking = Masking(self, masks) if isinstance(masks, str) and masks != "kink" else None
+        self.care = KINK if self.elementwise else SELECTION
         self.rules: dict[str, Rule] = {}
         self.joint: Rule | None = None
         self.slots: list[Slot] = []
@@ -142,6 +164,18 @@ class Primitive:
     def differentiable(self) -> bool:
         """Whether any rule is declared."""
         return bool(self.rules) or self.joint is not None
+
+    def held(self, node: Node, g: Any, parents: tuple[Node | None, ...], kept: tuple[Any, ...], pulled: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The gradients, held to this: where the cotangent is 0 nothing depends on the output, whatever its derivative there.
+
+        Of an elementwise operation they are 0 in the same places. Any other rule adds up products with the cotangent, and holding.py
+        takes the terms out of it in which 0 meets a value that is not finite.
+        """
+        if self.elementwise:
+            pulled = self.zeroed(g, pulled)
+            if self.broadcasts or all(c is None or c.shape == g.shape for c in pulled):
+                return pulled
+        return holding.repaired(self, node, g, parents, kept, pulled)
 
     def zeroed(self, g: Any, pulled: tuple[Any, ...]) -> tuple[Any, ...]:
         """The gradients of an elementwise operation with 0 where the cotangent is 0: there 0 · inf and 0 · NaN are 0."""
@@ -214,7 +248,7 @@ def primitive(
     view: bool = ...,
     discrete: str = ...,
     elementwise: bool | None = ...,
-    masks: bool = ...,
+    masks: bool | str = ...,
     override: Any = ...,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
@@ -229,7 +263,7 @@ def primitive(
     view: bool = False,
     discrete: str = "",
     elementwise: bool | None = None,
-    masks: bool = False,
+    masks: bool | str = False,
     override: Any = None,
 ) -> Any:
     """Declare an operation: the decorated function computes it on arrays.
@@ -254,7 +288,9 @@ def primitive(
             ufunc. Then an element whose cotangent is zero gets gradient zero, also where a derivative is infinite or NaN.
             Left out where the rules see to that themselves.
         masks: the rules make zeros in a cotangent, for elements on which the output does not depend (``where``, an
-            index). From there on the backward pass holds zeros to zero; before, there are none to hold.
+            index). From there on the backward pass holds zeros to zero; before, there are none to hold. The names of options
+            (``"where"``): only in a call that gives one of them. ``"kink"``: at a kink or at random (relu, dropout); from there on
+            elementwise operations alone are held to zero, at less cost.
         override: use this as the body instead of the decorated function.
 
     Returns:
@@ -274,7 +310,8 @@ def primitive(
             operands = ("operands",) if leading == 0 and code.co_flags & inspect.CO_VARARGS else parameters[:leading]
         else:
             operands = tuple(wrt.split())
-        unknown = [word for word in (*operands, *discrete.split()) if word not in parameters]
+        options = masks.split() if isinstance(masks, str) and masks != "kink" else []
+        unknown = [word for word in (*operands, *discrete.split(), *options) if word not in parameters]
         if unknown:
             raise ValueError(f"primitive {own!r}: no parameter named {', '.join(unknown)} among {', '.join(parameters)}")
         taken = codegen.RESERVED.intersection(parameters)

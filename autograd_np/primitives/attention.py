@@ -131,7 +131,7 @@ def _lowest(dtype: Any) -> Any:
 # ---------------------------------------------------------------- attention
 
 
-@primitive(wrt="query key value attn_mask", multi=True, shown=1, broadcasts=True)
+@primitive(wrt="query key value attn_mask", multi=True, shown=1, broadcasts=True, masks="attn_mask")
 def scaled_dot_product_attention(
     query: ArrayLike,
     key: ArrayLike,

@@ -18,9 +18,10 @@ import numpy as np
 
 from ..checks import beside, require
 from ..errors import describe
-from ..primitive import on_arrays, primitive, rule
+from ..primitive import on_arrays, primitive, primitive_of, rule
 from ..tensor import ArrayLike, Tensor
 from .activations import log_softmax, softplus
+from .layout import wide
 from .zeros import zmul
 
 __all__ = ["binary_cross_entropy_with_logits", "one_hot", "softmax_cross_entropy"]
@@ -86,7 +87,7 @@ rule(
 # ---------------------------------------------------------------- softmax cross-entropy
 
 
-@primitive(wrt="logits targets", multi=True, shown=1)
+@primitive(wrt="logits targets", multi=True, shown=1, masks="ignore_index weight")
 def softmax_cross_entropy(
     logits: ArrayLike,
     targets: ArrayLike,
@@ -134,6 +135,9 @@ def softmax_cross_entropy(
         raise TypeError(f"logits must be a real array with an axis of classes, not {describe(logits)}")
     if logits.dtype.kind != "f":
         logits = np.multiply(logits, 1.0)
+    if logits.dtype.char == "e":
+        loss, *hidden = _cross_entropy(wide(logits), targets, axis, reduction, label_smoothing, ignore_index, weight)
+        return loss.astype(logits.dtype), *hidden  # type: ignore[return-value]
     ndim = len(shape)
     if not -ndim <= axis < ndim:
         raise ValueError(f"axis {axis} is out of bounds for logits of shape {shape}")
@@ -160,6 +164,9 @@ def softmax_cross_entropy(
     if ignore_index is not None:
         raise ValueError("ignore_index is for class numbers; give the rows to ignore probabilities of 0")
     return _of_probabilities(logits, targets, axis, rows_shape, reduction, label_smoothing, weight)  # type: ignore[no-any-return]
+
+
+_cross_entropy = primitive_of(softmax_cross_entropy).body
 
 
 def _of_classes(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction: str, smoothing: float, ignore_index: int | None, weight: Any) -> Any:
@@ -270,7 +277,7 @@ def _of_probabilities(logits: Any, targets: Any, axis: int, rows_shape: Any, red
 
 
 def _logits_rule(g: Any, out: Any, logits_shape: Any, axis: int, reduction: str) -> Any:
-    s, g_e, g_total = g[0], g[1], g[2]
+    s, g_e, g_total = g[0] if g[0] is None else wide(g[0]), g[1], g[2]
     e, total, index = out[1], out[2], out[3]
     first = logits_shape[axis] <= FEW
     d = None
@@ -301,7 +308,7 @@ def _targets_rule(g: Any, logits: Any, targets_shape: Any, axis: int, reduction:
     rows = math.prod(targets_shape) // classes
     parts = []
     if g[0] is not None:
-        s = g[0]
+        s = wide(g[0])
         if reduction == "none":
             s = np.expand_dims(s, axis)
         elif reduction == "mean" and rows:
@@ -368,6 +375,9 @@ def binary_cross_entropy_with_logits(
         raise TypeError(f"logits must be real, not {z.dtype}")
     if z.dtype.kind != "f":
         z = np.multiply(z, 1.0)
+    if z.dtype.char == "e":
+        loss, *hidden = _binary_cross_entropy(wide(z), t, reduction, weight, pos_weight)
+        return loss.astype(z.dtype), *hidden  # type: ignore[return-value]
     if t.shape != z.shape:
         raise ValueError(f"targets have shape {t.shape}, logits {z.shape}; they must be equal")
     if t.dtype != z.dtype:
@@ -395,6 +405,9 @@ def binary_cross_entropy_with_logits(
     return loss, p, q  # type: ignore[return-value]
 
 
+_binary_cross_entropy = primitive_of(binary_cross_entropy_with_logits).body
+
+
 def _cast(weight: Any, z: Any) -> Any:
     weight = weight if hasattr(weight, "dtype") else np.asarray(weight)
     return weight.astype(z.dtype, copy=False)
@@ -402,7 +415,7 @@ def _cast(weight: Any, z: Any) -> Any:
 
 def _element_scale(g: Any, reduction: str, weight: Any, shape: Any) -> Any:
     if reduction == "mean":
-        g = g * (1 / max(math.prod(shape), 1))
+        g = wide(g) * (1 / max(math.prod(shape), 1))
     return g if weight is None else g * _cast(weight, g)
 
 

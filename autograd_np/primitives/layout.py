@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["axes_of", "count_of", "expand", "lay", "reverse", "spread", "unlay"]
+__all__ = ["axes_of", "count_of", "expand", "lay", "reverse", "spread", "unlay", "wide"]
 
 Axis = int | tuple[int, ...] | None
 
@@ -85,6 +85,11 @@ def unlay(y: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     if order == tuple(range(ndim)):
         return y
     return np.transpose(y, tuple(order.index(a) for a in range(ndim)))
+
+
+def wide(x: Any) -> Any:
+    """``x``, half precision as single: float16 holds no count above 65 504, and no sum. The engine casts a rule's gradient back."""
+    return x.astype(np.float32) if x.dtype.char == "e" else x
 
 
 def reverse(x: Any) -> Any:
