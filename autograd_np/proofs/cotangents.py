@@ -27,7 +27,7 @@ from .samples import SAMPLES
 __all__ = ["chosen", "float16", "odd"]
 
 # So many samples of a primitive are taken, and those in whose labels one of these words stands.
-FIRST = 3
+FIRST = 1
 WORDS = ("where", "NaN", "ignore", "mask")
 # So many elements of the operands are looked at one by one at most.
 LARGE = 2000
