@@ -181,12 +181,14 @@ def _record(found: Primitive) -> list[str]:
     perhaps_integer = {"dtype", "index"} & set(found.parameters) or not found.differentiable
     inexact = " and _value.dtype.kind in 'fc'" if perhaps_integer and not found.several else ""
     several_kind = " if _value.dtype.kind in 'fc' else None" if found.several else ""
+    # (A call that leaves elements out says so to the backward walk.)
+    masked = " and ".join(f"{word} is default_{word}" for word in found.masking.options) if found.masking is not None else ""
     return [
         *lines,
         f"    if ({needs}) and (not ACTIVE[0] or recording()){inexact}:",
         "        _n = Node()",
         "        _n.position = next_position()",
-        "        _n.primitive = P",
+        f"        _n.primitive = {f'P if {masked} else P_masked' if masked else 'P'}",
         f"        _n.parents = {parents}",
         f"        _n.kept = {kept}",
         "        _n.shape = _value.shape",
@@ -320,12 +322,16 @@ def reset(found: Primitive) -> None:
 
 def build(found: Primitive) -> None:
     """Settle which parameters are differentiable and what is kept, and write the pull function."""
+    from .primitive import NEVER
+
     if found.joint is None and found.rules:
         found.operands = tuple(w for w in found.parameters if w in found.rules)
     elif not found.differentiable:
         found.operands = tuple(w for w in found.wrt if w not in found.discrete) or found.wrt
         found.pull = found.refuse
     found.slots = _slots(found)
+    if not found.elementwise and not any(slot.source in ("value", "out", "hidden") for slot in found.slots):
+        found.care = NEVER  # the gradient is the cotangent in other places: there is nothing that a zero could meet
     if found.differentiable:
         namespace = {f"rule_{w}": each for w, each in found.rules.items()}
         namespace |= {"joint": found.joint, "counted": recording.counted}  # type: ignore[dict-item]
@@ -340,8 +346,8 @@ def _compile(text: str, namespace: dict[str, Any], name: str) -> dict[str, Any]:
 HELPERS = ("dtype_of", "failed", "foreign", "is_complex", "not_real", "observe", "option", "others", "out_given", "required", "snapshots", "unpack")
 # Names that the written functions use for their own ends.
 RESERVED = frozenset(HELPERS) | {
-    "ACTIVE", "Exception", "FIXED", "Node", "NotImplemented", "P", "Tensor", "any", "body", "error", "float", "int", "isinstance", "keep", "keep_option",
-    "ndarray", "new", "next_position", "recording", "shape_of", "tuple", "writable",
+    "ACTIVE", "Exception", "FIXED", "Node", "NotImplemented", "P", "P_masked", "Tensor", "any", "body", "error", "float", "int", "isinstance", "keep",
+    "keep_option", "ndarray", "new", "next_position", "recording", "shape_of", "tuple", "writable",
 }  # fmt: skip
 
 
@@ -357,9 +363,9 @@ def _build_form(found: Primitive, public: types.FunctionType, form: dict[str, bo
     scratch: dict[str, Any] = {}
     written = next(v for v in _compile(text, scratch, found.name).values() if isinstance(v, types.FunctionType))
     public.__globals__.update(
-        {name: getattr(recording, name) for name in HELPERS}, Tensor=recording.TENSOR, Node=Node, new=object.__new__, P=found, body=found.body,
-        next_position=next_position, ACTIVE=ACTIVE, recording=is_grad_enabled, ndarray=np.ndarray, shape_of=np.shape, writable=mutation.writable,
-        keep=mutation.keep, keep_option=mutation.keep_option, FIXED=mutation.FIXED,
+        {name: getattr(recording, name) for name in HELPERS}, Tensor=recording.TENSOR, Node=Node, new=object.__new__, P=found, P_masked=found.masking,
+        body=found.body, next_position=next_position, ACTIVE=ACTIVE, recording=is_grad_enabled, ndarray=np.ndarray, shape_of=np.shape,
+        writable=mutation.writable, keep=mutation.keep, keep_option=mutation.keep_option, FIXED=mutation.FIXED,
     )  # fmt: skip
     parameters = found.signature.parameters.values()
     public.__globals__.update({f"default_{p.name}": p.default for p in parameters})

@@ -40,7 +40,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from . import codegen, mutation, recording, tree_operations
+from . import codegen, holding, mutation, recording, tree_operations
 from .errors import NonDifferentiableError, describe, without_rule
 from .recording import pick, same
 from .tape import LAST_WRITE, Node, next_position
@@ -70,6 +70,23 @@ class Slot:
         self.users: set[str] = set()
 
 
+# What a rule's zeros come from (Primitive.masks), and from which of them on the walk holds an operation to zero (Primitive.care).
+KINK, SELECTION, NEVER = 1, 2, 3
+
+
+class Masking:
+    """A primitive in a call whose options leave elements out, which the backward walk is told; in everything else the primitive itself."""
+
+    masks = SELECTION
+
+    def __init__(self, primitive: Primitive, options: str) -> None:
+        self.primitive = primitive
+        self.options = tuple(options.split())
+
+    def __getattr__(self, word: str) -> Any:
+        return getattr(self.primitive, word)
+
+
 class Primitive:
     """An operation: its body on arrays, its operands, and the rules of their gradients.
 
@@ -89,7 +106,10 @@ class Primitive:
         discrete: parameters that accept a Tensor that needs a gradient although none flows to them,
             because the function is piecewise constant in them (or its result is only used where it makes no difference).
         elementwise: whether each element of the output depends on one element of each (broadcast) operand alone.
-        masks: whether the rules make zeros in a cotangent, for elements on which the output does not depend.
+        masks: whether the rules make zeros in a cotangent, for elements on which the output does not depend: 0 no, KINK at a
+            kink (relu) or at random, SELECTION where elements are chosen (``where``, an index).
+        masking: the primitive as it announces itself in a call with an option that leaves elements out.
+        care: how much ``masks`` a walk must have met before the gradients are held to zero (see :meth:`held`).
         real: the operands that must be real: complex ones are refused by name.
     """
 
@@ -107,7 +127,7 @@ class Primitive:
         view: bool,
         discrete: tuple[str, ...],
         elementwise: bool,
-        masks: bool,
+        masks: bool | str,
         real: bool | str,
     ) -> None:
         self.name = name
@@ -128,7 +148,9 @@ class Primitive:
         self.discrete = discrete
         self.real = tuple(real.split()) if isinstance(real, str) else operands if real else ()
         self.elementwise = elementwise
-        self.masks = masks
+        self.masks = SELECTION if masks is True else KINK if masks == "kink" else 0
+        self.masking = Masking(self, masks) if isinstance(masks, str) and masks != "kink" else None
+        self.care = KINK if elementwise else SELECTION
         if multi:
             self.returns_several()
         self.rules: dict[str, Rule] = {}
@@ -147,7 +169,9 @@ class Primitive:
         self.multi = True
         self.several = self.shown != 1
         self.elementwise = False
-        self.masks = self.masks or self.several  # an output that is not used gets no cotangent
+        self.care = SELECTION
+        if self.several:
+            self.masks = max(self.masks, KINK)  # an output that is not used gets no cotangent
         codegen.reset(self)
 
     @functools.cached_property
@@ -164,6 +188,18 @@ class Primitive:
     def recorded(self) -> bool:
         """Whether calls are put on the tape: there are rules, or operands in which it is not said to be piecewise constant."""
         return self.differentiable or not set(self.operands) <= set(self.discrete)
+
+    def held(self, node: Node, g: Any, parents: tuple[Node | None, ...], kept: tuple[Any, ...], pulled: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The gradients, held to this: where the cotangent is 0 nothing depends on the output, whatever its derivative there.
+
+        Of an elementwise operation they are 0 in the same places. Any other rule adds up products with the cotangent, and holding.py
+        takes the terms out of it in which 0 meets a value that is not finite.
+        """
+        if self.elementwise:
+            pulled = self.zeroed(g, pulled)
+            if self.broadcasts or all(c is None or c.shape == g.shape for c in pulled):
+                return pulled
+        return holding.repaired(self, node, g, parents, kept, pulled)
 
     def zeroed(self, g: Any, pulled: tuple[Any, ...]) -> tuple[Any, ...]:
         """The gradients of an elementwise operation with 0 where the cotangent is 0: there 0 · inf and 0 · NaN are 0."""
@@ -242,7 +278,7 @@ def primitive(
     view: bool = ...,
     discrete: str = ...,
     elementwise: bool | None = ...,
-    masks: bool = ...,
+    masks: bool | str = ...,
     trees: bool = ...,
     real: bool | str = ...,
     override: Any = ...,
@@ -259,7 +295,7 @@ def primitive(
     view: bool = False,
     discrete: str = "",
     elementwise: bool | None = None,
-    masks: bool = False,
+    masks: bool | str = False,
     trees: bool = False,
     real: bool | str = False,
     override: Any = None,
@@ -294,7 +330,9 @@ def primitive(
             ufunc. Then an element whose cotangent is zero gets gradient zero, also where a derivative is infinite or NaN.
             Left out where the rules see to that themselves.
         masks: the rules make zeros in a cotangent, for elements on which the output does not depend (``where``, an
-            index). From there on the backward pass holds zeros to zero; before, there are none to hold.
+            index). From there on the backward pass holds zeros to zero; before, there are none to hold. The names of options
+            (``"where"``): only in a call that gives one of them. ``"kink"``: at a kink or at random (relu, dropout); from there on
+            elementwise operations alone are held to zero, at less cost.
         trees: operands and results are trees of arrays (dicts, lists, tuples, dataclasses…), and so are ``g``, ``out`` and the
             operands in the rules; see :mod:`autograd_np.tree_operations`.
         real: the function is defined for real numbers alone (in the operands named, if not in all): a complex one raises a TypeError that says so.
@@ -326,7 +364,8 @@ def primitive(
             operands = ("operands",) if leading == 0 and code.co_flags & inspect.CO_VARARGS else parameters[:leading]
         else:
             operands = leading_parameters(signature)
-        unknown = [word for word in (*operands, *discrete.split()) if word not in parameters]
+        options = masks.split() if isinstance(masks, str) and masks != "kink" else []
+        unknown = [word for word in (*operands, *discrete.split(), *options) if word not in parameters]
         if unknown:
             raise ValueError(f"primitive {own!r}: no parameter named {', '.join(unknown)} among {', '.join(parameters)}")
         if trees:

@@ -70,7 +70,8 @@ class Pick:
     picks = True
     broadcasts = False
     elementwise = False
-    masks = True  # an output that is not used gets no cotangent
+    masks = 1  # an output that is not used gets no cotangent
+    care = 3  # there is nothing to hold to zero
     operands = ("outputs",)
 
     @staticmethod

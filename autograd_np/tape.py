@@ -93,7 +93,7 @@ def fit(g: Any, parent: Node, node: Node) -> Any:
                 if size != 1:
                     raise GradientShapeError(misfit(given, parent, node))
                 axes.append(extra + axis)
-        g = g.sum(axis=tuple(axes))
+        g = g.sum(tuple(axes), np.float32 if g.dtype.char == "e" else None)  # (float16 counts to 2048)
         if g.shape != shape:
             g = np.reshape(g, shape)
     if g.dtype != parent.dtype:
@@ -137,11 +137,12 @@ def _leading_to(roots: Iterable[Node], targets: set[int], stops: set[int] | None
     return needed
 
 
-def _has_zero(g: Any) -> bool:
+def _zeros(g: Any) -> int:
+    """As ``Primitive.masks`` of an operation: whether zeros stand in a cotangent."""
     try:
-        return not (g.all() if g.ndim else g)
+        return 0 if (g.all() if g.ndim else g) else 2
     except (TypeError, ValueError, AttributeError):  # a tracer or a duck array has no truth to look at
-        return True
+        return 1
 
 
 Seeds = Sequence[tuple[Node, Any]]
@@ -161,7 +162,7 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
     found: dict[int, Any] = {}
     watch = walk_watcher()
     # Until an operation masks a cotangent there is no zero in it for a rule to turn into 0 · inf = NaN.
-    careful = any(_has_zero(g) for _, g in seeds)
+    careful = max([_zeros(g) for _, g in seeds], default=0)
     for node, g in seeds:
         entry = pending.get(node.position)
         if entry is None:
@@ -214,9 +215,10 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
         elif not retain:
             node.kept = None
         pulled = primitive.pull(node, g, parents, kept)
-        if careful and primitive.elementwise:
-            pulled = primitive.zeroed(g, pulled)
-        careful = careful or primitive.masks
+        if careful and careful >= primitive.care:
+            pulled = primitive.held(node, g, parents, kept, pulled)
+        if primitive.masks > careful:
+            careful = primitive.masks
         if watch is not None:
             watch.check_backward(node, g, pulled)
         k = len(parents)

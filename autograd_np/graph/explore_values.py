@@ -302,8 +302,8 @@ class _Recorded:
         self._log.append([node, g, parents, [_frozen(c) for c in pulled]])
         return pulled
 
-    def zeroed(self, g: Any, pulled: tuple[Any, ...]) -> Any:
-        held = self._primitive.zeroed(g, pulled)
+    def held(self, node: Node, g: Any, parents: Any, kept: Any, pulled: tuple[Any, ...]) -> Any:
+        held = self._primitive.held(node, g, parents, kept, pulled)
         self._log[-1][3] = [_frozen(c) for c in held]
         return held
 

@@ -27,6 +27,7 @@ from . import complexes
 from .complexes import decay, is_complex
 from .composed import composition
 from .gaussian import erf, erfc, gauss, normal_cdf
+from .layout import wide
 from .zeros import keep, zmul
 
 __all__ = [
@@ -75,7 +76,7 @@ def _above(x: Any) -> Any:
 # ---------------------------------------------------------------- rectifiers
 
 
-@primitive(masks=True, real=True)
+@primitive(masks="kink", real=True)
 def relu(x: ArrayLike, /) -> Tensor:
     """``max(x, 0)``, elementwise. NaN stays NaN. Gradient: 1 for x > 0, else 0; 0 at the kink x = 0.
 
@@ -95,7 +96,7 @@ def _at_zero(x: Any, left: float, right: float) -> tuple[Any, Any]:
     return (x <= 0, x > 0) if abs(left) <= abs(right) else (x < 0, x >= 0)
 
 
-@primitive(masks=True, elementwise=True, real=True)
+@primitive(masks="kink", elementwise=True, real=True)
 def leaky_relu(x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor:
     """``x`` for x > 0, else ``negative_slope · x``.
 
@@ -130,7 +131,7 @@ def _channels(weight_shape: tuple[int, ...], x_shape: tuple[int, ...], axis: int
     return tuple(shape)
 
 
-@primitive(wrt="x weight", masks=True, elementwise=True, real=True)
+@primitive(wrt="x weight", masks="kink", elementwise=True, real=True)
 def prelu(x: ArrayLike, weight: ArrayLike, /, axis: int = 1) -> Tensor:
     """``x`` for x > 0, else ``weight · x`` with a learned weight: one number, or one per channel along ``axis``.
 
@@ -158,7 +159,7 @@ def _prelu_weight(g: Any, x: Any, weight_shape: Any, axis: int) -> Any:
 rule(prelu, _prelu_x, _prelu_weight)
 
 
-@primitive(masks=True, real=True)
+@primitive(masks="kink", real=True)
 def relu6(x: ArrayLike, /) -> Tensor:
     """``min(max(x, 0), 6)``. Gradient: 1 for 0 < x < 6, else 0; 0 at both kinks."""
     return np.minimum(np.maximum(x, 0), 6)  # type: ignore[no-any-return]
@@ -167,7 +168,7 @@ def relu6(x: ArrayLike, /) -> Tensor:
 rule(relu6, lambda g, out: keep((out > 0) & (out < 6), g))
 
 
-@primitive(masks=True, real=True)
+@primitive(masks="kink", real=True)
 def hardtanh(x: ArrayLike, /, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """``min(max(x, min_val), max_val)``. Gradient: 1 strictly between the bounds, else 0; 0 at both kinks.
 
@@ -182,7 +183,7 @@ def hardtanh(x: ArrayLike, /, min_val: float = -1.0, max_val: float = 1.0) -> Te
 rule(hardtanh, lambda g, out, min_val, max_val: keep((out > min_val) & (out < max_val), g))
 
 
-@primitive(masks=True, real=True)
+@primitive(masks="kink", real=True)
 def hardshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
     """``x`` where |x| > ``lambd``, else 0. Gradient: 1 or 0; 0 at the jumps x = ±``lambd``."""
     return x * (np.abs(x) > lambd) if lambd > 0 else np.positive(x)  # type: ignore[no-any-return]
@@ -191,7 +192,7 @@ def hardshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
 rule(hardshrink, lambda g, x, lambd: keep(np.abs(x) > lambd, g) if lambd > 0 else g)
 
 
-@primitive(masks=True, real=True)
+@primitive(masks="kink", real=True)
 def softshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
     """``x − lambd`` above ``lambd``, ``x + lambd`` below ``−lambd``, 0 between. Gradient: 1 outside, 0 between and at both kinks.
 
@@ -209,7 +210,7 @@ rule(softshrink, lambda g, x, lambd: keep(np.abs(x) > lambd, g) if lambd > 0 els
 # ---------------------------------------------------------------- exponential rectifiers
 
 
-@primitive(masks=True, elementwise=True, real=True)
+@primitive(masks="kink", elementwise=True, real=True)
 def elu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     """``x`` for x > 0, else ``alpha · (e^x − 1)``.
 
@@ -234,7 +235,7 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
-@primitive(masks=True, elementwise=True, real=True)
+@primitive(masks="kink", elementwise=True, real=True)
 def selu(x: ArrayLike, /) -> Tensor:
     """``scale · elu(x, alpha)`` with the self-normalising scale 1.0507… and alpha 1.6733…. Gradient at x = 0: scale, the smaller side."""
     return SELU_SCALE * np.maximum(x, 0) + (SELU_SCALE * SELU_ALPHA) * np.expm1(np.minimum(x, 0))  # type: ignore[no-any-return]
@@ -243,7 +244,7 @@ def selu(x: ArrayLike, /) -> Tensor:
 rule(selu, lambda g, x: (g * SELU_SCALE) * _elu_slope(x, SELU_ALPHA))
 
 
-@primitive(masks=True, elementwise=True, real=True)
+@primitive(masks="kink", elementwise=True, real=True)
 def celu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     """``x`` for x > 0, else ``alpha · (e^(x/alpha) − 1)``. Gradient: 1 or ``e^(x/alpha)``; there is no kink.
 
@@ -400,7 +401,7 @@ def softsign(x: ArrayLike, /) -> Tensor:
 rule(softsign, lambda g, x: g * np.square(1 / (1 + np.abs(x))))
 
 
-@primitive(masks=True, real=True)
+@primitive(masks="kink", real=True)
 def hard_sigmoid(x: ArrayLike, /) -> Tensor:
     """``min(max(x + 3, 0), 6) / 6``. Gradient: 1/6 for −3 < x < 3, else 0; 0 at both kinks."""
     return np.minimum(np.maximum(x + 3.0, 0), 6) / 6  # type: ignore[no-any-return]
@@ -409,7 +410,7 @@ def hard_sigmoid(x: ArrayLike, /) -> Tensor:
 rule(hard_sigmoid, lambda g, x: keep(np.abs(x) < 3, g) / 6)
 
 
-@primitive(masks=True, elementwise=True, real=True)
+@primitive(masks="kink", elementwise=True, real=True)
 def hard_swish(x: ArrayLike, /) -> Tensor:
     """``x · hard_sigmoid(x)``; 0 at −inf. Gradient: ``x/3 + 1/2`` for −3 < x < 3, 0 below, 1 above; 0 at −3 and 1 at 3, the smaller sides."""
     return np.maximum(x, -3.0) * (np.minimum(np.maximum(x + 3.0, 0), 6) / 6)  # type: ignore[no-any-return]
@@ -478,7 +479,7 @@ def _lowest(dtype: Any) -> Any:
 
 def _sum(e: Any, axis: Any) -> Any:
     """Σe along the axis, at least 1: a row holds an exp(0) = 1, but for a row of −inf, whose softmax becomes 0 by this."""
-    total = np.add.reduce(e, axis=axis, keepdims=True)
+    total = np.add.reduce(wide(e), axis=axis, keepdims=True)
     if e.dtype.kind == "c":
         return total + np.equal(np.add.reduce(np.abs(e), axis=axis, keepdims=True), 0)
     return np.maximum(total, 1)
@@ -507,7 +508,8 @@ def softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Tensor:
     """
     z = _shifted(x, axis)
     e = np.exp(z)
-    return e / _sum(e, axis)  # type: ignore[no-any-return]
+    s = e / _sum(e, axis)
+    return s if s.dtype is e.dtype else s.astype(e.dtype)  # type: ignore[no-any-return]
 
 
 # A class with more than this part of the mass: at most one of a row, and 1 − p loses at most two bits below it.
@@ -532,7 +534,7 @@ def _softmax_rule(g: Any, out: Any, axis: Any) -> Any:
     most = np.greater(out, MOST)
     g = g - np.sum(keep(most, g), axis=axis, keepdims=True)
     t = g * out
-    return t - out * np.sum(t, axis=axis, keepdims=True)
+    return t - out * np.sum(wide(t), axis=axis, keepdims=True)
 
 
 rule(softmax, _softmax_rule)
@@ -544,7 +546,7 @@ def log_total(z: Any, e: Any, axis: Any) -> Any:
         return np.log(_sum(e, axis))
     below = np.less(z, 0)
     rest = np.add.reduce(np.multiply(e, below), axis=axis, keepdims=True)
-    largest = np.add.reduce(np.logical_not(below), axis=axis, keepdims=True, dtype=z.dtype)
+    largest = np.add.reduce(np.logical_not(below), axis=axis, keepdims=True, dtype=e.dtype)
     return np.log1p(rest + np.maximum(largest - 1, 0))
 
 
@@ -556,12 +558,13 @@ def log_softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Ten
     gradient's element there likewise.
     """
     z = _shifted(x, axis)
-    return z - log_total(z, np.exp(z), axis)  # type: ignore[no-any-return]
+    s = z - log_total(z, wide(np.exp(z)), axis)
+    return s if s.dtype is z.dtype else s.astype(z.dtype)  # type: ignore[no-any-return]
 
 
 def _log_softmax_rule(g: Any, out: Any, axis: Any) -> Any:
     p = np.exp(out)
-    return balanced(g - p * np.sum(g, axis=axis, keepdims=True), p, 1, axis)
+    return balanced(g - p * np.sum(wide(g), axis=axis, keepdims=True), p, 1, axis)
 
 
 rule(log_softmax, _log_softmax_rule)

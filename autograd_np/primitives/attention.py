@@ -129,7 +129,7 @@ def _lowest(dtype: Any) -> Any:
 # ---------------------------------------------------------------- attention
 
 
-@primitive(wrt="query key value attn_mask", multi=True, shown=1, broadcasts=True, real=True)
+@primitive(wrt="query key value attn_mask", multi=True, shown=1, broadcasts=True, real=True, masks="attn_mask")
 def scaled_dot_product_attention(
     query: ArrayLike,
     key: ArrayLike,

@@ -41,7 +41,7 @@ def _grouped(weight: Any, groups: int, dtype: Any) -> Any:
     return weight.reshape(groups, outputs // groups, *rest).transpose(0, 3, 4, 2, 1).astype(dtype, order="C", copy=True)
 
 
-@primitive(wrt="x weight bias", name="conv2d")
+@primitive(wrt="x weight bias", name="conv2d", masks="kink")
 def _conv2d(x: ArrayLike, weight: ArrayLike, size: Pair, stride: Pair, before: Pair, dilation: Pair, groups: int, bias: ArrayLike | None = None) -> Tensor:
     """:func:`conv2d` with every option as a pair: ``size`` of the result, and the number of zeros ``before`` the first row and column."""
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
@@ -55,7 +55,7 @@ def _conv2d_input(y: ArrayLike, weight: ArrayLike, size: Pair, stride: Pair, bef
     return spread(y.transpose(0, 2, 3, 1), _grouped(weight, groups, dtype), size, stride, before, dilation, dtype).transpose(0, 3, 1, 2)
 
 
-@primitive(wrt="x y", name="conv2d_weight_gradient")
+@primitive(wrt="x y", name="conv2d_weight_gradient", masks="kink")
 def _conv2d_weight(x: ArrayLike, y: ArrayLike, kernel: Pair, stride: Pair, before: Pair, dilation: Pair, groups: int) -> Tensor:
     """The gradient of :func:`conv2d` for its weight with a ``kernel`` of so many rows and columns, with the cotangent ``y``."""
     w = weigh(x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1), kernel, groups, stride, before, dilation, np.result_type(x, y))

@@ -18,7 +18,7 @@ from ..primitive import on_arrays, primitive, rule
 from ..protocols import UFUNC_METHODS
 from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted, no_out
-from .layout import lay, reverse, unlay
+from .layout import lay, reverse, unlay, wide
 from .reductions import before
 from .zeros import zmul
 
@@ -159,7 +159,7 @@ def cumulative_prod(x: ArrayLike, /, *, axis: int | None = None, dtype: Any = No
 # ---------------------------------------------------------------- running extrema
 
 
-@primitive()
+@primitive(masks=True)
 def maximum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Tensor:
     """``np.maximum.accumulate``: the largest of ``x[0] … x[i]`` along ``axis``.
 
@@ -171,7 +171,7 @@ def maximum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Ten
     return np.maximum.accumulate(x, axis=axis, dtype=dtype)
 
 
-@primitive()
+@primitive(masks=True)
 def minimum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Tensor:
     """``np.minimum.accumulate``: the smallest of ``x[0] … x[i]`` along ``axis``. Ties share as in :func:`maximum_accumulate`.
 
@@ -190,8 +190,9 @@ def runs(x: Any, top: Any) -> Any:
         same (1) as one step earlier.
     """
     hit = np.equal(x, top) | np.not_equal(x, x)
-    hit = hit.astype(top.dtype)
-    same = np.concatenate((np.zeros_like(hit[..., :1]), np.equal(top[..., 1:], top[..., :-1]).astype(top.dtype)), axis=-1)
+    dtype = wide(top).dtype
+    hit = hit.astype(dtype)
+    same = np.concatenate((np.zeros_like(hit[..., :1]), np.equal(top[..., 1:], top[..., :-1]).astype(dtype)), axis=-1)
     return hit, 1 / np.maximum(_recurrence(same, hit), 1), same
 
 
@@ -257,7 +258,7 @@ rule(scatter_last, lambda h, g_shape, index: np.take_along_axis(h, np.broadcast_
 scatter = on_arrays(scatter_last)
 
 
-@primitive(wrt="x")
+@primitive(wrt="x", masks=True)
 def taken_last(x: Any, index: Any) -> Any:
     """``x[…, index]``, where the index array may be of the kind of ``x``. Gradient: scattered to where it was taken."""
     return np.take(beside(x, index), index, axis=-1)
@@ -266,7 +267,7 @@ def taken_last(x: Any, index: Any) -> Any:
 rule(taken_last, lambda g, x_shape, index: scatter(np.reshape(g, (*x_shape[:-1], index.size)), np.reshape(index, (index.size,)), x_shape[-1]))
 
 
-@primitive()
+@primitive(masks=True)
 def add_reduceat(x: ArrayLike, indices: Any, axis: int = 0, dtype: Any = None) -> Tensor:
     """``np.add.reduceat``: sums of the segments ``x[indices[k] : indices[k+1]]`` along ``axis``.
 

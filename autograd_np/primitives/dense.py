@@ -12,6 +12,7 @@ from ..errors import describe
 from ..primitive import on_arrays, primitive, rule
 from ..tape import _ones
 from ..tensor import ArrayLike, Tensor
+from .layout import wide
 from .scatter import Scatter
 
 __all__ = ["embedding", "linear"]
@@ -76,7 +77,7 @@ def _sum_of_rows(x: ArrayLike) -> Tensor:
     if x.ndim > 2:
         x = x.reshape(math.prod(x.shape[:-1]), width)
     if x.__class__ is not np.ndarray or x.shape[0] <= 8 or x.dtype.char not in "fd":
-        return np.add.reduce(x, axis=0)  # type: ignore[no-any-return]
+        return np.add.reduce(wide(x), axis=0)  # type: ignore[no-any-return]
     return np.dot(_ones(x.shape[0], x.dtype), x)  # type: ignore[no-any-return]
 
 

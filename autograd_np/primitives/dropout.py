@@ -20,7 +20,7 @@ _keep_bits = _keep_primitive.__primitive__.body  # type: ignore[attr-defined]
 # ---------------------------------------------------------------- the product with a mask
 
 
-@primitive(name="masked_scale", wrt="x", masks=True)
+@primitive(name="masked_scale", wrt="x", masks="kink")
 def _masked_scale(x: ArrayLike, mask: Any, scale: float) -> Tensor:
     """``x · scale`` where the boolean mask is true and 0 elsewhere, also for infinities and NaN. The mask broadcasts to x."""
     y = _keep_bits(mask, x)
@@ -31,7 +31,7 @@ masked_scale = on_arrays(_masked_scale)
 rule(_masked_scale, lambda g, mask, scale: masked_scale(g, mask, scale))
 
 
-@primitive(name="dropout", wrt="x", multi=True, shown=1, masks=True)
+@primitive(name="dropout", wrt="x", multi=True, shown=1, masks="kink")
 def _dropout(x: ArrayLike, p: float, rng: Any, mask_shape: Any) -> Tensor:
     """The scaled elements that stay, and (hidden) the mask of them."""
     drawn = draw(rng, "random", x.shape if mask_shape is None else mask_shape, dtype=np.float32)

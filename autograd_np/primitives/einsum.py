@@ -117,12 +117,12 @@ def _gradient(i: int, g: Any, subscripts: str, shapes: tuple[Shape, ...], arrays
     return g
 
 
-@primitive(name="einsum", wrt="arrays")
+@primitive(name="einsum", wrt="arrays", masks=True)
 def _einsum(arrays: Any, subscripts: str, optimize: Any = False) -> Tensor:
     return np.einsum(subscripts, *arrays, optimize=optimize)  # type: ignore[no-any-return]
 
 
-@primitive(name="einsum_one", wrt="x", view=True)
+@primitive(name="einsum_one", wrt="x", view=True, masks=True)
 def _einsum_one(x: ArrayLike, subscripts: str) -> Tensor:
     """``einsum`` of one operand: a transposition, diagonal or sum. It is linear, so the tape keeps no array."""
     return np.einsum(subscripts, x)  # type: ignore[no-any-return]

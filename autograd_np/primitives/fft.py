@@ -70,7 +70,7 @@ def _axes(x_shape: tuple[int, ...], s: Any, axes: Any) -> tuple[int, ...]:
 # ------------------------------------------------------------------------------------------------ complex, one axis
 
 
-@primitive(np.fft.fft)
+@primitive(np.fft.fft, masks="n")
 def fft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Tensor:
     """The discrete Fourier transform y_j = Σ_k x_k e^(−2πi jk/n) along an axis: complex (single precision for float32).
 
@@ -86,7 +86,7 @@ def fft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = N
     return np.fft.fft(x, n, axis, norm)
 
 
-@primitive(np.fft.ifft)
+@primitive(np.fft.ifft, masks="n")
 def ifft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Tensor:
     """The inverse transform x_k = 1/n Σ_j y_j e^(2πi jk/n) along an axis; parameters as :func:`fft`, ``norm`` the other way round.
 
@@ -102,7 +102,7 @@ rule(ifft, lambda g, x_shape, axis, norm: _resized(np.fft.ifft(g, None, axis, no
 # ------------------------------------------------------------------------------------------------ real, one axis
 
 
-@primitive(np.fft.rfft, real=True)
+@primitive(np.fft.rfft, real=True, masks="n")
 def rfft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Tensor:
     """The frequencies 0 … n/2 of the transform of a real signal; parameters as :func:`fft`.
 
@@ -111,7 +111,7 @@ def rfft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 
     return np.fft.rfft(x, n, axis, norm)
 
 
-@primitive(np.fft.irfft)
+@primitive(np.fft.irfft, masks="n")
 def irfft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Tensor:
     """The real signal of length n (by default 2(m − 1)) whose frequencies 0 … n/2 are given; parameters as :func:`ifft`.
 
@@ -121,7 +121,7 @@ def irfft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None =
     return np.fft.irfft(x, n, axis, norm)
 
 
-@primitive(np.fft.hfft)
+@primitive(np.fft.hfft, masks="n")
 def hfft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Tensor:
     """The real transform of a signal with Hermitian symmetry, of which the first half is given; n by default 2(m − 1).
 
@@ -130,7 +130,7 @@ def hfft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 
     return np.fft.hfft(x, n, axis, norm)
 
 
-@primitive(np.fft.ihfft, real=True)
+@primitive(np.fft.ihfft, real=True, masks="n")
 def ihfft(x: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Tensor:
     """The first half of the inverse transform of a real signal: the inverse of :func:`hfft`.
 
@@ -162,7 +162,7 @@ rule(hfft, lambda g, x_shape, axis, norm: _resized(_inner(np.fft.rfft(g, None, a
 # ------------------------------------------------------------------------------------------------ several axes
 
 
-@primitive(np.fft.fftn)
+@primitive(np.fft.fftn, masks="s")
 def fftn(x: ArrayLike, s: Any = None, axes: Any = None, norm: str | None = None, out: None = None) -> Tensor:
     """The Fourier transform along several axes.
 
@@ -178,19 +178,19 @@ def fftn(x: ArrayLike, s: Any = None, axes: Any = None, norm: str | None = None,
     return np.fft.fftn(x, s, axes, norm)
 
 
-@primitive(np.fft.ifftn)
+@primitive(np.fft.ifftn, masks="s")
 def ifftn(x: ArrayLike, s: Any = None, axes: Any = None, norm: str | None = None, out: None = None) -> Tensor:
     """The inverse transform along several axes; parameters as :func:`fftn`. Gradient: the same transform of the cotangent."""
     return np.fft.ifftn(x, s, axes, norm)
 
 
-@primitive(np.fft.fft2)
+@primitive(np.fft.fft2, masks="s")
 def fft2(x: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: str | None = None, out: None = None) -> Tensor:
     """:func:`fftn` along two axes, by default the last."""
     return np.fft.fft2(x, s, axes, norm)
 
 
-@primitive(np.fft.ifft2)
+@primitive(np.fft.ifft2, masks="s")
 def ifft2(x: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: str | None = None, out: None = None) -> Tensor:
     """:func:`ifftn` along two axes, by default the last."""
     return np.fft.ifft2(x, s, axes, norm)
@@ -212,19 +212,19 @@ rule(ifftn, _ifftn_rule)
 rule(ifft2, _ifftn_rule)
 
 
-@primitive(np.fft.rfftn, real=True)
+@primitive(np.fft.rfftn, real=True, masks="s")
 def rfftn(x: ArrayLike, s: Any = None, axes: Any = None, norm: str | None = None, out: None = None) -> Tensor:
     """:func:`rfft` along the last of ``axes`` and :func:`fft` along the others, of a real array."""
     return np.fft.rfftn(x, s, axes, norm)
 
 
-@primitive(np.fft.rfft2, real=True)
+@primitive(np.fft.rfft2, real=True, masks="s")
 def rfft2(x: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: str | None = None, out: None = None) -> Tensor:
     """:func:`rfftn` along two axes, by default the last."""
     return np.fft.rfft2(x, s, axes, norm)
 
 
-@primitive(np.fft.irfftn)
+@primitive(np.fft.irfftn, masks="s")
 def irfftn(x: ArrayLike, s: Any = None, axes: Any = None, norm: str | None = None, out: None = None) -> Tensor:
     """:func:`ifft` along all but the last of ``axes``, then :func:`irfft` along the last: a real array.
 
@@ -233,7 +233,7 @@ def irfftn(x: ArrayLike, s: Any = None, axes: Any = None, norm: str | None = Non
     return np.fft.irfftn(x, s, axes, norm)
 
 
-@primitive(np.fft.irfft2)
+@primitive(np.fft.irfft2, masks="s")
 def irfft2(x: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: str | None = None, out: None = None) -> Tensor:
     """:func:`irfftn` along two axes, by default the last."""
     return np.fft.irfft2(x, s, axes, norm)

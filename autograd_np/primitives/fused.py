@@ -21,9 +21,10 @@ import numpy as np
 
 from ..checks import beside, require
 from ..errors import describe
-from ..primitive import on_arrays, primitive, rule
+from ..primitive import on_arrays, primitive, primitive_of, rule
 from ..tensor import ArrayLike, Tensor
 from .activations import balanced, log_softmax, log_total, softplus
+from .layout import wide
 from .zeros import zmul
 
 __all__ = ["binary_cross_entropy_with_logits", "one_hot", "softmax_cross_entropy"]
@@ -89,7 +90,7 @@ rule(
 # ---------------------------------------------------------------- softmax cross-entropy
 
 
-@primitive(wrt="logits targets", multi=True, shown=1, real=True)
+@primitive(wrt="logits targets", multi=True, shown=1, real=True, masks="ignore_index weight")
 def softmax_cross_entropy(
     logits: ArrayLike,
     targets: ArrayLike,
@@ -137,6 +138,9 @@ def softmax_cross_entropy(
         raise TypeError(f"logits must be a real array with an axis of classes, not {describe(logits)}")
     if logits.dtype.kind != "f":
         logits = np.multiply(logits, 1.0)
+    if logits.dtype.char == "e":
+        loss, *hidden = _cross_entropy(wide(logits), targets, axis, reduction, label_smoothing, ignore_index, weight)
+        return loss.astype(logits.dtype), *hidden  # type: ignore[return-value]
     ndim = len(shape)
     if not -ndim <= axis < ndim:
         raise ValueError(f"axis {axis} is out of bounds for logits of shape {shape}")
@@ -163,6 +167,9 @@ def softmax_cross_entropy(
     if ignore_index is not None:
         raise ValueError("ignore_index is for class numbers; give the rows to ignore probabilities of 0")
     return _of_probabilities(logits, targets, axis, rows_shape, reduction, label_smoothing, weight)  # type: ignore[no-any-return]
+
+
+_cross_entropy = primitive_of(softmax_cross_entropy).body
 
 
 def _of_classes(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction: str, smoothing: float, ignore_index: int | None, weight: Any) -> Any:
@@ -282,7 +289,7 @@ def _of_probabilities(logits: Any, targets: Any, axis: int, rows_shape: Any, red
 def _logits_rule(g: Any, out: Any, logits_shape: Any, axis: int, reduction: str) -> Any:
     if len(out) == 5:
         return _logits_of_probabilities(g, out, logits_shape, axis, reduction)
-    s = g[0]
+    s = g[0] if g[0] is None else wide(g[0])
     e, excess, index, others = out[1:5]
     first = logits_shape[axis] <= FEW
     d = None
@@ -323,7 +330,7 @@ def _total(*parts: Any) -> Any:
 
 
 def _logits_of_probabilities(g: Any, out: Any, logits_shape: Any, axis: int, reduction: str) -> Any:
-    s, g_e, g_total = g[:3]
+    s, g_e, g_total = g[0] if g[0] is None else wide(g[0]), g[1], g[2]
     _, e, total, q, sums = out
     first = logits_shape[axis] <= FEW
     d: Any = np.zeros_like(e)
@@ -345,7 +352,7 @@ def _targets_rule(g: Any, logits: Any, targets_shape: Any, axis: int, reduction:
     rows = math.prod(targets_shape) // classes
     parts = []
     if g[0] is not None:
-        s = g[0]
+        s = wide(g[0])
         if reduction == "none":
             s = np.expand_dims(s, axis)
         elif reduction == "mean" and rows:
@@ -412,6 +419,9 @@ def binary_cross_entropy_with_logits(
         raise TypeError(f"logits must be real, not {z.dtype}")
     if z.dtype.kind != "f":
         z = np.multiply(z, 1.0)
+    if z.dtype.char == "e":
+        loss, *hidden = _binary_cross_entropy(wide(z), t, reduction, weight, pos_weight)
+        return loss.astype(z.dtype), *hidden  # type: ignore[return-value]
     if t.shape != z.shape:
         raise ValueError(f"targets have shape {t.shape}, logits {z.shape}; they must be equal")
     if t.dtype != z.dtype:
@@ -439,6 +449,9 @@ def binary_cross_entropy_with_logits(
     return loss, p, q  # type: ignore[return-value]
 
 
+_binary_cross_entropy = primitive_of(binary_cross_entropy_with_logits).body
+
+
 def _cast(weight: Any, z: Any) -> Any:
     weight = weight if hasattr(weight, "dtype") else np.asarray(weight)
     return weight.astype(z.dtype, copy=False)
@@ -446,7 +459,7 @@ def _cast(weight: Any, z: Any) -> Any:
 
 def _element_scale(g: Any, reduction: str, weight: Any, shape: Any) -> Any:
     if reduction == "mean":
-        g = g * (1 / max(math.prod(shape), 1))
+        g = wide(g) * (1 / max(math.prod(shape), 1))
     return g if weight is None else g * _cast(weight, g)
 
 

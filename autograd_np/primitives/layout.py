@@ -10,7 +10,9 @@ import numpy as np
 
 from .. import recording
 
-__all__ = ["axes_of", "count_of", "expand", "in_order", "inverse", "lay", "memory_axes", "reading_axes", "relaid", "reverse", "spread", "unlay", "unshared"]
+__all__ = [
+    "axes_of", "count_of", "expand", "in_order", "inverse", "lay", "memory_axes", "reading_axes", "relaid", "reverse", "spread", "unlay", "unshared", "wide",
+]  # fmt: skip
 
 Axis = int | tuple[int, ...] | None
 
@@ -87,6 +89,11 @@ def unlay(y: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     if order == tuple(range(ndim)):
         return y
     return np.transpose(y, tuple(order.index(a) for a in range(ndim)))
+
+
+def wide(x: Any) -> Any:
+    """``x``, half precision as single: float16 holds no count above 65 504, and no sum. The engine casts a rule's gradient back."""
+    return x.astype(np.float32) if x.dtype.char == "e" else x
 
 
 # ---------------------------------------------------------------- the order in memory

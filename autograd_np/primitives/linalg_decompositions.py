@@ -87,7 +87,7 @@ def _onto_triangle(g: Any, upper: bool) -> Any:
 # ------------------------------------------------------------------------------------------------ cholesky
 
 
-@primitive(np.linalg.cholesky)
+@primitive(np.linalg.cholesky, masks=True)
 def cholesky(x: ArrayLike, /, *, upper: bool = False) -> Tensor:
     """The lower triangular L with x = L Lᴴ, or with ``upper`` the upper triangular U with x = Uᴴ U.
 
@@ -121,7 +121,7 @@ rule(cholesky, _cholesky_rule)
 # ------------------------------------------------------------------------------------------------ eigh
 
 
-@primitive(name="eigh", multi=True, wrt="x")
+@primitive(name="eigh", multi=True, wrt="x", masks=True)
 def _eigh(x: ArrayLike, UPLO: str = "L") -> Tensor:  # noqa: N803 - NumPy's name
     """Eigenvalues and eigenvectors of Hermitian matrices; see :func:`eigh`."""
     return np.linalg.eigh(x, UPLO)
@@ -198,7 +198,7 @@ def _eigh_rule(g: Any, out: Any, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
 rule(_eigh, joint=_eigh_rule)
 
 
-@primitive(np.linalg.eigvalsh, wrt="x")
+@primitive(np.linalg.eigvalsh, wrt="x", masks=True)
 def eigvalsh(x: ArrayLike, UPLO: str = "L") -> Tensor:  # noqa: N803 - NumPy's name
     """The eigenvalues of Hermitian matrices, ascending: shape (..., n).
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
 from .kinks import at_kink
+from .layout import wide
 from .linalg_degenerate import conjugate, unrecorded
 from .zeros import zmul
 
@@ -48,6 +49,9 @@ def _vector_rule(g: Any, out: Any, x: Any, ord: Any, axes: tuple[int, ...]) -> A
     d = conj(x)/out · (|x|/out)^(p−2): of ratios alone, so that it neither overflows nor underflows where ``out`` does not.
     """
     x = at_kink(x, g, out, "a norm")
+    if x.dtype.char == "e":  # whose sums of squares overflow at 65 504
+        x = wide(x)
+        out = np.linalg.vector_norm(x, axis=axes, keepdims=True, ord=2 if ord is None else ord)
     if ord is None or ord == 2:
         away = np.not_equal(out, 0)
         return g * np.where(away, conjugate(x) / np.where(away, out, 1.0), 0.0)
@@ -58,7 +62,7 @@ def _vector_rule(g: Any, out: Any, x: Any, ord: Any, axes: tuple[int, ...]) -> A
     size = np.abs(x)
     if math.isinf(ord):
         best = np.equal(size, out)
-        return g * _direction(x) * (best / np.sum(best, axis=axes, keepdims=True, dtype=size.dtype))
+        return g * _direction(x) * (best / _counted(best, axes, size))
     if ord > 2:
         away = np.not_equal(out, 0)
         safe = np.where(away, out, 1.0)
@@ -67,6 +71,11 @@ def _vector_rule(g: Any, out: Any, x: Any, ord: Any, axes: tuple[int, ...]) -> A
     safe = np.where(np.not_equal(out, 0), out, 1.0)
     ratio = np.where(away, size, 1.0) / safe
     return g * np.where(away, conjugate(x) / safe * ratio ** float(ord - 2), 0.0)
+
+
+def _counted(best: Any, axes: Any, size: Any) -> Any:
+    """How many there are over ``axes``, at least 1: in the precision of the real array ``size``, single at least."""
+    return np.maximum(np.sum(best, axis=axes, keepdims=True, dtype=int), 1).astype(wide(size).dtype)
 
 
 @unrecorded
@@ -94,7 +103,7 @@ def _matrix_rule(g: Any, x: Any, ord: Any, row: int, column: int) -> Any:
     sums = np.sum(np.abs(x), axis=over, keepdims=True)
     edge = np.max(sums, axis=along, keepdims=True) if ord > 0 else np.min(sums, axis=along, keepdims=True)
     best = np.equal(sums, edge)
-    return g * _direction(x) * (best / np.sum(best, axis=along, keepdims=True, dtype=sums.dtype))
+    return g * _direction(x) * (best / _counted(best, along, sums))
 
 
 def _axes_of(x_shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
@@ -105,7 +114,7 @@ def _axes_of(x_shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     return tuple([a % ndim for a in axes])
 
 
-@primitive(np.linalg.norm)
+@primitive(np.linalg.norm, masks="ord")
 def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The norm of vectors or matrices, as ``numpy.linalg.norm``.
 
@@ -137,7 +146,7 @@ def _norm_rule(g: Any, out: Any, x: Any, ord: Any, axis: Any, keepdims: bool) ->
 rule(norm, _norm_rule)
 
 
-@primitive(np.linalg.vector_norm)
+@primitive(np.linalg.vector_norm, masks="ord")
 def vector_norm(x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Tensor:
     """(Σ|x|^p)^(1/p) over ``axis`` (an axis, a tuple of them, or None for all), p = ``ord``; see :func:`norm`."""
     return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
@@ -152,7 +161,7 @@ def _vector_norm_rule(g: Any, out: Any, x: Any, ord: Any, axis: Any, keepdims: b
 rule(vector_norm, _vector_norm_rule)
 
 
-@primitive(np.linalg.matrix_norm)
+@primitive(np.linalg.matrix_norm, masks="ord")
 def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") -> Tensor:
     """The norm of matrices in the last two axes: ``ord`` 'fro', 'nuc', ±1, ±2 or ±inf; see :func:`norm`."""
     return np.linalg.matrix_norm(x, keepdims=keepdims, ord=ord)

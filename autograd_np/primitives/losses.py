@@ -21,6 +21,7 @@ import numpy as np
 
 from ..primitive import primitive, rule
 from ..tensor import ArrayLike, Tensor
+from .layout import wide
 
 __all__ = ["binary_cross_entropy", "huber_loss", "l1_loss", "mse_loss"]
 
@@ -45,13 +46,14 @@ def _pair(x: Any, y: Any, reduction: str) -> tuple[Any, Any]:
 def _reduced(values: Any, reduction: str) -> Any:
     if reduction == "none":
         return values
-    total = np.add.reduce(values, axis=None)
-    return total / values.size if reduction == "mean" and values.size else total
+    total = np.add.reduce(wide(values), axis=None)
+    total = total / values.size if reduction == "mean" and values.size else total
+    return total if total.dtype is values.dtype else total.astype(values.dtype)
 
 
 def _scale(g: Any, shape: Any, reduction: str) -> Any:
     """The cotangent of one element's loss."""
-    return g * (1 / max(math.prod(shape), 1)) if reduction == "mean" else g
+    return wide(g) * (1 / max(math.prod(shape), 1)) if reduction == "mean" else g
 
 
 def _of_difference(slope: Any) -> Any:
@@ -94,9 +96,10 @@ def mse_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean") -> Tensor:
     if reduction == "none":
         return np.multiply(d, d), d  # type: ignore[return-value]
     # One pass, without an array of squares; d is new, so its elements lie one after another in some order.
-    flat = np.ravel(d, order="K")
+    flat = np.ravel(wide(d), order="K")
     total = np.dot(flat, flat)
-    return (total / d.size if reduction == "mean" and d.size else total), d  # type: ignore[return-value]
+    total = total / d.size if reduction == "mean" and d.size else total
+    return (total if total.dtype is d.dtype else total.astype(d.dtype)), d  # type: ignore[return-value]
 
 
 _mse = _of_difference(lambda s, d: (s * 2) * d)
@@ -220,7 +223,7 @@ def _element(g: Any, x: Any, reduction: str, weight: Any) -> Any:
 
 
 def _probability_rule(g: Any, x: Any, y: Any, reduction: str, weight: Any) -> Any:
-    x, y = _pair(x, y, reduction)
+    x, y = _pair(wide(x), y, reduction)  # (float16 has no number as small as the bound)
     return _element(g, x, reduction, weight) * ((x - y) / np.maximum(x * (1 - x), LEAST_SPREAD))
 
 

@@ -111,7 +111,7 @@ def nancumprod(x: ArrayLike, /, axis: int | None = None, dtype: Any = None, out:
     return cumprod(_filled(x, 1, "nancumprod"), axis, dtype)
 
 
-@primitive(np.nanmean)
+@primitive(np.nanmean, masks=True)
 def nanmean(x: ArrayLike, /, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True) -> Tensor:
     """:func:`mean` of the numbers. Gradient: 1/n at each of the n numbers, 0 at NaN and for NaN alone.
 
@@ -124,7 +124,7 @@ def nanmean(x: ArrayLike, /, axis: Axis = None, dtype: Any = None, out: None = N
 rule(nanmean, lambda g, x, x_shape, axis, keepdims, where: mean_rule(g, x_shape, axis, keepdims, _numbers(x, where)))
 
 
-@primitive(np.nanvar)
+@primitive(np.nanvar, masks=True)
 def nanvar(
     x: ArrayLike,
     /,
@@ -145,7 +145,7 @@ def nanvar(
     return np.nanvar(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **variance_options(where, None, correction))
 
 
-@primitive(np.nanstd)
+@primitive(np.nanstd, masks=True)
 def nanstd(
     x: ArrayLike,
     /,
@@ -180,7 +180,7 @@ rule(
 )
 
 
-@primitive(np.nanmax)
+@primitive(np.nanmax, masks=True)
 def nanmax(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True) -> Tensor:
     """:func:`max` of the numbers. Gradient: as for max, 0 at NaN.
 
@@ -190,7 +190,7 @@ def nanmax(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool 
     return np.nanmax(x, axis=axis, keepdims=keepdims, **given(initial, where))
 
 
-@primitive(np.nanmin)
+@primitive(np.nanmin, masks=True)
 def nanmin(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True) -> Tensor:
     """:func:`min` of the numbers. Gradient: as for min, 0 at NaN.
 

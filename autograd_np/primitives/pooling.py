@@ -21,7 +21,8 @@ from ..tensor import ArrayLike, Tensor
 from .composed import composition, lifted, publish
 from .convolution import lengths
 from .joining import stack
-from .shaping import expand_dims, squeeze
+from .layout import wide
+from .shaping import cast, expand_dims, squeeze
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -144,13 +145,13 @@ def _counted(masks: list[Any], top: Any, places: list[tuple[Any, Any]]) -> Any:
     return count
 
 
-@primitive(wrt="x", name="max_pool2d", masks=True, real=True)
+@primitive(wrt="x", name="max_pool2d", masks="kink", real=True)
 def _max_pool2d(x: ArrayLike, size: Pair, kernel: Pair, stride: Pair, before: Pair, dilation: Pair) -> Tensor:
     """:func:`max_pool2d` with every option as a pair: ``size`` of the result, and the padding ``before`` the first row and column."""
     return _pooled(x, size, kernel, stride, before, dilation, np.maximum, _lowest(x.dtype))
 
 
-@primitive(wrt="y", name="max_pool_spread", discrete="x top", masks=True)
+@primitive(wrt="y", name="max_pool_spread", discrete="x top", masks="kink")
 def _max_pool_spread(y: ArrayLike, x: ArrayLike, top: ArrayLike, kernel: Pair, stride: Pair, before: Pair, dilation: Pair) -> Tensor:
     """The gradient of the maxima ``top`` of windows of x, with the cotangent y: each y to the k elements of its window that equal top, 1/k each."""
     x, top, y = (t.transpose(0, 2, 3, 1) for t in (x, top, y))
@@ -172,7 +173,7 @@ def _max_pool_spread(y: ArrayLike, x: ArrayLike, top: ArrayLike, kernel: Pair, s
     return out.transpose(0, 3, 1, 2)
 
 
-@primitive(wrt="y", name="max_pool_gather", discrete="x top", masks=True)
+@primitive(wrt="y", name="max_pool_gather", discrete="x top", masks="kink")
 def _max_pool_gather(y: ArrayLike, x: ArrayLike, top: ArrayLike, kernel: Pair, stride: Pair, before: Pair, dilation: Pair) -> Tensor:
     """The mean of y over the elements of each window of x that equal its maximum ``top``: the adjoint of ``max_pool_spread``."""
     x, top, y = (t.transpose(0, 2, 3, 1) for t in (x, top, y))
@@ -205,7 +206,7 @@ rule(
 # ---------------------------------------------------------------- sums
 
 
-@primitive(wrt="x", name="window_sum")
+@primitive(wrt="x", name="window_sum", masks="kink")
 def _window_sum(x: ArrayLike, size: Pair, kernel: Pair, stride: Pair, before: Pair) -> Tensor:
     """The sums over windows of x (N, C, H, W) that is 0 outside; ``size`` is that of the result."""
     return _pooled(x, size, kernel, stride, before, (1, 1), np.add, 0)
@@ -355,22 +356,28 @@ def _counts(length: int, count: int, kernel: int, stride: int, before: int, incl
     return [max(min(start + kernel, length) - max(start, 0), 0) for start in starts]
 
 
+def _floating(t: Tensor) -> Any:
+    """The dtype of averages."""
+    return t.dtype if t.dtype.kind in "fc" else np.dtype(float)
+
+
 def _average(
     name: str, axes: int, x: ArrayLike, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool, divisor_override: Any
 ) -> Tensor:
     t, batched = _images(name, axes, x)
     size, kernel, step, before, _ = _window(name, axes, t, kernel_size, stride, padding, 1, ceil_mode)
+    dtype = _floating(t)
+    t = wide(t)
     sums = _window_sum(t, size, kernel, step, before)
     if divisor_override is not None:
         if isinstance(divisor_override, bool) or not hasattr(divisor_override, "__index__") or divisor_override == 0:
             raise ValueError(f"{name}: divisor_override must be an integer other than 0, not {divisor_override!r}")
-        return _restored(sums * (1 / int(divisor_override)), axes, batched)
+        return _restored(cast(sums * (1 / int(divisor_override)), dtype), axes, batched)
     rows, columns = (_counts(t.shape[a + 2], size[a], kernel[a], step[a], before[a], count_include_pad) for a in (0, 1))
     if len({*rows}) == len({*columns}) == 1 and rows[0] and columns[0]:
-        return _restored(sums * (1 / (rows[0] * columns[0])), axes, batched)
-    dtype = np.finfo(t.dtype).dtype if t.dtype.kind in "fc" else np.dtype(float)
-    shares = np.array([[1 / (r * c) if r and c else 0.0 for c in columns] for r in rows], dtype, like=t._values)
-    return _restored(sums * shares, axes, batched)
+        return _restored(cast(sums * (1 / (rows[0] * columns[0])), dtype), axes, batched)
+    shares = np.array([[1 / (r * c) if r and c else 0.0 for c in columns] for r in rows], np.finfo(wide(dtype.type(0)).dtype).dtype, like=t._values)
+    return _restored(cast(sums * shares, dtype), axes, batched)
 
 
 @composition()
@@ -451,7 +458,8 @@ def _adaptive(name: str, axes: int, x: ArrayLike, output_size: Any, mean: bool) 
         # Equal windows side by side.
         kernel = (inside[0] // size[0], inside[1] // size[1])
         if mean:
-            return _restored(_window_sum(t, size, kernel, kernel, (0, 0)) * (1 / math.prod(kernel)), axes, batched)
+            sums = _window_sum(wide(t), size, kernel, kernel, (0, 0))
+            return _restored(cast(sums * (1 / math.prod(kernel)), _floating(t)), axes, batched)
         return _restored(_max_pool2d(t, size, kernel, kernel, (0, 0), (1, 1)), axes, batched)
     # Window i of p goes from ⌊i·n/p⌋ to ⌈(i + 1)·n/p⌉.
     rows, columns = ([slice(i * n // p, -(-(i + 1) * n // p)) for i in range(p)] for n, p in zip(inside, size, strict=True))

@@ -212,7 +212,7 @@ def _gru_rule(g: Any, needs: Any, out: Any, x: Any, weight_ih: Any, weight_hh: A
 rule(gru, joint=_gru_rule)
 
 
-@primitive(wrt="x weight_ih weight_hh bias_ih bias_hh h0", multi=True, shown=2, masks=True, real=True)
+@primitive(wrt="x weight_ih weight_hh bias_ih bias_hh h0", multi=True, shown=2, masks="kink", real=True)
 def rnn(
     x: ArrayLike,
     weight_ih: ArrayLike,
@@ -421,7 +421,7 @@ def _gru_cell_rule(g: Any, needs: Any, out: Any, x: Any, h: Any, weight_ih: Any,
 rule(gru_cell, joint=_gru_cell_rule)
 
 
-@primitive(wrt="x h weight_ih weight_hh bias_ih bias_hh", multi=True, shown=1, masks=True, real=True)
+@primitive(wrt="x h weight_ih weight_hh bias_ih bias_hh", multi=True, shown=1, masks="kink", real=True)
 def rnn_cell(
     x: ArrayLike,
     h: ArrayLike,

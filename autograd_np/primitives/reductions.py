@@ -21,7 +21,7 @@ from . import complexes
 from .complexes import is_complex
 from .composed import composition, no_out
 from .kinks import at_kink
-from .layout import Axis, axes_of, count_of, expand, lay, reverse, spread, unlay, unshared
+from .layout import Axis, axes_of, count_of, expand, lay, reverse, spread, unlay, unshared, wide
 from .zeros import zdiv, zmul
 
 __all__ = [
@@ -48,10 +48,13 @@ def given(initial: Any, where: Any) -> dict[str, Any]:
     return options if where is True else options | {"where": where}
 
 
+# The largest number of float16.
+HALF = 65504
+
 # ---------------------------------------------------------------- sum and mean
 
 
-@primitive(np.sum)
+@primitive(np.sum, masks="where")
 def sum(
     x: ArrayLike,
     /,
@@ -84,7 +87,7 @@ def _spread_sum(g: Any, x_shape: Any, axis: Axis, keepdims: bool, where: Any) ->
 rule(sum, lambda g, x_shape, axis, keepdims, where: _spread_sum(g, x_shape, axis, keepdims, where))
 
 
-@primitive(np.mean)
+@primitive(np.mean, masks="where")
 def mean(x: ArrayLike, /, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True) -> Tensor:
     """``(1/n) Σ x`` over ``axis``. Gradient: 1/n at every element taken.
 
@@ -106,7 +109,7 @@ def mean(x: ArrayLike, /, axis: Axis = None, dtype: Any = None, out: None = None
 
 def _taken(x_shape: Any, axis: Axis, where: Any, dtype: Any) -> Any:
     """How many elements ``where`` takes, per result, in a shape that broadcasts against the operand."""
-    return np.sum(np.broadcast_to(where, x_shape), axis=axis, keepdims=True, dtype=dtype)
+    return np.sum(np.broadcast_to(where, x_shape), axis=axis, keepdims=True, dtype=int).astype(dtype)
 
 
 def _real(dtype: Any) -> Any:
@@ -117,9 +120,12 @@ def _real(dtype: Any) -> Any:
 def mean_rule(g: Any, x_shape: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
     g = expand(g, len(x_shape), axis, keepdims)
     if where is not True:
+        g = wide(g)
         n = _taken(x_shape, axis, where, _real(g.dtype))
         return np.where(np.broadcast_to(where, x_shape), zdiv(g, n), 0)
     n = count_of(x_shape, axis)
+    if n > HALF:
+        g = wide(g)
     return spread(g / n if n else g, x_shape)
 
 
@@ -129,7 +135,7 @@ rule(mean, lambda g, x_shape, axis, keepdims, where: mean_rule(g, x_shape, axis,
 # ---------------------------------------------------------------- variance
 
 
-@primitive(np.var, wrt="x mean", broadcasts=True)
+@primitive(np.var, wrt="x mean", broadcasts=True, masks="where")
 def var(
     x: ArrayLike,
     /,
@@ -154,7 +160,7 @@ def var(
     return np.var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **variance_options(where, mean, correction))
 
 
-@primitive(np.std, wrt="x mean", broadcasts=True)
+@primitive(np.std, wrt="x mean", broadcasts=True, masks="where")
 def std(
     x: ArrayLike,
     /,
@@ -190,8 +196,7 @@ def variance_options(where: Any, mean: Any, correction: Any) -> dict[str, Any]:
 
 def _deviation(x: Any, axis: Axis, dtype: Any, where: Any, mean: Any) -> Any:
     """``x − m``, 0 where ``where`` leaves out."""
-    if dtype is not None:
-        x = x.astype(dtype)
+    x = wide(x if dtype is None else x.astype(dtype))
     if mean is None:
         mean = _plain_mean(x, axis, where)
     d = np.subtract(x, mean)
@@ -221,7 +226,7 @@ def _conjugate(d: Any) -> Any:
 
 def var_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any) -> Any:
     d = _deviation(x, axis, dtype, where, mean)
-    g = expand(g, len(x.shape), axis, keepdims)
+    g = expand(wide(g), len(x.shape), axis, keepdims)
     n = _freedom(x.shape, axis, where, ddof, correction, g.dtype)
     # The cotangent is scaled before it meets the elements: one pass over them.
     return (2 * g / n if where is True and n else zdiv(2 * g, n)) * _conjugate(d)
@@ -250,7 +255,7 @@ def std_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, 
         # The rounding of the mean, taken out: the deviations of equal elements are then 0.
         again = np.subtract(d, _plain_mean(d, axis, where))
         d = again if where is True else np.where(where, again, 0)
-    g = expand(g, len(x.shape), axis, keepdims)
+    g = expand(wide(g), len(x.shape), axis, keepdims)
     n = _freedom(x.shape, axis, where, ddof, correction, g.dtype)
     # d / std does not depend on the scale of d; with the scale taken out no square overflows.
     d = d / _peak(d, axis)
@@ -271,7 +276,7 @@ rule(std, std_rule, mean=_std_mean_rule)
 # ---------------------------------------------------------------- products
 
 
-@primitive(np.prod)
+@primitive(np.prod, masks="where")
 def prod(
     x: ArrayLike,
     /,
@@ -355,7 +360,7 @@ def winners(x: Any, top: Any, axis: Any, initial: Any, where: Any) -> Any:
     mask = np.equal(x, top) | np.not_equal(x, x)  # a NaN is the extremum of what it is among
     if where is not True:
         mask = mask & where
-    n = np.sum(mask, axis=axis, keepdims=True, dtype=_real(x.dtype))
+    n = np.sum(mask, axis=axis, keepdims=True, dtype=int).astype(_real(wide(x).dtype))
     if initial is not None:
         n = n + np.equal(top, initial)
     return mask / np.maximum(n, 1)
@@ -398,15 +403,18 @@ def logsumexp(x: ArrayLike, /, axis: Axis = None, keepdims: bool = False) -> Ten
     >>> logsumexp(np.array([1000.0, 1000.0])).item()
     1000.6931471805599
     """
-    if getattr(x, "dtype", np.dtype(float)).kind not in "fc":
+    dtype = getattr(x, "dtype", np.dtype(float))
+    if dtype.kind not in "fc":
         x = np.asarray(x, dtype=float) if isinstance(x, (int, bool)) else x.astype(float)
+    elif dtype.char == "e":
+        return _logsumexp(wide(x), axis, keepdims).astype(dtype)
     if 0 in np.shape(x):
         with np.errstate(divide="ignore"):
             return np.log(np.sum(x, axis=axis, keepdims=keepdims))
     top = np.max(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
     mask = np.equal(x, top)
-    n = np.sum(mask, axis=axis, keepdims=True, dtype=_real(top.dtype))
+    n = np.sum(mask, axis=axis, keepdims=True, dtype=int).astype(_real(top.dtype))
     # Σ exp(x − top) = n + rest, and n ≥ 1 unless the largest is infinite (or NaN).
     rest = np.sum(np.where(mask, 0, np.exp(np.subtract(x, top))), axis=axis, keepdims=True)
     some = np.maximum(n, 1)
@@ -416,6 +424,9 @@ def logsumexp(x: ArrayLike, /, axis: Axis = None, keepdims: bool = False) -> Ten
     if is_complex(x):
         value = complexes.principal(value)
     return value if keepdims else np.squeeze(value, axis=axes_of(axis, len(np.shape(x))))[()]
+
+
+_logsumexp = on_arrays(logsumexp)
 
 
 @primitive(wrt="x", discrete="x")
@@ -436,7 +447,7 @@ def _softmax(x: Any, axis: Axis) -> Any:
     return np.divide(e, np.where(np.equal(total, 0), 1, total))
 
 
-rule(logsumexp, lambda g, x, axis, keepdims: zmul(expand(g, len(x.shape), axis, keepdims), _softmax(x, axis)))
+rule(logsumexp, lambda g, x, axis, keepdims: zmul(expand(g, len(x.shape), axis, keepdims), _softmax(wide(x), axis)))
 
 
 # ---------------------------------------------------------------- without gradient

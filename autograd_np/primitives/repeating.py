@@ -53,7 +53,7 @@ def _untile(g: Any, x_shape: Any, reps: Any) -> Any:
 rule(tile, _untile)
 
 
-@primitive(name="repeat")
+@primitive(name="repeat", masks=True)
 def _repeat(x: ArrayLike, /, repeats: int, axis: int | None = None) -> Tensor:
     """:func:`repeat` with one number for all elements."""
     return np.repeat(x, repeats, axis)

@@ -14,7 +14,7 @@ from .zeros import keep
 __all__ = ["clip", "fmax", "fmin", "heaviside", "maximum", "minimum", "nan_to_num"]
 
 
-@primitive(np.maximum, broadcasts=True, masks=True, elementwise=False)
+@primitive(np.maximum, broadcasts=True, masks="kink", elementwise=False)
 def maximum(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """The larger of x and y, elementwise; NaN if either is. The gradient goes to the larger; at a tie half to each.
 
@@ -24,7 +24,7 @@ def maximum(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """
 
 
-@primitive(np.minimum, broadcasts=True, masks=True, elementwise=False)
+@primitive(np.minimum, broadcasts=True, masks="kink", elementwise=False)
 def minimum(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """The smaller of x and y, elementwise; NaN if either is. The gradient goes to the smaller; at a tie half to each."""
 
@@ -56,7 +56,7 @@ rule(fmax, lambda g, x, y, out: _chosen(g, x, y, out), lambda g, x, y, out: _cho
 rule(fmin, lambda g, x, y, out: _chosen(g, x, y, out), lambda g, x, y, out: _chosen(g, y, x, out))
 
 
-@primitive(np.clip, name="clip", wrt="x a_min a_max", broadcasts=True, masks=True, elementwise=False)
+@primitive(np.clip, name="clip", wrt="x a_min a_max", broadcasts=True, masks="kink", elementwise=False)
 def _clip(x: ArrayLike, /, a_min: ArrayLike | None = None, a_max: ArrayLike | None = None) -> Tensor:
     """``minimum(maximum(x, a_min), a_max)``; None leaves a side open."""
     return np.clip(x, a_min, a_max)  # type: ignore[no-any-return]

@@ -186,7 +186,7 @@ def median(x: ArrayLike, /, axis: Axis = None, out: None = None, overwrite_input
 rule(median, lambda g, x, axis: _quantile_rule(g, x, 0.5, axis, "linear", False))
 
 
-@primitive(np.nanmedian)
+@primitive(np.nanmedian, masks=True)
 def nanmedian(x: ArrayLike, /, axis: Axis = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False) -> Tensor:
     """:func:`median` of the numbers. Gradient: as for median, 0 at NaN.
 
@@ -227,7 +227,7 @@ def quantile(
 rule(quantile, lambda g, x, q, axis, method: _quantile_rule(g, x, q, axis, method, False))
 
 
-@primitive(np.percentile, wrt="x", real=True)
+@primitive(np.percentile, wrt="x", real=True, masks=True)
 def percentile(
     x: ArrayLike,
     /,
@@ -250,7 +250,7 @@ def percentile(
 rule(percentile, lambda g, x, q, axis, method: _quantile_rule(g, x, np.true_divide(q, 100), axis, method, False))
 
 
-@primitive(np.nanquantile, wrt="x", real=True)
+@primitive(np.nanquantile, wrt="x", real=True, masks=True)
 def nanquantile(
     x: ArrayLike,
     /,
@@ -273,7 +273,7 @@ def nanquantile(
 rule(nanquantile, lambda g, x, q, axis, method: _quantile_rule(g, x, q, axis, method, True))
 
 
-@primitive(np.nanpercentile, wrt="x", real=True)
+@primitive(np.nanpercentile, wrt="x", real=True, masks=True)
 def nanpercentile(
     x: ArrayLike,
     /,

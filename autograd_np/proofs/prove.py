@@ -8,6 +8,8 @@ value           the public function and NumPy's own, on Tensors and on arrays, g
 differences     gradients of order 1 and 2 against central differences; at a kink the stated ones
 gradient        has the operand's shape and dtype; a second backward pass gives it again, nothing is overwritten;
                 a zero cotangent gives zero; each operand alone gets the same one as together
+odd cotangents  zeros against singular operands, huge numbers, infinities (see cotangents.py)
+float16         dtype as the operand's, and near the float64 gradient
 float32         dtype as NumPy's, float32 inside the rule too, and near the float64 gradient
 strided         transposed, reversed and strided memory gives the same
 layout          for operands of every layout the outputs lie in memory as NumPy's own do (see layouts.py)
@@ -33,7 +35,7 @@ from ..modes import enable_grad
 from ..primitive import Primitive
 from ..tensor import Tensor
 from ..transforms import gradients
-from . import layouts
+from . import cotangents, layouts
 from .cases import INDIRECT, Case, Composed, differ, kept_as_is, leaf, narrow, scattered, values_of, widen
 from .diagnosis import GradcheckError
 from .duck import DuckArray, plain
@@ -113,6 +115,10 @@ class Examination:
             if self.sample.order > 0:
                 checks.append(("differences", self.differences if self.sample.expected is None else self.stated))
             checks.append(("alone", self.alone))
+            if self.sample.order > 0 and cotangents.chosen(self.case):
+                checks.append(("odd cotangents", lambda: self.noted("odd cotangents", cotangents.odd)))
+                if self.sample.float32:
+                    checks.append(("float16", lambda: self.noted("float16", cotangents.float16)))
         elif not self.primitive.recorded and self.case.floating and self.case.name not in CUT | {*UNDEFINED}:
             checks.append(("constant", self.constant))
         if self.sample.float32 and any(a.dtype in (np.float64, np.complex128) for a in self.case.arrays()):
@@ -148,6 +154,11 @@ class Examination:
                     self.found("refusal", f"on {way} the message does not name {', '.join(missing)}: {error}")
             else:
                 self.found("refusal", f"on {way} it is not refused, but gives {', '.join(describe(y) for y in given)}")
+
+    def noted(self, check: str, proof: Callable[[Case], list[str]]) -> None:
+        """What a proof of its own says."""
+        for words in proof(self.case):
+            self.found(check, words)
 
     def value(self) -> None:
         """Values, shapes, dtypes and warnings, in every way of calling."""
