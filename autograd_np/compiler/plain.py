@@ -48,6 +48,7 @@ class _Plain(Writer):
         self.writes: dict[int, list[int]] = {}  # storage → the places where it is written
         self.storages: dict[int, int] = {}  # storage → the place of its last use
         self.reads: dict[int, set[int]] = {}  # a value that waits → the storages that its expression reads
+        self.again: dict[int, Value] = {}  # a view of views → the value that they began with, if it shows just that
         self._count()
         self.changed = {*self.writes}
 
@@ -199,7 +200,7 @@ class _Plain(Writer):
         if op.several or len(op.outs) > 1:
             text = self.expression(op)
             return Line(", ".join([self.named(value) for value in op.outs]) + f"{',' if len(op.outs) == 1 else ''} = {text}", op)
-        source = self._copied(i, op)
+        source = self.again.get(op.outs[0].index) or self._copied(i, op)
         if source is not None:
             self.waiting[op.outs[0].index] = (self.bound_text(source, 8), _ATOM)
             return None
@@ -320,10 +321,13 @@ class _Plain(Writer):
             self._count()
 
     def _count(self) -> None:
-        for table in (self.uses, self.places, self.writes, self.makers, self.storages):
+        for table in (self.uses, self.places, self.writes, self.makers, self.storages, self.again):
             table.clear()
         for i, op in enumerate(self.ops):
+            if self._shows_again(op):
+                continue
             for value in op.inputs():
+                value = self.again.get(value.index, value)
                 self.uses[value.index] = self.uses.get(value.index, 0) + 1
                 self.places[value.index] = self.storages[value.storage.index] = i
             for storage in op.writes:
@@ -331,5 +335,22 @@ class _Plain(Writer):
             for value in op.outs:
                 self.makers[value.index] = op
         for value in self.outputs:
+            value = self.again.get(value.index, value)
             self.uses[value.index] = self.uses.get(value.index, 0) + 2
             self.places[value.index] = len(self.ops)
+
+    def _shows_again(self, op: Op) -> bool:
+        """Whether a view leads back to where the views before it began: ``x.reshape(-1).reshape(x.shape)`` is x."""
+        if not op.view or len(op.outs) != 1 or self.namer.named(op.outs[0]):
+            return False
+        out, maker = op.outs[0], op
+        while maker.view and maker.args and maker.args[0].__class__ is Ref:
+            source = maker.args[0].value
+            source = self.again.get(source.index, source)
+            if source.region == out.region and source.dtype == out.dtype:
+                self.again[out.index] = source
+                return True
+            if source.index not in self.makers:
+                return False
+            maker = self.makers[source.index]
+        return False

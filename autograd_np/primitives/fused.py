@@ -6,7 +6,7 @@ stand on the tape like any other output, so higher derivatives go through the sa
     d loss / d z = scale · (e / Σe − target)          d e / d z = e          d Σe / d z = e
 
 The gradient for the row's own class y, p_y − 1, would lose the digits of a confident row: it is −Σ_{c≠y} p_c. So e is kept
-with 0 in the place of y, beside the sum of the others and e_y.
+with 0 in the place of y, beside the sum of the others and z_y.
 
 Inside, the logits lie as rows × classes or, for few classes, as classes × rows: a reduction over a short last
 axis costs NumPy one loop per row, one over the first axis a few long loops (5 to 10 times faster at 300 × 3).
@@ -173,7 +173,7 @@ _cross_entropy = primitive_of(softmax_cross_entropy).body
 
 
 def _of_classes(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction: str, smoothing: float, ignore_index: int | None, weight: Any) -> Any:
-    """(loss, e with 0 for each row's class y, Σe − 1, flat index of y, Σ_{c≠y} e_c, z_y), then a unless every row has the same scale, b and W to smooth.
+    """(loss, e with 0 for each row's class y, flat index of y, Σ_{c≠y} e_c, z_y), then a unless every row has the same scale, b and W to smooth.
 
     The loss of a row is ``a (lse − z_y) + b Σ_c W_c (lse − z_c)``, so its gradient is ``p (a + b ΣW) − a onehot − b W``.
     """
@@ -197,13 +197,10 @@ def _of_classes(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction
     flat[index] = 0
     e = flat.reshape(z.shape)
     others = np.add.reduce(e, axis=0 if first else 1)
-    # Σe − 1, with its digits where y is the largest, of which e is 1.
-    excess = others + np.expm1(z_y)
-    lse = np.log1p(excess)
+    # Σe is near 1 where y is the largest: e_y − 1 has its digits.
+    lse = np.log1p(others + np.expm1(z_y))
     loss = lse - z_y
-    kept: tuple[Any, ...] = e, excess, index, others, z_y
-    if not first:
-        kept = e, excess[:, None], index, others[:, None], z_y[:, None]
+    kept: tuple[Any, ...] = (e, index, others, z_y) if first else (e, index, others[:, None], z_y[:, None])
     if valid is None and weight is None and not smoothing:
         if reduction == "none":
             return loss.reshape(rows_shape), *kept
@@ -261,7 +258,7 @@ def _bad_label(y: Any, classes: int, ignore_index: int | None) -> IndexError:
 
 
 def _of_probabilities(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction: str, smoothing: float, weight: Any) -> Any:
-    """(loss, e, Σe, the targets after smoothing and weights, their sum per row)."""
+    """(loss, e, Σe, the targets after smoothing and weights)."""
     classes = logits.shape[axis]
     first = classes <= FEW
     q = _arranged(targets, axis, first).astype(logits.dtype, copy=False)
@@ -282,29 +279,29 @@ def _of_probabilities(logits: Any, targets: Any, axis: int, rows_shape: Any, red
         loss = np.add.reduce(loss)
         if reduction == "mean" and rows:
             loss = loss / rows
-    sums = np.add.reduce(q, axis=0) if first else np.add.reduce(q, axis=1, keepdims=True)
-    return loss, e, total, q, sums
+    return loss, e, total, q
 
 
 def _logits_rule(g: Any, out: Any, logits_shape: Any, axis: int, reduction: str) -> Any:
-    if len(out) == 5:
+    if len(out) == 4:
         return _logits_of_probabilities(g, out, logits_shape, axis, reduction)
     s = g[0] if g[0] is None else wide(g[0])
-    e, excess, index, others = out[1:5]
+    _, e, index, others, z_y = out[:5]
     first = logits_shape[axis] <= FEW
     d = None
     if s is not None:
         if reduction == "none":
             s = np.reshape(s, -1) if first else np.reshape(s, (-1, 1))
-        elif reduction == "mean" and len(out) == 6 and others.size:
+        elif reduction == "mean" and len(out) == 5 and others.size:
             s = s * (1 / others.size)
-        scale = (s if len(out) == 6 else s * out[6]) / (excess + 1)
+        total = others + np.exp(z_y)
+        scale = (s if len(out) == 5 else s * out[5]) / total
         d = scaled_with_targets(e, scale, others * scale, index)
-        if len(out) == 9:
-            share = 1 / (excess + 1)
-            p = scaled_with_targets(e, share, -np.exp(out[5]) * share, index)
-            d = d + balanced((s * out[7]) * (p * np.sum(out[8]) - out[8]), p, 1, 0 if first else 1)
-    if g[1] is not None or g[2] is not None or g[4] is not None or g[5] is not None:
+        if len(out) == 8:
+            _, b, weights = out[5:]
+            p = scaled_with_targets(e, 1 / total, -np.exp(z_y) / total, index)
+            d = d + balanced((s * b) * (p * np.sum(weights) - weights), p, 1, 0 if first else 1)
+    if g[1] is not None or g[3] is not None or g[4] is not None:
         more = _of_exponentials(g, out, first)
         d = more if d is None else d + more
     if d is None:  # a cotangent of the constants alone
@@ -313,14 +310,13 @@ def _logits_rule(g: Any, out: Any, logits_shape: Any, axis: int, reduction: str)
 
 
 def _of_exponentials(g: Any, out: Any, first: bool) -> Any:
-    """The part of the logits' gradient that comes from the cotangents of e, Σe − 1, Σ_{c≠y} e_c and z_y: in second order."""
-    e, excess, index = out[1:4]
-    each = _total(g[1], g[2], g[4])
-    own = _total(None if g[2] is None else g[2] * np.exp(out[5]), g[5])
+    """The part of the logits' gradient that comes from the cotangents of e, Σ_{c≠y} e_c and z_y: in second order."""
+    _, e, index, others, z_y = out[:5]
+    each = _total(g[1], g[3])
     d = np.zeros_like(e) if each is None else e * each
-    if own is not None:
-        d = scaled_with_targets(d, np.ones_like(excess), -own, index)
-    return balanced(d, e, excess + 1, 0 if first else 1)
+    if g[4] is not None:
+        d = scaled_with_targets(d, np.ones_like(others), -g[4], index)
+    return balanced(d, e, others + np.exp(z_y), 0 if first else 1)
 
 
 def _total(*parts: Any) -> Any:
@@ -331,7 +327,7 @@ def _total(*parts: Any) -> Any:
 
 def _logits_of_probabilities(g: Any, out: Any, logits_shape: Any, axis: int, reduction: str) -> Any:
     s, g_e, g_total = g[0] if g[0] is None else wide(g[0]), g[1], g[2]
-    _, e, total, q, sums = out
+    _, e, total, q = out
     first = logits_shape[axis] <= FEW
     d: Any = np.zeros_like(e)
     if s is not None:
@@ -339,6 +335,7 @@ def _logits_of_probabilities(g: Any, out: Any, logits_shape: Any, axis: int, red
             s = np.reshape(s, -1) if first else np.reshape(s, (-1, 1))
         elif reduction == "mean" and total.size:
             s = s * (1 / total.size)
+        sums = np.sum(q, axis=0) if first else np.sum(q, axis=1, keepdims=True)
         d = e * (sums * s / total) - q * s
     each = _total(g_e, g_total)
     if each is not None:
@@ -360,9 +357,6 @@ def _targets_rule(g: Any, logits: Any, targets_shape: Any, axis: int, reduction:
         parts.append(zmul(s, -_log_softmax(logits, axis)))
     if g[3] is not None:
         parts.append(_restored(g[3], targets_shape, axis, first))
-    if g[4] is not None:
-        sums = np.broadcast_to(g[4], (classes, rows) if first else (rows, classes))
-        parts.append(_restored(sums, targets_shape, axis, first))
     if not parts:  # a cotangent of what depends on the logits alone
         return np.zeros(targets_shape)
     d = parts[0]
