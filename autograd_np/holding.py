@@ -79,7 +79,10 @@ def _whole(x: Any) -> bool:
     if not checks.is_traced(x):
         return False
     # Of the arrays that a compiled program is given this is tested in every replay; what it computes of finite ones is taken to be as now.
-    given = x.value.storage.external and not x.value.storage.written
+    value = x.value
+    while not value.storage.written and value.op is not None and (value.op.view or value.op.target == "copy"):  # (the tape keeps a copy)
+        value = value.op.args[0].value
+    given = value.storage.external and not value.storage.written
     return checks.assume(all_finite, x) if given else all_finite(x.array)
 
 
