@@ -31,7 +31,7 @@ from .tape import LAST_WRITE, Node, next_position
 __all__ = ["check_unwritten", "clock", "expose", "exposed", "keep", "keep_option", "mark_written", "owner", "writable"]
 
 # Classes of options that cannot change; of others, what can is copied.
-FIXED = (type(None), int, tuple, slice, bool, str, float, type(...), types.FunctionType, type)
+FIXED = (type(None), int, slice, bool, str, float, type(...), types.FunctionType, type)
 
 # id of the array that owns the memory → (weak reference, position of the write)
 _writes: dict[int, tuple[Any, int]] = {}
@@ -84,7 +84,12 @@ def _identical(a: Any, b: Any) -> bool:
 
 
 def keep_option(value: Any) -> Any:
-    """An option as it is now: a copy of what can change (an index array, a list of axes)."""
+    """An option as it is now: a copy of what can change (an index array, a list of axes, also within a tuple)."""
+    if value.__class__ is tuple:
+        for part in value:
+            if part.__class__ not in FIXED:
+                return tuple([part if part.__class__ in FIXED else keep_option(part) for part in value])
+        return value
     if isinstance(value, (list, dict, bytearray, set)):
         return copy.deepcopy(value)
     if writable(value):

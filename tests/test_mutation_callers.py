@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
+from autograd_np.proofs.cases import Case, cases, names, subject
 
 
 class Series:
@@ -204,3 +205,57 @@ def test_a_large_array_is_copied_once():
     nodes = [(x @ a.T)._node for _ in range(3)] + [(x * a)._node for _ in range(3)]
     kept = {id(v) for node in nodes for v in node.kept if v is not None and v.shape == (100, 100)}
     assert len(kept - {id(x._values)}) <= 3  # a.T, a, and that of x
+
+
+def overwritten(item):
+    """Write other values into every list and array that is left inside the options of a call."""
+    if isinstance(item, (list, tuple)):
+        for part in item:
+            overwritten(part)
+    if isinstance(item, dict):
+        for part in item.values():
+            overwritten(part)
+    if isinstance(item, list):
+        item.reverse()
+        item += [0, 0]
+    if isinstance(item, np.ndarray) and item.dtype.kind in "iub" and item.flags.writeable:
+        item[...] = ~item[::-1] if item.dtype.kind == "b" and item.ndim else 0
+
+
+def gradients_of(case, change):
+    leaves = [leaf.copy() if isinstance(leaf, np.ndarray) else leaf for leaf in case.leaves]
+    for i in case.floating:
+        leaves[i] = ag.Tensor(leaves[i], requires_grad=True)
+    args, kwargs = case._rebuild(leaves)
+    out = case.primitive.function(*args, **kwargs)
+    outs = [each for each in (out if isinstance(out, (tuple, list)) else [out]) if isinstance(each, ag.Tensor) and each.requires_grad]
+    if not outs:
+        return []
+    total = sum([np.sum(np.abs(each) ** 2 * np.arange(1.0, each.size + 1).reshape(each.shape)) for each in outs])
+    if change:
+        overwritten((args, kwargs))
+    total.backward()
+    return [leaves[i].grad for i in case.floating]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", names())
+def test_options_that_the_caller_overwrites(name):
+    for sample in cases(name):
+        case = Case(subject(name), sample)
+        held = any(isinstance(leaf, np.ndarray) and i not in case.floating for i, leaf in enumerate(case.leaves))
+        if sample.refused or sample.order < 1 or not case.floating or not (held or "[" in repr((sample.args, sample.kwargs))):
+            continue
+        with np.errstate(all="ignore"):
+            right = gradients_of(case, False)
+            for found, expected in zip(gradients_of(case, True), right, strict=True):
+                np.testing.assert_array_equal(found, expected, err_msg=f"{name} [{sample.label}]")
+
+
+def test_lists_in_a_tuple_of_axes():
+    axes = ([0, 1], [1, 0])
+    t = ag.Tensor(np.arange(9.0).reshape(3, 3), requires_grad=True)
+    y = np.tensordot(t, np.arange(9.0).reshape(3, 3), axes=axes)
+    axes[1].reverse()
+    y.backward()
+    np.testing.assert_array_equal(t.grad, np.arange(9.0).reshape(3, 3).T)
