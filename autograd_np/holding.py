@@ -76,11 +76,7 @@ def _whole(x: Any) -> bool:
         return all_finite(x)
     from . import checks
 
-    if not checks.is_traced(x):
-        return False
-    # Of the arrays that a compiled program is given this is tested in every replay; what it computes of finite ones is taken to be as now.
-    given = x.value.storage.external and not x.value.storage.written
-    return checks.assume(all_finite, x) if given else all_finite(x.array)
+    return checks.is_traced(x) and checks.assume_of(all_finite, x)
 
 
 def _is_inexact(value: Any) -> bool:
