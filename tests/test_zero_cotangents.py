@@ -113,6 +113,25 @@ def test_the_gradient_of_what_does_not_count_has_no_derivatives_either(function:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e308, -1e308])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z: z * np.linalg.vector_norm(z, axis=-1, keepdims=True),
+        lambda z: z * np.linalg.norm(z, 3, axis=-1, keepdims=True),
+        lambda z: z / np.std(z, axis=-1, keepdims=True),
+        lambda z: np.linalg.solve(np.eye(3) + z[:, :, None], z[:, :, None])[:, :, 0],
+    ],
+)
+def test_numbers_whose_products_overflow_may_stand_where_nothing_counts(function: Any, bad: float) -> None:
+    w, x = np.array([0.5, 0.6, 0.7]), np.array([[1.0, 2.0, 3.5], [np.nan if bad > 0 else 1.0, bad, 2.0]])
+    gw, gx = ag.grad(lambda w, x: np.sum(np.where([[True], [False]], function(x * w), 0.0)), argnum=(0, 1))(w, x)
+    ew, ex = ag.grad(lambda w, x: np.sum(function(x * w)), argnum=(0, 1))(w, x[:1])
+    np.testing.assert_allclose(gw, ew, rtol=1e-12)
+    np.testing.assert_allclose(gx, np.concatenate([ex, np.zeros((1, 3))]), rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_determinants_of_missing_matrices(bad: float) -> None:
     x = np.stack([np.array([[2.0, 1.0], [0.5, 3.0]])] * 2)
