@@ -10,7 +10,7 @@ import numpy as np
 from .compiler import trace as tracing
 from .compiler.trace import TRACING, current_trace
 
-__all__ = ["amend", "array", "assume", "beside", "in_memory", "is_scalar", "is_traced", "model", "require", "under_trace"]
+__all__ = ["amend", "array", "assume", "assume_of", "beside", "in_memory", "is_scalar", "is_traced", "model", "require", "under_trace"]
 
 
 def require(test: Callable[..., Any], *args: Any) -> None:
@@ -45,6 +45,17 @@ def assume(test: Callable[..., bool], *args: Any) -> bool:
         if trace is not None:
             return trace.assume(test, args)
     return bool(test(*args))
+
+
+def assume_of(test: Callable[..., bool], x: Any) -> bool:
+    """``assume(test, x)`` of an array that may be computed: it is computed before anything is written.
+
+    Where that can't be (it is drawn at random, or computed of what the program writes) a compiled program rests on ``test`` of all the
+    floating arrays that it is given.
+    """
+    if TRACING[0] and is_traced(x):
+        return current_trace().assume_of(test, x)  # type: ignore[union-attr]
+    return bool(test(x))
 
 
 def amend(function: Callable[..., None], written: Sequence[Any], *args: Any) -> None:

@@ -7,6 +7,7 @@ a package, or in a program's own frame the instruction, and the name in its sour
 from __future__ import annotations
 
 import ast
+import inspect
 import itertools
 import linecache
 import opcode
@@ -144,6 +145,8 @@ class _LastWord:
             sys.settrace(watch)
 
     def __call__(self, frame: FrameType, event: str, value: Any) -> None:
+        if event == "call" and frame.f_code.co_flags & inspect.CO_GENERATOR:
+            return  # a generator that gave the Tensor is closed
         sys.settrace(None)
         self.frame.f_trace = None
         if event == "exception" and frame is self.frame and frame.f_lasti == self.at and not getattr(value[1], "_autograd_np", False):

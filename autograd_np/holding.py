@@ -6,7 +6,7 @@ other numbers in place of the kept values that are not finite. What is the same 
 without these terms. What differs has met one of them under a cotangent that is not zero, and stays as it is.
 
 This looks at numbers, which costs a reduction per gradient, so the walk does it only below a selection of elements (``Primitive.masks``).
-A compiled program is made for what is finite among the arrays it is given, and rests on that; where they are not, another one is made, in
+A compiled program is made for what is finite among the kept arrays, and rests on that; where they are not, another one is made, in
 which the rule is asked again.
 """
 
@@ -29,15 +29,26 @@ Values = tuple[Any, ...]
 
 
 def repaired(primitive: Primitive, node: Node, g: Any, parents: tuple[Node | None, ...], kept: Values, pulled: Values) -> Values:
-    """The gradients of a rule without the terms in which a cotangent of 0 meets a kept value that is not finite."""
+    """The gradients of a rule without the terms in which a cotangent of 0 meets a kept value that is not finite, or overflows in the rule."""
     doubtful = [i for i, c in enumerate(pulled) if c is not None and c is not g and not _finite(_bare(c))]
-    if not doubtful or all(_whole(_bare(value)) for value in _kept_arrays(primitive, kept)):
-        return pulled
+    if doubtful and not all(_whole(_bare(value)) for value in _kept_arrays(primitive, kept)):
+        pulled = _without(np.isfinite, doubtful, primitive, node, g, parents, kept, pulled)
+    doubtful = [i for i in doubtful if _is_known(_bare(pulled[i])) and not _finite(_bare(pulled[i]))]
+    return _without(_is_moderate, doubtful, primitive, node, g, parents, kept, pulled) if doubtful else pulled
+
+
+def _without(
+    fits: Any, doubtful: list[int], primitive: Primitive, node: Node, g: Any, parents: tuple[Node | None, ...], kept: Values, pulled: Values
+) -> Values:
+    """The gradients of a rule without what depends on the kept values that do not fit."""
     # Three choices: the numbers of each differ from one another and from those of the others, so that no difference of two of them and no
     # function of one of them is the same in all. Two lie between 0 and 1, where most functions are defined; the third is negative, which
     # a rule may answer with NaN. Zeros give the value, so that its own derivatives there are 0 as well.
-    choices = (_first, _second, _third, np.zeros_like)
-    first, second, third, zeros = [primitive.pull(node, g, parents, _filled(primitive, kept, choice)) for choice in choices]
+    first, second, third = [primitive.pull(node, g, parents, _filled(primitive, kept, fits, choice)) for choice in (_first, _second, _third)]
+    try:
+        zeros = primitive.pull(node, g, parents, _filled(primitive, kept, fits, np.zeros_like))
+    except np.linalg.LinAlgError:  # a matrix of zeros is singular
+        zeros = first
     results = list(pulled)
     for i in doubtful:
         plain, *others = [c[i].dense() if isinstance(c[i], Deferred) else c[i] for c in (pulled, first, second, third, zeros)]
@@ -47,6 +58,11 @@ def repaired(primitive: Primitive, node: Node, g: Any, parents: tuple[Node | Non
         value = np.where(np.isfinite(_bare(others[3])), others[3], others[0])
         results[i] = np.where(independent, value, plain)
     return tuple(results)
+
+
+def _is_moderate(x: Any) -> Any:
+    """Whether the product of three such numbers is finite."""
+    return np.abs(x) < np.finfo(x.dtype).max ** (1 / 3)
 
 
 def _bare(value: Any) -> Any:
@@ -76,14 +92,7 @@ def _whole(x: Any) -> bool:
         return all_finite(x)
     from . import checks
 
-    if not checks.is_traced(x):
-        return False
-    # Of the arrays that a compiled program is given this is tested in every replay; what it computes of finite ones is taken to be as now.
-    value = x.value
-    while not value.storage.written and value.op is not None and (value.op.view or value.op.target == "copy"):  # (the tape keeps a copy)
-        value = value.op.args[0].value
-    given = value.storage.external and not value.storage.written
-    return checks.assume(all_finite, x) if given else all_finite(x.array)
+    return checks.is_traced(x) and checks.assume_of(all_finite, x)
 
 
 def _is_inexact(value: Any) -> bool:
@@ -99,13 +108,13 @@ def _kept_arrays(primitive: Primitive, kept: Values) -> list[Any]:
     return arrays
 
 
-def _filled(primitive: Primitive, kept: Values, choice: Any) -> Values:
-    """The kept values with other numbers for those that are not finite."""
+def _filled(primitive: Primitive, kept: Values, fits: Any, choice: Any) -> Values:
+    """The kept values with other numbers for those that do not fit."""
 
     def fill(value: Any) -> Any:
         if value.__class__ is tuple:
             return tuple([fill(each) for each in value])
-        return np.where(np.isfinite(_bare(value)), value, choice(_bare(value))) if _is_inexact(value) else value
+        return np.where(fits(_bare(value)), value, choice(_bare(value))) if _is_inexact(value) else value
 
     return tuple([fill(value) if slot.source in ("value", "out", "hidden") else value for slot, value in zip(primitive.slots, kept, strict=True)])
 

@@ -134,6 +134,7 @@ STACK = r"join Tensors with np\.stack\(\[t, u\]\)"
         (lambda t: np.sum([t, t]), r"np\.sum", STACK),
         (lambda t: np.average([t, t]), r"np\.average", STACK),
         (lambda t: np.fromiter([t, t], float), r"np\.fromiter", STACK),
+        (lambda t: np.fromiter((each for each in [t, t]), float), r"np\.fromiter", STACK),
         (lambda t: np.zeros(2) * [t, t], "a list of Tensors", STACK),
         (lambda t: t * [t, t], "a list of Tensors", STACK),
         (lambda t: Tensor([t, t]), "a list of Tensors", STACK),

@@ -71,6 +71,77 @@ def test_a_compiled_program_is_made_anew_where_data_is_missing() -> None:
     assert program.cache_info().misses == 2
 
 
+MISSING = np.array([[1.0, 2.0, 3.0], [np.nan, np.inf, -np.inf], [4.0, 5.0, 6.0]])
+COUNTS = np.array([True, False, True])
+# The row in the middle does not count. In x + 0.0, √x and log x what is not finite is computed, in √(x − 9.5) and log(x − 5) of finite numbers.
+COMPUTED: dict[str, Any] = {
+    "given": lambda w, x: np.where(COUNTS, x @ w, 0.0),
+    "given and scaled": lambda w, x: np.einsum("ij,j->ij", x + 0.0, w)[COUNTS],
+    "of missing data": lambda w, x: np.where(COUNTS, np.sqrt(x) @ w, 0.0),
+    "of finite data": lambda w, x: np.where(COUNTS, np.sqrt(np.where(x > 9.5, 12.0 - x, x)) @ w, 0.0),
+    "with weights in it": lambda w, x: np.where(COUNTS, np.log(x * w) @ w, 0.0),
+    "after a draw": lambda w, x: np.where(COUNTS, (np.random.default_rng(0).random(3) + x) @ w, 0.0),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", COMPUTED)
+def test_a_compiled_program_meets_other_missing_data_in_a_later_call(name: str) -> None:
+    function = COMPUTED[name]
+    gradient = ag.grad(lambda w, x: np.sum(np.sin(function(w, x))), argnum=(0, 1))
+    program = ag.compile(gradient)
+    w = np.array([0.5, 0.6, 0.7])
+    for middle in ([7.0, 8.0, 9.0], [np.nan, 8.0, 9.0], [7.0, np.inf, -np.inf], [13.0, 14.0, np.nan], [13.0, 14.0, 15.0], [7.0, 8.0, 9.0]):
+        x = MISSING.copy()
+        x[1] = middle
+        for mine, expected, clean in zip(program(w, x), gradient(w, x), gradient(w, np.where(COUNTS[:, None], x, 1.0)), strict=True):
+            np.testing.assert_allclose(mine, expected, rtol=1e-12)
+            np.testing.assert_allclose(mine, clean, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
+@pytest.mark.parametrize("function", [np.sqrt, np.log, lambda x: 1 / (x + x), lambda x: x**0.3, lambda x: np.arctan2(x, np.log(x))])
+def test_the_gradient_of_what_does_not_count_has_no_derivatives_either(function: Any, bad: float) -> None:
+    def curved(w: Any, x: Any) -> Any:
+        first = ag.grad(lambda x: np.sum(function(x) * w, where=np.arange(len(x)) < 2))(x)
+        return np.sum(first * np.array([0.3, -2.0, 0.7])[: len(x)])
+
+    w, x = np.array([0.5, 0.6, 0.7]), np.array([1.0, 2.0, bad])
+    for mine, expected in zip(ag.grad(curved, argnum=(0, 1))(w, x), ag.grad(curved, argnum=(0, 1))(w[:2], x[:2]), strict=True):
+        np.testing.assert_allclose(mine, [*expected, 0.0], rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e308, -1e308])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z: z * np.linalg.vector_norm(z, axis=-1, keepdims=True),
+        lambda z: z * np.linalg.norm(z, 3, axis=-1, keepdims=True),
+        lambda z: z / np.std(z, axis=-1, keepdims=True),
+        lambda z: np.linalg.solve(np.eye(3) + z[:, :, None], z[:, :, None])[:, :, 0],
+    ],
+)
+def test_numbers_whose_products_overflow_may_stand_where_nothing_counts(function: Any, bad: float) -> None:
+    w, x = np.array([0.5, 0.6, 0.7]), np.array([[1.0, 2.0, 3.5], [np.nan if bad > 0 else 1.0, bad, 2.0]])
+    gw, gx = ag.grad(lambda w, x: np.sum(np.where([[True], [False]], function(x * w), 0.0)), argnum=(0, 1))(w, x)
+    ew, ex = ag.grad(lambda w, x: np.sum(function(x * w)), argnum=(0, 1))(w, x[:1])
+    np.testing.assert_allclose(gw, ew, rtol=1e-12)
+    np.testing.assert_allclose(gx, np.concatenate([ex, np.zeros((1, 3))]), rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_determinants_of_missing_matrices(bad: float) -> None:
+    x = np.stack([np.array([[2.0, 1.0], [0.5, 3.0]])] * 2)
+    x[1, 0, 1] = bad
+    plain = ag.grad(lambda x: np.sum(np.linalg.det(x)[:1]))(x)  # (SVD of such a matrix raises, or never ends)
+    np.testing.assert_allclose(plain, [[[3.0, -0.5], [-1.0, 2.0]], np.zeros((2, 2))], rtol=1e-12)
+    curved = ag.grad(lambda x: np.sum(ag.grad(lambda x: np.sum(np.linalg.det(x)[:1] ** 2))(x)))(x)
+    assert np.isfinite(curved).all()
+
+
 REDUCTIONS = ("sum", "mean", "prod", "var", "std", "max", "min")
 
 

@@ -84,6 +84,9 @@ class Trace:
         self.after: list[Callable[[], Any]] = []
         self.conditions: list[Callable[[], Any]] = []  # what must be equal for the program to hold
         self.dependent: set[int] = set()  # storages of the caller whose numbers have been looked at
+        self.given: dict[int, Value] = {}  # by storage: the arrays that are there before the program runs
+        self._early: dict[int, bool] = {}  # by value: whether it can be computed before anything is written
+        self._assumed: dict[tuple[Any, int], bool] = {}  # by test and value: the answer
         self._owners: dict[int, tuple[Any, Storage]] = {}
         self._storages = 0
         self._values = 0
@@ -209,6 +212,8 @@ class Trace:
             storage.kind = kind
         made = self.value(array, storage)
         made.array = array
+        if storage.external:
+            self.given.setdefault(storage.index, made)
         if storage.kind == "captured":
             made.roots = (made,)
         if kind != "argument":
@@ -395,6 +400,40 @@ class Trace:
         if op.args_depend():
             self.append(op)
         return bool(op.kwargs["answer"])
+
+    def assume_of(self, test: Callable[..., bool], traced: Any) -> bool:
+        """As :meth:`assume`, of an array that may be computed; where that takes a write or random numbers, of all floating arrays that are given instead."""
+        if self.is_early(traced.value):
+            values = [(traced.value, traced.array)]
+        else:
+            values = [(value, value.array) for value in self.given.values() if value.dtype.kind in "fc" and not value.storage.written]
+        answers = []
+        for value, array in values:
+            key = (test, value.index)
+            if key not in self._assumed:
+                self._assumed[key] = self.assume(test, (TRACED(self, value, array),))
+            answers.append(self._assumed[key])
+        return bool(all(answers) and test(traced.array))
+
+    def is_early(self, value: Value) -> bool:
+        """Whether a value is computed of arrays that are given, by calls that nothing which is written precedes."""
+        known, stack = self._early, [value]
+        while stack:
+            top = stack[-1]
+            op = top.op
+            if top.storage.written or (op is not None and (op.writes or not op.pure)):
+                known[top.index] = False
+            elif op is not None:
+                inputs = op.inputs()
+                missing = [each for each in inputs if each.index not in known]
+                if missing:
+                    stack += missing
+                    continue
+                known[top.index] = all(known[each.index] and not each.storage.written for each in inputs)
+            else:
+                known[top.index] = top.storage.external or top.storage.kind == "constant"
+            stack.pop()
+        return known[value.index] and not value.storage.written
 
     def rewind(self) -> None:
         """Undo what the run wrote, and put its random generators back: it can be made again."""

@@ -95,9 +95,10 @@ def det(x: ArrayLike) -> Tensor:
 
 
 def _turned(x: Any) -> tuple[Any, Any, Any, Any]:
-    """x = U diag(s) W and det U · det W, of modulus 1."""
-    u, s, w = np.linalg.svd(x)
-    return u, s, w, (np.linalg.det(u) * np.linalg.det(w))[..., None, None]
+    """x = U diag(s) W and det U · det W, of modulus 1; NaN for a matrix that is not finite, on which LAPACK raises or never ends."""
+    whole = np.all(np.isfinite(x), axis=(-2, -1), keepdims=True)
+    u, s, w = np.linalg.svd(np.where(whole, x, 0))
+    return u, s, w, np.where(whole, (np.linalg.det(u) * np.linalg.det(w))[..., None, None], np.nan)
 
 
 def _shifted(logs: Any) -> Any:

@@ -19,13 +19,13 @@ from ..primitive import Primitive, on_arrays, primitive, rule
 __all__ = ["keep", "zdiv", "zmul"]
 
 
-@primitive(broadcasts=True, name="zmul")
+@primitive(broadcasts=True, name="zmul", masks=True)
 def _zmul(g: Any, d: Any) -> Any:
     """``g · d`` where ``g`` is not zero, and 0 where it is, whatever ``d``. Shapes broadcast."""
     return np.where(g, np.multiply(g, d), g)
 
 
-@primitive(broadcasts=True, name="zdiv")
+@primitive(broadcasts=True, name="zdiv", masks=True)
 def _zdiv(g: Any, d: Any) -> Any:
     """``g / d`` where ``g`` is not zero, and 0 where it is, whatever ``d``. Shapes broadcast."""
     return np.where(g, np.divide(g, d), g)
@@ -54,7 +54,7 @@ keep = on_arrays(_keep)
 Primitive.keep = staticmethod(keep)
 
 # With respect to d both are constant (0) where g = 0, so the gradient there is 0 even for an infinite h. With respect to
-# g the derivative is d, except where g = 0 meets an infinite d: the value there is 0 by definition, and so is the derivative.
+# g the derivative is d (1/d), except where g = 0 and that is infinite or NaN: the value there is 0 by definition, and so is the derivative.
 rule(
     _zmul,
     lambda h, g, d: keep(np.logical_or(np.not_equal(g, 0), np.isfinite(d)), zmul(h, d)),
@@ -62,7 +62,7 @@ rule(
 )
 rule(
     _zdiv,
-    lambda h, out, d: keep(np.logical_or(np.not_equal(out, 0), np.not_equal(d, 0)), zdiv(h, d)),
+    lambda h, out, d: keep(np.logical_or(np.not_equal(out, 0), np.abs(d) > 0), zdiv(h, d)),
     lambda h, out, d: keep(np.not_equal(out, 0), -zdiv(zmul(h, out), d)),
 )
 rule(_keep, g=lambda h, mask: keep(mask, h))
