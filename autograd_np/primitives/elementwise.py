@@ -270,7 +270,7 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """``√(x² + y²)`` without overflow, elementwise. Gradients: x/out and y/out; 0 at the origin."""
 
 
-@primitive(broadcasts=True, name="cosine")
+@primitive(broadcasts=True, name="cosine", real=True)
 def _cosine(x: Any, y: Any) -> Any:
     """``x / r`` with ``r = √(x² + y²)``; 0 at the origin. Gradients: (y/r)²/r and −(x/r)(y/r)/r, so that no order cancels."""
     return zdiv(x, np.hypot(x, y))

@@ -182,7 +182,7 @@ def lexsort(keys: Any, axis: int = -1) -> Tensor:
 # ---------------------------------------------------------------- histograms
 
 
-@composition(np.histogram2d, real="x y")
+@composition(np.histogram2d, real="x y bins range weights")
 def histogram2d(
     x: ArrayLike, y: ArrayLike, bins: Any = 10, range: Any = None, density: bool | None = None, weights: ArrayLike | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -204,7 +204,7 @@ def histogram2d(
     return counts, *edges
 
 
-@composition(np.histogramdd, real="sample")
+@composition(np.histogramdd, real="sample bins range weights")
 def histogramdd(
     sample: ArrayLike | Sequence[ArrayLike], bins: Any = 10, range: Any = None, density: bool | None = None, weights: ArrayLike | None = None
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
