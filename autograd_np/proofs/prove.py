@@ -233,7 +233,8 @@ class Examination:
             cotangents = [np.ones(y.shape, y.dtype) for y in ys]
             first = gradients(ys, xs, cotangents, retain_graph=True, allow_unused=True)
             second = gradients(ys, xs, cotangents, retain_graph=True, allow_unused=True)
-            zeros = gradients(ys, xs, [np.zeros(y.shape, y.dtype) for y in ys], allow_unused=True)
+            # (A product does not announce its zeros to the walk: here the rule keeps them. In cotangents.py the walk does.)
+            zeros = gradients([y * np.zeros(y.shape, y.dtype) for y in ys], xs, cotangents, allow_unused=True)
         for word, a, original, g, again, zero in zip(self.case.words(), arrays, self.case.arrays(), first, second, zeros, strict=True):
             if g is None:
                 continue
