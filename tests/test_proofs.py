@@ -73,8 +73,8 @@ def test_every_operand_is_differentiated_in_some_case() -> None:
     assert not unproved, f"rules that no case needs: {', '.join(unproved)}"
 
 
-# What is 0 or real whatever the operand: its conjugate is itself.
-OWN_CONJUGATE = ("identity_power", "real")
+# What is 0 or real whatever the operand, or has such a gradient: its conjugate is itself.
+OWN_CONJUGATE = ("at_root", "identity_power", "real")
 
 
 def has_complex_cases(name: str) -> bool:

@@ -201,7 +201,15 @@ entry("hyp2f1", "a b c x", "Gauss' function F(a, b; c; x). Gradient for x: ab/c 
       lambda g, a, b, c, x: zmul(g, a * b / c * sp.hyp2f1(shifted(a, 1), shifted(b, 1), shifted(c, 1), x)), wrt="x")  # fmt: skip
 entry("hyperu", "a b x", "Tricomi's function U(a, b, x). Gradient for x: −a · U(a+1, b+1, x)." + _P,
       lambda g, a, b, x: zmul(g, -a * sp.hyperu(shifted(a, 1), shifted(b, 1), x)), wrt="x")  # fmt: skip
-entry("exprel", "x", "(e^x − 1)/x, 1 at 0. Gradient: ∫₀¹ t e^xt dt.", lambda g, x: zmul(g, sp.hyp1f1(2, 3, x) / 2))
+
+
+def first_moment(x: Any) -> Any:
+    """``∫₀¹ t e^xt dt = (1 + (x − 1)·e^x)/x²``; SciPy's hyp1f1 does not return for large x, where this is as infinite as e^x."""
+    near = np.logical_and(np.greater(x, -math.inf), np.less(x, 1000))
+    return np.where(near, sp.hyp1f1(2, 3, np.where(near, x, 0)) / 2, np.exp(np.where(near, 0, x)))
+
+
+entry("exprel", "x", "(e^x − 1)/x, 1 at 0. Gradient: ∫₀¹ t e^xt dt.", lambda g, x: zmul(g, first_moment(x)))
 
 
 def _lower(function: Any, n: Any, *rest: Any) -> Any:

@@ -11,7 +11,7 @@ from .activations import sigmoid_slope
 from .elementwise import cosine, power_log
 from .gaussian import gauss
 from .special import beta_density, entry, erfcx_slope, gamma_density, helper, number, sp
-from .special_bessel import gauss_function, log1p_over
+from .special_bessel import first_moment, gauss_function, log1p_over
 from .zeros import zdiv, zmul
 
 __all__: list[str] = []
@@ -113,7 +113,7 @@ def _boxcox_slope(logarithm: Any, y: Any) -> Any:
     """d/dλ (e^(λL) − 1)/λ = L²·∫₀¹ t e^(λLt) dt; its limit 1/λ² for L = −inf."""
     finite = np.greater(logarithm, -math.inf)
     safe = np.where(finite, logarithm, 0)
-    return np.where(finite, safe * safe * sp.hyp1f1(2, 3, y * safe) / 2, 1 / np.square(y))
+    return np.where(finite, safe * safe * first_moment(y * safe), 1 / np.square(y))
 
 
 def _inverse_slope(out: Any, x: Any, y: Any) -> Any:

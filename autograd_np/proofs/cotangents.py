@@ -3,6 +3,8 @@
 ==============  ====================================================================================
 sparse          where the cotangent is 0 nothing depends on what is computed: with NaN (0, inf) in the operands' elements
                 that only such results depend on, the gradient is the one with benign numbers there
+times 0         of results that are multiplied by 0, which announces no zeros to the walk, the gradient is 0, whatever
+                the derivative at operands of 0, 1 and −1
 huge            the gradient is linear in the cotangent, up to the largest numbers of the dtype
 infinite        an infinite cotangent of one result changes no gradient that does not depend on that result
 float16         dtype as the operand's, finite, and near the float64 gradient
@@ -41,6 +43,9 @@ MIXING = (  # noqa: SIM905
 SINGULAR = (np.nan, 0.0, np.inf)
 # The chapters whose functions decompose matrices. LAPACK does not return from some that hold NaN.
 DECOMPOSING = ("linalg", "linalg_decompositions", "linalg_svd", "polynomials")
+
+# SciPy's functions that do not return from infinity.
+ENDLESS = ("special.hyp1f1",)
 
 
 def chosen(case: Case) -> bool:
@@ -128,6 +133,8 @@ def sparse(case: Case, taped: Taped) -> list[str]:
         # (Elements whose derivative happens to be 0 are not free: other gradients depend on them.)
         free = [np.equal(g, 0) & (np.not_equal(w, 0) | (v is u)) for g, w in zip(part, whole, strict=True)] if numbers else []
         for number in numbers if any(f.any() for f in free) else ():
+            if number == np.inf and case.name in ENDLESS:
+                continue
             try:
                 moved = Taped(case, placed(arrays, free, number))
                 if not unmoved(taped.values, moved.values, v):
@@ -138,6 +145,26 @@ def sparse(case: Case, taped: Taped) -> list[str]:
             for word, g, e in zip(case.words(), grads, part, strict=True):
                 if (said := differ(g, e, 1e-9, 1e-11)) and np.isfinite(e).all():
                     wrong.append(f"with {number} where nothing depends on it and cotangents, {words}, the gradient of {word} is {said}")
+    return wrong
+
+
+def times_zero(case: Case, taped: Taped) -> list[str]:
+    """What is wrong where results with infinite derivatives are multiplied by 0, in words."""
+    wrong: list[str] = []
+    for number in () if decomposes(case) else (0.0, 1.0, -1.0):
+        try:
+            at = Taped(case, [np.full_like(a, number) for a in case.arrays()])
+        except Exception:  # noqa: BLE001, S112 - numbers that the operation refuses say nothing about its gradient
+            continue
+        if any(np.isnan(v).any() for v in at.values):  # outside the domain
+            continue
+        with np.errstate(all="ignore"):
+            found = gradients(
+                [y * np.zeros_like(v) for y, v in zip(at.ys, at.values, strict=True)], at.xs, [np.ones_like(v) for v in at.values], allow_unused=True
+            )
+        for word, g in zip(case.words(), found, strict=True):
+            if g is not None and (g != 0).any():
+                wrong.append(f"with operands of {number} and results times 0 the gradient of {word} is {g[g != 0].flat[0]}")
     return wrong
 
 
@@ -178,7 +205,7 @@ def infinite(case: Case, taped: Taped) -> list[str]:
 def odd(case: Case) -> list[str]:
     """What is wrong under cotangents with zeros, huge and infinite numbers, in words."""
     taped = Taped(case, case.arrays())
-    return [] if not taped.ys else [words for each in (sparse, huge, infinite) for words in each(case, taped)]
+    return [] if not taped.ys else [words for each in (sparse, times_zero, huge, infinite) for words in each(case, taped)]
 
 
 def float16(case: Case) -> list[str]:

@@ -8,7 +8,7 @@ value           the public function and NumPy's own, on Tensors and on arrays, g
 differences     gradients of order 1 and 2 against central differences; at a kink the stated ones
 gradient        has the operand's shape and dtype; a second backward pass gives it again, nothing is overwritten;
                 a zero cotangent gives zero; each operand alone gets the same one as together
-odd cotangents  zeros against singular operands, huge numbers, infinities (see cotangents.py)
+odd cotangents  zeros against singular operands, results times 0, huge numbers, infinities (see cotangents.py)
 float16         dtype as the operand's, and near the float64 gradient
 float32         dtype as NumPy's, float32 inside the rule too, and near the float64 gradient
 strided         transposed, reversed and strided memory gives the same
@@ -233,7 +233,8 @@ class Examination:
             cotangents = [np.ones(y.shape, y.dtype) for y in ys]
             first = gradients(ys, xs, cotangents, retain_graph=True, allow_unused=True)
             second = gradients(ys, xs, cotangents, retain_graph=True, allow_unused=True)
-            zeros = gradients(ys, xs, [np.zeros(y.shape, y.dtype) for y in ys], allow_unused=True)
+            # (A product does not announce its zeros to the walk: here the rule keeps them. In cotangents.py the walk does.)
+            zeros = gradients([y * np.zeros(y.shape, y.dtype) for y in ys], xs, cotangents, allow_unused=True)
         for word, a, original, g, again, zero in zip(self.case.words(), arrays, self.case.arrays(), first, second, zeros, strict=True):
             if g is None:
                 continue
