@@ -353,6 +353,8 @@ RESERVED = frozenset(HELPERS) | {
 
 def taken(parameters: tuple[str, ...]) -> frozenset[str]:
     """The parameters whose names the written functions use for their own ends."""
+    if RESERVED.isdisjoint(parameters) and "_" not in "".join(parameters):
+        return frozenset()  # as of nearly every operation that is declared at import: nothing else is written without an underscore
     written = {"_value", "_out", "_t", "_n", *[f"{word}_{part}" for word in parameters for part in ("n", "s", "v")]}
     return (RESERVED | written | {f"default_{word}" for word in parameters}).intersection(parameters)
 

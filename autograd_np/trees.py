@@ -5,7 +5,6 @@ No function here calls itself: a tree may be nested as deep as memory lasts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -41,6 +40,8 @@ def _with_items(shell: Any, parts: list[Any]) -> Any:
 
 def _data_words(tree: Any) -> list[str]:
     """The fields of a dataclass that are part of the tree: what is no number, no array and no tree, and what is said to be fixed, is not."""
+    import dataclasses  # not at the top: it costs 0.7 ms, and whoever has one has imported it
+
     found = []
     for field in dataclasses.fields(tree):
         value = getattr(tree, field.name, None)
@@ -51,6 +52,8 @@ def _data_words(tree: Any) -> list[str]:
 
 
 def _take_data(tree: Any) -> tuple[list[Any], Any]:
+    import dataclasses
+
     names = _data_words(tree)
     fixed = {field.name: getattr(tree, field.name) for field in dataclasses.fields(tree) if field.name not in names and hasattr(tree, field.name)}
     return [getattr(tree, name) for name in names], (type(tree), names, fixed)
@@ -107,7 +110,7 @@ def _find(cls: type) -> Kind | None:
         return _NAMED if hasattr(cls, "_fields") else _SEQUENCE
     if issubclass(cls, _VIEWS):
         return _VIEW
-    if dataclasses.is_dataclass(cls) and not hasattr(cls, "__array_function__"):
+    if hasattr(cls, "__dataclass_fields__") and not hasattr(cls, "__array_function__"):
         return DATACLASS
     return None
 

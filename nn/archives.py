@@ -31,9 +31,14 @@ _PIECE = 2**20  # bytes
 # What zipfile and zlib raise on bytes that are no archive, or no longer one. RuntimeError: a flipped bit says "encrypted".
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, ValueError, OverflowError, OSError, struct.error)
 
+LONGEST_REASON = 600
+
 
 class DamagedError(ValueError):
-    """The bytes are not what they should be; the message says how."""
+    """The bytes are not what they should be; the message says how, and is cut where names or bytes of the file make it long."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…")
 
 
 def write_archive(file: BinaryIO, arrays: Mapping[str, Array], texts: Mapping[str, str]) -> None:

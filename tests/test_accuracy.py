@@ -152,7 +152,10 @@ def test_softmax_and_log_softmax(dtype: Any, gap: float, most: int) -> None:
     expected = [np.sum(np.delete(wide[i] * p - p[i] * wide, i)) for i in range(4)]
     np.testing.assert_allclose(ag.grad(lambda x: np.sum(ag.log_softmax(x) * v))(z), expected, rtol=rtol, atol=0)
     np.testing.assert_allclose(ag.log_softmax(z).numpy(), np.where(p > 0.5, np.log1p(-np.minimum(rest, 0.5)), np.log(p)), rtol=rtol, atol=0)
+    np.testing.assert_allclose(ag.grad(ag.logsumexp)(z), p, rtol=rtol, atol=0)
     if dtype is not np.float16:
+        found = ag.grad(lambda x: np.sum(ag.grad(ag.logsumexp)(x) * h))(z)
+        np.testing.assert_allclose(found, pulled(p, h), rtol=40 * rtol, atol=0)
         # Σ h ∂/∂z of p (v − p·v).
         inner = wide - np.sum(wide * p)
         second = pulled(p, h * inner - np.sum(h * p) * wide)

@@ -501,6 +501,22 @@ def test_padded_extrema_split_ties_evenly(mode: str) -> None:
     np.testing.assert_allclose(t.grad, 1.5)
 
 
+@pytest.mark.parametrize("ends", [("f", "f"), ("e", "f"), ("F", "F"), ("f", "F"), ("d", "F"), ("i", "i")])
+@pytest.mark.parametrize("dtype", [None, "f", "F"])
+def test_the_dtype_of_a_range_is_numpys(ends: tuple[str, str], dtype: str | None) -> None:
+    """That of geomspace is float64 at least, unless another is asked for."""
+    a, b = (np.array([1, 5], ends[0]), np.array([8, 2], ends[1]))
+    for f in (np.geomspace, np.linspace, np.logspace):
+        if dtype == "f" and "F" in ends:
+            continue  # NumPy warns that the imaginary parts are lost
+        expected = f(a, b, 4, dtype=dtype)
+        found = f(Tensor(a), b, 4, dtype=dtype)
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5)
+    spiral = np.geomspace(Tensor(-1.0), 1.0, 4, dtype=complex)
+    np.testing.assert_allclose(spiral.numpy(), np.geomspace(-1.0, 1.0, 4, dtype=complex), rtol=1e-12, atol=1e-15)
+
+
 def test_spaced_ranges() -> None:
     for f in (lambda a, b: np.geomspace(a, b, 6), lambda a, b: np.logspace(a, b, 4, base=2.0), lambda a, b: np.geomspace(a, b, 4, endpoint=False)):
         assert_as_numpy(f, (np.float64(0.5), np.float64(7.0)), rtol=1e-13)

@@ -27,7 +27,8 @@ from . import complexes
 from .complexes import decay, is_complex
 from .composed import composition
 from .gaussian import erf, erfc, gauss, normal_cdf
-from .layout import wide
+from .layout import expand, wide
+from .reductions import logsumexp
 from .zeros import keep, zmul
 
 __all__ = [
@@ -538,6 +539,8 @@ def _softmax_rule(g: Any, out: Any, axis: Any) -> Any:
 
 
 rule(softmax, _softmax_rule)
+# Of the elements themselves: the result of logsumexp has lost the digits that distinguish neighbours of 1e8.
+rule(logsumexp, lambda g, x, axis, keepdims: zmul(expand(g, len(x.shape), axis, keepdims), softmax(wide(x), axis)))
 
 
 def log_total(z: Any, e: Any, axis: Any) -> Any:

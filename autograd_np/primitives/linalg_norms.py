@@ -18,7 +18,7 @@ from ..tensor import ArrayLike, Tensor
 from .kinks import at_kink
 from .layout import wide
 from .linalg_degenerate import conjugate, unrecorded
-from .zeros import zmul
+from .zeros import keep, zmul
 
 __all__ = ["cond", "matrix_norm", "matrix_rank", "norm", "vector_norm"]
 
@@ -48,7 +48,6 @@ def _vector_rule(g: Any, out: Any, x: Any, ord: Any, axes: tuple[int, ...]) -> A
 
     d = conj(x)/out · (|x|/out)^(p−2): of ratios alone, so that it neither overflows nor underflows where ``out`` does not.
     """
-    x = at_kink(x, g, out, "a norm")
     if x.dtype.char == "e":  # whose sums of squares overflow at 65 504
         x = wide(x)
         out = np.linalg.vector_norm(x, axis=axes, keepdims=True, ord=2 if ord is None else ord)
@@ -106,6 +105,12 @@ def _matrix_rule(g: Any, x: Any, ord: Any, row: int, column: int) -> Any:
     return g * _direction(x) * (best / _counted(best, along, sums))
 
 
+def _marked(d: Any, g: Any, out: Any, x: Any, ord: Any) -> Any:
+    """The gradient ``d`` of a norm of x, marked where the norm is 0 and the second order is lost (a count, ``ord`` 0, has none)."""
+    marked = x if ord == 0 else at_kink(x, g, out, "a norm")
+    return d if marked is x else d + keep(False, marked)
+
+
 def _axes_of(x_shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     ndim = len(x_shape)
     if axis is None:
@@ -136,11 +141,12 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
 
 def _norm_rule(g: Any, out: Any, x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
     axes = _axes_of(x.shape, axis)
-    g = _expanded(g, len(x.shape), axes, keepdims)
+    g, out = _expanded(g, len(x.shape), axes, keepdims), _expanded(out, len(x.shape), axes, keepdims)
     if len(axes) == 2 and ord not in (None, "fro", "f") and not (axis is None and len(x.shape) != 2):
-        return _matrix_rule(g, x, ord, *axes)
-    out = _expanded(out, len(x.shape), axes, keepdims)
-    return _vector_rule(g, out, x, None if ord in ("fro", "f") else ord, axes)
+        d = _matrix_rule(g, x, ord, *axes)
+    else:
+        d = _vector_rule(g, out, x, None if ord in ("fro", "f") else ord, axes)
+    return _marked(d, g, out, x, ord)
 
 
 rule(norm, _norm_rule)
@@ -154,8 +160,8 @@ def vector_norm(x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, or
 
 def _vector_norm_rule(g: Any, out: Any, x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
     axes = _axes_of(x.shape, axis)
-    ndim = len(x.shape)
-    return _vector_rule(_expanded(g, ndim, axes, keepdims), _expanded(out, ndim, axes, keepdims), x, ord, axes)
+    g, out = _expanded(g, len(x.shape), axes, keepdims), _expanded(out, len(x.shape), axes, keepdims)
+    return _marked(_vector_rule(g, out, x, ord, axes), g, out, x, ord)
 
 
 rule(vector_norm, _vector_norm_rule)

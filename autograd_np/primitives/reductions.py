@@ -429,27 +429,6 @@ def logsumexp(x: ArrayLike, /, axis: Axis = None, keepdims: bool = False) -> Ten
 _logsumexp = on_arrays(logsumexp)
 
 
-@primitive(wrt="x", discrete="x")
-def ceiling(x: Any, axis: Any) -> Any:
-    """The largest element over ``axis`` with size-1 axes, 0 where it is infinite: a shift, without gradient."""
-    top = np.max(x, axis=axis, keepdims=True) if count_of(x.shape, axis) else np.sum(x, axis=axis, keepdims=True)
-    return np.where(np.isfinite(top), top, 0)
-
-
-_ceiling = on_arrays(ceiling)
-
-
-def _softmax(x: Any, axis: Axis) -> Any:
-    # exp(x) / Σ exp(x) from the elements themselves: the result of logsumexp has lost the digits that
-    # distinguish neighbours of 1e8. The shift cancels, so it needs no derivative.
-    e = np.exp(np.subtract(x, _ceiling(x, axis)))
-    total = np.sum(e, axis=axis, keepdims=True)
-    return np.divide(e, np.where(np.equal(total, 0), 1, total))
-
-
-rule(logsumexp, lambda g, x, axis, keepdims: zmul(expand(g, len(x.shape), axis, keepdims), _softmax(wide(x), axis)))
-
-
 # ---------------------------------------------------------------- without gradient
 
 

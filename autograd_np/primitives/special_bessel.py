@@ -213,28 +213,41 @@ entry("exprel", "x", "(e^x − 1)/x, 1 at 0. Gradient: ∫₀¹ t e^xt dt.", lam
 
 
 def _lower(function: Any, n: Any, *rest: Any) -> Any:
-    """A polynomial of degree n − 1; 0 for n = 0."""
+    """A polynomial of degree n − 1; 0 for n = 0, and for negative integers, where SciPy's polynomials are 0."""
     if isinstance(n, int):  # and stays one, so that complex64 stays complex64
         lower: Any = max(n - 1, 0)
     else:
         lower = np.maximum(shifted(n, -1), 0) if _whole(n) else shifted(n, -1)
-    return np.where(np.equal(n, 0), 0, function(lower, *rest))
+    constant = np.less_equal(n, 0) if _whole(n) else np.equal(n, 0)
+    return np.where(constant, 0, function(lower, *rest))
+
+
+def _reflected(n: Any, by: int) -> Any:
+    """The larger of n and ``by − n``, for polynomials that are the same (or the negative) at both degrees."""
+    return max(n, by - n) if isinstance(n, (int, float)) else np.maximum(n, by - n)
+
+
+def _chebyu_slope(n: Any, x: Any) -> Any:
+    """2 C(n−1; 2); U(n) = −U(−2−n), so that U(−1) = 0."""
+    side = int(np.sign(n + 1)) if isinstance(n, int) else np.sign(shifted(n, 1))
+    m = _reflected(n, -2)
+    return 2 * side * _lower(sp.eval_gegenbauer, m + (m == -1), 2.0, x)
 
 
 def _whole(n: Any) -> bool:
-    return getattr(n, "dtype", np.dtype(float)).kind in "iu"
+    return isinstance(n, int) or getattr(n, "dtype", np.dtype(float)).kind in "iu"
 
 
 entry("eval_jacobi", "n a b x", "Jacobi's polynomials. Gradient for x: (n+a+b+1)/2 · P(n−1; a+1, b+1)." + _P,
       lambda g, n, a, b, x: g * ((n + a + b + 1) / 2 * _lower(sp.eval_jacobi, n, shifted(a, 1), shifted(b, 1), x)), wrt="x")  # fmt: skip
 entry("eval_legendre", "n x", "Legendre's polynomials. Gradient for x: (n+1)/2 · P(n−1; 1, 1)." + _P,
-      lambda g, n, x: g * (shifted(n, 1) / 2 * _lower(sp.eval_jacobi, n, 1.0, 1.0, x)), wrt="x")  # fmt: skip
+      lambda g, n, x: g * (shifted(_reflected(n, -1), 1) / 2 * _lower(sp.eval_jacobi, _reflected(n, -1), 1.0, 1.0, x)), wrt="x")  # fmt: skip
 entry("eval_gegenbauer", "n a x", "Gegenbauer's polynomials. Gradient for x: 2a · C(n−1; a+1)." + _P,
       lambda g, n, a, x: g * (2 * a * _lower(sp.eval_gegenbauer, n, shifted(a, 1), x)), wrt="x")  # fmt: skip
 entry("eval_chebyt", "n x", "Chebyshev's polynomials of the first kind. Gradient for x: n · U(n−1)." + _P,
-      lambda g, n, x: g * (n * _lower(sp.eval_chebyu, n, x)), wrt="x")  # fmt: skip
+      lambda g, n, x: g * (_reflected(n, 0) * _lower(sp.eval_chebyu, _reflected(n, 0), x)), wrt="x")  # fmt: skip
 entry("eval_chebyu", "n x", "Chebyshev's polynomials of the second kind. Gradient for x: 2 C(n−1; 2)." + _P,
-      lambda g, n, x: g * (2 * _lower(sp.eval_gegenbauer, n, 2.0, x)), wrt="x")  # fmt: skip
+      lambda g, n, x: g * _chebyu_slope(n, x), wrt="x")  # fmt: skip
 entry("eval_genlaguerre", "n a x", "Laguerre's generalized polynomials. Gradient for x: −L(n−1; a+1)." + _P,
       lambda g, n, a, x: -(g * _lower(sp.eval_genlaguerre, n, shifted(a, 1), x)), wrt="x")  # fmt: skip
 entry("eval_laguerre", "n x", "Laguerre's polynomials. Gradient for x: −L(n−1; 1)." + _P,

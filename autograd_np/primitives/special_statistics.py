@@ -86,9 +86,9 @@ entry("pdtr", "k m", "Poisson's distribution function. Gradient for m: −e^−m
 entry("pdtrc", "k m", "1 − pdtr(k, m). Gradient for m: e^−m mᵏ/k!." + _A,
       lambda g, k, m: zmul(g, gamma_density(np.floor(number(k, g)), np.floor(number(k, g)) + 1, m)), wrt="m")  # fmt: skip
 entry("bdtr", "k n p", "The binomial distribution function. Gradient for p: −pᵏ(1−p)^(n−k−1)/B(k+1, n−k)." + _A,
-      lambda g, k, n, p: -zmul(g, _binomial(np.floor(number(k, g)), n, p)), wrt="p")  # fmt: skip
+      lambda g, k, n, p: -zmul(g, _binomial(np.floor(number(k, g)), np.floor(number(n, g)), p)), wrt="p")  # fmt: skip
 entry("bdtrc", "k n p", "1 − bdtr(k, n, p). Gradient for p: pᵏ(1−p)^(n−k−1)/B(k+1, n−k)." + _A,
-      lambda g, k, n, p: zmul(g, _binomial(np.floor(number(k, g)), n, p)), wrt="p")  # fmt: skip
+      lambda g, k, n, p: zmul(g, _binomial(np.floor(number(k, g)), np.floor(number(n, g)), p)), wrt="p")  # fmt: skip
 
 
 def _student(df: Any, t: Any) -> Any:

@@ -176,7 +176,8 @@ def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool =
     """
     num = _counted(num, "geomspace")
     div = num - 1 if endpoint else num
-    exact = _inexact(start, stop)
+    # float64 at least, unless a dtype is given: so NumPy has it, unlike for the other ranges.
+    exact = np.result_type(_inexact(start, stop), np.dtype(dtype))
     a, b = cast(start, exact), cast(stop, exact)
     ratio = b / a
     k = _counts(num, ratio, np.real(np.zeros(0, exact)).dtype)

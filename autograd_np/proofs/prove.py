@@ -52,7 +52,7 @@ EXEMPT: dict[str, str] = {
 UNDEFINED = ("empty_like",)
 # Scales and shifts that cancel where rules use them, so that no gradient need flow through them.
 # (The edges of a histogram depend on the smallest and the largest element: the functions made of these two see to that.)
-CUT = {"peak", "ceiling", "histogram_edges", "histogram_counts"}
+CUT = {"peak", "histogram_edges", "histogram_counts"}
 
 
 @dataclass(frozen=True)

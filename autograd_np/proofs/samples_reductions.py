@@ -198,11 +198,6 @@ samples(
     case(np.array([[1.0, -3.0], [0.0, 0.0]]), 1, order=0),
     oracle=lambda x, axis: np.array([[3.0], [1.0]], x.dtype),
 )
-samples(
-    "ceiling",
-    case(np.array([[1.0, 3.0], [-np.inf, -np.inf]]), 1, order=0),
-    oracle=lambda x, axis: np.array([[3.0], [0.0]], x.dtype),
-)
 
 # ---------------------------------------------------------------- cumulative
 

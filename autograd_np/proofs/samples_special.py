@@ -96,6 +96,10 @@ def _bessel() -> None:
     degrees = np.array([[0], [1], [4]])
     names = "eval_legendre eval_chebyt eval_chebyu eval_laguerre eval_hermite eval_hermitenorm"
     _each(names, case(3, uniform(-0.9, 0.9, 3)), case(degrees, uniform(-0.9, 0.9, 2), label="degrees broadcast"), case(0, normal(2), order=0))
+    negative = np.array([[-1], [-2], [-4]])
+    _each("eval_legendre eval_chebyt eval_chebyu eval_laguerre", case(negative, uniform(-0.9, 0.9, 2), label="negative degrees"))
+    _each("eval_legendre eval_chebyt eval_chebyu", case(-3, uniform(-0.9, 0.9, 2), label="a negative degree"))
+    _each("eval_gegenbauer eval_genlaguerre", case(negative, 1.5, uniform(-0.9, 0.9, 2), label="negative degrees"))
     _each("eval_gegenbauer eval_genlaguerre", case(3, 0.7, uniform(-0.9, 0.9, 3)), case(degrees, 1.5, uniform(-0.9, 0.9, 2), label="degrees broadcast"))
     _each("eval_jacobi", case(3, 0.7, 0.2, uniform(-0.9, 0.9, 3)), case(degrees, 1.5, 0.0, uniform(-0.9, 0.9, 2), label="degrees broadcast"))
     _each("eval_legendre", case(2.5, uniform(-0.9, 0.9, 3), label="real degree"))

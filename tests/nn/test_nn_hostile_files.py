@@ -56,6 +56,18 @@ def test_names_are_names_and_no_paths(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
 
 
+@pytest.mark.parametrize(("suffix", "content"), [
+    (".npz", archive(Entry(b"a" * 60_000 + b".txt", ONE))),
+    (".npz", archive(Entry(b"a" * 60_000 + b".npy", b"no array"))),
+    (".safetensors", safetensors({"a" * 60_000: {"dtype": "F32", "shape": [2], "data_offsets": [0, 10**9]}}, bytes(8))),
+])  # fmt: skip
+def test_names_from_the_file_do_not_fill_the_screen(suffix: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / f"w{suffix}").write_bytes(content)
+    with pytest.raises(SavingError, match="cannot be read") as caught:
+        nn.load(tmp_path / f"w{suffix}")
+    assert len(str(caught.value)) < 1000
+
+
 def test_what_is_well_compressed_is_read(tmp_path: Path) -> None:
     state = {"zeros": np.zeros(6_000_000), "count": np.arange(1000), "F": np.asfortranarray(np.eye(300)), "empty": np.zeros((0, 3), np.int8)}
     np.savez_compressed(tmp_path / "w.npz", **state)  # type: ignore[arg-type]
