@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import methods as _methods
 from . import primitives as _primitives
 from .array_api import (
     __array_api_version__,
@@ -56,12 +55,14 @@ from .array_api import (
     vecdot,
     zeros,
 )
-from .checkpointing import checkpoint
-from .errors import AnomalyError, CompileError, FreedGraphError, GradientShapeError, MutationError, NonDifferentiableError
-from .generators import default_generator, generator_of, manual_seed
-from .graph.scopes import begin_scope, end_scope, scope
-from .modes import annotate, detect_anomaly, enable_grad, is_anomaly_enabled, is_grad_enabled, no_grad
-from .primitive import on_arrays, primitive, rule, same
+from .engine import methods as _methods
+from .engine.errors import AnomalyError, CompileError, FreedGraphError, GradientShapeError, MutationError, NonDifferentiableError
+from .engine.modes import annotate, detect_anomaly, enable_grad, is_anomaly_enabled, is_grad_enabled, no_grad
+from .engine.pytree import register_pytree_node, tree_map
+from .engine.random import default_generator, generator_of, manual_seed
+from .engine.registry import on_arrays, primitive, rule, same
+from .engine.scopes import begin_scope, end_scope, scope
+from .engine.tensor import Tensor, tensor
 from .primitives.activations import (
     celu,
     elu,
@@ -364,16 +365,16 @@ from .primitives.values import (
     ones_like,
     zeros_like,
 )
-from .tensor import Tensor, tensor
-from .transforms import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, stop_gradient, value_and_grad, vjp
-from .trees import register_pytree_node, tree_map
+from .transforms.checkpoint import checkpoint
+from .transforms.grad import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, stop_gradient, value_and_grad, vjp
 
 if TYPE_CHECKING:
     # These chapters are loaded when one of their functions is first used (see primitives/__init__.py).
-    from . import fft, files, linalg, special, tracing
-    from .compiler.compiled import Compiled, compile
+    from . import fft, linalg, special, tracing
+    from .compiler.api import Compiled, compile
+    from .engine import files
     from .graph.draw import draw, save_graph
-    from .graph.explore import explore
+    from .graph.explorer.explore import explore
     from .graph.table import tape
     from .primitives.attention import scaled_dot_product_attention
     from .primitives.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
@@ -933,15 +934,15 @@ def __getattr__(name: str) -> Any:
 
         return gradcheck
     if name in ("Compiled", "compile"):
-        from .compiler import compiled
+        from .compiler import api
 
-        return getattr(compiled, name)
+        return getattr(api, name)
     if name in ("draw", "save_graph"):
         from .graph import draw as drawing
 
         return getattr(drawing, name)
     if name == "explore":
-        from .graph.explore import explore
+        from .graph.explorer.explore import explore
 
         return explore
     if name in ("fft", "files", "linalg", "special", "tracing"):

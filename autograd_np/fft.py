@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .array_api.data_types import known_device
+from .engine.tensor import Tensor
 from .primitives.fft import (
     fft,
     fft2,
@@ -25,7 +26,6 @@ from .primitives.fft import (
     rfft2,
     rfftn,
 )
-from .tensor import Tensor
 
 __all__ = [
     "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft", "irfft2", "irfftn",

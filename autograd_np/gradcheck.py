@@ -115,7 +115,7 @@ def _meant(name: str, known: Sequence[str]) -> str | None:
         return name
     import numpy as np
 
-    from .primitive import FUNCTIONS, UFUNCS
+    from .engine.registry import FUNCTIONS, UFUNCS
 
     path = name.split(".")
     if path[0] in ("np", "numpy", "ag", "autograd_np", "scipy"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .primitive import FUNCTIONS
+from .engine.registry import FUNCTIONS
 from .primitives.linalg import SlogdetResult, det, inv, matrix_power, slogdet, solve, tensorinv, tensorsolve
 from .primitives.linalg_decompositions import DegenerateWarning, EighResult, EigResult, QRResult, cholesky, eig, eigh, eigvals, eigvalsh, qr
 from .primitives.linalg_norms import cond, matrix_norm, matrix_rank, norm, vector_norm

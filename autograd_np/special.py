@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from .engine.tensor import ArrayLike, Tensor
 from .primitives.activations import erf, erfc, log_softmax, softmax, softplus
 from .primitives.reductions import logsumexp
-from .tensor import ArrayLike, Tensor
 
 __all__ = ["erf", "erfc", "log_softmax", "logsumexp", "multigammaln", "polygamma", "softmax", "softplus"]
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from .checks import assume, require
-from .compiler.standalone import Numbers
-from .compiler.story import Role
-from .compiler.trace import TRACING, Trace, current_trace
-from .generators import draw
-from .memory import keep_freed_memory
-from .modes import CHANGES
-from .tensor import Tensor
+from .compiler.printer.standalone import Numbers
+from .compiler.trace.provenance import Role
+from .compiler.trace.record import TRACING, Trace, current_trace
+from .engine.glibc import keep_freed_memory
+from .engine.hooks import assume, require
+from .engine.modes import CHANGES
+from .engine.random import draw
+from .engine.tensor import Tensor
 
 __all__ = [
     "Numbers",

@@ -38,7 +38,7 @@ import numpy as np
 from compiled_workloads import Contender, Workload, selected
 from timing import table
 
-from autograd_np import memory
+from autograd_np.engine import glibc
 
 CHECKED = 6  # steps whose losses are compared
 
@@ -200,7 +200,7 @@ def main() -> None:
     if options.cpu_time and THREADS > 1:
         sys.exit("--cpu-time adds up the threads' times; it goes with one thread")
     if options.keep_freed_memory:
-        memory.keep_freed_memory()
+        glibc.keep_freed_memory()
     workloads = selected(options.workload)
     if options.serve:
         serve(next(w for w in workloads if w.name == options.workload), options.serve, time.process_time if options.cpu_time else time.perf_counter)

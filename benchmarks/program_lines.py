@@ -21,7 +21,7 @@ import numpy as np
 from compiled_workloads import Contender, selected
 from timing import table
 
-from autograd_np import memory
+from autograd_np.engine import glibc
 
 
 @dataclass
@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--keep-freed-memory", action="store_true", help="tell the allocator before anything is built")
     options = parser.parse_args()
     if options.keep_freed_memory:
-        memory.keep_freed_memory()
+        glibc.keep_freed_memory()
     for workload in selected(options.workload):
         contender = workload.makers["compiled"]()
         found, whole = profile(contender, options.steps)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autograd_np import files
 
-from .archives import PLAIN, DamagedError, read_archive, read_json, write_archive
+from .npz import PLAIN, DamagedError, read_archive, read_json, write_archive
 from .saving import SavingError
 
 __all__ = ["load_checkpoint", "save_checkpoint"]

@@ -9,10 +9,10 @@ from typing import Any
 import autograd_np as ag
 from autograd_np import Tensor, tracing
 
+from .argument_checks import check_finite, check_model_and_loss, kind, total_loss
 from .losses.shared import raw
 from .module import Module
 from .optim import LBFGS, Optimizer, traced
-from .roles import check_finite, check_model_and_loss, kind, total_loss
 from .utils import clip_grad_norm_
 
 __all__ = ["CompiledStep", "compile_step"]

@@ -11,9 +11,9 @@ import numpy as np
 import autograd_np as ag
 from autograd_np import Tensor
 
+from .argument_checks import named_metrics
 from .data import DataLoader
 from .module import Module
-from .roles import named_metrics
 
 __all__ = ["Forward", "Meter", "as_arrays", "evaluate", "evaluated", "loader", "numbers_of", "predict", "split"]
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from autograd_np import files
 
-from .archives import DamagedError, read_archive, read_json, short, write_archive
 from .module import Module
+from .npz import DamagedError, read_archive, read_json, short, write_archive
 
 __all__ = ["SavingError", "load", "read_metadata", "save"]
 

@@ -24,12 +24,12 @@ import numpy as np
 import autograd_np as ag
 from autograd_np import Tensor, tracing
 
+from .argument_checks import check_finite, check_roles, named_metrics, needs_closure, total_loss
 from .callbacks import Callback
 from .checkpoints import check_path, load_checkpoint, save_checkpoint
 from .defaults import default_generator
 from .evaluation import Forward, Meter, as_arrays, evaluated, loader, numbers_of, split
 from .module import Module
-from .roles import check_finite, check_roles, named_metrics, needs_closure, total_loss
 from .schedules import ReduceLROnPlateau
 from .utils import clip_grad_norm_
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from autograd_np import modes
+from autograd_np.engine import modes
 
 
 @pytest.fixture(autouse=True)

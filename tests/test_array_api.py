@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.tensor import Tensor
+from autograd_np.engine.tensor import Tensor
 
 # ---------------------------------------------------------------- the standard, 2024.12
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.tensor import Tensor
+from autograd_np.engine.tensor import Tensor
 
 TOP = Path(__file__).resolve().parent.parent
 

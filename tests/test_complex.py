@@ -15,8 +15,8 @@ import pytest
 
 import autograd_np as ag
 import nn
+from autograd_np.engine.record import not_real
 from autograd_np.proofs.cases import names, real_operands, subject
-from autograd_np.recording import not_real
 
 Z = np.array([[0.3 + 0.8j, -1.2 + 0.4j, 0.1j], [-0.7 - 1.1j, 1.5 + 0.2j, 0.9 - 0.2j]])
 # Beyond ±πi a logarithm leaves its principal branch.

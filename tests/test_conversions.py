@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.tensor import Tensor
+from autograd_np.engine.tensor import Tensor
 
 pytestmark = pytest.mark.skipif(sys.gettrace() is not None, reason="a debugger watches, so NumPy has the last word")
 

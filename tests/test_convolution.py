@@ -14,7 +14,7 @@ from scipy import signal
 
 import autograd_np as ag
 from autograd_np.primitives import convolution_loops
-from autograd_np.proofs import samples_convolution as oracle
+from autograd_np.proofs.samples import convolution as oracle
 
 RNG = np.random.default_rng(5)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
+from autograd_np.engine.pytree import flatten
 from autograd_np.proofs.cases import as_list, cases, names, subject
-from autograd_np.trees import flatten
 
 # ---------------------------------------------------------------- the hunt
 

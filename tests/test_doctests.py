@@ -20,7 +20,7 @@ import pytest
 
 import autograd_np as ag
 import nn
-from autograd_np.primitive import FUNCTIONS, REGISTRY, UFUNCS
+from autograd_np.engine.registry import FUNCTIONS, REGISTRY, UFUNCS
 
 
 def modules() -> list[ModuleType]:
@@ -91,7 +91,12 @@ def test_example(name: str) -> None:
 
 def test_examples_are_found_where_they_stand() -> None:
     names = set(EXAMPLES)
-    assert {"autograd_np.primitive", "autograd_np.transforms.grad", "autograd_np.tensor.Tensor", "autograd_np.tensor.Tensor.retain_grad"} <= names
+    assert {
+        "autograd_np.engine.registry",
+        "autograd_np.transforms.grad.grad",
+        "autograd_np.engine.tensor.Tensor",
+        "autograd_np.engine.tensor.Tensor.retain_grad",
+    } <= names
     public = {id(found.function): found for found in REGISTRY.values() if ">>>" in (found.function.__doc__ or "")}
     texts = {text for _, text in EXAMPLES.values()}
     for found in public.values():

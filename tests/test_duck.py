@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
+from autograd_np.engine.tensor import Tensor
 from autograd_np.proofs.duck import DuckArray, plain
-from autograd_np.tensor import Tensor
 
 RNG = np.random.default_rng(3)
 A = RNG.uniform(0.5, 2.0, size=(3, 4))

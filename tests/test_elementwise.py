@@ -10,12 +10,12 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from autograd_np.errors import NonDifferentiableError
-from autograd_np.primitive import FUNCTIONS, UFUNCS
+from autograd_np.engine.errors import NonDifferentiableError
+from autograd_np.engine.registry import FUNCTIONS, UFUNCS
+from autograd_np.engine.tensor import Tensor
 from autograd_np.primitives import elementwise, nondifferentiable, selection, transcendental
 from autograd_np.primitives.zeros import keep, zdiv, zmul
-from autograd_np.tensor import Tensor
-from autograd_np.transforms import grad, gradients, hessian, value_and_grad, vjp
+from autograd_np.transforms.grad import grad, gradients, hessian, value_and_grad, vjp
 
 INF = math.inf
 NAN = math.nan

@@ -17,7 +17,7 @@ import pytest
 
 import autograd_np as ag
 import nn
-from autograd_np import files
+from autograd_np.engine import files
 
 TOP = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and locks of POSIX")

@@ -11,7 +11,7 @@ import pytest
 
 import autograd_np as ag
 import autograd_np.gradcheck as command
-from autograd_np.primitive import REGISTRY
+from autograd_np.engine.registry import REGISTRY
 from autograd_np.proofs.differences import Check
 from autograd_np.proofs.gradcheck import GradcheckError, gradcheck
 

@@ -24,15 +24,15 @@ import pytest
 
 import autograd_np as ag
 import nn
-from autograd_np.graph import explore_layout
-from autograd_np.graph.explore import page, page_data
-from autograd_np.graph.explore_arrays import Arrays
-from autograd_np.graph.explore_values import forward_values, on_tape, walk_back
+from autograd_np.engine.registry import REGISTRY
+from autograd_np.engine.tape import LAST_WRITE
+from autograd_np.graph.explorer import layout
+from autograd_np.graph.explorer.arrays import Arrays
+from autograd_np.graph.explorer.explore import page, page_data
+from autograd_np.graph.explorer.values import forward_values, on_tape, walk_back
 from autograd_np.graph.model import graph_of
-from autograd_np.primitive import REGISTRY
 from autograd_np.proofs.samples import SAMPLES
 from autograd_np.proofs.samples import load as load_samples
-from autograd_np.tape import LAST_WRITE
 
 CAN_RENDER = importlib.util.find_spec("pygraphviz") is not None or shutil.which("dot") is not None
 renders = pytest.mark.skipif(not CAN_RENDER, reason="neither dot nor pygraphviz is there")
@@ -51,7 +51,7 @@ def grid(text: str, kind: str) -> bytes:
 
 @pytest.fixture
 def without_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explore_layout, "render", grid)
+    monkeypatch.setattr(layout, "render", grid)
 
 
 pytestmark = pytest.mark.usefixtures("without_graphviz")
@@ -446,9 +446,9 @@ def test_formulas_give_their_numbers(name: str) -> None:
 
 
 def test_a_formula_that_does_not_give_the_number_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograd_np.graph import explore_numbers
+    from autograd_np.graph.explorer import numbers
 
-    monkeypatch.setitem(explore_numbers.ELEMENTWISE, "exp", ("exp({x}) + 1", lambda x: np.exp(x) + 1))
+    monkeypatch.setitem(numbers.ELEMENTWISE, "exp", ("exp({x}) + 1", lambda x: np.exp(x) + 1))
     with ag.annotate():
         data = data_of(np.exp(leaf(3)))
     assert "lines" not in data["entries"][-1]

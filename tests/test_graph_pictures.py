@@ -26,13 +26,13 @@ from counted_work import calls_in
 
 import autograd_np as ag
 import nn
+from autograd_np.engine.registry import REGISTRY
 from autograd_np.graph import render as rendering
 from autograd_np.graph.dot import dot_text
 from autograd_np.graph.draw import _OPTIONS, _picture
 from autograd_np.graph.formulas import FORMULAS
 from autograd_np.graph.mermaid import mermaid_text
 from autograd_np.graph.picture import clean, cut, value_text
-from autograd_np.primitive import REGISTRY
 
 FOLDER = Path(__file__).parent / "references" / "graphs"
 HAS_GRAPHVIZ = importlib.util.find_spec("graphviz") is not None

@@ -10,12 +10,12 @@ import pytest
 from counted_work import calls_in
 
 import autograd_np as ag
+from autograd_np.engine.scopes import begin_scope, end_scope
 from autograd_np.graph.dot import dot_text
 from autograd_np.graph.draw import _picture
 from autograd_np.graph.mermaid import mermaid_text
 from autograd_np.graph.model import _kept, _work
 from autograd_np.graph.profile import profile
-from autograd_np.graph.scopes import begin_scope, end_scope
 from autograd_np.graph.table import aligned
 
 

@@ -18,7 +18,7 @@ from counted_work import calls_in
 
 import autograd_np as ag
 import nn
-from autograd_np import modes
+from autograd_np.engine import modes
 from autograd_np.graph import flops
 from autograd_np.graph.profile import profile
 from autograd_np.graph.table import Tape, aligned, in_bytes, in_flops
@@ -43,9 +43,9 @@ def by_name(y: Any, name: str) -> Any:
 
 
 def test_tape_is_the_engine_and_the_function() -> None:
-    import autograd_np.tape as engine
-    from autograd_np import tape
-    from autograd_np.tape import Node
+    import autograd_np.engine.tape as engine
+    from autograd_np.engine import tape
+    from autograd_np.engine.tape import Node
 
     assert tape is engine is sys.modules["autograd_np.tape"]
     assert engine.Node is Node
@@ -617,7 +617,7 @@ def test_flops_of_recurrent_layers_and_attention() -> None:
 
 
 def test_an_operation_of_the_users_counts_its_output() -> None:
-    from autograd_np.primitive import REGISTRY
+    from autograd_np.engine.registry import REGISTRY
 
     @ag.primitive()
     def halved_for_the_tape(x: Any) -> Any:
@@ -634,7 +634,7 @@ def test_an_operation_of_the_users_counts_its_output() -> None:
 
 
 def test_every_operation_of_the_library_has_a_formula() -> None:
-    from autograd_np.primitive import REGISTRY
+    from autograd_np.engine.registry import REGISTRY
     from autograd_np.primitives import load_all
 
     importlib.import_module("autograd_np.special")
@@ -742,7 +742,7 @@ def test_profile_restores_everything_after_an_error() -> None:
         profile(broken)
     assert modes.follower() is None
 
-    from autograd_np.primitive import REGISTRY
+    from autograd_np.engine.registry import REGISTRY
 
     @ag.primitive()
     def fails_backward(x: Any) -> Any:

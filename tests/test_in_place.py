@@ -9,7 +9,7 @@ import pytest
 
 import autograd_np as ag
 import nn
-from autograd_np.errors import MutationError
+from autograd_np.engine.errors import MutationError
 from autograd_np.proofs.duck import DuckArray
 
 OPERATORS = ["iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "imatmul", "iand", "ior", "ixor", "ilshift", "irshift"]

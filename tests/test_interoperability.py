@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.tensor import Tensor
+from autograd_np.engine.tensor import Tensor
 
 X = np.array([0.5, 1.5, 2.5])
 W = np.array([2.0, -1.0, 3.0])

@@ -10,8 +10,8 @@ import pytest
 
 import autograd_np as ag
 import nn
-from autograd_np.errors import AnomalyError
-from autograd_np.primitive import REGISTRY
+from autograd_np.engine.errors import AnomalyError
+from autograd_np.engine.registry import REGISTRY
 
 
 def test_no_grad_as_context_and_decorator():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.errors import MutationError
+from autograd_np.engine.errors import MutationError
 
 
 def outcome(y, x, right):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.operands import above
+from autograd_np.engine.operands import above
+from autograd_np.engine.tensor import Tensor
 from autograd_np.proofs.duck import DuckArray
-from autograd_np.tensor import Tensor
 
 VALUES = np.array([1.0, 2.0, 3.0])
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 import autograd_np as ag
 from autograd_np import Tensor, gradients
-from autograd_np.primitive import REGISTRY
+from autograd_np.engine.registry import REGISTRY
 from autograd_np.primitives import einsum as chapter
 
 RNG = np.random.default_rng(11)

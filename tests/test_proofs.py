@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd_np.primitive import REGISTRY, primitive, rule
+from autograd_np.engine.registry import REGISTRY, primitive, rule
+from autograd_np.engine.tensor import Tensor
 from autograd_np.proofs import mutate
 from autograd_np.proofs.cases import INDIRECT, Case, cases, differ, in_the_complex_plane, names, real_operands, scattered, subject
 from autograd_np.proofs.gradcheck import gradcheck
 from autograd_np.proofs.prove import EXEMPT, examine
 from autograd_np.proofs.samples import ORACLES, SAMPLES, Sample, case, load, normal
-from autograd_np.tensor import Tensor
 
 NAMES = names()
 

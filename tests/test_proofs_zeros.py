@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.primitive import REGISTRY
+from autograd_np.engine.registry import REGISTRY
 from autograd_np.proofs import mutate_zeros
 from autograd_np.proofs.cases import INDIRECT, cases, names
 

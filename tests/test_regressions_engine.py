@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.errors import MutationError, NonDifferentiableError
-from autograd_np.primitive import REGISTRY
-from autograd_np.trees import leaves_like, tree_map
+from autograd_np.engine.errors import MutationError, NonDifferentiableError
+from autograd_np.engine.pytree import leaves_like, tree_map
+from autograd_np.engine.registry import REGISTRY
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
+from autograd_np.engine.tensor import Tensor
 from autograd_np.primitives.zeros import keep
-from autograd_np.tensor import Tensor
-from autograd_np.transforms import grad, jvp
+from autograd_np.transforms.grad import grad, jvp
 
 INF = np.inf
 MASKED = {

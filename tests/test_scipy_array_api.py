@@ -112,7 +112,7 @@ def test_the_common_namespace_of_tensors_and_arrays() -> None:
     import numpy as np
 
     import autograd_np as ag
-    from autograd_np.tensor import Tensor
+    from autograd_np.engine.tensor import Tensor
 
     t, a = Tensor([1.0, 2.0], requires_grad=True), np.array([3.0, 4.0])
     assert compat.array_namespace(t) is compat.array_namespace(t, 2.0, None) is compat.array_namespace(t, t) is t.__array_namespace__() is ag

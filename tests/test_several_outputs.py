@@ -10,10 +10,10 @@ import pytest
 
 import autograd_np as ag
 import nn
-from autograd_np import codegen, tape
-from autograd_np.primitive import REGISTRY
+from autograd_np.engine import codegen, tape
+from autograd_np.engine.record import PICK
+from autograd_np.engine.registry import REGISTRY
 from autograd_np.primitives.scatter import Scatter
-from autograd_np.recording import PICK
 
 
 @pytest.fixture(autouse=True)

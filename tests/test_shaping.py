@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np import Tensor, codegen
+from autograd_np import Tensor
+from autograd_np.engine import codegen
 from autograd_np.proofs.gradcheck import gradcheck
 
 rng = np.random.default_rng(7)

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd_np import Tensor, supported
-from autograd_np.primitive import FUNCTIONS, UFUNCS
+from autograd_np import Tensor
+from autograd_np.engine.protocols import call_function
+from autograd_np.engine.registry import FUNCTIONS, UFUNCS
 from autograd_np.primitives import special
+from autograd_np.proofs import supported
 from autograd_np.proofs.cases import cases, names
-from autograd_np.protocols import call_function
-from autograd_np.supported import DIFFERENTIABLE, NO_GRADIENT, UNSUPPORTED, lines, page, special_lines
+from autograd_np.proofs.supported import DIFFERENTIABLE, NO_GRADIENT, UNSUPPORTED, lines, page, special_lines
 
 TOP = Path(__file__).resolve().parent.parent
 PAGE = (TOP / "docs" / "supported.md").read_text(encoding="utf-8")
@@ -35,11 +36,11 @@ def test_the_page_is_fresh() -> None:
     assert written
     if version(np.__version__) < version(written[1]):
         pytest.skip(f"the page was written with NumPy {written[1]}")
-    assert page() == PAGE, "docs/supported.md is stale: python -m autograd_np.supported > docs/supported.md"
+    assert page() == PAGE, "docs/supported.md is stale: python -m autograd_np.proofs.supported > docs/supported.md"
 
 
 def test_it_is_a_program() -> None:
-    done = subprocess.run([sys.executable, "-m", "autograd_np.supported"], cwd=TOP, capture_output=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-m", "autograd_np.proofs.supported"], cwd=TOP, capture_output=True, check=True, timeout=120)
     assert done.stdout.decode("utf-8").replace("\r\n", "\n") == page()
 
 

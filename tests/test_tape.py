@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np import tape
-from autograd_np.errors import FreedGraphError, GradientShapeError, NonDifferentiableError
-from autograd_np.primitive import REGISTRY
+from autograd_np.engine import tape
+from autograd_np.engine.errors import FreedGraphError, GradientShapeError, NonDifferentiableError
+from autograd_np.engine.registry import REGISTRY
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.errors import NonDifferentiableError
+from autograd_np.engine.errors import NonDifferentiableError
 from autograd_np.proofs.duck import DuckArray
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.errors import FreedGraphError, MutationError, NonDifferentiableError
+from autograd_np.engine.errors import FreedGraphError, MutationError, NonDifferentiableError
 
 RNG = np.random.default_rng(0)
 

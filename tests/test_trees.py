@@ -13,8 +13,8 @@ import pytest
 from counted_work import calls_in
 
 import autograd_np as ag
-from autograd_np import trees
-from autograd_np.trees import flatten, leaves_like, paths, tree_map
+from autograd_np.engine import pytree
+from autograd_np.engine.pytree import flatten, leaves_like, paths, tree_map
 
 
 class Pair(NamedTuple):
@@ -57,8 +57,8 @@ class SteepLine(Line):
 def line():
     ag.register_pytree_node(Line, lambda x: ({"slope": x.slope, "offset": x.offset}, (type(x), x.name)), lambda aux, parts: aux[0](*parts, aux[1]))
     yield
-    del trees._REGISTERED[Line]
-    trees._kinds.clear()
+    del pytree._REGISTERED[Line]
+    pytree._kinds.clear()
 
 
 def layer_value(layer, x):

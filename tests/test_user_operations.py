@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np import codegen
-from autograd_np.errors import MutationError, NonDifferentiableError
-from autograd_np.primitive import REGISTRY
+from autograd_np.engine import codegen
+from autograd_np.engine.errors import MutationError, NonDifferentiableError
+from autograd_np.engine.registry import REGISTRY
 from autograd_np.primitives import load_all, special
 from autograd_np.proofs.prove import examine
 from autograd_np.proofs.samples import ORACLES, case

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.primitive import REGISTRY
+from autograd_np.engine.registry import REGISTRY
 
 RNG = np.random.default_rng(7)
 BAD = RNG.normal(size=(6, 3))

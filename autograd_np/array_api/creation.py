@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NonDifferentiableError
-from ..operands import base_array
+from ..engine.errors import NonDifferentiableError
+from ..engine.operands import base_array
+from ..engine.tensor import ArrayLike, Tensor
 from ..primitives import values
 from ..primitives.elementwise import copy as _copy
 from ..primitives.joining import stack
 from ..primitives.shaping import cast
-from ..tensor import ArrayLike, Tensor
 from .data_types import known_device
 
 __all__ = ["arange", "asarray", "empty", "eye", "from_dlpack", "full", "ones", "zeros"]
@@ -49,7 +49,7 @@ def asarray(obj: ArrayLike, /, dtype: Any = None, *, device: Any = None, copy: b
         ValueError: ``copy=False`` and a copy is needed, or there is no such device.
         TypeError: ``obj`` holds no numbers.
 
-    >>> from autograd_np.transforms import grad
+    >>> from autograd_np.transforms.grad import grad
     >>> grad(lambda t: np.sum(asarray([t, [t, 3.0]][1]) * asarray([1.0, 2.0])))(5.0).item()
     1.0
     """

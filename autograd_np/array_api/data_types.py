@@ -24,7 +24,7 @@ from numpy import (
     uint64,
 )
 
-from ..tensor import Tensor
+from ..engine.tensor import Tensor
 
 __all__ = [
     "FloatLimits", "IntegerLimits", "NamespaceInfo", "__array_namespace_info__", "bool", "broadcast_shapes", "can_cast", "complex64",

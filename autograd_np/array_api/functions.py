@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import FUNCTIONS
+from ..engine.registry import FUNCTIONS
+from ..engine.tensor import ArrayLike, Tensor
 from ..primitives import repeating, selection, shaping, sorting
 from ..primitives.shaping import flip, ravel
-from ..tensor import ArrayLike, Tensor
 
 __all__ = ["argsort", "broadcast_arrays", "clip", "meshgrid", "sort", "vecdot"]
 

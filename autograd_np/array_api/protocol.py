@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..engine.tensor import Tensor
 
 __all__ = ["METHODS", "VERSION"]
 

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .blocks import Blocks
-from .calls import Line, quieting
-from .emit import Emitted, flattened
-from .fused_loops import Loop
-from .program import Op, Ref, Value
-from .trace import owner_of
+from .ir import Op, Ref, Value
+from .numba.fuse import Loop
+from .passes.blocks import Blocks
+from .printer.calls import Line, quieting
+from .printer.emit import Emitted, flattened
+from .trace.record import owner_of
 
 __all__ = ["Explanation", "Machine", "Section", "explain", "machine"]
 

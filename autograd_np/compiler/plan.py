@@ -6,9 +6,9 @@ import bisect
 
 import numpy as np
 
-from .blocks import BLOCK, Blocks
-from .passes import Program
-from .program import Op, Storage, Value, elementwise
+from .ir import Op, Storage, Value, elementwise
+from .passes.blocks import BLOCK, Blocks
+from .passes.simplify import Program
 
 __all__ = ["Plan", "into", "plan"]
 

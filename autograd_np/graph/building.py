@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import REGISTRY
+from ..engine.registry import REGISTRY
 from .folding import Folded, Place, fold
 from .formulas import formula
 from .frames import Frames

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ..recording import PICK
-from ..tape import Node, ancestors
-from ..tensor import Tensor
-from ..trees import flatten
+from ..engine.pytree import flatten
+from ..engine.record import PICK
+from ..engine.scopes import Scope
+from ..engine.tape import Node, ancestors
+from ..engine.tensor import Tensor
 from .flops import BIASES, FORMULAS, Operation, backward_flops, forward_flops
-from .scopes import Scope
 
 __all__ = ["Call", "Entry", "Graph", "Kept", "graph_of"]
 
@@ -77,7 +77,7 @@ class Entry:
         freed: whether a backward pass has freed what was kept.
         module: the names of the parts of the program it belongs to, from the outermost to the innermost.
         call: the number of the innermost call it belongs to, None for none.
-        line: the source line that called it, where :class:`~autograd_np.modes.annotate` was on.
+        line: the source line that called it, where :class:`~autograd_np.engine.modes.annotate` was on.
         value: its value: of outputs, of named parameters, and wherever the tape keeps it or annotate saw it; otherwise None.
         grad: the gradient that a backward pass has left, or None.
         constants: for each operand through which no gradient flows its value, where it is at hand; otherwise None.

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from ..modes import follow
-from ..recording import PICK
-from ..tape import Node, ancestors, gradients_of
-from ..tensor import Tensor
-from ..trees import flatten
+from ..engine.modes import follow
+from ..engine.pytree import flatten
+from ..engine.record import PICK
+from ..engine.tape import Node, ancestors, gradients_of
+from ..engine.tensor import Tensor
 from .model import Entry, graph_of
 from .table import aligned, in_bytes, shown
 

@@ -9,7 +9,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from ..files import replacing
+from ..engine.files import replacing
 
 __all__ = ["FORMATS", "render", "write"]
 

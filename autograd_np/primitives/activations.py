@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import on_arrays, primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from . import complexes
 from .complexes import decay, is_complex
 from .composed import composition

@@ -25,11 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import in_memory
-from ..errors import describe
-from ..generators import draw, generator_of
-from ..primitive import on_arrays, primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.errors import describe
+from ..engine.hooks import in_memory
+from ..engine.random import draw, generator_of
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 
 __all__ = ["scaled_dot_product_attention"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..recording import is_complex
+from ..engine.record import is_complex
 
 __all__ = ["decay", "is_complex", "log1p", "principal", "scipy_ufunc", "softplus"]
 

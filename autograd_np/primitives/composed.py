@@ -10,9 +10,9 @@ import functools
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from ..primitive import FUNCTIONS, parameter_names, primitive_of
-from ..recording import is_complex, not_real, required
-from ..tensor import ArrayLike, Tensor
+from ..engine.record import is_complex, not_real, required
+from ..engine.registry import FUNCTIONS, parameter_names, primitive_of
+from ..engine.tensor import ArrayLike, Tensor
 
 __all__ = ["COMPOSITIONS", "composition", "lifted", "no_out", "publish", "refused"]
 

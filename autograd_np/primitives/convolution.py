@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import describe
-from ..primitive import on_arrays, primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.errors import describe
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, lifted, publish
 from .convolution_loops import correlate, spread, weigh
 from .shaping import expand_dims, squeeze

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..checks import model
+from ..engine.hooks import model
 
 __all__ = ["correlate", "spread", "weigh"]
 

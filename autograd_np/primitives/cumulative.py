@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import beside, in_memory
-from ..primitive import on_arrays, primitive, rule
-from ..protocols import UFUNC_METHODS
-from ..tensor import ArrayLike, Tensor
+from ..engine.hooks import beside, in_memory
+from ..engine.protocols import UFUNC_METHODS
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, lifted, no_out
 from .layout import lay, reverse, unlay, wide
 from .reductions import before

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import beside, require
-from ..errors import describe
-from ..primitive import on_arrays, primitive, rule
-from ..tape import _ones
-from ..tensor import ArrayLike, Tensor
+from ..engine.errors import describe
+from ..engine.hooks import beside, require
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tape import _ones
+from ..engine.tensor import ArrayLike, Tensor
 from .layout import wide
 from .scatter import Scatter
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, no_out
 from .shaping import ravel, tensor_of
 

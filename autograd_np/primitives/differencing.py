@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, assume
-from ..primitive import primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.hooks import array, assume
+from ..engine.registry import primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, lifted
 from .cumulative import taken_last
 from .layout import Axis, axes_of, in_order, inverse, memory_axes, reverse

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import in_memory
-from ..generators import draw, generator_of
-from ..primitive import on_arrays, primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.hooks import in_memory
+from ..engine.random import draw, generator_of
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import lifted, publish
 from .zeros import _keep as _keep_primitive
 

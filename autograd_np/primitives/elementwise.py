@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import UFUNCS, on_arrays, primitive, primitive_of, rule, same
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import UFUNCS, on_arrays, primitive, primitive_of, rule, same
+from ..engine.tensor import ArrayLike, Tensor
 from .kinks import at_kink, at_root
 from .zeros import keep, zdiv, zmul
 
@@ -93,7 +93,7 @@ def divide(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     At y = 0 they are infinite or NaN, but a zero cotangent stays zero. No intermediate overflows or
     underflows: ``-(g · (x/y)) / y`` has full relative accuracy at 1e±200.
 
-    >>> from autograd_np.transforms import grad
+    >>> from autograd_np.transforms.grad import grad
     >>> float(grad(lambda y: 3e200 / y)(1e200))
     -3e-200
     """
@@ -181,7 +181,7 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     integer exponents has its ordinary gradient with respect to x; with respect to y, where the real function
     is defined at isolated points only, it is NaN (0 for a zero cotangent).
 
-    >>> from autograd_np.transforms import grad
+    >>> from autograd_np.transforms.grad import grad
     >>> float(grad(lambda x: x**3)(-2.0)), float(grad(lambda x: x**0)(0.0))
     (12.0, 0.0)
     """
@@ -254,7 +254,7 @@ rule(_power_log, x=_power_log_x, y=lambda h, p, x, y, k: zmul(h, power_log(p, x,
 def sqrt(x: ArrayLike, /) -> Tensor:
     """``√x``, elementwise. Gradient: 1 / (2√x); inf at 0, and 0 for a zero cotangent.
 
-    >>> from autograd_np.transforms import grad
+    >>> from autograd_np.transforms.grad import grad
     >>> float(grad(sqrt)(4.0)), float(grad(sqrt)(0.0))
     (0.25, inf)
     """

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 
 __all__ = [
     "fft",

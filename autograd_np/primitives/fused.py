@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import beside, require
-from ..errors import describe
-from ..primitive import on_arrays, primitive, primitive_of, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.errors import describe
+from ..engine.hooks import beside, require
+from ..engine.registry import on_arrays, primitive, primitive_of, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .activations import balanced, log_softmax, log_total, softplus
 from .layout import wide
 from .zeros import zmul

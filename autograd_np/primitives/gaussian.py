@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import on_arrays, primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .complexes import is_complex, scipy_ufunc
 
 __all__ = ["erf", "erfc", "gauss", "normal_cdf"]

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, beside, model, require
-from ..primitive import on_arrays, primitive, primitive_of, rule
-from ..recording import TENSOR, option
-from ..tensor import ArrayLike, Tensor
+from ..engine.hooks import array, beside, model, require
+from ..engine.record import TENSOR, option
+from ..engine.registry import on_arrays, primitive, primitive_of, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, no_out, publish, refused
 from .layout import in_order
 from .scatter import BASIC, Scatter, accumulate, repeats, settle

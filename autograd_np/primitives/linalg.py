@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..primitive import on_arrays, primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, lifted, publish
 from .layout import memory_axes, relaid
 from .linalg_degenerate import adjoint, conjugate, unrecorded

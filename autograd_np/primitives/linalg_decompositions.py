@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..primitive import primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import publish
 from .kinks import at_tie, at_ties
 from .linalg_degenerate import DegenerateWarning, adjoint, check_free, conjugate, even, lost_in_second_order, over, separable, settled_phase, unrecorded, value

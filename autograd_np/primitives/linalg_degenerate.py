@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import is_traced, require
-from ..tensor import Tensor
+from ..engine.hooks import is_traced, require
+from ..engine.tensor import Tensor
 
 __all__ = [
     "NEARLY",

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import publish
 from .kinks import at_tie, at_ties
 from .linalg_decompositions import SVDResult, eigh, eigvalsh

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .layout import wide
 
 __all__ = ["binary_cross_entropy", "huber_loss", "l1_loss", "mse_loss"]

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, lifted, no_out
 from .cumulative import cumprod, cumsum
 from .layout import Axis, unshared

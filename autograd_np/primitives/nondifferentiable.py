@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import FUNCTIONS, UFUNCS, primitive
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import FUNCTIONS, UFUNCS, primitive
+from ..engine.tensor import ArrayLike, Tensor
 
 __all__ = [
     "allclose", "around", "array_equal", "array_equiv", "bitwise_and", "bitwise_count", "bitwise_invert", "bitwise_left_shift",

@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import beside
-from ..primitive import on_arrays, primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.hooks import beside
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, lifted, publish
 from .normalization_layouts import Axes, Columns, Whole, arrangement, broadcast_axes
 

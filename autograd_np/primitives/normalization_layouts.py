@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import in_memory
-from ..tape import _ones
+from ..engine.hooks import in_memory
+from ..engine.tape import _ones
 
 __all__ = ["Columns", "Rows", "Whole", "arrangement", "broadcast_axes"]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import require
-from ..primitive import primitive, rule, same
-from ..tensor import ArrayLike, Tensor
+from ..engine.hooks import require
+from ..engine.registry import primitive, rule, same
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, lifted
 from .layout import in_order
 from .shaping import cast

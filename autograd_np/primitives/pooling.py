@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import amend, in_memory, model
-from ..primitive import on_arrays, primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.hooks import amend, in_memory, model
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, lifted, publish
 from .convolution import lengths
 from .joining import stack

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import on_arrays, primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, no_out
 from .layout import in_order, inverse, reading_axes
 from .shaping import moveaxis, reshape

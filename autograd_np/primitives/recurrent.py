@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import recording
-from ..deferred import Deferred
-from ..primitive import primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine import record
+from ..engine.accumulators import Deferred
+from ..engine.registry import primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .recurrent_kernels import GRU, LSTM, RNN, Kind, before, lstm_cell_backward, lstm_cell_forward, plain, project, stacked
 
 __all__ = ["gru", "gru_cell", "lstm", "lstm_cell", "rnn", "rnn_cell"]
@@ -87,7 +87,7 @@ def _sequence(kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_
 
 def _recorded(out: Arrays) -> bool:
     """Whether the backward pass is itself on the tape: what it kept comes as Tensors then."""
-    return out[0].__class__ is recording.TENSOR
+    return out[0].__class__ is record.TENSOR
 
 
 def _rows_sum(d: Any) -> Any:

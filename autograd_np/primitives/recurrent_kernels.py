@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import on_arrays
+from ..engine.registry import on_arrays
 from .activations import sigmoid, sigmoid_slope
 from .zeros import keep
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import on_arrays, primitive, rule
-from ..protocols import UFUNC_METHODS
-from ..tensor import ArrayLike, Tensor
+from ..engine.protocols import UFUNC_METHODS
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from . import complexes
 from .complexes import is_complex
 from .composed import composition, no_out

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..checks import array
-from ..primitive import primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.hooks import array
+from ..engine.registry import primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from . import elementwise
 from .composed import composition, publish
 from .joining import concatenate

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import recording
-from ..checks import amend, beside, in_memory, model
-from ..compiler.trace import TRACING
-from ..deferred import Deferred
-from ..operands import base_array
-from ..primitive import Primitive, primitive, primitive_of, rule
-from ..recording import option
-from ..tensor import ArrayLike, Tensor
+from ..compiler.trace.record import TRACING
+from ..engine import record
+from ..engine.accumulators import Deferred
+from ..engine.hooks import amend, beside, in_memory, model
+from ..engine.operands import base_array
+from ..engine.record import option
+from ..engine.registry import Primitive, primitive, primitive_of, rule
+from ..engine.tensor import ArrayLike, Tensor
 
 __all__ = ["BASIC", "Scatter", "is_basic", "repeats", "scatter", "settle"]
 
@@ -219,6 +219,6 @@ class Scatter(Deferred):
     def dense(self) -> Any:
         """The sum of the pieces; a recorded operation if one of them is a Tensor."""
         indices, pieces = zip(*self.parts, strict=True)
-        tensor = recording.TENSOR
+        tensor = record.TENSOR
         recorded = any(piece.__class__ is tensor for piece in pieces)
         return (scatter if recorded else _body)(pieces, indices, self.shape)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import FUNCTIONS, primitive, primitive_of, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import FUNCTIONS, primitive, primitive_of, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .zeros import keep
 
 __all__ = ["clip", "fmax", "fmin", "heaviside", "maximum", "minimum", "nan_to_num"]
@@ -18,7 +18,7 @@ __all__ = ["clip", "fmax", "fmin", "heaviside", "maximum", "minimum", "nan_to_nu
 def maximum(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """The larger of x and y, elementwise; NaN if either is. The gradient goes to the larger; at a tie half to each.
 
-    >>> from autograd_np.transforms import grad
+    >>> from autograd_np.transforms.grad import grad
     >>> float(grad(lambda x: maximum(x, 0.0))(0.0))
     0.5
     """
@@ -81,7 +81,7 @@ def clip(
     Raises:
         TypeError: a bound is given twice (``a_min`` and ``min``), or ``out`` is given.
 
-    >>> from autograd_np.transforms import grad
+    >>> from autograd_np.transforms.grad import grad
     >>> grad(lambda x: np.sum(clip(x, 0, 1)))(np.array([-1.0, 0.0, 0.5, 1.0]))
     array([0., 0., 1., 0.])
     """

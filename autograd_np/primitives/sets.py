@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import NonDifferentiableError
-from ..primitive import FUNCTIONS, primitive
-from ..tensor import ArrayLike, Tensor
+from ..engine.errors import NonDifferentiableError
+from ..engine.registry import FUNCTIONS, primitive
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, lifted
 from .cumulative import taken_last
 from .shaping import cast

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..primitive import primitive, rule, same
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import primitive, rule, same
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, publish
 from .elementwise import copy
 from .layout import inverse, reading_axes

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import is_traced
-from ..primitive import on_arrays, primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.hooks import is_traced
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, lifted
 from .cumulative import scatter, taken_last
 from .layout import Axis, in_order, lay, unlay

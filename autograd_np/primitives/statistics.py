@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, require
-from ..primitive import primitive
-from ..tensor import ArrayLike, Tensor
+from ..engine.hooks import array, require
+from ..engine.registry import primitive
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, lifted
 from .layout import Axis, axes_of
 from .reductions import mean, sum

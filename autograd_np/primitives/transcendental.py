@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import on_arrays, primitive, rule
-from ..tensor import ArrayLike, Tensor
+from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike, Tensor
 from .complexes import decay, is_complex
 from .elementwise import twice
 from .zeros import zdiv, zmul

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NonDifferentiableError
-from ..primitive import FUNCTIONS, primitive
-from ..tensor import ArrayLike, Tensor
+from ..engine.errors import NonDifferentiableError
+from ..engine.registry import FUNCTIONS, primitive
+from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, publish
 from .elementwise import copy
 from .layout import memory_axes, relaid

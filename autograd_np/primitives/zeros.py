@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Primitive, on_arrays, primitive, rule
+from ..engine.registry import Primitive, on_arrays, primitive, rule
 
 __all__ = ["keep", "zdiv", "zmul"]
 

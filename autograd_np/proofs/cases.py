@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import codegen
-from ..modes import enable_grad
-from ..primitive import REGISTRY, Primitive
+from ..engine import codegen
+from ..engine.modes import enable_grad
+from ..engine.pytree import flatten
+from ..engine.registry import REGISTRY, Primitive
+from ..engine.tensor import Tensor
 from ..primitives.composed import COMPOSITIONS
-from ..tensor import Tensor
-from ..transforms import gradients
-from ..trees import flatten
+from ..transforms.grad import gradients
 from .differences import Check
 from .duck import DuckArray, plain
 from .samples import ORACLES, SAMPLES, Sample, load

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from ..modes import enable_grad
-from ..primitive import Primitive
-from ..tensor import Tensor
-from ..transforms import gradients
+from ..engine.modes import enable_grad
+from ..engine.registry import Primitive
+from ..engine.tensor import Tensor
+from ..transforms.grad import gradients
 from .cases import SEED, Case, differ, leaf, values_of
 from .samples import SAMPLES
 

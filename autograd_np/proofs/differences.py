@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from ..modes import enable_grad, no_grad
-from ..tensor import Tensor, as_argument
-from ..transforms import gradients
+from ..engine.modes import enable_grad, no_grad
+from ..engine.tensor import Tensor, as_argument
+from ..transforms.grad import gradients
 from .diagnosis import GradcheckError, Mismatch, diagnose, mismatch_at
 
 __all__ = ["STEP", "Check", "Direction"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor
-from ..trees import flatten, paths
+from ..engine.pytree import flatten, paths
+from ..engine.tensor import Tensor
 from .diagnosis import GradcheckError, Mismatch
 from .differences import STEP, Check
 

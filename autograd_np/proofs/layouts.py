@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..engine.tensor import Tensor
 from .cases import Case, differ, kept_as_is, scattered, values_of
 
 __all__ = ["LAYOUTS", "compare", "lies", "otherwise"]

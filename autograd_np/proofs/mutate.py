@@ -18,11 +18,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import codegen
-from ..deferred import Deferred
-from ..errors import GradientShapeError
-from ..primitive import REGISTRY, Primitive
-from ..tensor import Tensor
+from ..engine import codegen
+from ..engine.accumulators import Deferred
+from ..engine.errors import GradientShapeError
+from ..engine.registry import REGISTRY, Primitive
+from ..engine.tensor import Tensor
 from .cases import SEED, Case, Composed, cases, differ, leaf, subject
 from .diagnosis import GradcheckError
 from .differences import Check

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import codegen
-from ..modes import enable_grad
-from ..primitive import NEVER, REGISTRY, Primitive, primitive, rule
-from ..tensor import Tensor
-from ..transforms import gradients
+from ..engine import codegen
+from ..engine.modes import enable_grad
+from ..engine.registry import NEVER, REGISTRY, Primitive, primitive, rule
+from ..engine.tensor import Tensor
+from ..transforms.grad import gradients
 from . import cotangents
 from .cases import SEED, Case, cases, differ, leaf
 from .mutate import Judge

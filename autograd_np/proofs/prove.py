@@ -29,12 +29,12 @@ from typing import Any
 
 import numpy as np
 
-from ..deferred import Deferred
-from ..errors import describe
-from ..modes import enable_grad
-from ..primitive import Primitive
-from ..tensor import Tensor
-from ..transforms import gradients
+from ..engine.accumulators import Deferred
+from ..engine.errors import describe
+from ..engine.modes import enable_grad
+from ..engine.registry import Primitive
+from ..engine.tensor import Tensor
+from ..transforms.grad import gradients
 from . import cotangents, layouts
 from .cases import INDIRECT, Case, Composed, differ, kept_as_is, leaf, narrow, scattered, values_of, widen
 from .diagnosis import GradcheckError

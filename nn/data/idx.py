@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..archives import most_unpacked
+from ..npz import most_unpacked
 
 __all__ = ["parse_idx", "read_idx", "unpacked"]
 

@@ -14,10 +14,10 @@
 from .adam import Adam, AdamW, NAdam, RAdam
 from .adaptive import Adadelta, Adagrad, RMSprop
 from .base import Optimizer
+from .buffers import ParameterState
 from .lbfgs import LBFGS
 from .lion import Lion
 from .sgd import SGD
-from .units import ParameterState
 
 from .. import schedules as lr_scheduler  # isort: skip - it takes Optimizer from here
 

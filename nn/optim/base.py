@@ -34,8 +34,8 @@ import autograd_np as ag
 from autograd_np import tracing
 
 from . import traced
+from .buffers import FLUSH_EVERY, Counters, ParameterState, Unit, copied, flush_bias, number, plain
 from .groups import Group, completed, listed
-from .units import FLUSH_EVERY, Counters, ParameterState, Unit, copied, flush_bias, number, plain
 
 __all__ = ["Counters", "Group", "Optimizer"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import autograd_np as ag
 
 from .base import Group, Optimizer
-from .units import copied, number
+from .buffers import copied, number
 
 __all__ = ["LBFGS"]
 

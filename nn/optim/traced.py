@@ -10,7 +10,7 @@ import numpy as np
 import autograd_np as ag
 from autograd_np import tracing
 
-from .units import FLUSH_EVERY, Unit, flush_bias
+from .buffers import FLUSH_EVERY, Unit, flush_bias
 
 if TYPE_CHECKING:
     from .base import Optimizer, Pass

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..interrupts import writing
 from ..optim.base import Optimizer
-from ..optim.units import number
+from ..optim.buffers import number
 
 __all__ = ["TORN", "LRScheduler", "per_group", "plain", "rewind", "whole"]
 

@@ -9,8 +9,8 @@ import pytest
 
 import autograd_np as ag
 import nn
-from autograd_np.compiler.entry import Entry
-from autograd_np.errors import CompileError
+from autograd_np.compiler.cached_program import Entry
+from autograd_np.engine.errors import CompileError
 
 RNG = np.random.default_rng(0)
 

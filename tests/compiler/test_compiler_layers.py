@@ -16,7 +16,7 @@ import pytest
 
 import autograd_np as ag
 import nn
-from autograd_np.errors import CompileError
+from autograd_np.engine.errors import CompileError
 
 
 def _table() -> Any:

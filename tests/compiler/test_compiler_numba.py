@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 import autograd_np as ag
 import nn
-from autograd_np.compiler import fused_loops, loop_chains, optimizing
-from autograd_np.errors import CompileError
+from autograd_np.compiler import pipeline
+from autograd_np.compiler.numba import chains, fuse
+from autograd_np.engine.errors import CompileError
 
 pytest.importorskip("numba")
 
@@ -38,8 +39,8 @@ def numba(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def all_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every call that can be a loop is one, also a single one and of two elements."""
-    monkeypatch.setattr(fused_loops, "worth", lambda calls, arrays: True)
-    for module in (fused_loops, loop_chains):
+    monkeypatch.setattr(fuse, "worth", lambda calls, arrays: True)
+    for module in (fuse, chains):
         monkeypatch.setattr(module, "FEWEST", 2)
 
 
@@ -47,8 +48,8 @@ def all_loops(monkeypatch: pytest.MonkeyPatch) -> None:
 def bit_for_bit(monkeypatch: pytest.MonkeyPatch, all_loops: None) -> None:
     """Without what adds up in another order."""
     for name in ("sum_by_products", "mean_by_product"):
-        monkeypatch.setattr(optimizing, name, lambda program: None)
-    monkeypatch.setattr(loop_chains, "_REDUCED", {"maximum", "minimum"})
+        monkeypatch.setattr(pipeline, name, lambda program: None)
+    monkeypatch.setattr(chains, "_REDUCED", {"maximum", "minimum"})
     for table in ("UNARY", "BINARY"):
         # (Of fmax and fmin of 0 and -0, and of remainders, NumPy's own loops give the one or the other at the ends of arrays.)
         monkeypatch.setattr(programs, table, [function for function in getattr(programs, table) if function not in (np.fmax, np.fmin)])

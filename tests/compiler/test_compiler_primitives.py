@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.errors import CompileError
+from autograd_np.engine.errors import CompileError
+from autograd_np.engine.tensor import Tensor
 from autograd_np.proofs.cases import SEED, Case, as_list, cases, names, subject
 from autograd_np.proofs.samples import Sample
-from autograd_np.tensor import Tensor
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

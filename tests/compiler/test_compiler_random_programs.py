@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import autograd_np as ag
-from autograd_np.compiler import algebra, blocks, emit, optimizing, plan
-from autograd_np.errors import CompileError
+from autograd_np.compiler import pipeline, plan
+from autograd_np.compiler.passes import algebra, blocks
+from autograd_np.compiler.printer import emit
+from autograd_np.engine.errors import CompileError
 
 LARGEST = 400  # elements of a value
 
@@ -484,7 +486,7 @@ CAPTURED = [np.array([0.5, -1.0, 2.0, 0.0]), np.arange(12, dtype=np.float32).res
 def bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the passes that add up in another order; and warnings are of no interest here."""
     for name in ("sum_by_products", "mean_by_product", "join_bias", "sum_of_copies"):
-        monkeypatch.setattr(optimizing, name, lambda program: None)
+        monkeypatch.setattr(pipeline, name, lambda program: None)
     warnings.simplefilter("ignore")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-from autograd_np.errors import CompileError
+from autograd_np.engine.errors import CompileError
 
 X = np.arange(1.0, 7.0)
 TWO = np.array(2)

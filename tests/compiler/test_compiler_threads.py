@@ -13,7 +13,9 @@ import pytest
 
 import autograd_np as ag
 import nn
-from autograd_np.compiler import blocks, emit, plan, threads
+from autograd_np.compiler import plan, threads
+from autograd_np.compiler.passes import blocks
+from autograd_np.compiler.printer import emit
 
 SIZE = 70_001  # no multiple of a stretch
 

@@ -21,7 +21,7 @@ import pytest
 
 import autograd_np as ag
 import nn
-from autograd_np.errors import CompileError
+from autograd_np.engine.errors import CompileError
 
 X = np.arange(1.0, 7.0).reshape(2, 3)
 

@@ -15,7 +15,7 @@ from hostile import MEMORY, ONE, REFUSED, Entry, Outcome, archive, bomb, outcome
 
 import nn
 from nn import SavingError
-from nn.archives import most_unpacked
+from nn.npz import most_unpacked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
 

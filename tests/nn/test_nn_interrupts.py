@@ -14,7 +14,7 @@ import pytest
 
 import autograd_np as ag
 import nn
-from autograd_np import modes
+from autograd_np.engine import modes
 from nn import optim
 from nn.optim import lr_scheduler
 

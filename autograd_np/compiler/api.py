@@ -1,0 +1,420 @@
+"""``compile``: a function becomes one NumPy program for each kind of arguments it is called with."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..engine import modes, write_guards
+from ..engine.errors import CompileError, OtherCase
+from ..engine.modes import ACTIVE
+from ..engine.record import TENSOR
+from ..engine.tape import LAST_WRITE, next_position
+from ..transforms.wrapper import Wrapper
+from .cached_program import MISS, Entry
+from .explain import Explanation, explain
+from .ir import Value
+from .numba import text
+from .passes.simplify import Program
+from .pipeline import optimize
+from .printer.standalone import save
+from .trace.arguments import arrays_of, dynamic, rebuilt, structure
+from .trace.array import Traced
+from .trace.captures import reach
+from .trace.provenance import Story, argument_names
+from .trace.record import TRACING, Trace, current_trace
+from .trace.results import outputs_of
+
+__all__ = ["CacheInfo", "Compiled", "compile"]
+
+
+class CacheInfo(NamedTuple):
+    """How often a compiled function was replayed (hits), traced (misses), and run as it is (eager); and the programs that it holds."""
+
+    hits: int
+    misses: int
+    eager: int
+    currsize: int
+
+
+_LIMIT = 64  # programs that a function holds; the one that was not used for the longest time goes first
+_MANY = 20  # calls after which it is said that none was a replay
+_tracing = threading.RLock()
+
+
+def compile(function: Callable[..., Any], *, backend: str = "numpy", state: Sequence[Any] = ()) -> Compiled:
+    """Turn a function into a plain NumPy program, which is replayed from the second call on.
+
+    Args:
+        function: of arrays, Tensors, and trees of them; it is made of NumPy calls, with or without gradients. Arguments that are no arrays
+            (numbers, texts, flags) are part of what a program is made for.
+        backend: ``"numpy"``; ``"numba"`` runs chains of elementwise calls and their sums as compiled loops
+            (``pip install "autograd-np[numba]"``), with results that differ by rounding.
+        state: objects whose arrays the function reads or writes and that do not stand in its closure, its globals or its attributes.
+
+    Returns:
+        A function with the attributes of :class:`Compiled`. One program is made for each form of the arguments: shapes, dtypes, memory layouts.
+
+    Raises:
+        CompileError: (when it is called) the function looks at numbers that are known only when the program runs, or does what the
+            tracer cannot see. The message names the line.
+        TypeError: it is no function.
+
+    The first call runs the function itself, and traces it. See ``docs/compile.md``.
+
+    >>> import numpy as np
+    >>> import autograd_np as ag
+    >>> gradient = ag.compile(ag.grad(lambda x: np.sum(np.sin(x) ** 2)))
+    >>> x = np.array([0.0, 0.5])
+    >>> gradient(x) is gradient(x), np.array_equal(gradient(x), np.sin(2 * x))
+    (False, True)
+    >>> gradient.cache_info()
+    CacheInfo(hits=2, misses=1, eager=0, currsize=1)
+    """
+    return Compiled(function, backend=backend, state=state)
+
+
+class _Proxy:
+    """A generator during a trace: what it draws is drawn anew in every replay."""
+
+    def __init__(self, generator: np.random.Generator, trace: Trace) -> None:
+        self._generator = generator
+        self._trace = trace
+
+    @property
+    def __class__(self) -> type:  # what asks whether it is a generator hears yes
+        return np.random.Generator
+
+    @__class__.setter
+    def __class__(self, kind: type) -> None:
+        raise TypeError("a generator keeps its class")
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._generator, name)
+        if name.startswith("_") or current_trace() is not self._trace:
+            return method
+        if name in ("shuffle", "spawn", "bit_generator"):
+            raise CompileError(f"compile: Generator.{name} cannot be traced; use permutation() or permuted(), or draw outside the compiled function")
+        return lambda *args, **kwargs: self._trace.draw(self._generator, name, args, kwargs)
+
+
+class Compiled(Wrapper):
+    """A function that runs as a NumPy program. See :func:`compile`."""
+
+    maker = "compile"
+    _reads_gradients = True  # whether it may matter what gradients Tensors hold when the program begins
+    _replays_first = False  # whether the program is run in the first call too: what it gives differs by rounding from what was traced
+
+    def __init__(self, function: Callable[..., Any], *, backend: str = "numpy", state: Sequence[Any] = ()) -> None:
+        if not callable(function):
+            raise TypeError(f"compile: takes a function, not {type(function).__name__}")
+        if backend not in ("numpy", "numba"):
+            raise ValueError(f'compile: backend is "numpy" or "numba", not {backend!r}')
+        if backend == "numba":
+            text.needed()
+        kind = inspect.unwrap(function) if not isinstance(function, functools.partial) else function.func
+        if inspect.isgeneratorfunction(kind) or inspect.iscoroutinefunction(kind) or inspect.isasyncgenfunction(kind):
+            raise TypeError(
+                f"compile: {getattr(kind, '__name__', 'the function')} is a generator or a coroutine, which runs in pieces; compile the function "
+                "that computes, and call it from there"
+            )
+        super().__init__(function)
+        self._state = tuple(state)
+        self._backend = backend
+        self._entries: dict[Any, list[Entry]] = {}
+        self._last: Entry | None = None
+        self._quick: Callable[[tuple[Any, ...]], Any] | None = None
+        self._hits = self._misses = self._eager = 0
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Run the program for these arguments; trace the function if there is none."""
+        quick = self._quick
+        if quick is not None and not kwargs and not TRACING[0] and not (ACTIVE[0] and _looked_at()):
+            try:
+                result = quick(args)
+            except OtherCase:
+                result = MISS
+            if result is not MISS:
+                self._hits += 1
+                return result
+        leaves: list[Any] = []
+        key = structure((args, kwargs), leaves)
+        if current_trace() is not None or any(isinstance(x, TENSOR) and x._node is not None for x in leaves) or (ACTIVE[0] and _looked_at()):
+            # Inside another trace, or under a transformation that records, the function itself is what is wanted.
+            self._eager += 1
+            return self._function(*args, **kwargs)
+        for entry in [*self._entries.get(key, ())]:
+            if entry.holds():
+                arrays = [*arrays_of(leaves), *[node.grad for node, _ in entry.held]]
+                if entry.aliasing.matters and not entry.aliasing.holds(arrays):
+                    continue
+                try:
+                    results = entry.run(arrays)
+                except OtherCase:
+                    continue
+                self._hits += 1
+                if self._last is not entry:
+                    used = self._entries.pop(key, None)
+                    if used is not None:
+                        self._entries[key] = used
+                    self._last = entry
+                    self._quick = None if kwargs else entry.quick(args)
+                if len(entry.program.outputs) == 1:
+                    results = (results,)
+                for node, i in entry.effects:
+                    node.grad = None if i is None else results[i]
+                return entry.rebuild(results)
+        return self._trace(key, args, kwargs, leaves)
+
+    def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments that make such a one again."""
+        return (self._function,), {"backend": self._backend, "state": self._state}
+
+    def cache_info(self) -> CacheInfo:
+        """Replays, traces, calls that ran the function itself, programs held."""
+        return CacheInfo(self._hits, self._misses, self._eager, sum(map(len, self._entries.values())))
+
+    def cache_clear(self) -> None:
+        """Forget all programs."""
+        self._entries.clear()
+        self._last = self._quick = None
+
+    @property
+    def source(self) -> str:
+        """The program of the last call."""
+        if self._last is None:
+            raise RuntimeError("compile: there is no program before the first call")
+        return self._last.emitted.source
+
+    @property
+    def source_plain(self) -> str:
+        """The program of the last call without buffers: the NumPy that one would write by hand."""
+        return str(self._entry().plain.source)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program of the last call into a file that runs with NumPy alone, and what it holds beside it.
+
+        The arrays that the program takes for given (weights, state, constants) go into an ``.npz`` file of the same name, under their
+        names in the program. The file has one function, called as the program's is, and ``save_weights(path)``; functions of this
+        library that the program calls are part of it, random generators go on from where they are, and what an optimizer computes
+        between two steps is written down. Both files are written under other names and then renamed.
+
+        Args:
+            path: of the file, ``something.py``.
+
+        Raises:
+            CompileError: the program cannot be written down: it leaves gradients in Tensors, calls a function whose text is not to
+                be had, or an optimizer changes its arithmetic.
+            RuntimeError: there is no program before the first call.
+
+        >>> import pathlib, tempfile
+        >>> import autograd_np as ag
+        >>> w = np.array([1.0, 2.0])
+        >>> f = ag.compile(lambda x: x @ w)
+        >>> f(np.ones((3, 2))).tolist()
+        [3.0, 3.0, 3.0]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     f.save(pathlib.Path(folder) / "product.py")
+        ...     sorted(file.name for file in pathlib.Path(folder).iterdir())
+        ['product.npz', 'product.py']
+        """
+        word = getattr(self, "__qualname__", None) or type(self._function).__name__
+        save(path, self._entry(), f"The program of {word}" if "<" not in word else "A NumPy program")
+
+    def explain(self, *arguments: Any, seconds: float = 0.2) -> Explanation:
+        """What the program of the last call costs: print it, or take its numbers.
+
+        Calls as traced and after each pass, buffers, the arena against the sum of all intermediates, and for each section its calls,
+        floating-point operations, bytes moved, and the time that a roofline predicts and that it takes. The program runs on copies:
+        nothing changes.
+
+        Args:
+            *arguments: arrays to run it with, in the order of the program's arguments; made up where none are given (numbers drawn from a
+                normal distribution, zeros for integers).
+            seconds: for how long to measure.
+
+        Returns:
+            An object that prints itself as a table, with attributes ``counts``, ``buffers``, ``arena``, ``intermediates``, ``peak``,
+            ``flops``, ``moved``, ``predicted``, ``measured``, ``sections`` and ``machine``.
+
+        Raises:
+            RuntimeError: there is no program before the first call.
+            ValueError: the number of arguments, or the program refuses those that were made up.
+
+        >>> import autograd_np as ag
+        >>> f = ag.compile(lambda x, w: np.tanh(x @ w))
+        >>> _ = f(np.ones((4, 3)), np.ones((3, 2)))
+        >>> found = f.explain(seconds=0.01)
+        >>> found.flops, found.sections[0].calls
+        (56, 2)
+        """
+        return explain(self._entry(), arguments, seconds)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the program of the last call takes for given, by its name in :attr:`source`: arrays of the caller, functions, generators."""
+        return dict(self._entry().emitted.bound)
+
+    @property
+    def plain_given(self) -> dict[str, Any]:
+        """What :attr:`source_plain` takes for given, by name: it runs in a namespace that holds this.
+
+        >>> import autograd_np as ag
+        >>> w = np.array([1.0, 2.0])
+        >>> f = ag.compile(lambda x: np.exp(x @ w) - 1)
+        >>> _ = f(np.ones((3, 2)))
+        >>> space = f.plain_given
+        >>> exec(f.source_plain, space)
+        >>> space["run"](np.zeros((3, 2))).tolist()
+        [0.0, 0.0, 0.0]
+        """
+        return dict(self._entry().plain.bound)
+
+    def _entry(self) -> Entry:
+        if self._last is None:
+            raise RuntimeError("compile: there is no program before the first call")
+        return self._last
+
+    # ---------------------------------------------------------------- the first call
+
+    def _trace(self, key: Any, args: Any, kwargs: Any, leaves: list[Any]) -> Any:
+        with _tracing:
+            self._misses += 1
+            if self._misses == _MANY and not self._hits:
+                warnings.warn(
+                    f"compile: {_MANY} calls, and each of them was traced: something that the program is made for is another in each call, "
+                    "such as a Python number that counts, a rate that falls, or a shape. Pass a number as an array (np.float64(rate)), or keep it in one "
+                    "(count[...] += 1)",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+            trace = Trace()
+            story = trace.story = Story(trace)
+            reached = reach(self._function, [*self._state, *[x for x in leaves if not dynamic(x)]])
+            arguments: list[Value] = []
+            lifted: list[tuple[Any, Any, Any, str]] = []
+            swapped: list[tuple[Any, np.random.Generator]] = []
+            held: list[tuple[Any, Any]] = []  # (node, the gradient that it holds before): an argument that nobody passes
+            leaf_nodes = [t._node for _, t in reached.tensors.values() if t._node is not None and t._node.primitive is None]
+            nodes = {id(node): node for node in leaf_nodes} if self._reads_gradients else {}
+            before = [(node, _layout(node)) for node in nodes.values()]
+
+            def enter(item: Any) -> Any:
+                if not dynamic(item):
+                    return _Proxy(item, trace) if isinstance(item, np.random.Generator) else item
+                array = item._values if isinstance(item, TENSOR) else item
+                traced = trace.external(array, "argument")
+                arguments.append(traced.value)
+                return TENSOR.at(traced, None, True) if isinstance(item, TENSOR) else traced
+
+            try:
+                with trace, modes.follow(story.operation, story):
+                    story.modules(reached.modules)
+                    given, options = rebuilt((args, kwargs), [enter(item) for item in leaves])
+                    words = argument_names(self._function, args, kwargs)
+                    for value, word in zip(arguments, [word for word, x in zip(words, leaves, strict=False) if dynamic(x)], strict=False):
+                        story.name(value, word)
+                    reached.enter(trace)
+                    for _, put, generator in reached.generators:
+                        swapped.append((put, generator))
+                        put(_Proxy(generator, trace))
+                    for name, t in reached.tensors.values():
+                        if t._values.__class__ is np.ndarray:
+                            traced = trace.external(t._values, "state")
+                            story.parameter(t, name, traced.value)
+                            lifted.append((t, t._values, traced, name))
+                            t._values = traced
+                        if id(t._node) in nodes and t._node.grad.__class__ is np.ndarray:
+                            traced = trace.external(t._node.grad, "argument")
+                            story.name(traced.value, f"{name}_grad")
+                            arguments.append(traced.value)
+                            held.append((t._node, t._node.grad))
+                            t._node.grad = traced
+                    result = self._function(*given, **options)
+                    for t, array, traced, name in lifted:
+                        if t._values is not traced and t._values is not array:
+                            raise CompileError(
+                                f"compile: the function puts another array in the place of {name}.data, where the next run would not put a new one; "
+                                "write into the one that is there (t.writable()[...] = values, t.data -= ...)"
+                            )
+                    outputs, rebuild, concrete, effects = outputs_of(trace, result, reached, held)
+                    trace.check_captured()
+                    trace.check_picked(outputs)
+                    reached.leave(False)
+            except BaseException:
+                trace.roll_back()
+                for node, array in held:
+                    node.grad = array
+                raise
+            finally:
+                reached.leave(True)
+                for t, array, _, _ in lifted:
+                    t._values = array
+                for node, array in held:
+                    if isinstance(node.grad, Traced) and node.grad.array is array:
+                        node.grad = array
+                for put, generator in swapped:
+                    put(generator)
+                for _, t in reached.tensors.values():
+                    if t._node is not None and isinstance(getattr(t._node, "grad", None), Traced):
+                        t._node.grad = t._node.grad.array.copy()
+            try:
+                touched = reached.touched()
+                story.settle(trace.ops)
+                program = Program(trace.ops, arguments, outputs)
+                optimize(program, self._backend)
+                used = {value.storage.index for op in program.ops for value in op.inputs()} | {value.storage.index for value in program.outputs}
+                used |= {storage.index for op in program.ops for storage in op.writes}
+                first = len(arguments) - len(held)
+                held = [pair for pair, value in zip(held, arguments[first:], strict=True) if value.storage.index in used]
+                arguments[first:] = [value for value in arguments[first:] if value.storage.index in used]
+                every = [*arrays_of(leaves), *[array for _, array in held]]
+                entry = Entry(trace, program, reached, rebuild, effects, every)
+                entry.held = held
+                entry.conditions += [(functools.partial(_layout, node), layout) for node, layout in before]
+            except BaseException:
+                trace.roll_back()
+                raise
+            self._last = entry
+            by_itself = touched or not entry.aliasing.sound  # what the function does besides computing is done by running it
+            if by_itself or not self._replays_first:
+                if entry.writes:
+                    entry.clock[0] = LAST_WRITE[0] = next_position()
+                for k in entry.written_arguments:
+                    write_guards.mark_written(every[k])
+                for hook in trace.after:
+                    hook()
+            if by_itself:
+                return rebuild(concrete)
+            entries = self._entries[key] = self._entries.pop(key, [])
+            del entries[:-8]
+            entries.append(entry)
+            if sum(map(len, self._entries.values())) > _LIMIT:
+                self._entries.pop(next(iter(self._entries)))
+            self._quick = None if kwargs else entry.quick(args)
+            if self._replays_first:
+                trace.rewind()
+                concrete = entry.run(every)
+                if len(outputs) == 1:
+                    concrete = [concrete]
+                for node, i in effects:
+                    node.grad = None if i is None else concrete[i]
+            return rebuild(concrete)
+
+
+def _layout(node: Any) -> Any:
+    """Of the gradient that a leaf holds, what a program is made for."""
+    grad = node.grad
+    return grad if grad is None else getattr(grad, "strides", ())
+
+
+def _looked_at() -> bool:
+    """Whether a mode is on that looks at each operation."""
+    return modes.is_anomaly_enabled() or modes.is_annotate_enabled() or modes.follower() is not None

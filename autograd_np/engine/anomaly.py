@@ -1,0 +1,135 @@
+"""What ``detect_anomaly`` looks at: non-finite values, and arrays overwritten behind the library's back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .accumulators import Deferred
+from .errors import AnomalyError, MutationError, describe, label
+from .record import location
+from .tape import Node
+
+__all__ = ["check_backward", "check_forward", "check_kept"]
+
+
+def _first_bad(value: Any, good: Any = np.isfinite) -> tuple[int, ...] | None:
+    """Index of the first NaN or infinity, or of the first element that is not ``good``."""
+    if isinstance(value, (float, complex)):
+        return None if good(value) else ()
+    if getattr(value, "dtype", None) is None or value.dtype.kind not in "fc":
+        return None
+    fine = good(value)
+    if bool(np.all(fine)):
+        return None
+    flat = int(np.argmin(np.ravel(fine)))
+    return tuple(int(i) for i in np.unravel_index(flat, value.shape))
+
+
+def _first_nan(value: Any) -> tuple[int, ...] | None:
+    """Index of the first NaN."""
+    return _first_bad(value, lambda x: ~np.isnan(x))
+
+
+def _moves(found: Any) -> bool:
+    """Whether an operation only moves elements (an index, a reshape, ``where``): it passes on what it is given."""
+    from ..graph.flops import Operation, forward_flops
+
+    return forward_flops(found.name, found.elementwise, Operation((1,), {}, {})) == 0
+
+
+def _words(found: Any, operands: tuple[Any, ...]) -> list[str]:
+    """What the operands are called in the operation's signature."""
+    if found.sequence:
+        return [f"{found.operands[0]}[{i}]" for i in range(len(operands))]
+    return list(found.operands or found.parameters)
+
+
+def _at(value: Any, index: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """The element of an operand that met the output's element ``index``, where shapes say so."""
+    try:
+        return str(np.broadcast_to(value, shape)[index])
+    except (ValueError, TypeError, IndexError):
+        return describe(value)
+
+
+def _fingerprint(value: Any) -> Any:
+    if value.__class__ is np.ndarray:
+        return value.copy()
+    if value.__class__ is tuple:
+        return tuple([_fingerprint(v) for v in value])
+    return None
+
+
+def _same(value: Any, print_: Any) -> bool:
+    if print_ is None:
+        return True
+    if print_.__class__ is tuple:
+        return all(_same(v, p) for v, p in zip(value, print_, strict=True))
+    return bool(np.array_equal(value, print_, equal_nan=print_.dtype.kind in "fc"))
+
+
+def check_forward(found: Any, result: Any, operands: tuple[Any, ...]) -> None:
+    """Remember the call's source line and content, and report the first value that is not finite.
+
+    That is a value that the operation made: an infinity of finite input, a NaN of input without NaN. And it is a NaN of the input, at the
+    first operation that computes with it: what masks it, leaves it out or only moves it may take it, and an infinity may be a mask.
+    """
+    line = location()
+    for t in result if isinstance(result, tuple) else (result,):
+        node = t._node
+        if node is not None:
+            main = node if node.primitive is found else node.parents[0]
+            main.info = (line, operands, _fingerprint(main.kept))
+        index = _first_bad(t._values)
+        if index is None:
+            continue
+        nan = _first_nan(t._values)
+        places = [_first_nan(operand) for operand in operands]
+        given = [(word, place) for word, place in zip(_words(found, operands), places, strict=False) if place is not None]
+        finite = all(_first_bad(operand) is None for operand in operands)
+        if (given and _moves(found)) or (nan is None and not finite):
+            continue
+        listed = f"(operands {', '.join(map(describe, operands))}), called at {line}"
+        if given:
+            word, place = given[0]
+            raise AnomalyError(
+                f"{found.name} got {word} with NaN at {place}, first in the argument {word} {listed}; "
+                "if some numbers are missing, leave them out before they are computed with: np.where(np.isnan(x), 0.0, x)"
+            )
+        index = index if nan is None else nan
+        from_ = ", ".join(_at(operand, index, t.shape) for operand in operands)
+        raise AnomalyError(f"{found.name} made {t._values[index]} at index {index} of shape {t.shape} from {'finite ' * finite}input {from_} {listed}")
+
+
+def check_kept(node: Node) -> None:
+    """Report an array that the node keeps and that was overwritten since it was recorded."""
+    line, _, prints = getattr(node, "info", None) or (None, None, None)
+    if prints is not None and not _same(node.kept, prints):
+        raise MutationError(
+            f"an array that {label(node)} kept for the backward pass was overwritten after it was recorded at {line}; its gradient would be wrong"
+        )
+
+
+def check_backward(node: Node, g: Any, pulled: Any) -> None:
+    """Report a non-finite gradient that a rule made from a finite cotangent."""
+    line, operands, _ = getattr(node, "info", None) or ("a line outside detect_anomaly", (), None)
+    incoming = g if isinstance(g, tuple) else (g,)
+    if any(value is not None and _first_bad(_plain(value)) is not None for value in incoming):
+        return
+    for position, gradient in enumerate(pulled):
+        if gradient is None or isinstance(gradient, Deferred):
+            continue
+        value = _plain(gradient)
+        index = _first_bad(value)
+        if index is not None:
+            inputs = ", ".join(_at(operand, index, np.shape(value)) for operand in operands) or "unknown"
+            raise AnomalyError(
+                f"the backward pass of {label(node)} made {value[index]} at index {index} of the gradient of its operand {position} "
+                f"from a finite cotangent; its input there: {inputs}; recorded at {line}"
+            )
+
+
+def _plain(value: Any) -> Any:
+    return value._values if hasattr(value, "_values") else value

@@ -1,0 +1,118 @@
+"""Tests of data: made where they stand, and in a compiled program in every replay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..compiler.trace import record as tracing
+from ..compiler.trace.record import TRACING, current_trace
+
+__all__ = ["amend", "array", "assume", "assume_of", "beside", "in_memory", "is_scalar", "is_traced", "model", "require", "under_trace"]
+
+
+def require(test: Callable[..., Any], *args: Any) -> None:
+    """Call ``test(*args)``, which raises where the numbers in its arguments are bad.
+
+    A test that a function makes with ``if`` would be made once, when the function is compiled; this one becomes a line of the program.
+
+    Args:
+        test: a function of plain arrays and options, made of NumPy calls.
+        *args: arrays and options.
+    """
+    if TRACING[0]:
+        trace = current_trace()
+        if trace is not None:
+            trace.check(test, args)
+            return
+    test(*args)
+
+
+def assume(test: Callable[..., bool], *args: Any) -> bool:
+    """``test(*args)``, on whose answer the way to compute something may depend.
+
+    A compiled program is made for one answer; where a replay gets another, a program is made for that one. The test comes before
+    everything that the program writes, so its arguments are arguments or state of the compiled function.
+
+    Args:
+        test: a function of plain arrays and options, made of NumPy calls.
+        *args: arrays and options.
+    """
+    if TRACING[0]:
+        trace = current_trace()
+        if trace is not None:
+            return trace.assume(test, args)
+    return bool(test(*args))
+
+
+def assume_of(test: Callable[..., bool], x: Any) -> bool:
+    """``assume(test, x)`` of an array that may be computed: it is computed before anything is written.
+
+    Where that can't be (it is drawn at random, or computed of what the program writes) a compiled program rests on ``test`` of all the
+    floating arrays that it is given.
+    """
+    if TRACING[0] and is_traced(x):
+        return current_trace().assume_of(test, x)  # type: ignore[union-attr]
+    return bool(test(x))
+
+
+def amend(function: Callable[..., None], written: Sequence[Any], *args: Any) -> None:
+    """``function(*args)``, which writes into some of its arguments, as one call of a compiled program: it may look at numbers.
+
+    Args:
+        function: of a module, takes plain arrays and returns nothing.
+        written: those of its arguments that it may write into.
+        *args: arrays and options.
+    """
+    if TRACING[0]:
+        trace = current_trace()
+        if trace is not None and any(x.__class__ is tracing.TRACED for x in written):
+            trace.amend(function, written, args)
+            return
+    function(*args)
+
+
+def beside(x: Any, *others: Any) -> Any:
+    """A plain array as one of the trace that ``others`` belong to, if any does: so that it can be indexed with them, or written."""
+    if TRACING[0] and x.__class__ is np.ndarray:
+        trace = current_trace()
+        if trace is not None and any(other.__class__ is tracing.TRACED for other in others):
+            return trace.lifted(x)
+    return x
+
+
+def in_memory(x: Any) -> bool:
+    """Whether an array lies in memory as NumPy lays it out: an ndarray, or the one that a traced array stands for."""
+    kind = x.__class__
+    return kind is np.ndarray or kind is tracing.TRACED
+
+
+def is_traced(x: Any) -> bool:
+    """Whether a value is an array of a trace, whose numbers are known only when the program runs."""
+    return x.__class__ is tracing.TRACED
+
+
+def under_trace() -> bool:
+    """Whether a program is being written down."""
+    return bool(TRACING[0]) and current_trace() is not None
+
+
+def is_scalar(x: Any) -> bool:
+    """Whether a value is one of NumPy's numbers, not an array without axes; also of a traced one."""
+    return isinstance(x, np.generic) or (x.__class__ is tracing.TRACED and isinstance(x.array, np.generic))
+
+
+def model(*arrays: Any) -> Any:
+    """The array among these that ``like=`` shall name where a buffer takes results of all of them: one of a trace, else the first."""
+    if TRACING[0]:
+        for array in arrays:
+            if array.__class__ is tracing.TRACED:
+                return array
+    return arrays[0]
+
+
+def array(x: Any) -> Any:
+    """A list or a number as an array; what has NumPy's protocols as it is."""
+    return x if hasattr(x.__class__, "__array_function__") else np.asarray(x)

@@ -1,0 +1,300 @@
+"""The tape: nodes, and the one backward walk. This file knows no operation of NumPy.
+
+Every recorded operation makes a :class:`Node` with the next position. A node's parents always have
+smaller positions, so the nodes that a result depends on, taken in falling order of position, are its
+backward pass: when a node's turn comes, every operation that used its output has already contributed.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from .accumulators import Deferred
+from .errors import FreedGraphError, GradientShapeError, label, misfit
+from .modes import ACTIVE, enable_grad, no_grad, walk_watcher
+
+__all__ = ["Deferred", "Node", "ancestors", "backward", "gradients_of", "next_position"]
+
+# One counter for the process: a Tensor made on one thread may be used on another. The step of an
+# itertools.count is atomic.
+next_position: Callable[[], int] = itertools.count(1).__next__
+_leaf_lock = threading.Lock()
+
+# The position of the newest write the library made into an array (see mutation.py). Only nodes older
+# than it can keep an array that has changed, so the usual node pays one comparison.
+LAST_WRITE = [0]
+
+
+class Node:
+    """One recorded operation, or one leaf: its place on the tape and what its rule asked to keep."""
+
+    __slots__ = ("__weakref__", "dtype", "grad", "info", "kept", "name", "parents", "position", "primitive", "scope", "seen", "shape")
+
+    position: int  # parents have smaller ones
+    primitive: Any  # the operation; None for a leaf
+    parents: tuple[Node | None, ...]  # one per differentiable operand; None where no gradient is needed
+    kept: tuple[Any, ...] | None  # the values that the rules name, in the primitive's order; None once freed
+    shape: Any  # of the output
+    dtype: Any
+    grad: Any  # of a leaf: the accumulated gradient
+    name: str | None  # a label for pictures and messages
+    info: Any  # what anomaly detection wrote down about the call
+    seen: Any  # what `annotate` wrote down
+    scope: Any  # the named part of the program that this is an output of
+
+
+def leaf(shape: Any, dtype: Any, kind: type[Node] = Node) -> Node:
+    """A node with no operation behind it: where gradients arrive."""
+    node = kind()
+    node.position = next_position()
+    node.primitive = None
+    node.parents = node.kept = ()
+    node.shape = shape
+    node.dtype = dtype
+    node.grad = None
+    return node
+
+
+@functools.lru_cache(maxsize=32)
+def _ones(length: int, dtype: Any) -> Any:
+    ones = np.ones(length, dtype)
+    ones.flags.writeable = False
+    return ones
+
+
+def fit(g: Any, parent: Node, node: Node) -> Any:
+    """Hold a rule's gradient to its parent: sum what was broadcast, cast, take the real part.
+
+    Raises:
+        GradientShapeError: the gradient's shape is not the parent's, nor a broadcast of it.
+    """
+    shape = parent.shape
+    try:
+        given = g.shape
+    except AttributeError:
+        raise GradientShapeError(f"the rule of {label(node)} returned {type(g).__name__}, not an array of shape {shape}") from None
+    if given != shape:
+        extra = len(given) - len(shape)
+        if not node.primitive.broadcasts or extra < 0:
+            raise GradientShapeError(misfit(given, parent, node))
+        if extra == 1 and len(given) == 2 and given[1:] == shape and g.dtype.char in "fd" and given[0] > 8:
+            # The sum over rows (the gradient of a bias) as a product: BLAS takes a third of the time.
+            return fit(np.dot(_ones(given[0], g.dtype), g), parent, node)
+        axes = list(range(extra))
+        for axis, size in enumerate(shape):
+            if given[extra + axis] != size:
+                if size != 1:
+                    raise GradientShapeError(misfit(given, parent, node))
+                axes.append(extra + axis)
+        g = g.sum(tuple(axes), np.float32 if g.dtype.char == "e" else None)  # (float16 counts to 2048)
+        if g.shape != shape:
+            g = np.reshape(g, shape)
+    if g.dtype != parent.dtype:
+        if g.dtype.kind == "c" and parent.dtype.kind != "c":
+            g = np.real(g)
+        if g.dtype.kind not in "fcbiu":
+            raise GradientShapeError(f"the rule of {label(node)} returned dtype {g.dtype} for a {parent.dtype} operand")
+        if g.dtype != parent.dtype:
+            g = g.astype(parent.dtype)
+    return g
+
+
+def ancestors(roots: Iterable[Node], floor: int, stops: set[int] | None = None) -> tuple[dict[int, Node], dict[int, Node]]:
+    """The nodes that the roots depend on, by position: those at or above ``floor``, and the first ones met below it; ``stops`` are not entered."""
+    found, below, stack = dict[int, Node](), dict[int, Node](), list(roots)
+    while stack:
+        node = stack.pop()
+        position = node.position
+        if position < floor:
+            below[position] = node
+        elif position not in found:
+            found[position] = node
+            if stops is None or position not in stops:
+                if stops is not None and getattr(node.primitive, "picks", False):  # past the operation's first output, which may be a stop
+                    node = node.parents[0] or node
+                    found[node.position] = node
+                stack.extend([parent for parent in node.parents if parent is not None])
+    return found, below
+
+
+def _leading_to(roots: Iterable[Node], targets: set[int], stops: set[int] | None) -> set[int] | None:
+    """Positions of the nodes through which a gradient must pass to reach a target; None where every node is one."""
+    found, below = ancestors(roots, min(targets), stops)
+    # (A result that retains its gradient has a .grad, and tells backward() by the parents not being chosen.)
+    if not below and all(position in targets if node.primitive is None else not hasattr(node, "grad") for position, node in found.items()):
+        return None
+    needed = set(targets)
+    for position in sorted(found):
+        if any(parent is not None and parent.position in needed for parent in found[position].parents):
+            needed.add(position)
+    return needed
+
+
+def _zeros(g: Any) -> int:
+    """As ``Primitive.masks`` of an operation: whether zeros stand in a cotangent."""
+    try:
+        return 0 if (g.all() if g.ndim else g) else 2
+    except (TypeError, ValueError, AttributeError):  # a tracer or a duck array has no truth to look at
+        return 1
+
+
+Seeds = Sequence[tuple[Node, Any]]
+Reached = tuple[list[tuple[Node, Any]], dict[int, Any]]
+
+
+def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, retain: bool, create: bool) -> Reached:
+    """The backward pass: returns the gradients that reached leaves and those of the targets."""
+    heap: list[int] = []  # negated positions: the smallest is the newest node
+    pending: dict[int, list[Any]] = {}  # position → [node, the cotangent so far]
+    # The newest pending node is held apart: in a chain it is the next one, and never enters the heap.
+    best = 0
+    best_node: Any = None
+    best_g: Any = None
+    deferred: set[int] = set()
+    leaves: list[tuple[Node, Any]] = []
+    found: dict[int, Any] = {}
+    watch = walk_watcher()
+    # Until an operation masks a cotangent there is no zero in it for a rule to turn into 0 · inf = NaN.
+    careful = max([_zeros(g) for _, g in seeds], default=0)
+    for node, g in seeds:
+        entry = pending.get(node.position)
+        if entry is None:
+            heappush(heap, -node.position)
+            pending[node.position] = [node, g]
+        else:
+            entry[1] = entry[1] + g
+    while True:
+        if heap and -heap[0] > best:
+            position = -heappop(heap)
+            node, g = pending.pop(position)
+        elif best:
+            position, node, g = best, best_node, best_g
+            best = 0
+        else:
+            break
+        if deferred and position in deferred:
+            g = g.dense()
+            if g.__class__ is not tuple and g.dtype != node.dtype:
+                g = fit(g, node, node)
+        if targets and position in targets:
+            found[position] = g[0] if g.__class__ is tuple else g
+            if stop:
+                if g.__class__ is not tuple:
+                    continue
+                g = (None, *g[1:])  # what reached the operation's other outputs goes on
+        primitive = node.primitive
+        if primitive is None:
+            leaves.append((node, g))
+            continue
+        parents = node.parents
+        if needed is not None:
+            parents = tuple([p if p is not None and p.position in needed else None for p in parents])
+            if not any(parents):
+                continue
+        kept = node.kept
+        if kept is None:
+            raise FreedGraphError(
+                f"backward through {label(node)} a second time: its kept values were freed by the first backward pass; "
+                "pass retain_graph=True to the earlier backward() or gradients() call"
+            )
+        if position < LAST_WRITE[0]:
+            from .write_guards import check_unwritten
+
+            check_unwritten(node)
+        if watch is not None:
+            watch.check_kept(node)
+        if create:
+            kept = primitive.as_tensors(node)
+        elif not retain:
+            node.kept = None
+        pulled = primitive.pull(node, g, parents, kept)
+        if careful and careful >= primitive.care:
+            pulled = primitive.held(node, g, parents, kept, pulled)
+        if primitive.masks > careful:
+            careful = primitive.masks
+        if watch is not None:
+            watch.check_backward(node, g, pulled)
+        k = len(parents)
+        while k:  # indices cost a third of what zip costs for two operands
+            k -= 1
+            parent = parents[k]
+            if parent is None:
+                continue
+            contribution = pulled[k]
+            try:
+                fits = contribution.dtype is parent.dtype and contribution.shape == parent.shape
+            except AttributeError:
+                fits = False
+            position = parent.position
+            if not fits:
+                if isinstance(contribution, Deferred):
+                    if contribution.shape is not parent.shape and contribution.shape != parent.shape:
+                        raise GradientShapeError(misfit(contribution.shape, parent, node))
+                    deferred.add(position)
+                else:
+                    contribution = fit(contribution, parent, node)
+            if position == best:
+                best_g = best_g + contribution
+                continue
+            entry = pending.get(position)
+            if entry is not None:
+                entry[1] = entry[1] + contribution
+                continue
+            if position > best:
+                if best:
+                    pending[best] = [best_node, best_g]
+                    heappush(heap, -best)
+                best, best_node, best_g = position, parent, contribution
+            else:
+                pending[position] = [parent, contribution]
+                heappush(heap, -position)
+    return leaves, found
+
+
+def _run(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, retain: bool, create: bool) -> Reached:
+    # A singular derivative (1/0 under a zero cotangent) is dealt with by the rules; the forward pass
+    # has already warned about a value that overflows.
+    with np.errstate(all="ignore"):
+        if create or ACTIVE[0]:
+            with enable_grad() if create else no_grad():
+                return _walk(seeds, needed, targets, stop, retain, create)
+        return _walk(seeds, needed, targets, stop, retain, create)
+
+
+def backward(root: Node, g: Any, *, retain_graph: bool, own: Callable[[Any], Any]) -> None:
+    """Accumulate the gradient of ``root`` into every leaf it depends on.
+
+    Args:
+        root: the node of the result.
+        g: the cotangent, of the root's shape and dtype.
+        retain_graph: keep what the nodes hold, for another pass.
+        own: turns a gradient into an array that nothing else refers to.
+    """
+    leaves, _ = _run([(root, g)], None, set(), False, retain_graph, False)
+    del g
+    while leaves:
+        node, value = leaves.pop()
+        with _leaf_lock:
+            node.grad = own(value) if node.grad is None else own(node.grad + value)
+
+
+def gradients_of(seeds: Seeds, targets: Sequence[Node], *, retain_graph: bool, create_graph: bool, stop_at_targets: bool = False) -> list[Any]:
+    """The gradients of the seeds with respect to ``targets``, None where there is no path.
+
+    The walk enters only nodes that lead to a target, and leaves every ``.grad`` alone. With
+    ``stop_at_targets`` a target that depends on another does not pass its gradient on.
+    """
+    if not (positions := {node.position for node in targets}):
+        return []
+    needed = _leading_to([node for node, _ in seeds], positions, positions if stop_at_targets else None)
+    if needed is not None:
+        seeds = [(node, g) for node, g in seeds if node.position in needed]
+    _, found = _run(seeds, needed, positions, stop_at_targets, retain_graph, create_graph)
+    return [found.get(node.position) for node in targets]

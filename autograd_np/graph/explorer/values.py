@@ -1,0 +1,406 @@
+"""What a walk along a tape shows: the value of every entry, and every gradient on its way back.
+
+The tape keeps what the rules need, not every value. A value is found, in this order: kept for a rule; written down by
+:class:`~autograd_np.annotate`; that of a result or of a named parameter; or computed again from the operands, where these and all
+options that matter are known. Otherwise it is not shown: never another one in its place.
+
+The gradients are those of the engine's own walk, which runs on the tape as it is and retains it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from ...engine.accumulators import Deferred
+from ...engine.errors import FreedGraphError, MutationError
+from ...engine.pytree import flatten
+from ...engine.record import PICK
+from ...engine.tape import Node, ancestors, fit, gradients_of
+from ...engine.tensor import Tensor, seed
+from ...engine.write_guards import check_unwritten
+from ..model import Graph
+from ..profile import _one_at_a_time
+
+__all__ = ["Contribution", "Forward", "Step", "again", "forward_values", "on_tape", "walk_back"]
+
+# Options that do not change a value: where the memory is and how it is ordered, what is allowed, how the work is arranged.
+HARMLESS = frozenset({"casting", "copy", "device", "optimize", "order", "overwrite_input", "subok"})
+SAME_NUMBERS = frozenset({"expand_dims", "reshape", "squeeze"})
+
+
+@dataclass
+class Forward:
+    """What is known of one entry in the forward pass.
+
+    Attributes:
+        value: its value (of several outputs the first one's), None where it is not known.
+        outputs: the values of all outputs, of an operation that has several.
+        operands: for each operand its value, None where it is not known.
+        options: the options that the tape keeps.
+        again: whether the value was computed again.
+    """
+
+    value: Any = None
+    outputs: tuple[Any, ...] = ()
+    operands: list[Any] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    again: bool = False
+
+
+@dataclass
+class Contribution:
+    """What one operand of an operation is sent in the backward pass.
+
+    Attributes:
+        source: the index of the operation's entry; None for what the walk starts with.
+        operand: which of its operands.
+        target: the index of the entry that it is for.
+        output: which output of the target, where that has several.
+        value: the gradient, held to the target's shape and dtype.
+        total: the sum of all that the target's output was sent so far.
+    """
+
+    source: int | None
+    operand: int
+    target: int
+    output: int | None
+    value: Any
+    total: Any = None
+
+
+@dataclass
+class Step:
+    """One step of the backward pass.
+
+    Attributes:
+        entry: the index of the entry.
+        arrived: the gradient that has arrived for it; of several outputs a tuple, None where there is none.
+        got: the contributions that it is the sum of, in the order in which they were added.
+        sent: the contributions that its rule makes.
+    """
+
+    entry: int
+    arrived: Any
+    got: list[Contribution]
+    sent: list[Contribution]
+
+
+def on_tape(outputs: Any) -> tuple[list[Tensor], list[Node]]:
+    """The results that are on the tape, and all nodes that they depend on in order of position."""
+    results = [t for t in flatten(outputs)[0] if isinstance(t, Tensor) and t._node is not None]
+    found, _ = ancestors([t._node for t in results if t._node is not None], 0)
+    return results, [found[position] for position in sorted(found)]
+
+
+# ---------------------------------------------------------------- forward
+
+
+def forward_values(graph: Graph, nodes: Sequence[Node], results: Sequence[Tensor], named: Mapping[int, Any]) -> list[Forward]:
+    """What is known of each entry.
+
+    Args:
+        graph: the entries.
+        nodes: their nodes.
+        results: the Tensors that the graph was made of.
+        named: the arrays of leaves that are at hand, by index.
+    """
+    index = {id(node): i for i, node in enumerate(nodes)}
+    found = [Forward(operands=[None] * len(node.parents)) for node in nodes]
+    first_use: dict[int, int] = {}
+    for node in nodes:
+        for parent in node.parents:
+            if parent is not None:
+                first_use.setdefault(index[id(parent)], node.position)
+    for i, node in enumerate(nodes):
+        _from_kept(node, found[i], found, index)
+    for i, node in enumerate(nodes):
+        _from_annotate(node, found[i], found, index, first_use)
+    for t in results:
+        i = index[id(t._node)]
+        if found[i].value is None and _unwritten(t._values, nodes[i].position):
+            found[i].value = t._values
+    for i, value in named.items():
+        if found[i].value is None and _unwritten(value, first_use.get(i, nodes[i].position)):
+            found[i].value = value
+    for i, node in enumerate(nodes):
+        _complete(node, found[i], found, index)
+    for entry, own in zip(graph.entries, found, strict=True):
+        if own.value is not None and (getattr(own.value, "shape", entry.shape) != entry.shape or getattr(own.value, "dtype", entry.dtype) != entry.dtype):
+            own.value = None  # written anew by t.data = …, in another shape
+    return found
+
+
+def _primitive(node: Node) -> Any:
+    return getattr(node.primitive, "primitive", node.primitive)  # one that retains its gradient has the operation inside
+
+
+def _unwritten(value: Any, position: int) -> bool:
+    """Whether an array is what it was at a position of the tape, as far as the library's own writes go."""
+    try:
+        check_unwritten(SimpleNamespace(primitive=None, position=position, kept=(value,)))  # type: ignore[arg-type]
+    except MutationError:
+        return False
+    return True
+
+
+def _from_kept(node: Node, own: Forward, found: list[Forward], index: Mapping[int, int]) -> None:
+    primitive = _primitive(node)
+    slots = getattr(primitive, "slots", None) or ()
+    kept = node.kept or ()
+    if len(slots) != len(kept):
+        return
+    for slot, value in zip(slots, kept, strict=True):
+        if slot.source == "out" and value is not None:
+            own.outputs = tuple(value) if primitive.multi else ()
+            own.value = value[0] if primitive.multi else value
+        elif slot.source == "hidden" and value is not None:
+            own.options[slot.name] = value
+        elif slot.source == "option":
+            users = [parent for word, parent in zip(primitive.operands, node.parents, strict=False) if word in slot.users]
+            if value is not None or primitive.sequence or any(parent is not None for parent in users):
+                own.options[slot.name] = value
+        elif slot.source == "value" and value is not None:
+            pairs = enumerate(value) if primitive.sequence else [(primitive.operands.index(slot.operand), value)] if slot.operand in primitive.operands else ()
+            for k, operand in pairs:
+                own.operands[k] = operand
+                parent = node.parents[k]
+                if parent is not None and hasattr(operand, "shape"):
+                    other = found[index[id(parent)]]
+                    other.value = operand if other.value is None else other.value
+
+
+def _from_annotate(node: Node, own: Forward, found: list[Forward], index: Mapping[int, int], first_use: Mapping[int, int]) -> None:
+    seen = getattr(node, "seen", None)
+    if seen is None:
+        return
+    values = seen.value if isinstance(seen.value, tuple) else (seen.value,)
+    if all(_unwritten(value, node.position) for value in values):
+        if isinstance(seen.value, tuple) and not own.outputs:
+            own.outputs = values
+        own.value = values[0] if own.value is None else own.value
+    for k, operand in enumerate(seen.operands[: len(own.operands)]):
+        parent = node.parents[k]
+        if own.operands[k] is None and _unwritten(operand, node.position):
+            own.operands[k] = operand
+        if parent is not None and parent.primitive is None and hasattr(operand, "shape"):
+            other = found[index[id(parent)]]
+            if other.value is None and _unwritten(operand, first_use.get(index[id(parent)], node.position)):
+                other.value = operand
+
+
+def _complete(node: Node, own: Forward, found: list[Forward], index: Mapping[int, int]) -> None:
+    """The operands' values from their entries, and the value from the operands where it is missing."""
+    for k, parent in enumerate(node.parents):
+        if parent is not None and own.operands[k] is None:
+            own.operands[k] = found[index[id(parent)]].value
+    primitive = _primitive(node)
+    if primitive is None:
+        return
+    if primitive is PICK:
+        parent = node.parents[0]
+        outputs = found[index[id(parent)]].outputs if parent is not None else ()
+        number = (node.kept or (0,))[0]
+        if own.value is None and number < len(outputs):
+            own.value = outputs[number]
+        return
+    if own.value is None or (primitive.several and not own.outputs):
+        shape, dtype = (node.shape, node.dtype) if not isinstance(node.dtype, tuple) else (node.shape[0], node.dtype[0])
+        made = again(primitive, shape, dtype, own.operands, own.options)
+        if made is not None:
+            own.outputs = made if primitive.several else ()
+            if own.value is None:
+                own.value, own.again = made[0], True
+
+
+def again(primitive: Any, shape: Any, dtype: Any, operands: Sequence[Any], options: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """The outputs of an operation of the library, computed again; None where something that matters is not known.
+
+    Args:
+        primitive: the operation.
+        shape: of its (first) output.
+        dtype: the same.
+        operands: their values, None where they are not known.
+        options: those that the tape keeps.
+    """
+    if primitive.function.__module__.partition(".")[0] != "autograd_np" or any(isinstance(value, np.random.Generator) for value in options.values()):
+        return None
+    first = operands[0] if operands else None
+    if primitive.name in SAME_NUMBERS and options.get("order", "C") == "C":
+        return None if first is None else (np.reshape(first, shape),)
+    if primitive.name == "broadcast_to":
+        return None if first is None else (np.broadcast_to(first, shape),)
+    for chosen in (None, dtype):
+        call = _arguments(primitive, operands, options, chosen)
+        if call is None:
+            continue
+        try:
+            with np.errstate(all="ignore"):
+                made = primitive.body(*call[0], **call[1])
+        except Exception:  # noqa: BLE001 - then it is not known
+            return None
+        values = tuple(made) if primitive.multi else (made,)
+        if getattr(values[0], "shape", None) == shape and getattr(values[0], "dtype", None) == dtype:
+            return values
+        if dtype == np.float16:
+            return None  # summed in which precision is not known
+    return None
+
+
+def _arguments(primitive: Any, operands: Sequence[Any], options: Mapping[str, Any], dtype: Any) -> tuple[list[Any], dict[str, Any]] | None:
+    """What the body was called with; None where that is not known. A dtype that is not kept is the one given."""
+    arguments: list[Any] = []
+    keywords: dict[str, Any] = {}
+    for p in primitive.signature.parameters.values():
+        word = p.name
+        if primitive.sequence and word == primitive.operands[0]:
+            if any(value is None for value in operands):
+                return None
+            arguments += operands if p.kind is p.VAR_POSITIONAL else [list(operands)]
+            continue
+        if word in primitive.operands:
+            value = operands[primitive.operands.index(word)]
+            if value is None:
+                return None
+        elif word in options:
+            value = options[word]
+        elif word == "out":
+            value = None
+        elif word == "dtype" and (dtype is not None or p.default is None):
+            value = dtype
+        elif word in HARMLESS and p.default is not p.empty:
+            value = p.default
+        else:
+            return None
+        if p.kind is not p.KEYWORD_ONLY:
+            arguments.append(value)
+        elif word != "out":
+            keywords[word] = value
+    return arguments, keywords
+
+
+# ---------------------------------------------------------------- backward
+
+
+class _Recorded:
+    """A primitive that also writes down the gradients it is given and sends on."""
+
+    def __init__(self, primitive: Any, log: list[list[Any]]) -> None:
+        self._primitive = primitive
+        self._log = log
+
+    def __getattr__(self, word: str) -> Any:
+        return getattr(self._primitive, word)
+
+    def pull(self, node: Node, g: Any, parents: Any, kept: Any) -> Any:
+        pulled = self._primitive.pull(node, g, parents, kept)
+        self._log.append([node, g, parents, [_frozen(c) for c in pulled]])
+        return pulled
+
+    def held(self, node: Node, g: Any, parents: Any, kept: Any, pulled: tuple[Any, ...]) -> Any:
+        held = self._primitive.held(node, g, parents, kept, pulled)
+        self._log[-1][3] = [_frozen(c) for c in held]
+        return held
+
+
+def _frozen(contribution: Any) -> Any:
+    """A contribution as it is now: one that is summed later collects the others in place."""
+    if not isinstance(contribution, Deferred):
+        return contribution
+    same = copy.copy(contribution)
+    same.parts = list(contribution.parts)
+    return same
+
+
+def walk_back(results: Sequence[Tensor], nodes: Sequence[Node], gradient: Any = None) -> tuple[list[Step], bool]:
+    """The steps of the backward pass in the order in which the engine takes them, and whether it starts with ones of its own accord.
+
+    The tape and every ``.grad`` stay as they are.
+
+    Args:
+        results: the Tensors to start from.
+        nodes: all nodes that they depend on.
+        gradient: a tuple of the cotangents of the results; None for ones.
+
+    Raises:
+        FreedGraphError: an earlier backward pass has freed a part of the tape.
+        MutationError: an array that the tape keeps was overwritten.
+        ValueError: the cotangents do not fit the results.
+    """
+    if any(node.kept is None for node in nodes):
+        raise FreedGraphError(
+            "explore: a backward pass has freed what the tape kept, so the walk back cannot be shown; call explore() before backward(), "
+            "or pass retain_graph=True to it"
+        )
+    given: list[Any] = [None] * len(results)
+    if gradient is not None:
+        given = list(gradient) if isinstance(gradient, (tuple, list)) else [gradient]
+        if len(given) != len(results):
+            raise ValueError(f"explore: gradient= has {len(given)} arrays for {len(results)} results")
+    plain = gradient is None and any(t.size != 1 or t.dtype.kind == "c" for t in results)
+    starts = [np.ones_like(t._values) if g is None and (t.size != 1 or t.dtype.kind == "c") else seed(t, g) for t, g in zip(results, given, strict=True)]
+    seeds: list[tuple[Node, Any]] = [(t._node, g) for t, g in zip(results, starts, strict=True) if t._node is not None]
+    leaves = [node for node in nodes if node.primitive is None]
+    log: list[list[Any]] = []
+    with _one_at_a_time:
+        originals = [(node, node.primitive) for node in nodes if node.primitive is not None]
+        try:
+            for node, primitive in originals:
+                node.primitive = _Recorded(primitive, log)
+            ends = gradients_of(seeds, leaves, retain_graph=True, create_graph=False)
+        finally:
+            for node, primitive in originals:
+                node.primitive = primitive
+    index = {id(node): i for i, node in enumerate(nodes)}
+    taken = [(node, g, parents, pulled) for node, g, parents, pulled in log]
+    taken += [(leaf, g, (), ()) for leaf, g in zip(leaves, ends, strict=True) if g is not None]
+    taken.sort(key=lambda item: -item[0].position)
+    with np.errstate(all="ignore"):
+        return _steps(taken, seeds, index), plain
+
+
+def _steps(taken: Sequence[Any], seeds: Sequence[tuple[Node, Any]], index: Mapping[int, int]) -> list[Step]:
+    got: dict[int, list[Contribution]] = {}
+    totals: dict[tuple[int, int | None], Any] = {}
+
+    def add(given: Contribution) -> None:
+        key = (given.target, given.output)
+        given.total = totals[key] = totals[key] + given.value if key in totals else given.value
+        got.setdefault(given.target, []).append(given)
+
+    for node, g in seeds:
+        add(Contribution(None, 0, index[id(node)], 0 if getattr(_primitive(node), "several", False) else None, g))
+    steps = []
+    for node, g, parents, pulled in taken:
+        i = index[id(node)]
+        sent = []
+        for k in reversed(range(len(parents))):  # the order in which the engine adds them up
+            parent = parents[k]
+            if parent is None:
+                continue
+            value, output = _held(pulled[k], parent, node)
+            given = Contribution(i, k, index[id(parent)], output, value)
+            add(given)
+            sent.append(given)
+        steps.append(Step(i, g, got.get(i, []), sent[::-1]))
+    return steps
+
+
+def _held(contribution: Any, parent: Node, node: Node) -> tuple[Any, int | None]:
+    """A contribution as an array of its target's shape and dtype, and which of several outputs it is for."""
+    several = getattr(_primitive(parent), "several", False)
+    if isinstance(contribution, Deferred):
+        whole = contribution.dense()
+        if isinstance(whole, tuple):
+            ((output, value),) = [(output, value) for output, value in enumerate(whole) if value is not None]
+            return value, output
+        contribution = whole
+        node = parent
+    if contribution.dtype == parent.dtype and contribution.shape == parent.shape:
+        return contribution, 0 if several else None
+    return fit(contribution, parent, node), 0 if several else None
