@@ -55,14 +55,16 @@ from .array_api import (
     vecdot,
     zeros,
 )
-from .engine import methods as _methods
+from .array_api import protocol as _protocol
+from .engine.anomaly import detect_anomaly, is_anomaly_enabled
 from .engine.errors import AnomalyError, CompileError, FreedGraphError, GradientShapeError, MutationError, NonDifferentiableError
-from .engine.modes import annotate, detect_anomaly, enable_grad, is_anomaly_enabled, is_grad_enabled, no_grad
+from .engine.modes import enable_grad, is_grad_enabled, no_grad
 from .engine.pytree import register_pytree_node, tree_map
 from .engine.random import default_generator, generator_of, manual_seed
 from .engine.registry import on_arrays, primitive, rule, same
-from .engine.scopes import begin_scope, end_scope, scope
+from .engine.scopes import annotate, begin_scope, end_scope, scope
 from .engine.tensor import Tensor, tensor
+from .primitives import methods as _methods
 from .primitives.activations import (
     celu,
     elu,
@@ -926,6 +928,7 @@ __all__ = [
 ]
 
 _methods.install()
+_protocol.install()
 
 
 def __getattr__(name: str) -> Any:
@@ -941,6 +944,10 @@ def __getattr__(name: str) -> Any:
         from .graph import draw as drawing
 
         return getattr(drawing, name)
+    if name == "tape":
+        from .graph.table import tape
+
+        return tape
     if name == "explore":
         from .graph.explorer.explore import explore
 
@@ -963,4 +970,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__} - {"Any", "TYPE_CHECKING", "annotations"})
+    return [*__all__, "__doc__", "__version__"]

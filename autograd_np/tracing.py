@@ -16,10 +16,10 @@ import numpy as np
 
 from .compiler.printer.standalone import Numbers
 from .compiler.trace.provenance import Role
-from .compiler.trace.record import TRACING, Trace, current_trace
+from .compiler.trace.record import Trace
+from .engine.clock import CHANGES
 from .engine.glibc import keep_freed_memory
-from .engine.hooks import assume, require
-from .engine.modes import CHANGES
+from .engine.hooks import TRACING, assume, current_trace, require
 from .engine.random import draw
 from .engine.tensor import Tensor
 

@@ -21,6 +21,6 @@ def no_state_left_behind() -> Iterator[None]:
     modes.ACTIVE[0] = 0
     assert left == 0, f"the test left {left} modes of recording on"
     assert modes._grad_enabled.get(), "the test left recording off"
-    assert not modes._anomaly.get(), "the test left anomaly detection on"
+    assert modes._followers.get() == (), "the test left somebody looking on: annotate, detect_anomaly, follow"
     assert np.geterr() == errors, "the test changed NumPy's error state"
     assert np.get_printoptions() == options, "the test changed NumPy's print options"

@@ -25,11 +25,15 @@ from autograd_np.engine.registry import FUNCTIONS, REGISTRY, UFUNCS
 
 def modules() -> list[ModuleType]:
     names = [found.name for package in (ag, nn) for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
-    return [ag, nn, *(importlib.import_module(name) for name in names if not name.endswith("__main__"))]
+    return [ag, nn, *(importlib.import_module(name) for name in names if not name.endswith("__main__") and name != "autograd_np.gradcheck")]
 
 
 def objects() -> Iterator[tuple[str, ModuleType, Any]]:
     """(name, module, object): modules, their functions, classes, methods and properties, and every primitive of the registry."""
+    for found in REGISTRY.values():  # (first: an operation's example knows its chapter, not the class that has it as a method)
+        home = found.function.__module__
+        if home.partition(".")[0] in (ag.__name__, nn.__name__):
+            yield f"{home}.{found.name}", importlib.import_module(home), found.function
     for module in modules():
         yield module.__name__, module, module
         for name, value in vars(module).items():
@@ -40,10 +44,6 @@ def objects() -> Iterator[tuple[str, ModuleType, Any]]:
                 for word, member in vars(value).items():
                     if inspect.isroutine(member) or isinstance(member, property):
                         yield f"{module.__name__}.{name}.{word}", module, member
-    for found in REGISTRY.values():
-        home = found.function.__module__
-        if home.partition(".")[0] in (ag.__name__, nn.__name__):
-            yield f"{home}.{found.name}", importlib.import_module(home), found.function
 
 
 def examples() -> dict[str, tuple[ModuleType, str]]:

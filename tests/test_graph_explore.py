@@ -24,8 +24,8 @@ import pytest
 
 import autograd_np as ag
 import nn
+from autograd_np.engine.clock import LAST_WRITE
 from autograd_np.engine.registry import REGISTRY
-from autograd_np.engine.tape import LAST_WRITE
 from autograd_np.graph.explorer import layout
 from autograd_np.graph.explorer.arrays import Arrays
 from autograd_np.graph.explorer.explore import page, page_data
@@ -645,9 +645,9 @@ def test_depths() -> None:
     assert {data["boxes"][box]["title"] for box in one["boxes"] if box[0] == "p"} == {f"layers.{i}: TransformerEncoderLayer" for i in range(3)}
     assert data_of(encoder()[0], depth=1)["depth"] == 1
     assert data_of(encoder()[0], depth=99)["depth"] == len(data["depths"]) - 1
-    for layout in data["layouts"]:
-        for edge in layout["edges"]:
-            assert {edge["tail"], edge["head"]} <= set(layout["boxes"])
+    for drawn in data["layouts"]:
+        for edge in drawn["edges"]:
+            assert {edge["tail"], edge["head"]} <= set(drawn["boxes"])
 
 
 def overlap(a: list[float], b: list[float]) -> bool:
@@ -660,17 +660,17 @@ def test_graphviz_lays_it_out(made: Callable[[], Made], monkeypatch: pytest.Monk
     monkeypatch.undo()
     output, _ = made()
     data = data_of(output)
-    for layout in data["layouts"]:
-        for (one, a), (other, b) in combinations(layout["boxes"].items(), 2):
+    for drawn in data["layouts"]:
+        for (one, a), (other, b) in combinations(drawn["boxes"].items(), 2):
             assert not overlap(a, b), (one, other)
-        for part, frame in layout["frames"].items():
-            for box, place in layout["boxes"].items():
+        for part, frame in drawn["frames"].items():
+            for box, place in drawn["boxes"].items():
                 around = data["boxes"][box]["part"]
                 while around is not None and str(around) != part:
                     around = data["parts"][around]["outer"]
                 assert overlap(frame, place) == (around is not None), (part, box)
-        for edge in layout["edges"]:
-            head = layout["boxes"][edge["head"]]
+        for edge in drawn["edges"]:
+            head = drawn["boxes"][edge["head"]]
             x, y = edge["path"][-1]
             assert head[0] - 2 <= x <= head[0] + head[2] + 2
             assert head[1] - 2 <= y <= head[1] + head[3] + 2

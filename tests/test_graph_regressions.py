@@ -16,7 +16,7 @@ from autograd_np.graph.draw import _picture
 from autograd_np.graph.mermaid import mermaid_text
 from autograd_np.graph.model import _kept, _work
 from autograd_np.graph.profile import profile
-from autograd_np.graph.table import aligned
+from autograd_np.graph.text import aligned
 
 
 def leaf(*shape: int) -> Any:

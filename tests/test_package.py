@@ -115,11 +115,6 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def test_the_tape_stands_below_everything() -> None:
-    own = {name for name in imports(TOP / "autograd_np" / "tape.py") if name.startswith((".", "autograd_np"))}
-    assert own <= {".deferred", ".errors", ".modes"}
-
-
 def test_the_engine_knows_nothing_of_networks() -> None:
     for path in (TOP / "autograd_np").rglob("*.py"):
         assert not {name for name in imports(path) if name.partition(".")[0] == "nn"}, path.name

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import autograd_np as ag
-import autograd_np.gradcheck as command
+from autograd_np.proofs import command
 
 TRANSFORMS = {
     "grad": ag.grad,

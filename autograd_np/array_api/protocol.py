@@ -1,18 +1,17 @@
-"""The standard's methods of an array, as ``Tensor`` has them (methods.py puts them there)."""
+"""The standard's methods of an array, put on ``Tensor``."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from types import FrameType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor
 
-__all__ = ["METHODS", "VERSION"]
+__all__ = ["VERSION", "install"]
 
 VERSION = "2024.12"
 EARLIER = ("2021.12", "2022.12", "2023.12")
@@ -86,10 +85,14 @@ def dlpack_device(self: Tensor, /) -> tuple[int, int]:
     return found
 
 
-METHODS: dict[str, Any] = {
-    "__array_namespace__": array_namespace,
-    "__dlpack__": dlpack,
-    "__dlpack_device__": dlpack_device,
-    "device": property(_device, doc="Where the array lives: ``'cpu'`` for NumPy's."),
-    "to_device": to_device,
-}
+def install() -> None:
+    """Put the methods on the class."""
+    methods: dict[str, Any] = {
+        "__array_namespace__": array_namespace,
+        "__dlpack__": dlpack,
+        "__dlpack_device__": dlpack_device,
+        "device": property(_device, doc="Where the array lives: ``'cpu'`` for NumPy's."),
+        "to_device": to_device,
+    }
+    for word, method in methods.items():
+        setattr(Tensor, word, method)

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine import modes, write_guards
+from ..engine.clock import LAST_WRITE, next_position
 from ..engine.errors import CompileError, OtherCase
-from ..engine.modes import ACTIVE
-from ..engine.record import TENSOR
-from ..engine.tape import LAST_WRITE, next_position
+from ..engine.hooks import TRACING, current_trace
+from ..engine.tensor import Tensor
 from ..transforms.wrapper import Wrapper
 from .cached_program import MISS, Entry
 from .explain import Explanation, explain
@@ -29,7 +29,7 @@ from .trace.arguments import arrays_of, dynamic, rebuilt, structure
 from .trace.array import Traced
 from .trace.captures import reach
 from .trace.provenance import Story, argument_names
-from .trace.record import TRACING, Trace, current_trace
+from .trace.record import Trace
 from .trace.results import outputs_of
 
 __all__ = ["CacheInfo", "Compiled", "compile"]
@@ -136,7 +136,7 @@ class Compiled(Wrapper):
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the program for these arguments; trace the function if there is none."""
         quick = self._quick
-        if quick is not None and not kwargs and not TRACING[0] and not (ACTIVE[0] and _looked_at()):
+        if quick is not None and not kwargs and not TRACING[0] and not modes.followers():
             try:
                 result = quick(args)
             except OtherCase:
@@ -146,7 +146,7 @@ class Compiled(Wrapper):
                 return result
         leaves: list[Any] = []
         key = structure((args, kwargs), leaves)
-        if current_trace() is not None or any(isinstance(x, TENSOR) and x._node is not None for x in leaves) or (ACTIVE[0] and _looked_at()):
+        if current_trace() is not None or any(isinstance(x, Tensor) and x._node is not None for x in leaves) or modes.followers():
             # Inside another trace, or under a transformation that records, the function itself is what is wanted.
             self._eager += 1
             return self._function(*args, **kwargs)
@@ -309,10 +309,10 @@ class Compiled(Wrapper):
             def enter(item: Any) -> Any:
                 if not dynamic(item):
                     return _Proxy(item, trace) if isinstance(item, np.random.Generator) else item
-                array = item._values if isinstance(item, TENSOR) else item
+                array = item._values if isinstance(item, Tensor) else item
                 traced = trace.external(array, "argument")
                 arguments.append(traced.value)
-                return TENSOR.at(traced, None, True) if isinstance(item, TENSOR) else traced
+                return Tensor.at(traced, None, True) if isinstance(item, Tensor) else traced
 
             try:
                 with trace, modes.follow(story.operation, story):
@@ -413,8 +413,3 @@ def _layout(node: Any) -> Any:
     """Of the gradient that a leaf holds, what a program is made for."""
     grad = node.grad
     return grad if grad is None else getattr(grad, "strides", ())
-
-
-def _looked_at() -> bool:
-    """Whether a mode is on that looks at each operation."""
-    return modes.is_anomaly_enabled() or modes.is_annotate_enabled() or modes.follower() is not None

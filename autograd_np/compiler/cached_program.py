@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..engine import modes, write_guards
+from ..engine.clock import CHANGES, LAST_WRITE, next_position
 from ..engine.errors import OtherCase
-from ..engine.modes import ACTIVE, CHANGES
-from ..engine.record import TENSOR
-from ..engine.tape import LAST_WRITE, next_position
+from ..engine.modes import ACTIVE
+from ..engine.tensor import Tensor
 from . import plan as planning
 from .passes.simplify import Program
 from .printer import emit as emitting
@@ -170,7 +170,7 @@ class Entry:
             "ndarray": np.ndarray, "entry": self, "MISS": MISS, "CHANGES": CHANGES, "ACTIVE": ACTIVE, "rebuild": self.rebuild, "fixed": self.reached.holds,
             "pool": self.pool, "lock": self.lock, "instance": self.instance, "tell": self.tell, "apart": self.aliasing.holds,
             "known": self.aliasing.known, "owners": self.aliasing.owners, "far": self.aliasing.far,
-            "new": object.__new__, "Tensor": TENSOR, "late": self.tell_late, "clock": self.clock, "LAST_WRITE": LAST_WRITE, "position": next_position,
+            "new": object.__new__, "Tensor": Tensor, "late": self.tell_late, "clock": self.clock, "LAST_WRITE": LAST_WRITE, "position": next_position,
         }  # fmt: skip
         for i, x in enumerate(args):
             space |= {f"s{i}": x.shape, f"t{i}": x.strides, f"d{i}": x.dtype}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace, TracebackType
 from typing import Any
 
 import numpy as np
 
 from .accumulators import Deferred
-from .errors import AnomalyError, MutationError, describe, label
-from .record import location
+from .errors import AnomalyError, MutationError, describe, label, location
+from .modes import Following, followers
 from .tape import Node
 
-__all__ = ["check_backward", "check_forward", "check_kept"]
+__all__ = ["check_backward", "check_forward", "check_kept", "detect_anomaly", "is_anomaly_enabled"]
 
 
 def _first_bad(value: Any, good: Any = np.isfinite) -> tuple[int, ...] | None:
@@ -133,3 +134,49 @@ def check_backward(node: Node, g: Any, pulled: Any) -> None:
 
 def _plain(value: Any) -> Any:
     return value._values if hasattr(value, "_values") else value
+
+
+class detect_anomaly(Following):  # noqa: N801 - used as a context manager, named as PyTorch names it
+    """Report the first non-finite value, forward or backward, and every array overwritten unseen.
+
+    Inside, each operation remembers the source line that called it; a NaN or infinity that an operation
+    makes from finite input raises :class:`~autograd_np.engine.errors.AnomalyError` at once, in the forward pass
+    as in the backward pass, with the operation, the index, the input that made it and that line. So does the
+    first operation that computes with a NaN of the data; what masks it (``np.where``), leaves it out (``np.nansum``,
+    ``where=``) or only moves it may take it, and an infinity may be a mask. Arrays
+    that the tape keeps are fingerprinted, and one that was changed before the backward pass raises
+    :class:`~autograd_np.engine.errors.MutationError`. It costs time: use it to find a fault.
+
+    >>> import autograd_np as ag
+    >>> x = ag.Tensor([1.0, 0.0], requires_grad=True)
+    >>> with ag.detect_anomaly():
+    ...     ag.log(x)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    autograd_np.engine.errors.AnomalyError: log made -inf at index (1,) ...
+    """
+
+    operation = staticmethod(check_forward)
+    walk = SimpleNamespace(check_kept=check_kept, check_backward=check_backward)
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._states: list[np.errstate] = []
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        # NumPy's own warning would come first, and says less.
+        state = np.errstate(all="ignore")
+        state.__enter__()
+        self._states.append(state)
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+        try:
+            self._states.pop().__exit__(kind, value, traceback)
+        finally:
+            super().__exit__(kind, value, traceback)
+
+
+def is_anomaly_enabled() -> bool:
+    """Whether :class:`detect_anomaly` is on for this thread (or task)."""
+    return any(operation is check_forward for operation, _ in followers())

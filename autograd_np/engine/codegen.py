@@ -26,9 +26,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import record, write_guards
+from .clock import next_position
 from .modes import ACTIVE, is_grad_enabled
 from .record import same
-from .tape import Node, next_position
+from .tape import Node
+from .tensor import Tensor
 
 if TYPE_CHECKING:
     from .registry import Primitive, Rule
@@ -365,7 +367,7 @@ def _build_form(found: Primitive, public: types.FunctionType, form: dict[str, bo
     scratch: dict[str, Any] = {}
     written = next(v for v in _compile(text, scratch, found.name).values() if isinstance(v, types.FunctionType))
     public.__globals__.update(
-        {name: getattr(record, name) for name in HELPERS}, Tensor=record.TENSOR, Node=Node, new=object.__new__, P=found, P_masked=found.masking,
+        {name: getattr(record, name) for name in HELPERS}, Tensor=Tensor, Node=Node, new=object.__new__, P=found, P_masked=found.masking,
         body=found.body, next_position=next_position, ACTIVE=ACTIVE, recording=is_grad_enabled, ndarray=np.ndarray, shape_of=np.shape,
         writable=write_guards.writable, keep=write_guards.keep, keep_option=write_guards.keep_option, FIXED=write_guards.FIXED,
     )  # fmt: skip

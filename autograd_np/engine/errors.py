@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from typing import Any
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "describe",
     "explain",
     "label",
+    "location",
     "misfit",
     "without_rule",
 ]
@@ -134,3 +137,15 @@ def without_rule(name: str, word: str, sequence: bool) -> str:
         f"give it one with ag.rule({name}, {'joint' if sequence else word}=...), or, where it is piecewise constant, say so with "
         f"@ag.primitive(discrete={word!r}), or pass {'t' if sequence else word}.detach() to treat it as a constant"
     )
+
+
+def location() -> str:
+    """The first source line outside the library, for messages."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        inside = module.partition(".")[0] in ("autograd_np", "numpy", "nn") or frame.f_code.co_filename.startswith("<autograd_np")
+        if not inside:
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}"
+        frame = frame.f_back
+    return "an unknown line"

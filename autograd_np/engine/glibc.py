@@ -12,7 +12,7 @@ no gradients, has the allocator that it would have without this library.
 
 import numpy as np
 
-from ..compiler.trace.record import TRACING
+from .hooks import TRACING
 
 __all__ = ["keep_freed_memory"]
 

@@ -1,16 +1,66 @@
-"""Tests of data: made where they stand, and in a compiled program in every replay."""
+"""What the engine asks of a trace, the run of a function that the compiler writes down: nothing outside one.
+
+The compiler registers its trace here; the engine knows no more of it than these calls. A test of data that is made here is made in
+every replay of the program, where one that is written with ``if`` would be made once.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar, Token
 from typing import Any
 
 import numpy as np
 
-from ..compiler.trace import record as tracing
-from ..compiler.trace.record import TRACING, current_trace
+__all__ = [
+    "TRACING",
+    "TracedArray",
+    "amend",
+    "array",
+    "assume",
+    "assume_of",
+    "begin_trace",
+    "beside",
+    "current_trace",
+    "end_trace",
+    "in_memory",
+    "is_scalar",
+    "is_traced",
+    "model",
+    "require",
+    "under_trace",
+]
 
-__all__ = ["amend", "array", "assume", "assume_of", "beside", "in_memory", "is_scalar", "is_traced", "model", "require", "under_trace"]
+TRACING = [0]  # traces under way in the process
+_current: ContextVar[Any] = ContextVar("autograd_np_trace", default=None)
+_count_lock = threading.Lock()
+
+
+class TracedArray:
+    """The class of an array of a trace: the compiler's derives from it."""
+
+    __slots__ = ()
+    array: Any  # the array that it stands for, or one of NumPy's numbers
+
+
+def current_trace() -> Any:
+    """The trace under way on this thread (or task), None where none is."""
+    return _current.get() if TRACING[0] else None
+
+
+def begin_trace(trace: Any) -> Token[Any]:
+    """Let ``trace`` be the one under way. Returns what :func:`end_trace` takes."""
+    with _count_lock:
+        TRACING[0] += 1
+    return _current.set(trace)
+
+
+def end_trace(token: Token[Any]) -> None:
+    """Let the trace before be the one under way again."""
+    _current.reset(token)
+    with _count_lock:
+        TRACING[0] -= 1
 
 
 def require(test: Callable[..., Any], *args: Any) -> None:
@@ -68,7 +118,7 @@ def amend(function: Callable[..., None], written: Sequence[Any], *args: Any) -> 
     """
     if TRACING[0]:
         trace = current_trace()
-        if trace is not None and any(x.__class__ is tracing.TRACED for x in written):
+        if trace is not None and any(isinstance(x, TracedArray) for x in written):
             trace.amend(function, written, args)
             return
     function(*args)
@@ -78,20 +128,19 @@ def beside(x: Any, *others: Any) -> Any:
     """A plain array as one of the trace that ``others`` belong to, if any does: so that it can be indexed with them, or written."""
     if TRACING[0] and x.__class__ is np.ndarray:
         trace = current_trace()
-        if trace is not None and any(other.__class__ is tracing.TRACED for other in others):
+        if trace is not None and any(isinstance(other, TracedArray) for other in others):
             return trace.lifted(x)
     return x
 
 
 def in_memory(x: Any) -> bool:
     """Whether an array lies in memory as NumPy lays it out: an ndarray, or the one that a traced array stands for."""
-    kind = x.__class__
-    return kind is np.ndarray or kind is tracing.TRACED
+    return x.__class__ is np.ndarray or isinstance(x, TracedArray)
 
 
 def is_traced(x: Any) -> bool:
     """Whether a value is an array of a trace, whose numbers are known only when the program runs."""
-    return x.__class__ is tracing.TRACED
+    return isinstance(x, TracedArray)
 
 
 def under_trace() -> bool:
@@ -101,14 +150,14 @@ def under_trace() -> bool:
 
 def is_scalar(x: Any) -> bool:
     """Whether a value is one of NumPy's numbers, not an array without axes; also of a traced one."""
-    return isinstance(x, np.generic) or (x.__class__ is tracing.TRACED and isinstance(x.array, np.generic))
+    return isinstance(x, np.generic) or (isinstance(x, TracedArray) and isinstance(x.array, np.generic))
 
 
 def model(*arrays: Any) -> Any:
     """The array among these that ``like=`` shall name where a buffer takes results of all of them: one of a trace, else the first."""
     if TRACING[0]:
         for array in arrays:
-            if array.__class__ is tracing.TRACED:
+            if isinstance(array, TracedArray):
                 return array
     return arrays[0]
 

@@ -1,4 +1,4 @@
-"""Modes of recording, per thread and per task: ``no_grad``, ``enable_grad``, ``annotate``, ``detect_anomaly``.
+"""Modes of recording, per thread and per task: ``no_grad``, ``enable_grad``, and those that look at each operation.
 
 ``ACTIVE[0]`` counts the modes that are on anywhere in the process. While it is zero, which is nearly
 always, a recorded operation pays one list look-up; only otherwise does it read the context variables.
@@ -14,22 +14,18 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
-import numpy as np
-
-__all__ = ["annotate", "detect_anomaly", "enable_grad", "is_annotate_enabled", "is_anomaly_enabled", "is_grad_enabled", "no_grad"]
+__all__ = ["ACTIVE", "Follower", "Following", "enable_grad", "follow", "followers", "is_grad_enabled", "no_grad"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 V = TypeVar("V")
 
 ACTIVE = [0]
-# Counts what a compiled program relies on and cannot see: a Tensor given another array, a parameter frozen, a module's attribute set.
-CHANGES = [0]
 _count_lock = threading.Lock()
 _grad_enabled: ContextVar[bool] = ContextVar("autograd_np_grad_enabled", default=True)
-_anomaly: ContextVar[bool] = ContextVar("autograd_np_detect_anomaly", default=False)
-_annotate: ContextVar[bool] = ContextVar("autograd_np_annotate", default=False)
-_followers: ContextVar[tuple[Any, Any]] = ContextVar("autograd_np_follow", default=(None, None))
+# Those that look on: (what is called when an operation is done, what is called at each step of a backward walk), None where nothing is.
+Follower = tuple[Callable[[Any, Any, Any], None] | None, Any]
+_followers: ContextVar[tuple[Follower, ...]] = ContextVar("autograd_np_followers", default=())
 
 
 def is_grad_enabled() -> bool:
@@ -42,30 +38,9 @@ def is_grad_enabled() -> bool:
     return not ACTIVE[0] or _grad_enabled.get()
 
 
-def is_annotate_enabled() -> bool:
-    """Whether ``annotate`` is on for this thread (or task)."""
-    return bool(ACTIVE[0]) and _annotate.get()
-
-
-def follower() -> Callable[[Any, Any, Any], None] | None:
-    """What :class:`follow` calls for each operation on this thread (or task), where it is on."""
-    return _followers.get()[0] if ACTIVE[0] else None
-
-
-def walk_watcher() -> Any:
-    """What looks at each step of the backward walk (see :class:`follow`); None where nothing does."""
-    if ACTIVE[0]:
-        if _anomaly.get():
-            from . import anomaly
-
-            return anomaly
-        return _followers.get()[1]
-    return None
-
-
-def is_anomaly_enabled() -> bool:
-    """Whether ``detect_anomaly`` is on for this thread (or task)."""
-    return bool(ACTIVE[0]) and _anomaly.get()
+def followers() -> tuple[Follower, ...]:
+    """Those that look at operations and backward walks on this thread (or task): see :class:`follow`."""
+    return _followers.get() if ACTIVE[0] else ()
 
 
 class _Mode(Generic[V]):
@@ -82,7 +57,11 @@ class _Mode(Generic[V]):
     def __enter__(self) -> None:
         with _count_lock:
             ACTIVE[0] += 1
-        self._tokens.append(self._variable.set(self._value))
+        self._tokens.append(self._variable.set(self._inside()))
+
+    def _inside(self) -> V:
+        """What the variable is set to."""
+        return self._value
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
         try:
@@ -168,75 +147,25 @@ class enable_grad(_Mode[bool]):  # noqa: N801 - used as a context manager, named
     _value = True
 
 
-class annotate(_Mode[bool]):  # noqa: N801 - a mode like its neighbours
-    """Let every operation remember the source line that called it, its operands and its value, for the printed tape and for pictures.
+class Following(_Mode[tuple[Follower, ...]]):
+    """A mode that looks at each operation, and at each step of a backward walk.
 
-    The arrays stay alive as long as the tape does. A context manager and a decorator.
-
-    >>> import autograd_np as ag
-    >>> x = ag.Tensor([1.0, 2.0], requires_grad=True)
-    >>> with ag.annotate():
-    ...     y = (x * x).sum()
-    >>> [entry.value.tolist() for entry in ag.tape(y)]
-    [[1.0, 2.0], [1.0, 4.0], 5.0]
+    ``operation`` is called with the primitive, the result and the operands when an operation is done. ``walk.check_kept(node)`` is
+    called before the rule of a node is applied, ``walk.check_backward(node, g, pulled)`` after it.
     """
 
-    _variable = _annotate
-    _value = True
-
-
-class follow(_Mode[tuple[Any, Any]]):  # noqa: N801 - a mode like its neighbours
-    """Look at each operation, and at each step of a backward walk. For the profile, and for the compiler, which calls things by what they are.
-
-    Args:
-        operation: called with the primitive, the result and the operands when an operation is done.
-        walk: its ``check_kept(node)`` is called before the rule of a node is applied, ``check_backward(node, g, pulled)`` after it.
-            (``detect_anomaly`` takes its place.)
-    """
-
+    operation: Callable[[Any, Any, Any], None] | None = None
+    walk: Any = None
     _variable = _followers
+
+    def _inside(self) -> tuple[Follower, ...]:
+        return (*_followers.get(), (self.operation, self.walk))
+
+
+class follow(Following):  # noqa: N801 - a mode like its neighbours
+    """Look at operations, and at backward walks: for the profile, and for the compiler, which calls things by what they are."""
 
     def __init__(self, operation: Callable[[Any, Any, Any], None], walk: Any = None) -> None:
         super().__init__()
-        self._value = (operation, walk)
-
-
-class detect_anomaly(_Mode[bool]):  # noqa: N801 - used as a context manager, named as PyTorch names it
-    """Report the first non-finite value, forward or backward, and every array overwritten unseen.
-
-    Inside, each operation remembers the source line that called it; a NaN or infinity that an operation
-    makes from finite input raises :class:`~autograd_np.engine.errors.AnomalyError` at once, in the forward pass
-    as in the backward pass, with the operation, the index, the input that made it and that line. So does the
-    first operation that computes with a NaN of the data; what masks it (``np.where``), leaves it out (``np.nansum``,
-    ``where=``) or only moves it may take it, and an infinity may be a mask. Arrays
-    that the tape keeps are fingerprinted, and one that was changed before the backward pass raises
-    :class:`~autograd_np.engine.errors.MutationError`. It costs time: use it to find a fault.
-
-    >>> import autograd_np as ag
-    >>> x = ag.Tensor([1.0, 0.0], requires_grad=True)
-    >>> with ag.detect_anomaly():
-    ...     ag.log(x)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    autograd_np.engine.errors.AnomalyError: log made -inf at index (1,) ...
-    """
-
-    _variable = _anomaly
-    _value = True
-
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        self._states: list[np.errstate] = []
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        # NumPy's own warning would come first, and says less.
-        state = np.errstate(all="ignore")
-        state.__enter__()
-        self._states.append(state)
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
-        try:
-            self._states.pop().__exit__(kind, value, traceback)
-        finally:
-            super().__exit__(kind, value, traceback)
+        self.operation = operation
+        self.walk = walk

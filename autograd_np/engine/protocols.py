@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..primitives import load_all
 from . import record
 from .operands import GivesWay, above
-from .registry import FUNCTIONS, REGISTRY, UFUNCS
+from .registry import FUNCTIONS, REGISTRY, UFUNCS, load_chapters
 
 __all__ = ["call_function", "call_ufunc"]
 
@@ -63,7 +62,7 @@ def _call_method(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: 
             "write array = array + t, or use the returned Tensor"
         )
     if method in ("__call__", "outer") and ufunc not in UFUNCS:
-        load_all()
+        load_chapters()
     if method == "__call__":
         function = UFUNCS.get(ufunc)
         if function is None:
@@ -78,7 +77,7 @@ def _call_method(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: 
         return function(*_with_options(name, (left, b), kwargs))
     function = UFUNC_METHODS.get((ufunc, method))
     if function is None:
-        load_all()
+        load_chapters()
         function = UFUNC_METHODS.get((ufunc, method))
     if function is None:
         raise unsupported(name)
@@ -151,7 +150,7 @@ def call_function(self: Any, function: Any, kinds: Any, args: tuple[Any, ...], k
     """``Tensor.__array_function__``: the function declared for NumPy's, its arguments by our names."""
     own = FUNCTIONS.get(function)
     if own is None:
-        load_all()
+        load_chapters()
         own = FUNCTIONS.get(function)
     try:
         if own is not None and not kwargs:

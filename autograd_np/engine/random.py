@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.trace.record import TRACING, current_trace
+from .hooks import TRACING, current_trace
 
 __all__ = ["default_generator", "draw", "generator_of", "manual_seed"]
 

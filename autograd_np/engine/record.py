@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
-import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +10,17 @@ import numpy as np
 
 from . import write_guards
 from .accumulators import Deferred
+from .clock import next_position
 from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
-from .modes import follower, is_annotate_enabled, is_anomaly_enabled, is_grad_enabled
+from .modes import followers, is_grad_enabled
 from .operands import GivesWay, above, base_array
 from .sparse_operands import is_sparse, sparse_operand
-from .tape import Node, fit, next_position
+from .tape import Node, fit
+from .tensor import Tensor
 
 if TYPE_CHECKING:
     from .registry import Primitive
 
-TENSOR: Any = None  # set by tensor.py, which stands above this module
 SUPPORTED = "docs/supported.md lists what is supported"
 
 
@@ -183,7 +182,7 @@ def unpack(arrays: Any, found: Primitive) -> tuple[list[Any], list[Node | None],
         raise TypeError(f"{found.name}: needs a sequence of Tensors or arrays, not {type(arrays).__name__}")
     values, nodes, shared = [], [], []
     for index, item in enumerate(arrays):
-        if isinstance(item, TENSOR):
+        if isinstance(item, Tensor):
             values.append(item._values)
             nodes.append(item._node)
             shared.append(item._shared)
@@ -218,7 +217,7 @@ def others(node: Node | None, values: tuple[Any, ...], shown: int, shared: Any) 
     count = len(values)
     for index in range(1, shown):
         value = values[index]
-        t = object.__new__(TENSOR)
+        t = object.__new__(Tensor)
         t._values = value
         t._shared = shared
         t._node = None if node is None or value.dtype.kind not in "fc" else pick(node, index, value, count)
@@ -252,7 +251,7 @@ def checked(function: Callable[..., Any], found: Primitive) -> Callable[..., Any
     name, first = found.name, True
 
     def array(value: Any, args: tuple[Any, ...]) -> Any:
-        if isinstance(value, TENSOR):
+        if isinstance(value, Tensor):
             if value._node is not None:
                 raise NonDifferentiableError(f"{name}: its body uses a Tensor that needs a gradient, which would be lost; make it an argument")
             value = value._values
@@ -285,31 +284,11 @@ def checked(function: Callable[..., Any], found: Primitive) -> Callable[..., Any
 
 def observe(found: Primitive, result: Any, operands: tuple[Any, ...]) -> None:
     """Hand the call to the modes that look at it, where they are on."""
-    if is_annotate_enabled():
-        from .scopes import see
-
-        see(found, result, operands)
-    if is_anomaly_enabled():
-        from .anomaly import check_forward
-
-        check_forward(found, result, operands)
-    following = follower()
-    if following is not None:
-        following(found, result, operands)
+    for operation, _ in followers():
+        if operation is not None:
+            operation(found, result, operands)
 
 
 def dtype_of(value: Any) -> Any:
     """The dtype of an operand; that of NumPy's default for a Python number."""
     return value.dtype if hasattr(value, "dtype") else np.result_type(value)
-
-
-def location() -> str:
-    """The first source line outside the library, for messages."""
-    frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None:
-        module = str(frame.f_globals.get("__name__", ""))
-        inside = module.partition(".")[0] in ("autograd_np", "numpy", "nn") or frame.f_code.co_filename.startswith("<autograd_np")
-        if not inside:
-            return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}"
-        frame = frame.f_back
-    return "an unknown line"

@@ -41,11 +41,13 @@ from typing import Any, ParamSpec, TypeVar, overload
 import numpy as np
 
 from . import codegen, record, tree_operations, write_guards, zero_cotangents
+from .clock import LAST_WRITE, next_position
 from .errors import NonDifferentiableError, describe, without_rule
 from .record import pick, same
-from .tape import LAST_WRITE, Node, next_position
+from .tape import Node
+from .tensor import Tensor
 
-__all__ = ["FUNCTIONS", "REGISTRY", "UFUNCS", "Primitive", "Slot", "on_arrays", "primitive", "rule", "same"]
+__all__ = ["CHAPTERS", "FUNCTIONS", "REGISTRY", "UFUNCS", "Primitive", "Slot", "load_chapters", "on_arrays", "primitive", "rule", "same"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,8 +56,16 @@ Rule = Callable[..., Any]
 REGISTRY: dict[str, Primitive] = {}
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {}
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
+# What imports the chapters that few programs use, before an operation is taken for unknown.
+CHAPTERS: list[Callable[[], None]] = []
 
 _DERIVED = ("shape", "dtype")
+
+
+def load_chapters() -> None:
+    """Complete the registry."""
+    for load in CHAPTERS:
+        load()
 
 
 class Slot:
@@ -209,7 +219,7 @@ class Primitive:
         mask = np.not_equal(g, 0)
         if known and np.count_nonzero(mask) == g.size:
             return pulled
-        recorded = g.__class__ is record.TENSOR
+        recorded = g.__class__ is Tensor
         results = []
         for c in pulled:
             if c is not None and c is not g and c.shape == g.shape:
@@ -260,7 +270,7 @@ def attach(value: Any, node: Node | None) -> Any:
     """The Tensor of ``value`` at ``node``; the plain value where there is no node."""
     if node is None:
         return value
-    return record.TENSOR.at(value, node, write_guards.exposed(value))
+    return Tensor.at(value, node, write_guards.exposed(value))
 
 
 @overload
@@ -593,9 +603,8 @@ def on_arrays(function: Callable[..., R]) -> Callable[..., R]:
 
     @functools.wraps(found.body)
     def either(*args: Any, **kwargs: Any) -> Any:
-        tensor = record.TENSOR
         for value in args:
-            if value.__class__ is tensor:
+            if value.__class__ is Tensor:
                 return function(*args, **kwargs)
         return found.body(*args, **kwargs)
 

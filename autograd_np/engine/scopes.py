@@ -11,14 +11,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 from weakref import ref
 
-from ..compiler.trace.record import TRACING, current_trace
-from .modes import is_grad_enabled
+from .clock import next_position
+from .errors import location
+from .hooks import TRACING, current_trace
+from .modes import Following, followers, is_grad_enabled
 from .pytree import flatten
-from .record import location
-from .tape import Node, next_position
+from .tape import Node
 from .tensor import Tensor
 
-__all__ = ["Scope", "Seen", "begin_scope", "end_scope", "scope", "see"]
+__all__ = ["Scope", "Seen", "annotate", "begin_scope", "end_scope", "is_annotate_enabled", "scope"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -127,3 +128,24 @@ def see(found: Any, result: Any, operands: tuple[Any, ...]) -> None:
         for t in results:
             if t._node is not None and t._node is not main:
                 t._node.seen = Seen(main.seen.line, (), t._values)
+
+
+class annotate(Following):  # noqa: N801 - a mode like its neighbours
+    """Let every operation remember the source line that called it, its operands and its value, for the printed tape and for pictures.
+
+    The arrays stay alive as long as the tape does. A context manager and a decorator.
+
+    >>> import autograd_np as ag
+    >>> x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with ag.annotate():
+    ...     y = (x * x).sum()
+    >>> [entry.value.tolist() for entry in ag.tape(y)]
+    [[1.0, 2.0], [1.0, 4.0], 5.0]
+    """
+
+    operation = staticmethod(see)
+
+
+def is_annotate_enabled() -> bool:
+    """Whether :class:`annotate` is on for this thread (or task)."""
+    return any(operation is see for operation, _ in followers())

@@ -8,7 +8,6 @@ backward pass: when a node's turn comes, every operation that used its output ha
 from __future__ import annotations
 
 import functools
-import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
@@ -17,19 +16,14 @@ from typing import Any
 import numpy as np
 
 from .accumulators import Deferred
+from .clock import LAST_WRITE, next_position
 from .errors import FreedGraphError, GradientShapeError, label, misfit
-from .modes import ACTIVE, enable_grad, no_grad, walk_watcher
+from .modes import ACTIVE, enable_grad, followers, no_grad
+from .write_guards import check_unwritten
 
-__all__ = ["Deferred", "Node", "ancestors", "backward", "gradients_of", "next_position"]
+__all__ = ["Node", "ancestors", "backward", "gradients_of"]
 
-# One counter for the process: a Tensor made on one thread may be used on another. The step of an
-# itertools.count is atomic.
-next_position: Callable[[], int] = itertools.count(1).__next__
 _leaf_lock = threading.Lock()
-
-# The position of the newest write the library made into an array (see mutation.py). Only nodes older
-# than it can keep an array that has changed, so the usual node pays one comparison.
-LAST_WRITE = [0]
 
 
 class Node:
@@ -160,7 +154,7 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
     deferred: set[int] = set()
     leaves: list[tuple[Node, Any]] = []
     found: dict[int, Any] = {}
-    watch = walk_watcher()
+    watching = [walk for _, walk in followers() if walk is not None]
     # Until an operation masks a cotangent there is no zero in it for a rule to turn into 0 · inf = NaN.
     careful = max([_zeros(g) for _, g in seeds], default=0)
     for node, g in seeds:
@@ -205,10 +199,8 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
                 "pass retain_graph=True to the earlier backward() or gradients() call"
             )
         if position < LAST_WRITE[0]:
-            from .write_guards import check_unwritten
-
             check_unwritten(node)
-        if watch is not None:
+        for watch in watching:
             watch.check_kept(node)
         if create:
             kept = primitive.as_tensors(node)
@@ -219,7 +211,7 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
             pulled = primitive.held(node, g, parents, kept, pulled)
         if primitive.masks > careful:
             careful = primitive.masks
-        if watch is not None:
+        for watch in watching:
             watch.check_backward(node, g, pulled)
         k = len(parents)
         while k:  # indices cost a third of what zip costs for two operands

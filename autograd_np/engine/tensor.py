@@ -10,12 +10,13 @@ import numpy as np
 
 import autograd_np.engine.tape as tape
 
-from . import record, write_guards
+from . import write_guards
+from .clock import CHANGES
 from .conversions import cut
 from .errors import NonDifferentiableError, describe
 from .glibc import keep_freed_memory
 from .hooks import beside, is_scalar, is_traced
-from .modes import CHANGES, is_grad_enabled
+from .modes import is_grad_enabled
 from .operands import above, base_array
 from .sparse_operands import is_sparse
 
@@ -540,9 +541,6 @@ class Tensor:
         def tanh(self) -> Tensor: ...
         def relu(self) -> Tensor: ...
         def sigmoid(self) -> Tensor: ...
-
-
-record.TENSOR = Tensor
 
 
 class Argument(tape.Node):

@@ -29,10 +29,11 @@ from typing import Any
 
 import numpy as np
 
-from . import record, write_guards
+from . import write_guards
 from .errors import GradientShapeError, NonDifferentiableError, without_rule
 from .modes import is_grad_enabled
 from .pytree import Rebuild, flatten, leaves_like
+from .tensor import Tensor
 
 __all__ = ["declare"]
 
@@ -88,9 +89,9 @@ class _TreeOperation:
         """An option with arrays for Tensors, and of its own if it can be changed."""
         leaves, rebuild = flatten(value)
         for leaf in leaves:
-            if isinstance(leaf, record.TENSOR) and leaf._node is not None and word not in self.discrete and is_grad_enabled():
+            if isinstance(leaf, Tensor) and leaf._node is not None and word not in self.discrete and is_grad_enabled():
                 raise NonDifferentiableError(f"{self.name} has no gradient with respect to {word}; pass {word}.detach() to treat it as a constant")
-        plain = [leaf._values if isinstance(leaf, record.TENSOR) else leaf for leaf in leaves]
+        plain = [leaf._values if isinstance(leaf, Tensor) else leaf for leaf in leaves]
         return rebuild([write_guards.keep_option(leaf) for leaf in plain])
 
     def body(self, arrays: Sequence[Any], call: _Call) -> tuple[Any, ...]:

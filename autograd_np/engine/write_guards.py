@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
+from .clock import LAST_WRITE, next_position
 from .errors import MutationError, label
-from .tape import LAST_WRITE, Node, next_position
 
 __all__ = ["check_unwritten", "clock", "expose", "exposed", "keep", "keep_option", "mark_written", "owner", "writable"]
 
@@ -151,7 +151,7 @@ def exposed(array: Any) -> bool:
     return bool(_exposed) and id(owner(array)) in _exposed
 
 
-def check_unwritten(node: Node) -> None:
+def check_unwritten(node: Any) -> None:
     """Raise if an array that ``node`` keeps was written, or its rules were replaced, after the node was recorded."""
     if getattr(node.primitive, "since", 0) > node.position:
         raise MutationError(f"the rules of {label(node)} were declared anew after it was recorded; run the forward pass again")

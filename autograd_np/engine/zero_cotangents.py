@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import record
 from .accumulators import Deferred
+from .tensor import Tensor
 
 if TYPE_CHECKING:
     from .registry import Primitive
@@ -67,7 +67,7 @@ def _is_moderate(x: Any) -> Any:
 
 def _bare(value: Any) -> Any:
     """The array of a Tensor."""
-    return value._values if value.__class__ is record.TENSOR else value
+    return value._values if value.__class__ is Tensor else value
 
 
 def all_finite(x: Any) -> bool:

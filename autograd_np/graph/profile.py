@@ -22,7 +22,7 @@ from ..engine.record import PICK
 from ..engine.tape import Node, ancestors, gradients_of
 from ..engine.tensor import Tensor
 from .model import Entry, graph_of
-from .table import aligned, in_bytes, shown
+from .text import aligned, in_bytes, shown
 
 __all__ = ["Part", "Profile", "profile"]
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import html
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from .model import Call, Entry, Graph, graph_of
+from .profile import Profile, profile
+from .text import aligned, counted, in_bytes, in_flops, shown
 
-if TYPE_CHECKING:
-    from .profile import Profile
-
-__all__ = ["Tape", "aligned", "in_bytes", "in_flops", "shown", "tape"]
-
-LONGEST = 48  # characters of a cell
+__all__ = ["Tape", "tape"]
 
 
 class Tape(Sequence[Entry]):
@@ -175,13 +171,13 @@ class Tape(Sequence[Entry]):
         elements = sum(prod(entry.shape) for entry in leaves)
         operations = len(self) - len(leaves)
         lines = [
-            f"{_count(operations, 'operation')}, {_count(len(leaves), 'leaf', 'leaves')} with {_count(elements, 'element')}",
+            f"{counted(operations, 'operation')}, {counted(len(leaves), 'leaf', 'leaves')} with {counted(elements, 'element')}",
             f"forward {in_flops(self.flops)}, backward about {in_flops(self.backward_flops)}",
             f"{in_bytes(self.kept_bytes)} kept for the backward pass",
         ]
         freed = sum(entry.freed for entry in self)
         if freed:
-            lines[-1] += f"; what {_count(freed, 'operation')} kept is freed"
+            lines[-1] += f"; what {counted(freed, 'operation')} kept is freed"
         unknown = sorted({entry.name for entry in self if not entry.counted})
         if unknown:
             lines.append(f"counted as one FLOP for each element of the output: {shown(', '.join(unknown))}")
@@ -201,8 +197,6 @@ class Tape(Sequence[Entry]):
         Raises:
             ValueError: the function records other operations than those on this tape.
         """
-        from .profile import profile
-
         names = [entry.name for entry in self if entry.kind == "operation"]
         return profile(function, repeats=repeats, expected=names)
 
@@ -244,38 +238,8 @@ def tape(outputs: Any, *, params: Any = None, max_rows: int | None = 60) -> Tape
     return Tape(graph_of(outputs, params), max_rows)
 
 
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} ".replace(",", " ") + (one if number == 1 else many or one + "s")
-
-
 def _more(number: int) -> str:
     return f"… {number:,} more …".replace(",", " ")
-
-
-def in_bytes(number: int) -> str:
-    """A number of bytes, in the unit in which it is short.
-
-    >>> in_bytes(72), in_bytes(10_000)
-    ('72 bytes', '9.77 KiB')
-    """
-    return _count(number, "byte") if number < 1024 else _scaled(number, 1024, ("KiB", "MiB", "GiB", "TiB"))
-
-
-def in_flops(number: int) -> str:
-    """A number of floating-point operations, in the unit in which it is short.
-
-    >>> in_flops(20), in_flops(2_500_000)
-    ('20 FLOPs', '2.5 MFLOPs')
-    """
-    return _count(number, "FLOP") if number < 10_000 else _scaled(number, 1000, ("kFLOPs", "MFLOPs", "GFLOPs", "TFLOPs"))
-
-
-def _scaled(number: float, base: int, units: Sequence[str]) -> str:
-    for unit in units:
-        number /= base
-        if number < 0.9995 * base or unit == units[-1]:
-            break
-    return f"{number:.3g} {unit}" if number < 0.9995 * 1000 else f"{number:.0f} {unit}"
 
 
 def _dtype(entry: Entry) -> str:
@@ -300,36 +264,3 @@ def _line(line: str | None) -> str:
     place, _, function = line.partition(", in ")
     path, _, number = place.rpartition(":")
     return f"{PurePath(path).name}:{number} {function}".rstrip() if path else line
-
-
-def shown(cell: str) -> str:
-    """A cell on one line, and not too long."""
-    if not cell.isprintable():
-        cell = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cell)
-    return cell if len(cell) <= LONGEST else f"{cell[: LONGEST - 1]}…"
-
-
-def _width(text: str) -> int:
-    """Columns on a terminal: wide characters take two, those that stand above or below another none."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.category(c) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def aligned(headings: Sequence[str], rights: Sequence[bool], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table: the headings, a rule, the rows.
-
-    >>> aligned(["a", "number"], [False, True], [["x", "1"]])
-    ['a  number', '-  ------', 'x       1']
-    """
-    table = [headings, *rows]
-    widths = [max(_width(row[i]) for row in table) for i in range(len(headings))]
-
-    def one(row: Sequence[str]) -> str:
-        padded = []
-        for cell, width, right in zip(row, widths, rights, strict=True):
-            space = " " * (width - _width(cell))
-            padded.append(space + cell if right else cell + space)
-        return "  ".join(padded).rstrip()
-
-    return [one(headings), "  ".join("-" * width for width in widths), *(one(row) for row in rows)]

@@ -11,6 +11,8 @@ from types import ModuleType
 
 import numpy as np
 
+from ..engine.registry import CHAPTERS
+
 __all__ = ["LAZY", "LAZY_NAMES", "load", "load_all"]
 
 # chapter → the public names in it
@@ -126,3 +128,6 @@ def load_all() -> None:
     for chapter in (*LAZY, *NAMESPACES):
         load(chapter)
     load("special").register()
+
+
+CHAPTERS.append(load_all)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.hooks import array, beside, model, require
-from ..engine.record import TENSOR, option
+from ..engine.record import option
 from ..engine.registry import on_arrays, primitive, primitive_of, rule
 from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, no_out, publish, refused
@@ -42,7 +42,7 @@ __all__ = [
 
 def _plain(value: Any) -> Any:
     """The array of a mask, an index or a condition: what the function is piecewise constant in."""
-    return value._values if isinstance(value, TENSOR) else value
+    return value._values if isinstance(value, Tensor) else value
 
 
 def _parts(index: Any) -> tuple[Any, ...]:

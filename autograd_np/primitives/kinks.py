@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import record
 from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import Tensor
 from .linalg_degenerate import NEARLY, value, warn
 from .zeros import keep
 
@@ -47,7 +47,7 @@ def at_kink(x: Any, g: Any, size: Any, what: str) -> Any:
 
     Nothing is done in a first derivative, nor where no norm is 0.
     """
-    if g.__class__ is not record.TENSOR or g._node is None:
+    if g.__class__ is not Tensor or g._node is None:
         return x
     lost = _lost(g, size)
     return x if lost is None else _marked(x, lost, _TEXT.format(what=what))
@@ -81,7 +81,7 @@ def at_root(d: Any, g: Any, root: Any) -> Any:
 
     That differs from √x masked at 0 by the direction's share in the operand, Σ 2 x dx, which is 0 too.
     """
-    if g.__class__ is not record.TENSOR or g._node is None:
+    if g.__class__ is not Tensor or g._node is None:
         return d
     lost = _lost(g, root)
     return d if lost is None else _root(d, root, lost)
@@ -97,7 +97,7 @@ def at_ties(v: Any, g: Any, values: Any, what: str) -> Any:
     The second derivative has quotients (g_i − g_j)/(λ_i − λ_j). At a tie their limit depends on how g varies, which is not seen; near it
     n·eps/gap of it is rounding. A constant g, as that of a sum, loses nothing.
     """
-    if g.__class__ is not record.TENSOR or g._node is None or not values.shape[-1]:
+    if g.__class__ is not Tensor or g._node is None or not values.shape[-1]:
         return v
     w = value(values)
     n = w.shape[-1]
@@ -110,7 +110,7 @@ def at_ties(v: Any, g: Any, values: Any, what: str) -> Any:
 
 def at_tie(quotient: Any, lost: Any, what: str) -> Any:
     """The quotients of a rule for eigenvectors in a derivative that is recorded, marked where their own derivative is lost."""
-    if quotient.__class__ is not record.TENSOR:
+    if quotient.__class__ is not Tensor:
         return quotient
-    lost = lost._values if lost.__class__ is record.TENSOR else lost
+    lost = lost._values if lost.__class__ is Tensor else lost
     return quotient if _known_false(lost) else _marked(quotient, lost, NEARLY.format(what=what))

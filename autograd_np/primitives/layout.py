@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import record
+from ..engine.tensor import Tensor
 
 __all__ = [
     "axes_of", "count_of", "expand", "in_order", "inverse", "lay", "memory_axes", "reading_axes", "relaid", "reverse", "spread", "unlay", "unshared", "wide",
@@ -104,7 +104,7 @@ def wide(x: Any) -> Any:
 
 def _steps(x: Any) -> list[int]:
     """How far apart in memory the elements along each axis lie."""
-    array = x._values if isinstance(x, record.TENSOR) else x
+    array = x._values if isinstance(x, Tensor) else x
     return [abs(stride) for stride in getattr(array, "strides", None) or (1,) * np.ndim(array)]
 
 
@@ -144,7 +144,7 @@ def inverse(axes: Any) -> tuple[int, ...]:
 
 def in_order(x: Any, order: Any = "C") -> Any:
     """``x`` with its memory in C or Fortran order: itself, or a copy."""
-    flags = getattr(x._values if isinstance(x, record.TENSOR) else x, "flags", None)
+    flags = getattr(x._values if isinstance(x, Tensor) else x, "flags", None)
     return x if getattr(flags, "f_contiguous" if order == "F" else "c_contiguous", True) else np.copy(x, order=order)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import record
 from ..engine.accumulators import Deferred
 from ..engine.registry import primitive, rule
 from ..engine.tensor import ArrayLike, Tensor
@@ -87,7 +86,7 @@ def _sequence(kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_
 
 def _recorded(out: Arrays) -> bool:
     """Whether the backward pass is itself on the tape: what it kept comes as Tensors then."""
-    return out[0].__class__ is record.TENSOR
+    return out[0].__class__ is Tensor
 
 
 def _rows_sum(d: Any) -> Any:

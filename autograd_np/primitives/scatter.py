@@ -15,10 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.trace.record import TRACING
-from ..engine import record
 from ..engine.accumulators import Deferred
-from ..engine.hooks import amend, beside, in_memory, model
+from ..engine.hooks import TRACING, amend, beside, in_memory, model
 from ..engine.operands import base_array
 from ..engine.record import option
 from ..engine.registry import Primitive, primitive, primitive_of, rule
@@ -219,6 +217,5 @@ class Scatter(Deferred):
     def dense(self) -> Any:
         """The sum of the pieces; a recorded operation if one of them is a Tensor."""
         indices, pieces = zip(*self.parts, strict=True)
-        tensor = record.TENSOR
-        recorded = any(piece.__class__ is tensor for piece in pieces)
+        recorded = any(piece.__class__ is Tensor for piece in pieces)
         return (scatter if recorded else _body)(pieces, indices, self.shape)

@@ -16,9 +16,9 @@ import numpy as np
 
 from ...engine.errors import CompileError, OtherCase
 from ...engine.files import replacing
-from ...engine.record import TENSOR
-from ..trace import record as tracing
-from ..trace.record import TRACING, current_trace, owner_of
+from ...engine.hooks import TRACING, TracedArray, current_trace
+from ...engine.tensor import Tensor
+from ..trace.record import owner_of
 from .calls import dtype_text, name_of
 
 __all__ = ["Numbers", "save"]
@@ -170,9 +170,8 @@ class _File:
             return
         if thing is TRACING:  # outside a trace what asks for one hears that there is none
             self.helpers[name] = f"{name} = [0]"
-        elif thing is tracing:
-            self.imports.add("import types")
-            self.helpers[name] = f"{name} = types.SimpleNamespace(TRACED=None)"
+        elif thing is TracedArray:
+            self.helpers[name] = f"class {name}:\n    pass"
         elif thing is current_trace:
             self.helpers[name] = f"def {name}():\n    return None"
         elif isinstance(thing, types.ModuleType):
@@ -403,7 +402,7 @@ class _File:
         kind = tree.__class__
         if kind is _Mark:
             return str(tree.text)
-        if isinstance(tree, TENSOR):
+        if isinstance(tree, Tensor):
             if tree._values.__class__ is _Mark:
                 return str(tree._values.text)
             name = next((name for name, array in self.held.items() if array is tree._values), None)

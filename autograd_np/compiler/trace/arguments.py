@@ -9,7 +9,7 @@ import numpy as np
 from ...engine.errors import CompileError, describe
 from ...engine.operands import base_array
 from ...engine.pytree import DATACLASS, kind_of
-from ...engine.record import TENSOR
+from ...engine.tensor import Tensor
 
 __all__ = ["arrays_of", "dynamic", "rebuilt", "structure"]
 
@@ -37,7 +37,7 @@ def leaf(item: Any) -> Any:
         return ("a", item.shape, item.dtype, item.strides)
     if isinstance(item, np.generic):
         return ("s", item.dtype) if item.dtype.kind in "fciub" else ("c", kind, repr(item))
-    if isinstance(item, TENSOR):
+    if isinstance(item, Tensor):
         return ("t", *leaf(item._values), item._node is not None)
     if isinstance(item, np.ndarray):
         return None
@@ -52,7 +52,7 @@ _BY_VALUE = (int, bool, str, bytes, type(None), type(...), range)
 
 def dynamic(item: Any) -> bool:
     """Whether an argument is an array, whose numbers may be others in each call."""
-    return item.__class__ is np.ndarray or isinstance(item, TENSOR) or (isinstance(item, np.generic) and item.dtype.kind in "fciub")
+    return item.__class__ is np.ndarray or isinstance(item, Tensor) or (isinstance(item, np.generic) and item.dtype.kind in "fciub")
 
 
 def rebuilt(tree: Any, leaves: list[Any]) -> Any:
@@ -72,4 +72,4 @@ def rebuilt(tree: Any, leaves: list[Any]) -> Any:
 
 def arrays_of(leaves: list[Any]) -> list[Any]:
     """The arrays among the arguments, those of Tensors too."""
-    return [x._values if isinstance(x, TENSOR) else x for x in leaves if dynamic(x)]
+    return [x._values if isinstance(x, Tensor) else x for x in leaves if dynamic(x)]

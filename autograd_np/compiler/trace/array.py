@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...engine.errors import CompileError
-from ...engine.record import location
+from ...engine.errors import CompileError, location
+from ...engine.hooks import TracedArray
 from ...engine.sparse_operands import is_sparse, sparse_operand
 from ..ir import Value
-from . import record as tracing
 from .functions import REMEDY, as_target, call_function, change, mean, reduce, settle
-from .record import Trace
+
+if TYPE_CHECKING:
+    from .record import Trace
 
 __all__ = ["Traced"]
 
@@ -43,7 +44,7 @@ def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
     return method
 
 
-class Traced:
+class Traced(TracedArray):
     """An array of a trace."""
 
     __slots__ = ("__weakref__", "array", "trace", "value")
@@ -396,7 +397,6 @@ for _name, _function in {"__pow__": _power, "__rpow__": _power_reflected, "__ipo
     setattr(Traced, _name, _function)
 
 _KNOWN = (Traced, np.ndarray, np.generic)
-tracing.TRACED = Traced
 
 
 def _chosen(a: Any, index: Any) -> Any:

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.errors import CompileError
+from ...engine.errors import CompileError, location
+from ...engine.hooks import current_trace
 from ...engine.random import default_generator
-from ...engine.record import TENSOR, location
+from ...engine.tensor import Tensor
 from ...transforms.wrapper import Wrapper
-from .record import current_trace, fingerprint
+from .record import fingerprint
 
 __all__ = ["Reached", "reach"]
 
@@ -182,7 +183,7 @@ def _same(a: Any, b: Any) -> bool:
 
 def _traced(thing: Any, trace: Any, depth: int = 3) -> bool:
     """Whether an array of a trace is in what a function has left somewhere."""
-    if isinstance(thing, TENSOR):
+    if isinstance(thing, Tensor):
         thing = thing._values
     if getattr(thing, "trace", None) is trace:
         return True
@@ -296,7 +297,7 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
             )
         found.seen.add(id(thing))
         found.keep.append(thing)
-        if isinstance(thing, TENSOR):
+        if isinstance(thing, Tensor):
             found.tensors.setdefault(id(thing), (thing.name or name, thing))
             if get is not None:
                 found.fixed.append((get, thing))
@@ -358,11 +359,11 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
                     found.holders.append((vars(module), {}, type(module).__name__))
                     stack.append((type(module), name, None, None))
                     for key, item in vars(module).items():
-                        if isinstance(item, _PLAIN) or item.__class__ is np.ndarray or isinstance(item, TENSOR):
+                        if isinstance(item, _PLAIN) or item.__class__ is np.ndarray or isinstance(item, Tensor):
                             found.watched.append((functools.partial(_item, vars(module), key), item))
                         elif key in _REGISTRIES:
                             found.watched.append((functools.partial(_registered, item), _registered(item)))
-                        elif item.__class__ is not np.ndarray and not isinstance(item, TENSOR) and not hasattr(type(item), "named_parameters"):
+                        elif item.__class__ is not np.ndarray and not isinstance(item, Tensor) and not hasattr(type(item), "named_parameters"):
                             stack.append((item, key, functools.partial(_item, vars(module), key), functools.partial(_put, vars(module), key)))
                     found.watched.append((functools.partial(len, vars(module)), len(vars(module))))
                     for key in vars(module).get("_modules", ()):

@@ -6,15 +6,16 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...engine.errors import CompileError
-from ...engine.record import location
+from ...engine.errors import CompileError, location
+from ...engine.hooks import TracedArray
 from ..ir import Op, values_in
-from . import record as tracing
-from .record import Trace
+
+if TYPE_CHECKING:
+    from .record import Trace
 
 __all__ = ["REMEDY", "as_target", "call_function", "change", "mean", "reduce", "settle"]
 
@@ -82,7 +83,7 @@ def settle(trace: Trace, item: Any, word: str) -> Any:
     Raises:
         CompileError: it is known only when the program runs.
     """
-    if isinstance(item, tracing.TRACED):
+    if isinstance(item, TracedArray):
         if trace.known(item.value):
             return item.array
         raise CompileError(
@@ -106,7 +107,7 @@ def _parameters(function: Any) -> tuple[str, ...]:
 def _settled_options(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of a call with those that decide its shape as numbers."""
     deciding = _DECIDING | _DECIDING_OF.get(function, set())
-    if function is np.insert and any(isinstance(item, tracing.TRACED) and item.dtype.kind == "b" for item in (*args[1:2], kwargs.get("obj"))):
+    if function is np.insert and any(isinstance(item, TracedArray) and item.dtype.kind == "b" for item in (*args[1:2], kwargs.get("obj"))):
         deciding = deciding | {"obj"}
     names = _parameters(function)
 
@@ -152,7 +153,7 @@ def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: di
         fill: Any = {np.zeros_like: 0, np.ones_like: 1}.get(function)
         if function is np.full_like:
             fill = args[1] if len(args) > 1 else kwargs.get("fill_value")
-        if isinstance(fill, (tracing.TRACED, np.ndarray, list, tuple)) or any(isinstance(item, tracing.TRACED) for item in kwargs.values()):
+        if isinstance(fill, (TracedArray, np.ndarray, list, tuple)) or any(isinstance(item, TracedArray) for item in kwargs.values()):
             return trace.call("function", function, args, kwargs)
         _, (given, options) = trace.unwrap((args, kwargs))
         array = function(*given, **options)
@@ -173,7 +174,7 @@ def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: di
         axis, keepdims = (args[1] if len(args) > 1 else options.pop("axis", None)), options.pop("keepdims", False)
         options.pop("axis", None)
         return mean(trace, args[0], axis, keepdims, out, options)
-    if function in _CHOOSING and not any(isinstance(item, tracing.TRACED) and item.dtype.kind == "c" for item in args):
+    if function in _CHOOSING and not any(isinstance(item, TracedArray) and item.dtype.kind == "c" for item in args):
         result = trace.call("function", function, args, kwargs)
         first = result[0] if isinstance(result, tuple) else result
         trace.check(_check_dtype, (first, first.dtype.kind, function.__name__))
@@ -190,7 +191,7 @@ def _bound(args: tuple[Any, ...], kwargs: dict[str, Any], first: str) -> tuple[t
 
 def as_target(self: Trace, out: Any) -> Any:
     """The traced array that ``out=`` means."""
-    if isinstance(out, tracing.TRACED):
+    if isinstance(out, TracedArray):
         return out
     known = self.storage_of(out)
     if known is not None and known.kind in ("state", "argument"):
@@ -206,7 +207,7 @@ def reduce(self: Trace, ufunc: np.ufunc, x: Any, axis: Any, keepdims: Any, out: 
 
 def mean(self: Trace, x: Any, axis: Any, keepdims: Any, out: Any, options: dict[str, Any]) -> Any:
     """The arithmetic mean."""
-    if not isinstance(x, tracing.TRACED) or options or x.dtype.char not in "fd" or out is not None or not x.size:
+    if not isinstance(x, TracedArray) or options or x.dtype.char not in "fd" or out is not None or not x.size:
         return self.call("function", np.mean, (x,), {"axis": axis, "keepdims": bool(keepdims), **options}, out)
     # NumPy's own definition: the sum, divided by the count.
     total = reduce(self, np.add, x, axis, keepdims, None, {})
@@ -217,7 +218,7 @@ def mean(self: Trace, x: Any, axis: Any, keepdims: Any, out: Any, options: dict[
 def change(self: Trace, function: Callable[..., Any], args: tuple[Any, ...], word: str, kwargs: dict[str, Any] | None = None) -> None:
     """A call that writes into its first argument and returns nothing."""
     target = args[0]
-    if not isinstance(target, tracing.TRACED):
+    if not isinstance(target, TracedArray):
         target = as_target(self, target)
     op = Op("setitem" if word == "setitem" else "change", function, (), {})
     op.args, given = self.unwrap((target, *args[1:]))

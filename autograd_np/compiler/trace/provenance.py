@@ -11,8 +11,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from ...engine.record import TENSOR
-from ...engine.tape import Node, next_position
+from ...engine.clock import next_position
+from ...engine.tape import Node
+from ...engine.tensor import Tensor
 from ..ir import Op, Value
 
 __all__ = ["Part", "Role", "Story", "argument_names"]
@@ -247,7 +248,7 @@ class Story:
 
 def _value_of(thing: Any) -> Value | None:
     """The value of a traced array, or of a Tensor that holds one."""
-    if isinstance(thing, TENSOR):
+    if isinstance(thing, Tensor):
         thing = thing._values
     value = getattr(thing, "value", None)
     return value if value.__class__ is Value else None

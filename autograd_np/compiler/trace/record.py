@@ -8,34 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import threading
 import weakref
 import zlib
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from typing import Any, Self
 
 import numpy as np
 
-from ...engine import write_guards
-from ...engine.errors import CompileError, describe
+from ...engine import hooks, write_guards
+from ...engine.clock import next_position
+from ...engine.errors import CompileError, describe, location
 from ...engine.operands import base_array
-from ...engine.record import location
-from ...engine.tape import next_position
 from ..ir import Op, Ref, Storage, Value
+from .array import Traced
 
-__all__ = ["TRACING", "Trace", "current_trace"]
-
-TRACING = [0]  # traces under way in the process
-_current: ContextVar[Trace | None] = ContextVar("autograd_np_trace", default=None)
-_count_lock = threading.Lock()
-
-TRACED: Any = None  # the class of traced arrays; set by traced.py
-
-
-def current_trace() -> Trace | None:
-    """The trace under way on this thread (or task)."""
-    return _current.get() if TRACING[0] else None
+__all__ = ["Trace"]
 
 
 def owner_of(array: Any) -> Any:
@@ -98,9 +85,7 @@ class Trace:
     # ---------------------------------------------------------------- the run
 
     def __enter__(self) -> Self:
-        with _count_lock:
-            TRACING[0] += 1
-        self._token = _current.set(self)
+        self._token = hooks.begin_trace(self)
         # What the caller ignores is told from what the function does: the program runs in the error state of each caller.
         self.errors = np.geterr()
         ignored: Any = {kind: "call" for kind, mode in self.errors.items() if mode == "ignore"}
@@ -111,10 +96,8 @@ class Trace:
 
     def __exit__(self, *error: object) -> None:
         self._quiet.__exit__(None, None, None)
-        _current.reset(self._token)
+        hooks.end_trace(self._token)
         self.ended = True
-        with _count_lock:
-            TRACING[0] -= 1
 
     def roll_back(self) -> None:
         """Undo what the run wrote into arrays of the caller."""
@@ -204,7 +187,7 @@ class Trace:
         table = self.state if kind == "state" else self.captured
         known = table.get(id(array))
         if known is not None and known[0] is array and kind != "argument":
-            return TRACED(self, known[1], array)
+            return Traced(self, known[1], array)
         storage = self.storage_of(array)
         if storage is None:
             storage = self.storage(kind, owner_of(array) if isinstance(array, np.ndarray) else array)
@@ -218,14 +201,14 @@ class Trace:
             made.roots = (made,)
         if kind != "argument":
             table[id(array)] = (array, made)
-        return TRACED(self, made, array)
+        return Traced(self, made, array)
 
     def constant(self, array: Any) -> Any:
         """A traced array whose content is known and never changes, but that the function may write to."""
         storage = self.storage("constant", owner_of(array) if isinstance(array, np.ndarray) else array)
         made = self.value(array, storage)
         made.array = array
-        return TRACED(self, made, array)
+        return Traced(self, made, array)
 
     def filled(self, array: Any, number: Any) -> Any:
         """A traced array that holds one number everywhere: a constant as long as nobody writes to it."""
@@ -249,7 +232,7 @@ class Trace:
 
     def lifted(self, array: Any) -> Any:
         """The traced array of an array of the caller that meets traced ones."""
-        return TRACED(self, self.operand(array), array)
+        return Traced(self, self.operand(array), array)
 
     def known(self, value: Value) -> bool:
         """Whether the numbers of a value can be looked at: it is a constant, or computed of arrays of the caller alone.
@@ -282,7 +265,7 @@ class Trace:
     def unwrap(self, tree: Any) -> tuple[Any, Any]:
         """Arguments as the program has them, and as they are."""
         kind = tree.__class__
-        if kind is TRACED:
+        if kind is Traced:
             if tree.trace is not self and not tree.trace.ended:
                 return self.unwrap(tree.array)  # of a trace on another thread, which has put it in the place of an array that both use
             if tree.trace is not self:
@@ -322,7 +305,7 @@ class Trace:
             The result, traced.
         """
         function = target if run is None else run
-        if _current.get() is not self:
+        if hooks.current_trace() is not self:
             return self.outside(function, args, kwargs, out)
         written, given = self.unwrap(args)
         written_options, options = self.unwrap(kwargs) if kwargs else ({}, {})
@@ -337,7 +320,7 @@ class Trace:
 
     def elsewhere(self) -> bool:
         """Whether a traced array is looked at where its trace does not run: on another thread."""
-        return not self.ended and _current.get() is not self
+        return not self.ended and hooks.current_trace() is not self
 
     def outside(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None) -> Any:
         """A call from where this trace does not run: another thread, which meets a traced array in the place of an array that both use."""
@@ -349,7 +332,7 @@ class Trace:
 
         def plain(tree: Any) -> Any:
             kind = tree.__class__
-            if kind is TRACED:
+            if kind is Traced:
                 return tree.array
             if kind is tuple or kind is list:
                 return kind([plain(item) for item in tree])
@@ -466,7 +449,7 @@ class Trace:
 
     def write(self, op: Op, out: Any) -> None:
         """Note that a call writes into a traced array; its content before is kept, so that a failed run can be undone."""
-        if not isinstance(out, TRACED):
+        if not isinstance(out, Traced):
             raise CompileError(
                 f"compile: {_word(op)} writes into an array that was made outside the trace ({describe(out)}; {location()}). Make it from a traced array "
                 "(np.empty_like(x), np.zeros_like(x)), pass it as an argument, or use the returned array"
@@ -504,10 +487,10 @@ class Trace:
         if isinstance(result, (np.ndarray, np.generic)):
             wrapped = self._result(op, result)
             if wrapped is None:
-                return TRACED(self, self._same(op, result), result)
+                return Traced(self, self._same(op, result), result)
             op.outs = (wrapped,)
             self.append(op)
-            return TRACED(self, wrapped, result)
+            return Traced(self, wrapped, result)
         if isinstance(result, (tuple, list)) and all(isinstance(item, (np.ndarray, np.generic)) for item in result):
             outs = []
             for item in result:
@@ -517,7 +500,7 @@ class Trace:
             op.outs = tuple(outs)
             op.several = True
             self.append(op)
-            traced = [TRACED(self, value, item) for value, item in zip(outs, result, strict=True)]
+            traced = [Traced(self, value, item) for value, item in zip(outs, result, strict=True)]
             return type(result)(*traced) if hasattr(result, "_fields") else type(result)(traced)
         if all(map(self.known, op.inputs())):
             return result

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...engine.errors import CompileError
 from ...engine.pytree import flatten
-from ...engine.record import TENSOR
+from ...engine.tensor import Tensor
 from ..ir import Value
 from .arguments import leaf
 from .array import Traced
@@ -51,9 +51,9 @@ def outputs_of(
 
     again = Fresh()
     for item in leaves:
-        if isinstance(item, TENSOR) and id(item) in reached.tensors:
+        if isinstance(item, Tensor) and id(item) in reached.tensors:
             makers.append(functools.partial(_as_it_is, item))
-        elif isinstance(item, TENSOR):
+        elif isinstance(item, Tensor):
             if item._node is not None:
                 raise CompileError(
                     "compile: the function returns a Tensor that needs a gradient, which a program cannot give: return t.detach(), compile it inside "
@@ -84,7 +84,7 @@ def outputs_of(
             effects.append((t._node, None))
     if len(makers) == 1 and leaves and leaves[0] is result:
         build: Callable[[Any], Any] = makers[0]
-        if isinstance(result, (np.ndarray, TENSOR)):  # one that is made anew
+        if isinstance(result, (np.ndarray, Tensor)):  # one that is made anew
 
             def build(results: Any) -> Any:
                 again.start()
@@ -97,7 +97,7 @@ def outputs_of(
 
     if result.__class__ is Traced:
         build.single = "array"  # type: ignore[attr-defined]
-    elif result.__class__ is TENSOR and isinstance(result._values, Traced) and id(result) not in reached.tensors:
+    elif result.__class__ is Tensor and isinstance(result._values, Traced) and id(result) not in reached.tensors:
         build.single = "tensor"  # type: ignore[attr-defined]
     return values, build, arrays, effects
 
@@ -111,7 +111,7 @@ def _item(i: int, results: Any) -> Any:
 
 
 def _tensor(i: int, results: Any) -> Any:
-    return TENSOR.at(results[i], None)
+    return Tensor.at(results[i], None)
 
 
 def _new(copy: Callable[[], Any], results: Any) -> Any:
@@ -119,7 +119,7 @@ def _new(copy: Callable[[], Any], results: Any) -> Any:
 
 
 def _new_tensor(copy: Callable[[], Any], results: Any) -> Any:
-    return TENSOR.at(copy(), None)
+    return Tensor.at(copy(), None)
 
 
 class Fresh:

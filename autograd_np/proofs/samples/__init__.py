@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from ... import primitives
+
 __all__ = ["ORACLES", "SAMPLES", "Sample", "away", "case", "load", "normal", "positive", "samples", "uniform"]
 
 
@@ -93,12 +95,9 @@ def samples(name: str, *cases: Sample, oracle: Callable[..., Any] | None = None)
 
 def load() -> dict[str, list[Sample]]:
     """Import every chapter of the rule book and its samples. Returns the table of samples."""
-    from ... import primitives, proofs
-
-    for package, start in ((primitives, ""), (proofs, "samples_")):
-        for found in pkgutil.iter_modules(package.__path__):
-            if found.name.startswith(start):
-                importlib.import_module(f"{package.__name__}.{found.name}")
+    for package, path in ((primitives.__name__, primitives.__path__), (__name__, __path__)):
+        for found in pkgutil.iter_modules(path):
+            importlib.import_module(f"{package}.{found.name}")
     return SAMPLES
 
 

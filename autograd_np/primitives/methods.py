@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..array_api.protocol import METHODS
-from .codegen import operator_form
-from .errors import describe, explain
-from .modes import is_grad_enabled
-from .protocols import call_function, call_ufunc
-from .record import required
-from .registry import FUNCTIONS, UFUNCS, primitive_of
-from .tensor import Argument, Tensor
+from ..engine.codegen import operator_form
+from ..engine.errors import describe, explain
+from ..engine.modes import is_grad_enabled
+from ..engine.protocols import call_function, call_ufunc
+from ..engine.record import required
+from ..engine.registry import FUNCTIONS, UFUNCS, primitive_of
+from ..engine.tensor import Argument, Tensor
+from . import activations, elementwise, indexing, shaping
 
 __all__ = ["install"]
 
@@ -146,8 +146,6 @@ def _tobytes(self: Tensor, order: Any = "C") -> bytes:
 
 def install() -> None:
     """Put everything on the class."""
-    from ..primitives import activations, elementwise, indexing, shaping
-
     put: dict[str, Any] = {}
     for word, ufunc in BINARY.items():
         put[f"__{word}__"] = operator_form(UFUNCS[ufunc])
@@ -187,7 +185,6 @@ def install() -> None:
         "imag": property(FUNCTIONS[np.imag], doc="The imaginary part."),
         "flat": property(_no_flat, doc="Refused: use ``t.ravel()``."),
     }
-    put |= METHODS
     put |= {word: _refused(word, remedy) for word, remedy in IN_PLACE.items()}
     for word, value in put.items():
         setattr(Tensor, word, value)
