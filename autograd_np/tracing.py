@@ -54,7 +54,7 @@ def is_tracing() -> bool:
 
 
 def _trace() -> Trace:
-    found = current_trace()
+    found: Trace | None = current_trace()
     if found is None:
         raise RuntimeError("this belongs into a function that is being compiled; ask is_tracing() first")
     return found

@@ -31,8 +31,7 @@ from autograd_np.graph.explorer.arrays import Arrays
 from autograd_np.graph.explorer.explore import page, page_data
 from autograd_np.graph.explorer.values import forward_values, on_tape, walk_back
 from autograd_np.graph.model import graph_of
-from autograd_np.proofs.samples import SAMPLES
-from autograd_np.proofs.samples import load as load_samples
+from autograd_np.proofs.samples import SAMPLES, load as load_samples
 
 CAN_RENDER = importlib.util.find_spec("pygraphviz") is not None or shutil.which("dot") is not None
 renders = pytest.mark.skipif(not CAN_RENDER, reason="neither dot nor pygraphviz is there")

@@ -649,8 +649,7 @@ def test_every_operation_of_the_library_has_a_formula() -> None:
 
 def test_a_formula_finds_what_it_needs_in_every_sample() -> None:
     """On the samples of all primitives no formula fails, and none gives a negative count."""
-    from autograd_np.proofs.cases import cases, subject
-    from autograd_np.proofs.cases import names as registered
+    from autograd_np.proofs.cases import cases, names as registered, subject
 
     lost = set()
     for name in registered():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,6 +42,10 @@ class TracedArray:
 
     __slots__ = ()
     array: Any  # the array that it stands for, or one of NumPy's numbers
+
+    if TYPE_CHECKING:  # the attributes of an ndarray
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 def current_trace() -> Any:
@@ -93,7 +97,7 @@ def assume(test: Callable[..., bool], *args: Any) -> bool:
     if TRACING[0]:
         trace = current_trace()
         if trace is not None:
-            return trace.assume(test, args)
+            return bool(trace.assume(test, args))
     return bool(test(*args))
 
 

@@ -176,7 +176,7 @@ def failed(error: Exception, found: Primitive, values: tuple[Any, ...]) -> Excep
 NUMBERS = (float, int, bool, complex)
 
 
-def unpack(arrays: Any, found: Primitive) -> tuple[list[Any], list[Node | None], list[bool]]:
+def unpack(arrays: Any, found: Primitive) -> tuple[list[Any], list[Node | None], list[Any]]:
     """Arrays, nodes and shared flags of a sequence operand."""
     if isinstance(arrays, (str, bytes)) or not hasattr(arrays, "__iter__"):
         raise TypeError(f"{found.name}: needs a sequence of Tensors or arrays, not {type(arrays).__name__}")

@@ -103,8 +103,7 @@ class _TreeOperation:
 
     def rule(self, *rules: Callable[..., Any] | None, joint: Callable[..., Any] | None = None, **by_name: Callable[..., Any]) -> None:
         """Take rules on trees, and give the primitive the joint rule that they make."""
-        from .registry import check_function, names_of
-        from .registry import rule as give_rule
+        from .registry import check_function, names_of, rule as give_rule
 
         if len(rules) > len(self.wrt):
             raise ValueError(f"rule for {self.name}: {len(rules)} rules for {len(self.wrt)} differentiable parameters ({', '.join(self.wrt)})")

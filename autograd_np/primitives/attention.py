@@ -31,8 +31,6 @@ from ..engine.random import draw, generator_of
 from ..engine.registry import on_arrays, primitive, rule
 from ..engine.tensor import ArrayLike, Tensor
 
-__all__ = ["scaled_dot_product_attention"]
-
 
 @primitive(name="score_gradient", wrt="e value h rows", discrete="kept", broadcasts=True)
 def _score_gradient(e: Any, value: Any, h: Any, rows: Any, kept: Any = None) -> Any:

@@ -26,8 +26,6 @@ from .composed import composition, lifted, publish
 from .convolution_loops import correlate, spread, weigh
 from .shaping import expand_dims, squeeze
 
-__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
-
 Pair = tuple[int, int]
 Lengths = int | Sequence[int]
 

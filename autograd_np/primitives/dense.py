@@ -15,8 +15,6 @@ from ..engine.tensor import ArrayLike, Tensor
 from .layout import wide
 from .scatter import Scatter
 
-__all__ = ["embedding", "linear"]
-
 # From this size on, adding the bias into the fresh product saves more (the memory of another array) than it costs.
 IN_PLACE = 4096
 

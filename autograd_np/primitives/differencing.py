@@ -18,8 +18,6 @@ from .layout import Axis, axes_of, in_order, inverse, memory_axes, reverse
 from .reductions import sum
 from .shaping import cast
 
-__all__ = ["convolve", "correlate", "diff", "ediff1d", "gradient", "interp", "trapezoid"]
-
 
 def _along(axis: int, part: Any) -> tuple[Any, ...]:
     """The index that takes ``part`` of an axis."""

@@ -13,8 +13,6 @@ from ..engine.tensor import ArrayLike, Tensor
 from .composed import lifted, publish
 from .zeros import _keep as _keep_primitive
 
-__all__ = ["dropout"]
-
 _keep_bits = _keep_primitive.__primitive__.body  # type: ignore[attr-defined]
 
 # ---------------------------------------------------------------- the product with a mask

@@ -26,7 +26,6 @@ __all__ = [
     "compress",
     "extract",
     "flatnonzero",
-    "getitem",
     "index_add",
     "index_update",
     "ix_",

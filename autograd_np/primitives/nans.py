@@ -19,20 +19,6 @@ from .cumulative import cumprod, cumsum
 from .layout import Axis, unshared
 from .reductions import extremum_rule, given, mean_rule, prod, std_rule, sum, var_rule, variance_options
 
-__all__ = [
-    "nanargmax",
-    "nanargmin",
-    "nancumprod",
-    "nancumsum",
-    "nanmax",
-    "nanmean",
-    "nanmin",
-    "nanprod",
-    "nanstd",
-    "nansum",
-    "nanvar",
-]
-
 
 def _numbers(x: Any, where: Any) -> Any:
     """The mask of the elements taken."""

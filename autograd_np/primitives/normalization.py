@@ -27,8 +27,6 @@ from ..engine.tensor import ArrayLike, Tensor
 from .composed import composition, lifted, publish
 from .normalization_layouts import Axes, Columns, Whole, arrangement, broadcast_axes
 
-__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
-
 # ---------------------------------------------------------------- forward and backward on arrays
 
 

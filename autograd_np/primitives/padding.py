@@ -16,8 +16,6 @@ from .layout import in_order
 from .shaping import broadcast_to, flip, settled, tensor_of
 from .values import counted
 
-__all__ = ["pad"]
-
 Widths = tuple[tuple[int, int], ...]
 
 

@@ -19,11 +19,6 @@ from .composed import composition, lifted
 from .layout import in_order
 from .shaping import cast
 
-__all__ = [
-    "apply_along_axis", "apply_over_axes", "poly", "polyadd", "polyder", "polydiv", "polyfit", "polyint", "polymul", "polysub", "polyval", "roots",
-    "unwrap", "vander",
-]  # fmt: skip
-
 
 def _coefficients(p: ArrayLike, name: str, word: str) -> Tensor:
     """A row of coefficients.

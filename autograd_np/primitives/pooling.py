@@ -24,17 +24,6 @@ from .joining import stack
 from .layout import wide
 from .shaping import cast, expand_dims, squeeze
 
-__all__ = [
-    "adaptive_avg_pool1d",
-    "adaptive_avg_pool2d",
-    "adaptive_max_pool1d",
-    "adaptive_max_pool2d",
-    "avg_pool1d",
-    "avg_pool2d",
-    "max_pool1d",
-    "max_pool2d",
-]
-
 Pair = tuple[int, int]
 Lengths = int | Sequence[int]
 

@@ -18,8 +18,6 @@ from ..engine.registry import primitive, rule
 from ..engine.tensor import ArrayLike, Tensor
 from .recurrent_kernels import GRU, LSTM, RNN, Kind, before, lstm_cell_backward, lstm_cell_forward, plain, project, stacked
 
-__all__ = ["gru", "gru_cell", "lstm", "lstm_cell", "rnn", "rnn_cell"]
-
 Arrays = tuple[Any, ...]
 
 

@@ -24,12 +24,6 @@ from .shaping import cast
 from .sorting import unique
 from .statistics import bin_numbers, edges_from, needing, row, weighted
 
-__all__ = [
-    "UniqueAllResult", "UniqueCountsResult", "UniqueInverseResult", "histogram2d", "histogramdd", "intersect1d", "isin", "lexsort",
-    "packbits", "ravel_multi_index", "setdiff1d", "setxor1d", "sort_complex", "union1d", "unique_all", "unique_counts", "unique_inverse",
-    "unique_values", "unpackbits", "unravel_index",
-]  # fmt: skip
-
 
 def plain(value: Any) -> Any:
     """The arrays behind Tensors, in sequences too."""

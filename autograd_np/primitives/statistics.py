@@ -19,8 +19,6 @@ from .reductions import mean, sum
 from .shaping import cast
 from .sorting import bincount, like
 
-__all__ = ["average", "corrcoef", "cov", "histogram", "histogram_bin_edges"]
-
 
 @composition(np.average)
 def average(x: ArrayLike, /, axis: Axis = None, weights: ArrayLike | None = None, returned: bool = False, *, keepdims: bool = False) -> Any:

@@ -12,8 +12,6 @@ from ..engine.registry import primitive, rule
 from ..engine.tensor import ArrayLike, Tensor
 from .scatter import Scatter
 
-__all__ = ["sliding_window_view"]
-
 
 @primitive(np.lib.stride_tricks.sliding_window_view, view=True)
 def sliding_window_view(

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import FUNCTIONS, UFUNCS
-from .cases import cases, subject
-from .cases import names as registered
+from .cases import cases, names as registered, subject
 from .prove import EXEMPT, examine
 
 __all__ = ["Row", "main", "rows", "table"]

@@ -10,6 +10,7 @@ import numpy as np
 import autograd_np.engine.tape as tape
 
 from ..engine import write_guards
+from ..engine.clock import next_position
 from ..engine.errors import MutationError
 from ..engine.modes import enable_grad, is_grad_enabled
 from ..engine.pytree import flatten
@@ -122,7 +123,7 @@ class _Checkpointed(Wrapper):
             return f(*args, **kwargs)
         leaves, rebuild = flatten((args, dict(kwargs)), is_leaf=_is_object)
         call = _Recomputed(f, rebuild, leaves)
-        start = tape.next_position()
+        start = next_position()
         values, build = call.run(call.fresh())
         outputs = [y for y in values if isinstance(y, Tensor)]
         _, outside = tape.ancestors([y._node for y in outputs if y._node is not None], start)
@@ -131,7 +132,7 @@ class _Checkpointed(Wrapper):
             return build(values)
         data = tuple([y._values for y in outputs])
         node = tape.Node()
-        node.position = tape.next_position()
+        node.position = next_position()
         node.primitive = call
         node.parents = parents
         # The arguments stand among the kept values to be watched for writes.

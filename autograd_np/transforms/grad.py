@@ -18,6 +18,7 @@ import numpy as np
 import autograd_np.engine.tape as tape
 
 from ..engine import write_guards
+from ..engine.clock import next_position
 from ..engine.errors import NonDifferentiableError, describe
 from ..engine.glibc import keep_freed_memory
 from ..engine.hooks import is_scalar
@@ -150,7 +151,7 @@ class _Call:
     def __init__(self, name: str, args: tuple[Any, ...], argnum: int | tuple[int, ...]) -> None:
         self.name = name
         self.outer = is_grad_enabled()
-        self.start = tape.next_position()
+        self.start = next_position()
         self.single = not isinstance(argnum, (tuple, list))
         try:
             self.numbers = tuple([operator.index(number) for number in ((argnum,) if self.single else argnum)])  # type: ignore[union-attr, arg-type]

@@ -15,8 +15,7 @@ import stepping
 import test_compile_step
 import test_compiler_layers
 import test_compiler_random_programs as programs
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import autograd_np as ag
 import nn

@@ -394,7 +394,7 @@ class Trace:
         for value, array in values:
             key = (test, value.index)
             if key not in self._assumed:
-                self._assumed[key] = self.assume(test, (TRACED(self, value, array),))
+                self._assumed[key] = self.assume(test, (Traced(self, value, array),))
             answers.append(self._assumed[key])
         return bool(all(answers) and test(traced.array))
 

@@ -143,7 +143,7 @@ def _primitive(node: Node) -> Any:
 def _unwritten(value: Any, position: int) -> bool:
     """Whether an array is what it was at a position of the tape, as far as the library's own writes go."""
     try:
-        check_unwritten(SimpleNamespace(primitive=None, position=position, kept=(value,)))  # type: ignore[arg-type]
+        check_unwritten(SimpleNamespace(primitive=None, position=position, kept=(value,)))
     except MutationError:
         return False
     return True

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .accumulators import Deferred
-from .errors import AnomalyError, MutationError, describe, label, location
-from .modes import Following, followers
-from .tape import Node
+from ..engine.accumulators import Deferred
+from ..engine.errors import AnomalyError, MutationError, describe, label, location
+from ..engine.modes import Following, followers
+from ..engine.tape import Node
+from .flops import Operation, forward_flops
 
 __all__ = ["check_backward", "check_forward", "check_kept", "detect_anomaly", "is_anomaly_enabled"]
 
@@ -35,8 +36,6 @@ def _first_nan(value: Any) -> tuple[int, ...] | None:
 
 def _moves(found: Any) -> bool:
     """Whether an operation only moves elements (an index, a reshape, ``where``): it passes on what it is given."""
-    from ..graph.flops import Operation, forward_flops
-
     return forward_flops(found.name, found.elementwise, Operation((1,), {}, {})) == 0
 
 
