@@ -1,4 +1,4 @@
-"""What a library on top of the engine tells a trace: which arrays are state, what is computed anew before each replay, how parts are called.
+"""Calls for a library on top of the engine, made while it is traced: state, values computed anew before each replay, names of parts.
 
 ``ag.compile`` sees NumPy calls. What a training step keeps between calls (moments, counts, rates) lies in arrays and numbers that no NumPy
 call shows, so whoever holds them says so while the function is traced. Outside a trace none of this is needed.

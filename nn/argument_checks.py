@@ -1,4 +1,4 @@
-"""What the arguments of a training loop must be, said before anything has happened; and what its loss must be."""
+"""Argument checks for ``fit`` and its kin, made before anything has happened."""
 
 from __future__ import annotations
 

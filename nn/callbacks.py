@@ -1,4 +1,4 @@
-"""What can be hooked into :func:`nn.fit`: early stopping, checkpoints, functions of one's own."""
+"""Callbacks of :func:`nn.fit`: early stopping, checkpoints, functions of one's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every layer falls back on: the random generator of the process, which is ``autograd_np``'s, and the dtype of new parameters."""
+"""Defaults of every layer: the random generator of the process, which is ``autograd_np``'s, and the dtype of new parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is worth on data: batches, means over them, predictions."""
+"""``evaluate`` and ``predict``: a model's figures and answers on data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Python array API standard (2024.12) asks of a namespace beyond NumPy's functions on Tensors.
+"""The Python array API standard (2024.12): the functions it asks for beyond NumPy's own on Tensors.
 
 ``autograd_np`` is a namespace of the standard, so a library that speaks it is differentiable once it is handed
 Tensors. Most of its functions are the primitives themselves, whose parameters contain the standard's. Here stand

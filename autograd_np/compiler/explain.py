@@ -1,4 +1,4 @@
-"""What a program costs: calls, memory, arithmetic, and time, predicted and measured."""
+"""``explain()``: the calls, memory, arithmetic and time of a program, predicted and measured."""
 
 from __future__ import annotations
 

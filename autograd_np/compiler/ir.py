@@ -1,4 +1,4 @@
-"""What the tracer writes and the passes rewrite: a list of NumPy calls on values that lie in storages.
+"""The intermediate representation: a list of NumPy calls on values, each in a storage.
 
 A :class:`Value` is one array of the program: where it lies (a :class:`Storage`, an offset, strides), its shape and dtype. Two
 values of one storage may overlap: a view and what it looks at. An :class:`Op` is one NumPy call. It reads values, makes values, and

@@ -1,4 +1,4 @@
-"""The passes, in their order."""
+"""The order of the passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where each array of a program lies: buffers that are set aside once, and reused when what lay in them is no longer needed."""
+"""Buffer allocation and reuse, by the liveness of each array."""
 
 from __future__ import annotations
 

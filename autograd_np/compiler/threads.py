@@ -1,4 +1,4 @@
-"""Both cores for chains on large arrays: NumPy lets other threads run while it computes."""
+"""Run blocks on several threads: NumPy releases the GIL while it computes."""
 
 from __future__ import annotations
 

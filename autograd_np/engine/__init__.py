@@ -1,1 +1,17 @@
-"""engine"""
+"""The engine: a tape of NumPy operations, and the walk that differentiates it. Nothing here knows a rule of NumPy.
+
+Read it in this order, an evening's worth:
+
+1. :mod:`.clock` positions on the tape; :mod:`.errors` the errors and their words; :mod:`.pytree` nested containers
+2. :mod:`.modes` ``no_grad`` and those that look on; :mod:`.hooks` the few questions that the engine asks of a trace
+3. :mod:`.write_guards` arrays that change between forward and backward; :mod:`.accumulators` contributions summed later
+4. :mod:`.tape` nodes, and the one backward walk
+5. :mod:`.tensor` the array and its place on the tape
+6. :mod:`.registry` operations and their rules; :mod:`.record` and :mod:`.codegen` the functions that record a call
+7. :mod:`.protocols` NumPy's functions and ufuncs on Tensors
+8. :mod:`.scopes`, :mod:`.anomaly`, :mod:`.random`, :mod:`.glibc`: names of parts, watching for NaN, chance, memory
+
+An operation has *operands* (differentiable parameters) and *options*. A *slot* is a value that the tape keeps because a rule
+names it. An operation may have several outputs: the node is that of the first, a *pick* that of another; those that the caller
+does not see are *hidden*.
+"""

@@ -1,4 +1,4 @@
-"""What the allocator is told.
+"""Ask glibc to keep freed blocks.
 
 A training step makes the same arrays again and again. glibc gives freed memory of more than 128 kB back to the system at once and
 takes it again, page by page, in the next step, which can cost as much as the arithmetic (measured: half of the time of a convolutional

@@ -1,4 +1,4 @@
-"""What the written functions (see codegen.py) call while they record: operands, options, several outputs, errors."""
+"""Helpers of the recording functions (see codegen.py): operands, options, several outputs, errors."""
 
 from __future__ import annotations
 

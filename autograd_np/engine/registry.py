@@ -1,4 +1,4 @@
-"""How an operation and its derivative rules are declared: ``primitive`` and ``rule``.
+"""Operations and their derivative rules: ``primitive`` and ``rule`` declare them, the registry lists them.
 
 A primitive is a function on arrays; its rules are lines of mathematics on arrays:
 

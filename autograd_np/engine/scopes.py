@@ -1,4 +1,4 @@
-"""Where an operation stands in the program: the named part it belongs to, and what ``annotate`` saw of it.
+"""Scopes and annotations: the named part of the program that an operation belongs to, and its source line.
 
 A part of the program (a module, a function named by :func:`scope`) is one interval of positions: from where it began to its
 newest output. Its outputs carry it, so that it lives as long as they do, and the operations in between pay nothing.

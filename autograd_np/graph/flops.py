@@ -1,4 +1,4 @@
-"""How many floating-point operations an entry of the tape takes, by formulas from the shapes of operands and output.
+"""Floating-point operations of each entry of the tape, by formulas of the shapes.
 
 What is counted: one for each arithmetic operation on a real number, and one for each value of a function such as ``exp`` or
 ``gelu``, whatever it costs the machine; so the numbers compare programs, not instructions. A product of matrices (m, k) and

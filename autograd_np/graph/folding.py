@@ -1,4 +1,4 @@
-"""What of a graph is drawn as one: modules below a depth, and structure that repeats.
+"""Folding: modules below a depth, and structure that repeats, drawn as one box.
 
 A *place* is where an entry is drawn: ``("entry", index)`` for itself, ``("call", number)`` for a module drawn as one box, or
 ``("rest", 0)`` for what a page has no room for.

@@ -1,4 +1,4 @@
-"""Where time and memory go: a program run again, forward and backward, with a timer at every operation.
+"""``profile``: run a program again, forward and backward, with a timer at every operation.
 
 Each pass is divided among its operations without a gap, so that the parts add up to the whole. Forward, an operation has the time
 from the end of the operation before it to its own end: its own work, and what Python did to come to it. Backward, it has the time

@@ -1,4 +1,4 @@
-"""How convolutions are computed on arrays: blocks of columns that stay in the cache, each multiplied by BLAS.
+"""Convolution kernels: blocks of columns that stay in the cache, each multiplied by BLAS.
 
 Everything here is about one trilinear form of images x, weights w and images y,
 

@@ -1,4 +1,4 @@
-"""What a derivative does where eigenvalues or singular values coincide.
+"""Derivatives of decompositions where eigenvalues or singular values coincide.
 
 The derivative of eigenvectors divides by the distances of eigenvalues. At a tie that is 0/0 for a function that does
 not depend on the choice of the eigenvectors, and x/0 for one that does, which has no derivative. Here each

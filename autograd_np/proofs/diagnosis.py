@@ -1,4 +1,4 @@
-"""What a mismatch between gradient and differences says: where it is, and whether there is a derivative at all."""
+"""The report of a mismatch between gradient and differences: where it is, and whether there is a derivative at all."""
 
 from __future__ import annotations
 

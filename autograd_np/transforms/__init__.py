@@ -1,1 +1,1 @@
-"""transforms"""
+"""Functions of functions: gradients, products with Jacobians, Hessians, checkpoints."""

@@ -1,4 +1,4 @@
-"""Where the files of known data sets come from: a folder of the user, the cache, or a mirror.
+"""Sources of the known data sets: a folder of the user, the cache, or a mirror.
 
 A file is looked for in ``root=``; without it in the folder that the environment variable ``AUTOGRAD_NP_DATA`` names; without that in the cache
 folder of the user. What is not there is downloaded into that same folder, from the first mirror that has the right bytes, under another name

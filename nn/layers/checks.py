@@ -1,4 +1,4 @@
-"""What the layers check of their options, and errors that name the layer."""
+"""Checks of the layers' options, and errors that name the layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the losses share: operands of one shape and dtype, class numbers, reductions."""
+"""Helpers of the losses: operands of one shape and dtype, class numbers, reductions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the optimizers share: groups of parameters, state in flat buffers, updates in place.
+"""The optimizers' base class: groups of parameters, state in flat buffers, updates in place.
 
 A step is a handful of NumPy calls on whole stretches of memory, and allocates nothing:
 

@@ -1,4 +1,4 @@
-"""How the numbers inside a model are distributed: its weights, and what its layers give."""
+"""Histograms of a model's weights and of its layers' outputs."""
 
 from __future__ import annotations
 

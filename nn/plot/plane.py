@@ -1,4 +1,4 @@
-"""Points of the plane, and what a classifier says everywhere around them."""
+"""Points of the plane, and a classifier's decisions around them."""
 
 from __future__ import annotations
 

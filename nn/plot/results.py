@@ -1,4 +1,4 @@
-"""How training went, and what the model got right and wrong."""
+"""Loss curves, confusion matrices, and what the model got right and wrong."""
 
 from __future__ import annotations
 

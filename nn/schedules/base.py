@@ -1,4 +1,4 @@
-"""What the schedules share: counting, setting the rates of the groups, saving."""
+"""The schedules' base class: counting, setting the rates of the groups, saving."""
 
 from __future__ import annotations
 

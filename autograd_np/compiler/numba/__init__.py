@@ -1,1 +1,1 @@
-"""numba"""
+"""The backend ``numba``: chains of elementwise calls as compiled loops."""

@@ -1,4 +1,4 @@
-"""Chains of elementwise calls: which calls a loop can make, and where the elements of their arrays lie.
+"""Loop fusion: find the chains of elementwise calls that one loop can make.
 
 Every array that takes part is described by where its elements lie as one walks through the elements of the chain: an :class:`Access`.
 Two values with the same access are the same numbers, whatever their shapes.

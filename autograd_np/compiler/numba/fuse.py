@@ -1,4 +1,4 @@
-"""Chains of elementwise calls, and the sums at their ends, as one loop each, for the backend "numba".
+"""Loop fusion for numba: one loop for each chain of elementwise calls and the sum at its end.
 
 A chain is a run of calls over the same elements. What is made and needed inside a chain alone is never stored. Matrix products, and
 functions that Numba computes more slowly or rounds otherwise (``exp``, ``log``, ``tanh``, …), stay calls of NumPy between the loops.

@@ -1,4 +1,4 @@
-"""The loops of the backend "numba" as text, and compiled."""
+"""Code generation for numba: print a fused loop, and compile it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The passes that know what a NumPy call computes: results made where they are wanted, sums as products, numbers drawn together.
+"""Algebraic simplification: results made where they are wanted, sums as products, numbers drawn together.
 
 A pass here may change the order in which numbers are added or multiplied by a constant, never more: the results differ by rounding.
 """

@@ -1,4 +1,4 @@
-"""Chains of elementwise calls on large arrays, run block by block.
+"""Loop blocking: run chains of elementwise calls on large arrays block by block, in the cache.
 
 A call on an array that does not fit into the cache fetches it from memory, and the next call fetches it again. Where a dozen calls
 follow each other (an optimizer's update, an activation and its bias), the whole dozen is run on one stretch of the arrays after the

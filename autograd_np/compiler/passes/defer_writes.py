@@ -1,4 +1,4 @@
-"""The pass that puts writing last: what a program writes for its caller is written when nothing can fail any more."""
+"""Move in-place writes behind everything that can raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``x @ W + b`` as one product, where W and b lie one after the other in memory: ``[x 1] @ [W; b]``, and ``[x 1]ᵀ @ dz`` is ``[dW; db]``.
+"""Fuse a bias into its matrix product: ``x @ W + b`` is ``[x 1] @ [W; b]``, and ``[x 1]ᵀ @ dz`` is ``[dW; db]``.
 
 For inputs of few features the bias costs as much as the product, for NumPy broadcasts it, and so does the sum of its gradient.
 """

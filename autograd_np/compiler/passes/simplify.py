@@ -1,4 +1,4 @@
-"""The passes over the list of calls: what is not needed goes, what is computed twice is computed once, what is known is a constant.
+"""Dead code elimination, common subexpressions, constant folding.
 
 Each pass takes a :class:`Program` and changes it. None changes the order of operations on numbers, unless it says so.
 """

@@ -1,4 +1,4 @@
-"""A call as text: what the writers of programs have in common."""
+"""Print one call: shared by all printers."""
 
 from __future__ import annotations
 

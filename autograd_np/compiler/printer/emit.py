@@ -1,4 +1,4 @@
-"""The text of a program: plain NumPy, one call a line, results in buffers that are set aside once."""
+"""Print the program that runs: plain NumPy, one call a line, results in preallocated buffers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names for the values of a program: from the model, from the tape, and otherwise from the call that makes them."""
+"""Variable names for the values of a program: from the model, the tape, or the call that makes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program as one would write it by hand: expressions instead of buffers."""
+"""Print the program as one would write it by hand: expressions instead of buffers."""
 
 from __future__ import annotations
 

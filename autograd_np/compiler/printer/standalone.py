@@ -1,4 +1,4 @@
-"""A program as a file that runs with NumPy alone, and the arrays it takes for given beside it."""
+"""Print the program as a file that runs with NumPy alone, with its arrays in a file beside it."""
 
 from __future__ import annotations
 

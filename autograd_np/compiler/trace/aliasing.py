@@ -1,4 +1,4 @@
-"""Which of the arrays that a program is given share memory: a program that writes is made for one pattern of them."""
+"""Alias analysis of the arguments: a program that writes is made for one pattern of shared memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trees of arguments: the form that a program is made for, and the arrays that it is given."""
+"""The pytrees of arguments: the structure a program is made for, and its arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The array type of a trace: it computes as NumPy does, and writes down each call. It knows nothing of gradients."""
+"""The traced array: it computes as NumPy does and records each call. It knows nothing of gradients."""
 
 from __future__ import annotations
 

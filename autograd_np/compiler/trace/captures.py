@@ -1,4 +1,4 @@
-"""What a function reaches besides its arguments: the Tensors, generators, numbers and modules in its closure, its globals and its object."""
+"""Tensors, generators, numbers and modules that a function captures: in its closure, its globals, its object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy's functions on traced arrays: what is written down of a call, and what cannot be."""
+"""NumPy's functions on traced arrays: how each call is recorded, and which are refused."""
 
 from __future__ import annotations
 

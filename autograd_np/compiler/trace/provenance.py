@@ -1,4 +1,4 @@
-"""What the parts of a program are called: noted while a function is traced, by what sees its operations, its modules and its backward walk.
+"""Which module or operation produced each value, noted while a function is traced.
 
 The tracer sees NumPy calls and knows nothing of networks. A :class:`Story` stands beside it and is told which array an operation of
 the tape returned, which module began and ended where, and whose rule is being applied. The names and comments of the program rest on it.

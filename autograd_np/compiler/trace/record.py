@@ -1,4 +1,4 @@
-"""The record of one run: every NumPy call on a traced array becomes an :class:`~.program.Op`, and is computed as well.
+"""The trace of one run: every NumPy call on a traced array becomes an :class:`~..ir.Op`, and is computed as well.
 
 A trace runs the function for real, once. Each traced array stands for an array that exists, so shapes, strides, dtypes and which
 result is a view of what are NumPy's own answers, and the run that was traced has done its work when it ends.

@@ -1,4 +1,4 @@
-"""What a traced function returned, as what a program returns and what is built of it."""
+"""Map a function's return values to program outputs and back."""
 
 from __future__ import annotations
 

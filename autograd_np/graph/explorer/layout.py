@@ -1,4 +1,4 @@
-"""Where the boxes of the page stand: laid out by Graphviz once for each depth of modules.
+"""The layout of the page's boxes: by Graphviz, once for each depth of modules.
 
 The page draws the boxes itself. Graphviz is given their sizes and nothing of their text. A module that is closed in a layout in which
 it was open leaves a gap, which the page closes (page/geometry.js); so every choice of open modules needs no layout of its own.

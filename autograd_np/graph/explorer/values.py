@@ -1,4 +1,4 @@
-"""What a walk along a tape shows: the value of every entry, and every gradient on its way back.
+"""The values and gradients that the page shows at each step of the walk.
 
 The tape keeps what the rules need, not every value. A value is found, in this order: kept for a rule; written down by
 :class:`~autograd_np.annotate`; that of a result or of a named parameter; or computed again from the operands, where these and all
