@@ -29,17 +29,17 @@ from . import record, write_guards
 from .clock import next_position
 from .modes import ACTIVE, is_grad_enabled
 from .record import same
+from .slots import NEVER, Slot, names_of, source_of
 from .tape import Node
 from .tensor import Tensor
 
 if TYPE_CHECKING:
-    from .registry import Primitive, Rule
+    from .registry import Primitive
+    from .slots import Rule
 
 
 def _slots(found: Primitive) -> list[Any]:
     """What the tape keeps: one slot per value that some rule names and that must outlive the call."""
-    from .registry import Slot, names_of, source_of
-
     slots: dict[str, Slot] = {}
     pairs: list[tuple[str | None, Rule]] = [(operand, each) for operand, each in found.rules.items()]
     if found.joint is not None:
@@ -249,8 +249,6 @@ def _call(found: Primitive, parameters: list[inspect.Parameter]) -> str:
 
 def pull_source(found: Primitive) -> str:
     """The text of the function that calls the rules of a primitive."""
-    from .registry import names_of, source_of
-
     position = {slot.name: i for i, slot in enumerate(found.slots)}
     lines = ["def pull(node, g, parents, kept):"]
 
@@ -324,8 +322,6 @@ def reset(found: Primitive) -> None:
 
 def build(found: Primitive) -> None:
     """Settle which parameters are differentiable and what is kept, and write the pull function."""
-    from .registry import NEVER
-
     if found.joint is None and found.rules:
         found.operands = tuple(w for w in found.parameters if w in found.rules)
     elif not found.differentiable:

@@ -108,7 +108,7 @@ def assume_of(test: Callable[..., bool], x: Any) -> bool:
     floating arrays that it is given.
     """
     if TRACING[0] and is_traced(x):
-        return current_trace().assume_of(test, x)  # type: ignore[union-attr]
+        return bool(current_trace().assume_of(test, x))
     return bool(test(x))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from . import write_guards
 from .errors import CompileError
+from .hooks import under_trace
 
 __all__ = ["SparseOperand", "is_sparse", "sparse_operand"]
 
@@ -33,8 +34,6 @@ def sparse_operand(matrix: Any, name: str, word: str) -> SparseOperand:
         TypeError: ``name`` is no product of matrices, the matrix has not two axes, or holds no numbers.
         CompileError: a function is being compiled.
     """
-    from .hooks import under_trace
-
     if name not in ("matmul", "dot"):
         raise TypeError(f"{name}: {word} is a sparse matrix, which meets Tensors in matrix products only: {SPELLINGS}; elsewhere use .toarray()")
     if matrix.ndim != 2 or matrix.dtype.kind not in "fciub":

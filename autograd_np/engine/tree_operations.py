@@ -33,6 +33,7 @@ from . import write_guards
 from .errors import GradientShapeError, NonDifferentiableError, without_rule
 from .modes import is_grad_enabled
 from .pytree import Rebuild, flatten, leaves_like
+from .slots import check_function, names_of
 from .tensor import Tensor
 
 __all__ = ["declare"]
@@ -58,7 +59,15 @@ class _Call:
 class _TreeOperation:
     """What stands between the public function, on trees, and the primitive, on the sequence of their arrays."""
 
-    def __init__(self, function: Callable[..., Any], name: str, signature: inspect.Signature, wrt: tuple[str, ...], discrete: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        signature: inspect.Signature,
+        wrt: tuple[str, ...],
+        discrete: tuple[str, ...],
+        give_rule: Callable[..., None],
+    ) -> None:
         self.function = function
         self.name = name
         self.signature = signature
@@ -68,6 +77,7 @@ class _TreeOperation:
         self.rules: dict[str, Callable[..., Any]] = {}
         self.joint: Callable[..., Any] | None = None
         self.inner: Callable[..., Any]
+        self.give_rule = give_rule
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
@@ -103,8 +113,6 @@ class _TreeOperation:
 
     def rule(self, *rules: Callable[..., Any] | None, joint: Callable[..., Any] | None = None, **by_name: Callable[..., Any]) -> None:
         """Take rules on trees, and give the primitive the joint rule that they make."""
-        from .registry import check_function, names_of, rule as give_rule
-
         if len(rules) > len(self.wrt):
             raise ValueError(f"rule for {self.name}: {len(rules)} rules for {len(self.wrt)} differentiable parameters ({', '.join(self.wrt)})")
         given = {word: each for word, each in [*zip(self.wrt, rules, strict=False), *by_name.items()] if each is not None}
@@ -121,12 +129,11 @@ class _TreeOperation:
         named = {word for each in (self.joint, *self.rules.values()) if each for word in names_of(each)}
         # The tape keeps what they name.
         words = "call, out_shape, out_dtype, needs" + ", arrays" * (not named.isdisjoint(self.operands)) + ", out" * ("out" in named)
-        give_rule(self.inner, joint=eval(f"lambda g, {words}: pull(g, {', '.join([f'{word}={word}' for word in words.split(', ')])})", {"pull": self.pull}))  # noqa: S307
+        text = f"lambda g, {words}: pull(g, {', '.join([f'{word}={word}' for word in words.split(', ')])})"
+        self.give_rule(self.inner, joint=eval(text, {"pull": self.pull}))  # noqa: S307 - our own text
 
     def pull(self, g: Any, call: _Call, needs: tuple[bool, ...], out_shape: Any, out_dtype: Any, arrays: Any = None, out: Any = None) -> list[Any]:
         """The gradients of all arrays, by the rules on trees."""
-        from .registry import names_of
-
         assert call.out is not None
         cotangent = call.out([np.zeros(shape, dtype) if each is None else each for each, shape, dtype in zip(g, out_shape, out_dtype, strict=True)])
         values = call.options | ({} if arrays is None else call.operands(arrays)) | ({} if out is None else {"out": call.out(out)})
@@ -154,11 +161,17 @@ class _TreeOperation:
         return found
 
 
-def declare(function: Callable[..., Any], name: str, signature: inspect.Signature, wrt: tuple[str, ...], discrete: tuple[str, ...]) -> Callable[..., Any]:
-    """The public function of an operation on trees."""
-    from .registry import primitive, primitive_of
-
-    operation = _TreeOperation(function, name, signature, wrt, discrete)
+def declare(
+    function: Callable[..., Any],
+    name: str,
+    signature: inspect.Signature,
+    wrt: tuple[str, ...],
+    discrete: tuple[str, ...],
+    primitive: Callable[..., Any],
+    rule: Callable[..., None],
+) -> Callable[..., Any]:
+    """The public function of an operation on trees, of a primitive and a rule on sequences, which ``primitive`` and ``rule`` declare."""
+    operation = _TreeOperation(function, name, signature, wrt, discrete, rule)
 
     def body(arrays: Sequence[Any], call: _Call) -> Any:
         return operation.body(arrays, call)
@@ -174,6 +187,6 @@ def declare(function: Callable[..., Any], name: str, signature: inspect.Signatur
     public.__name__ = public.__qualname__ = name
     public.__signature__ = signature  # type: ignore[attr-defined]
     public.__trees__ = operation  # type: ignore[attr-defined]
-    public.__primitive__ = found = primitive_of(operation.inner)  # type: ignore[attr-defined]
+    public.__primitive__ = found = operation.inner.__primitive__  # type: ignore[attr-defined]
     found.function = public
     return public

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import hooks
 from .accumulators import Deferred
 from .tensor import Tensor
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .registry import Primitive
     from .tape import Node
 
-__all__ = ["repaired"]
+__all__ = ["masked", "repaired"]
 
 Values = tuple[Any, ...]
 
@@ -90,8 +91,6 @@ def _whole(x: Any) -> bool:
     """Whether all elements of a kept array are finite; False of an array that can't be looked at."""
     if _is_known(x):
         return all_finite(x)
-    from . import hooks
-
     return hooks.is_traced(x) and hooks.assume_of(all_finite, x)
 
 
@@ -134,3 +133,15 @@ def _second(like: Any) -> Any:
 
 def _third(like: Any) -> Any:
     return (-5 - np.cos(2.3 * _counted(like))).astype(like.dtype)
+
+
+# The integers that are as wide as the floating dtypes.
+_BITS = {"e": np.dtype(np.int16), "f": np.dtype(np.int32), "d": np.dtype(np.int64)}
+
+
+def masked(mask: Any, g: Any) -> Any:
+    """``g`` where the boolean ``mask`` is true, and 0 elsewhere, on arrays."""
+    bits = _BITS.get(g.dtype.char)
+    if bits is None:
+        return np.where(mask, g, 0)
+    return np.multiply(g.view(bits), mask).view(g.dtype)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from ..engine.record import is_complex, not_real, required
-from ..engine.registry import FUNCTIONS, parameter_names, primitive_of
+from ..engine.registry import FUNCTIONS, primitive_of
+from ..engine.slots import parameter_names
 from ..engine.tensor import ArrayLike, Tensor
 
 __all__ = ["COMPOSITIONS", "composition", "lifted", "no_out", "publish", "refused"]

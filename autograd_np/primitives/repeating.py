@@ -18,7 +18,7 @@ from .composed import composition, publish
 from .joining import concatenate
 from .shaping import broadcast_to, cast, moveaxis, ravel, raw, reshape, settled, tensor_of
 
-__all__ = ["delete", "insert", "meshgrid", "repeat", "resize", "tile", "trim_zeros"]
+__all__ = ["delete", "insert", "repeat", "resize", "tile", "trim_zeros"]
 
 
 @primitive(np.tile)

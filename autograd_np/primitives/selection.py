@@ -11,7 +11,7 @@ from ..engine.registry import FUNCTIONS, primitive, primitive_of, rule
 from ..engine.tensor import ArrayLike, Tensor
 from .zeros import keep
 
-__all__ = ["clip", "fmax", "fmin", "heaviside", "maximum", "minimum", "nan_to_num"]
+__all__ = ["fmax", "fmin", "heaviside", "maximum", "minimum", "nan_to_num"]
 
 
 @primitive(np.maximum, broadcasts=True, masks="kink", elementwise=False)

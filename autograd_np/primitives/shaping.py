@@ -25,7 +25,6 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
-    "broadcast_arrays",
     "broadcast_to",
     "expand_dims",
     "flatten",

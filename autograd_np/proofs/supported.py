@@ -16,7 +16,8 @@ import numpy as np
 
 from ..engine.registry import FUNCTIONS, UFUNCS, Primitive
 from ..primitives import load_all, special
-from ..primitives.special import bessel, statistics  # noqa: F401 - the last two fill the table of special
+from ..primitives.special import bessel, gamma, statistics  # noqa: F401 - the last two fill the table of special
+from ..primitives.special.table import Entry
 
 __all__ = ["DIFFERENTIABLE", "NO_GRADIENT", "UNSUPPORTED", "Line", "lines", "main", "page", "special_lines"]
 
@@ -144,7 +145,7 @@ def special_lines() -> Iterator[Line]:
     return iter(sorted(found, key=lambda line: line.name))
 
 
-def _call(row: special.Entry) -> str:
+def _call(row: Entry) -> str:
     return f"{row.name}({', '.join(row.declared.__code__.co_varnames[: row.declared.__code__.co_argcount])})"
 
 

@@ -17,6 +17,7 @@ from ..engine.pytree import flatten
 from ..engine.record import pick
 from ..engine.registry import attach
 from ..engine.tensor import Tensor, as_argument
+from .grad import alias
 from .wrapper import Wrapper
 
 __all__ = ["checkpoint"]
@@ -66,8 +67,6 @@ class _Recomputed:
         return outputs, [attach(self.leaves[i], node.parents[k]) for k, i in enumerate(self.tracked)]
 
     def pull(self, node: tape.Node, g: tuple[Any, ...], parents: tuple[tape.Node | None, ...], kept: Any) -> tuple[Any, ...]:
-        from .grad import alias
-
         before, outer = kept[:2]
         inputs = self.fresh() if outer is None else [alias(t) for t in outer]
         state = np.random.get_state(legacy=False)  # noqa: NPY002

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..zeros import zdiv, zmul
-from . import dotted, entry, helper, number, shifted, sp
+from .gamma import dotted, number, shifted
+from .table import entry, helper, sp
 
 __all__: list[str] = []
 

@@ -11,8 +11,9 @@ from ..activations import sigmoid_slope
 from ..elementwise import cosine, power_log
 from ..gaussian import gauss
 from ..zeros import zdiv, zmul
-from . import beta_density, entry, erfcx_slope, gamma_density, helper, number, sp
 from .bessel import first_moment, gauss_function, log1p_over
+from .gamma import beta_density, erfcx_slope, gamma_density, number
+from .table import entry, helper, sp
 
 __all__: list[str] = []
 
