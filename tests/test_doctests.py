@@ -25,6 +25,7 @@ from autograd_np.engine.registry import FUNCTIONS, REGISTRY, UFUNCS
 
 def modules() -> list[ModuleType]:
     names = [found.name for package in (ag, nn) for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
+    names.sort(key=lambda name: name.startswith("autograd_np.engine"))  # (Tensor has methods that are functions of chapters, which know their examples)
     return [ag, nn, *(importlib.import_module(name) for name in names if not name.endswith("__main__") and name != "autograd_np.gradcheck")]
 
 

@@ -24,7 +24,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals and locks of POSI
 
 SAVING = """
 import sys, time
-from autograd_np import files
+from autograd_np.engine import files
 with files.replacing(sys.argv[1]) as file:
     file.write(b"a part")
     file.flush()

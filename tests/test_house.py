@@ -23,7 +23,7 @@ ORDER = (
 # Lines a folder may have, so that the house cannot silt up; raised on purpose, with the capability that needs it.
 CEILINGS = {
     "autograd_np/*.py": 1600,
-    "autograd_np/engine": 3900,
+    "autograd_np/engine": 4700,
     "autograd_np/primitives": 16000,
     "autograd_np/transforms": 900,
     "autograd_np/array_api": 700,
@@ -117,7 +117,7 @@ def test_imports_point_down(name: str) -> None:
     here = room(name)
     for target, _ in imports(name):
         there = room(target)
-        if there == here or (here == "nn" and target in ("autograd_np", "autograd_np.tracing")):
+        if there == here or (here == "nn" and target in ("autograd_np", "autograd_np.files", "autograd_np.tracing")):
             continue
         assert there, f"{name} imports {target}, a namespace that stands above everything"
         assert RANK[there] < RANK[here], f"{name} imports {target}, which stands above it or beside it"
