@@ -63,7 +63,7 @@ def test_a_page_that_shows_something_else_is_noticed(tmp_path: Path) -> None:
 def test_the_two_commands() -> None:
     lines = PAGES[0].read_text(encoding="utf-8").splitlines()
     job = [line for line in lines if re.fullmatch(r"python3 -m venv .* examples/spiral\.py", line)]
-    test = [line for line in lines if re.fullmatch(r"python3 -m venv .* -m pytest", line)]
+    test = [line for line in lines if re.fullmatch(r"python3 -m venv .* -m pytest -n auto", line)]
     assert len(job) == len(test) == 1, "`.ci/run` takes the two commands from the README by these patterns"
     extras = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     for line in job + test:
