@@ -2,7 +2,7 @@
 
 Full steps in float32 (forward, backward, update), as ratios to the hand-written step; below the bar is as wanted. Before anything is
 timed, every contender must have the losses of the hand-written step. Each contender runs in a process of its own, and they take turns:
-the library tells the allocator to keep freed memory before the first uncompiled backward pass (``autograd_np/memory.py``), and what
+the library tells the allocator to keep freed memory before the first uncompiled backward pass (``autograd_np/engine/glibc.py``), and what
 one contender has taken and freed changes what memory costs the next one. ``--keep-freed-memory`` tells the allocator in every process,
 which makes hand-written NumPy faster by up to two.
 

@@ -56,7 +56,7 @@ class Value:
         self.op: Op | None = None  # what makes it; None where it is there before
         self.array: Any = None  # of a constant, and of a captured array: itself
         self.roots: tuple[Value, ...] | None = None  # the arrays of the caller that it is computed of, where it depends on no argument and no state
-        self.label: Any = None  # a suggestion for its name, or what it is (a Role of story.py)
+        self.label: Any = None  # a suggestion for its name, or what it is (a Role of provenance.py)
         self.name: str | None = None
 
     @property

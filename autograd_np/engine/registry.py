@@ -183,7 +183,7 @@ class Primitive:
     def held(self, node: Node, g: Any, parents: tuple[Node | None, ...], kept: tuple[Any, ...], pulled: tuple[Any, ...]) -> tuple[Any, ...]:
         """The gradients, held to this: where the cotangent is 0 nothing depends on the output, whatever its derivative there.
 
-        Of an elementwise operation they are 0 in the same places. Any other rule adds up products with the cotangent, and holding.py
+        Of an elementwise operation they are 0 in the same places. Any other rule adds up products with the cotangent, and zero_cotangents.py
         takes the terms out of it in which 0 meets a value that is not finite.
         """
         if self.elementwise:

@@ -60,7 +60,7 @@ class Trace:
     def __init__(self) -> None:
         self.ops: list[Op] = []
         self.section = "forward"
-        self.story: Any = None  # what its parts are called, collected by story.py
+        self.story: Any = None  # what its parts are called, collected by provenance.py
         self.node: Any = None  # whose rule is being run
         self.captured: dict[int, tuple[Any, Value]] = {}  # by id: arrays of the caller that the program reads
         self.prints: dict[int, int] = {}  # by id: their fingerprints when they were met
