@@ -149,8 +149,9 @@ def clip_grad_value_(parameters: ag.Tensor | Iterable[ag.Tensor], clip_value: fl
         if p.grad.dtype.kind == "c":
             raise TypeError(f"clip_grad_value_: complex gradients ({p.shape} {p.dtype}) have no order; use clip_grad_norm_")
     done: set[int] = set()
-    for p in held:
-        _change(p, lambda g, out: np.clip(g, -bound, bound, out=out), done)
+    with writing("clip_grad_value_: some gradients are clipped and some are not; clip them again"):
+        for p in held:
+            _change(p, lambda g, out: np.clip(g, -bound, bound, out=out), done)
 
 
 def _change(p: ag.Tensor, change: Any, done: set[int]) -> None:
