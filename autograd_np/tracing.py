@@ -41,6 +41,7 @@ __all__ = [
     "section",
     "side_by_side",
     "state",
+    "torn",
 ]
 
 
@@ -96,6 +97,11 @@ def before(function: Callable[[], Any]) -> None:
 def after(function: Callable[[], Any]) -> None:
     """Call a function after each replay that succeeded."""
     _trace().after.append(function)
+
+
+def torn(function: Callable[[BaseException], Any]) -> None:
+    """Call a function with what a replay raised, if that came when the program had begun to write: what is :func:`state` may be written in part."""
+    _trace().torn.append(function)
 
 
 def condition(function: Callable[[], Any]) -> None:

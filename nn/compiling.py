@@ -193,7 +193,8 @@ def compile_step(
         autograd_np.CompileError: at the first call: the model or the loss looks at numbers (``if loss > 3``, ``float(x)``).
 
     A call that raises, because of a bad label, leaves parameters, optimizer and running statistics as they were; the random
-    generators may have moved on. If it was interrupted while it wrote, a note in the exception says so.
+    generators may have moved on. If it was interrupted while it wrote, a note in the exception says so, and the next step or
+    ``optimizer.state_dict()`` warns.
 
     >>> import nn
     >>> generator = nn.manual_seed(0)

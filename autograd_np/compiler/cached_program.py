@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -41,11 +42,12 @@ class Entry:
         self.held: list[tuple[Any, Any]] = []  # (node, gradient) of those that hold one before, which is passed after the arguments
         self.before = trace.before
         self.after = trace.after
+        self.torn = trace.torn
         self.conditions = [(condition, condition()) for condition in trace.conditions]
         self.tensors = [(t, t._values, t._node) for _, t in reached.tensors.values()]
         self.changes = CHANGES[0]
         self.recording = not ACTIVE[0] or modes.is_grad_enabled()
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.writes = any(s.external and s.written for s in program.storages())
         self.writes_arguments = any(v.storage.written for v in program.arguments)
         bound = [s.array for s in program.storages() if s.external and s.kind != "argument" and (s.written or self.writes_arguments)]
@@ -98,52 +100,55 @@ class Entry:
             run = self.pool.pop()
         except IndexError:
             run = self.instance()
-        try:
-            if self.writes:
-                with self.lock:
-                    results = run(*arrays)
-            else:
+        with self.lock if self.writes else contextlib.nullcontext():
+            try:
                 results = run(*arrays)
-        except BaseException as error:
-            self.tell(error)
-            raise
-        finally:
-            self.pool.append(run)
-        try:
-            if self.writes:
-                self.clock[0] = LAST_WRITE[0] = next_position()
-            for i in self.written_arguments:
-                write_guards.mark_written(arrays[i])
-            for hook in self.after:
-                hook()
-        except BaseException as error:
-            self.tell_late(error)
-            raise
+                if self.writes:
+                    self.clock[0] = LAST_WRITE[0] = next_position()
+                for i in self.written_arguments:
+                    write_guards.mark_written(arrays[i])
+                for hook in self.after:
+                    hook()
+                self.pool.append(run)
+            except BaseException as error:
+                self.tell(error, run)
+                raise
         return results
 
-    def tell(self, error: BaseException) -> None:
-        """Say so in an exception if it came when the program had begun to write, or to draw random numbers."""
+    def release(self) -> None:
+        """Let go of the lock, if an interrupt came while this thread held it."""
+        with contextlib.suppress(RuntimeError):
+            self.lock.release()
+
+    def tell(self, error: BaseException, run: Callable[..., Any]) -> None:
+        """Say so in an exception if it came when the program had begun to write, or to draw random numbers; or when it had ended."""
+        if run not in self.pool:
+            self.pool.append(run)
         if isinstance(error, OtherCase):
             return
-        first, lines = self.emitted.writes, self.emitted.program.splitlines()
-        start = None if first is None else next((i for i, line in enumerate(lines, 1) if line.strip().startswith(first.strip())), 1)
-        trace = error.__traceback__
-        while trace is not None:
-            if start is not None and trace.tb_frame.f_code.co_filename == f"<autograd_np program {id(self)}>" and trace.tb_lineno >= start:
-                self.clock[0] = LAST_WRITE[0] = next_position()
-                error.add_note("compile: the program had begun to write in place: what it writes (arguments, parameters, state) may be written in part")
-                break
-            trace = trace.tb_next
+        name = f"<autograd_np program {id(self)}>"
+        start, frame = self.emitted.writes_from, error.__traceback__
+        while frame is not None and frame.tb_frame.f_code.co_filename != name:
+            frame = frame.tb_next
+        if frame is None:
+            if (self.writes or self.after) and not isinstance(error, (RecursionError, MemoryError)):  # (those: it could not begin)
+                self.tell_written(
+                    error,
+                    "the program had done its work: what it writes (arguments, parameters, state) is written, "
+                    "but what counts the calls may not have counted this one",
+                )
+        # (Not by the line of the error: the end of a `with` has that of its beginning.)
+        elif start is not None and frame.tb_lasti >= next(at for at, _, line in frame.tb_frame.f_code.co_lines() if line is not None and line >= start):
+            self.tell_written(error, "the program had begun to write in place: what it writes (arguments, parameters, state) may be written in part")
         if self.draws:
             error.add_note("compile: the random generators may have moved on")
 
-    def tell_late(self, error: BaseException) -> None:
-        """Say in an exception that it came when the program had written all it writes."""
+    def tell_written(self, error: BaseException, note: str) -> None:
+        """Say in an exception what is written, to the tape and to who wants to know as well."""
         self.clock[0] = LAST_WRITE[0] = next_position()
-        error.add_note(
-            "compile: the program had done its work: what it writes (arguments, parameters, state) is written, "
-            "but what counts the calls may not have counted this one"
-        )
+        error.add_note(f"compile: {note}")
+        for hook in self.torn:
+            hook(error)
 
     def quick(self, args: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any] | None:
         """The short way in for calls such as this one, if there is one: it is written once."""
@@ -170,7 +175,7 @@ class Entry:
             "ndarray": np.ndarray, "entry": self, "MISS": MISS, "CHANGES": CHANGES, "ACTIVE": ACTIVE, "rebuild": self.rebuild, "fixed": self.reached.holds,
             "pool": self.pool, "lock": self.lock, "instance": self.instance, "tell": self.tell, "apart": self.aliasing.holds,
             "known": self.aliasing.known, "owners": self.aliasing.owners, "far": self.aliasing.far,
-            "new": object.__new__, "Tensor": Tensor, "late": self.tell_late, "clock": self.clock, "LAST_WRITE": LAST_WRITE, "position": next_position,
+            "new": object.__new__, "Tensor": Tensor, "release": self.release, "clock": self.clock, "LAST_WRITE": LAST_WRITE, "position": next_position,
         }  # fmt: skip
         for i, x in enumerate(args):
             space |= {f"s{i}": x.shape, f"t{i}": x.strides, f"d{i}": x.dtype}
@@ -187,19 +192,19 @@ class Entry:
             "    try: run = pool.pop()",
             "    except IndexError: run = instance()",
             "    try:",
-            *(
-                ["        lock.acquire()", "        try: result = run(*args)", "        finally: lock.release()"]
-                if self.writes
-                else ["        result = run(*args)"]
-            ),
-            "    except BaseException as error:",
-            "        tell(error)",
+            *(["        lock.acquire()"] if self.writes else []),
+            "        try:",
+            "            result = run(*args)",
+            *(["            clock[0] = LAST_WRITE[0] = position()"] if self.writes else []),
+            *[f"            after{i}()" for i in range(len(self.after))],
+            "            pool.append(run)",
+            *(["            lock.release()"] if self.writes else []),
+            "        except BaseException as error:",
+            "            tell(error, run)",
+            "            raise",
+            "    except BaseException:",
+            "        release()",
             "        raise",
-            "    finally: pool.append(run)",
-            *(["    try:"] if self.writes or self.after else []),
-            *(["        clock[0] = LAST_WRITE[0] = position()"] if self.writes else []),
-            *[f"        after{i}()" for i in range(len(self.after))],
-            *(["    except BaseException as error:", "        late(error)", "        raise"] if self.writes or self.after else []),
             *(["    t = new(Tensor)", "    t._values, t._node, t._shared = result, None, False", "    return t"] if self.single == "tensor" else []),
             "    return result" if self.single == "array" else "    return rebuild((result,))",
         ]

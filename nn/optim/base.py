@@ -246,7 +246,7 @@ class Optimizer:
     @np.errstate(all="ignore")
     def _update_all(self) -> None:
         if self._writing:
-            self._warn("goes on from", 5)
+            self._warn("goes on from", 11 if tracing.is_tracing() else 5)
         try:
             if len(self.param_groups) > 1:
                 self._look_ahead()
@@ -262,8 +262,14 @@ class Optimizer:
             self._writing = False
         except BaseException as error:
             if self._writing:
-                error.add_note(f"{type(self).__name__}: the step was interrupted while it wrote: {_MIXTURE}")
+                self._torn(error)
             raise
+
+    def _torn(self, error: BaseException) -> None:
+        """A step, plain or compiled, was interrupted while it wrote: say so in the exception, and let the next step and state_dict() warn."""
+        self._writing = True
+        self._units = [[*units] for units in self._units]  # other lists: a compiled step is traced anew, and comes by the warning
+        error.add_note(f"{type(self).__name__}: the step was interrupted while it wrote: {_MIXTURE}")
 
     def _warn(self, what: str, level: int) -> None:
         """Warn of parameters and state that an interrupted step left."""

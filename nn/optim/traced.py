@@ -79,6 +79,8 @@ def update(optimizer: Optimizer, k: int, current: Pass) -> None:
             "keep arrays in slots(), and counts in the counters"
         )
     guard = _Guard(optimizer, k, group, current.slots, steps, own, watched.read if watched is not None else ())
+    if k == 0:
+        tracing.torn(optimizer._torn)
     tracing.condition(guard.holds)
     tracing.before(guard.refresh)
     tracing.after(guard.advance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import signal
 import sys
 import warnings
@@ -223,6 +224,110 @@ def test_interrupts_as_they_come() -> None:
     assert ways["said"] > 0, ways
 
 
+# ------------------------------------------------------------------------------------------ compiled steps
+
+
+class Compiled:
+    """A compiled training step, and everything that it writes."""
+
+    def __init__(self) -> None:
+        nn.manual_seed(0)
+        self.model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+        self.optimizer = nn.Adam(self.model.parameters(), lr=0.1)
+        self.program = nn.compile_step(self.model, nn.MSELoss(), self.optimizer)
+        rng = np.random.default_rng(0)
+        self.batch = rng.normal(size=(5, 3)).astype(np.float32), rng.normal(size=(5, 2)).astype(np.float32)
+        for _ in range(3):
+            self.step()
+        self.start = copy.deepcopy(self.model.state_dict()), self.optimizer.state_dict()
+
+    def step(self) -> None:
+        self.program(*self.batch)
+
+    def rewind(self) -> None:
+        self.model.load_state_dict(self.start[0])
+        self.optimizer.load_state_dict(self.start[1])
+
+    def found(self) -> bytes:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            state = self.optimizer.state_dict()["state"]
+        return b"".join(np.asarray(value).tobytes() for part in (self.model.state_dict(), *state.values()) for value in part.values())
+
+    def check(self, error: BaseException | None, old: bytes, new: bytes) -> bool:
+        """A step that is over is whole or says so, in the exception and to the next; returns whether it said so."""
+        if "partly" in notes(error):
+            with pytest.warns(RuntimeWarning, match="Adam saves what a step left that was interrupted while it wrote"):
+                self.optimizer.state_dict()
+            with pytest.warns(RuntimeWarning, match="Adam goes on from"):
+                self.step()
+            self.step()  # without a warning
+            self.optimizer.state_dict()
+            return True
+        found = self.found()
+        assert found in (old, new)
+        assert error is not None or found == new
+        self.optimizer.state_dict()
+        return False
+
+
+def test_a_compiled_step_is_whole_or_says_so() -> None:
+    run = Compiled()
+    run.rewind()
+    run.step()
+    run.rewind()
+    old = run.found()
+    run.step()
+    new = run.found()
+    program = "<autograd_np program"
+    run.rewind()
+    _, count = interrupted(run.step, -1, program)
+    said = []
+    for at in np.random.default_rng(0).choice(count, 25, replace=False):
+        run.rewind()
+        run.step()  # (loading has put other arrays there)
+        run.rewind()
+        error, _ = interrupted(run.step, int(at), program)
+        assert error is not None
+        said.append(run.check(error, old, new))
+    assert 0 < sum(said) < len(said)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer of signals")
+def test_interrupts_of_compiled_steps_as_they_come() -> None:
+    def ring(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    run, twin = Compiled(), Compiled()
+    before = signal.signal(signal.SIGALRM, ring)
+    rng = np.random.default_rng(0)
+    said = 0
+    try:
+        for _ in range(400):
+            old = run.found()
+            twin.step()
+            new = twin.found()
+            error: BaseException | None = None
+            try:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, 1.5e-4))
+                    run.step()
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt as caught:
+                error = caught
+            if run.check(error, old, new):
+                said += 1
+                run, twin = Compiled(), Compiled()
+            elif run.found() == old:
+                run.step()
+                assert run.found() == new
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert said > 0
+
+
 # ------------------------------------------------------------------------------------------ errors in a step
 
 
@@ -371,6 +476,15 @@ def test_clipping_and_schedules_say_so() -> None:
         kept = [bool(np.array_equal(p.grad, g)) for p, g in zip(run.params, before, strict=True)]
         assert len({*kept}) == 1 or "compute them anew" in notes(error)
         said += "compute them anew" in notes(error)
+    assert said > 0
+    _, count = interrupted(lambda: nn.utils.clip_grad_value_(run.params, 1e-3), -1, change)
+    said = 0
+    for at in range(count):
+        run.loss()
+        error, _ = interrupted(lambda: nn.utils.clip_grad_value_(run.params, 1e-3), at, change)
+        clipped = [bool(np.abs(p.grad).max() <= 1e-3) for p in run.params]
+        assert len({*clipped}) == 1 or "clip them again" in notes(error)
+        said += "clip them again" in notes(error)
     assert said > 0
     schedule = lr_scheduler.ExponentialLR(run.optimizer, 0.5)
     error, _ = interrupted(schedule.step, 12, str(Path(lr_scheduler.__file__).parent))

@@ -69,6 +69,7 @@ class Trace:
         self.generators: dict[int, tuple[Any, Any]] = {}  # by id: those drawn from, and their states before
         self.before: list[Callable[[], Any]] = []
         self.after: list[Callable[[], Any]] = []
+        self.torn: list[Callable[[BaseException], Any]] = []
         self.conditions: list[Callable[[], Any]] = []  # what must be equal for the program to hold
         self.dependent: set[int] = set()  # storages of the caller whose numbers have been looked at
         self.given: dict[int, Value] = {}  # by storage: the arrays that are there before the program runs
