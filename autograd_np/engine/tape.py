@@ -200,8 +200,9 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
             )
         if position < LAST_WRITE[0]:
             check_unwritten(node)
-        for watch in watching:
-            watch.check_kept(node)
+        if watching:
+            for watch in watching:
+                watch.check_kept(node)
         if create:
             kept = primitive.as_tensors(node)
         elif not retain:
@@ -211,8 +212,9 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
             pulled = primitive.held(node, g, parents, kept, pulled)
         if primitive.masks > careful:
             careful = primitive.masks
-        for watch in watching:
-            watch.check_backward(node, g, pulled)
+        if watching:
+            for watch in watching:
+                watch.check_backward(node, g, pulled)
         k = len(parents)
         while k:  # indices cost a third of what zip costs for two operands
             k -= 1
