@@ -135,7 +135,9 @@ def test_cross_entropy_of_a_class_of_nearly_all_the_mass(dtype: Any, gap: float,
         found = ag.grad(f)(z)
         assert found.dtype == dtype
         np.testing.assert_allclose(found, expected, rtol=rtol, atol=0, err_msg=name)
-        np.testing.assert_allclose(f(z).item(), value, rtol=rtol, err_msg=name)
+        # (The loss of class numbers is a logarithm near 1: of its value the digits below the dtype's own are not kept.)
+        exact = name in ("one-hot", "log_softmax", "nll", "kl")
+        np.testing.assert_allclose(f(z).item(), value, rtol=rtol, atol=0 if exact else 2 * np.finfo(dtype).eps, err_msg=name)
         np.testing.assert_allclose(ag.grad(lambda x, f=f: np.sum(ag.grad(f)(x) * h))(z), second, rtol=rtol, atol=0, err_msg=name)
     f = losses["classes"]
     np.testing.assert_allclose(ag.compile(ag.grad(f))(z), expected, rtol=rtol, atol=0)

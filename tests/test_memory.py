@@ -11,18 +11,18 @@ PROGRAM = """
 import numpy as np
 import autograd_np as ag
 import nn
-from autograd_np import memory
+from autograd_np.engine import glibc
 
-assert not memory._told, "at import"
+assert not glibc._told, "at import"
 model = nn.Linear(3, 2)
 step = nn.compile_step(model, nn.MSELoss(), nn.SGD(model.parameters()))
 x, y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
 for _ in range(3):
     step(x, y)
-assert not memory._told, "by a compiled step"
+assert not glibc._told, "by a compiled step"
 for _ in range(2):
     {backward}
-assert memory._told == [True]
+assert glibc._told == [True]
 """
 
 

@@ -539,8 +539,9 @@ def _softmax_rule(g: Any, out: Any, axis: Any) -> Any:
 
 
 rule(softmax, _softmax_rule)
+_softmax = on_arrays(softmax)
 # Of the elements themselves: the result of logsumexp has lost the digits that distinguish neighbours of 1e8.
-rule(logsumexp, lambda g, x, axis, keepdims: zmul(expand(g, len(x.shape), axis, keepdims), softmax(wide(x), axis)))
+rule(logsumexp, lambda g, x, axis, keepdims: zmul(expand(g, len(x.shape), axis, keepdims), _softmax(wide(x), axis)))
 
 
 def log_total(z: Any, e: Any, axis: Any) -> Any:

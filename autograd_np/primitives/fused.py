@@ -199,10 +199,9 @@ def _of_classes(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction
     e = flat.reshape(z.shape)
     others = np.add.reduce(e, axis=0 if first else 1)
     flat[index] = -others
-    # Σe is near 1 where y is the largest, and e_y − 1 is exactly 0 then.
-    lse = np.log1p(others + (own - 1))
-    loss = lse - z_y
     total = others + own
+    lse = np.log(total)
+    loss = lse - z_y
     kept: tuple[Any, ...] = (e, index, total, own) if first else (e, index, total[:, None], own[:, None])
     if valid is None and weight is None and not smoothing:
         if reduction == "none":

@@ -151,23 +151,23 @@ def step(x, y):
     # 2: Linear(64, 3)
     z2 = h1 @ W2 + b2  # (300, 3)
     # CrossEntropyLoss
-    z2_T_copy = z2.T.copy()                                                     # (3, 300)
+    z2_T_copy = z2.T.copy()                      # (3, 300)
     check_labels(y, 3, None)
-    total = y * 300 + range_300                                                 # (300,)
-    shifted = z2_T_copy - z2_T_copy.max(axis=0)                                 # (3, 300)
-    exp = np.exp(shifted)                                                       # (3, 300)
-    picked = exp.reshape(-1)[total]                                             # (300,)
+    total = y * 300 + range_300                  # (300,)
+    shifted = z2_T_copy - z2_T_copy.max(axis=0)  # (3, 300)
+    exp = np.exp(shifted)                        # (3, 300)
+    picked = exp.reshape(-1)[total]              # (300,)
     exp.reshape(-1)[total] = 0
-    total_2 = exp.sum(axis=0)                                                   # (300,)
+    total_2 = exp.sum(axis=0)                    # (300,)
     exp.reshape(-1)[total] = -total_2
-    difference = np.log1p(total_2 + (picked - 1)) - shifted.reshape(-1)[total]  # (300,)
-    divisor = total_2 + picked                                                  # (300,)
-    loss = difference.sum(axis=0) / 300
+    total_3 = total_2 + picked                   # (300,)
+    total_4 = (np.log(total_3) - shifted.reshape(-1)[total]).sum(axis=0)
+    loss = total_4 / 300
 
     # backward
     with np.errstate(all="ignore"):
         # CrossEntropyLoss
-        dz2 = (exp * (0.0033333334 / divisor)).T  # (300, 3)
+        dz2 = (exp * (0.0033333334 / total_3)).T  # (300, 3)
         # 2: Linear(64, 3)
         dh1 = dz2 @ W2.T       # (300, 64)
         dW2 = h1.T @ dz2       # (64, 3)

@@ -108,7 +108,7 @@ _generators: dict[str, np.random.Generator] = {}
 def _rng() -> np.random.Generator:
     chapter = str(sys._getframe(2).f_globals["__name__"]).rpartition(".")[2]
     if chapter not in _generators:
-        _generators[chapter] = np.random.default_rng(zlib.crc32(chapter.encode()))
+        _generators[chapter] = np.random.default_rng(zlib.crc32(f"samples_{chapter}".encode()))
     return _generators[chapter]
 
 
