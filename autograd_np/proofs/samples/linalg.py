@@ -332,4 +332,9 @@ samples("solve", *(case(np.zeros(shape), np.zeros((*shape[:-1], 2)), label=f"{sh
 samples("lstsq", *(case(np.zeros(shape), np.zeros((shape[0], 2)), label=f"{shape}") for shape in ((0, 3), (3, 0), (0, 0))))
 samples("lstsq", case(np.zeros((0, 3), complex), np.zeros(0, complex), label="complex (0, 3), vector"))
 for _order in ("fro", "nuc", 1, 2, np.inf):
-    samples("matrix_norm", *_empty((0, 0), (2, 0, 3), (0, 2, 2), ord=_order))
+    samples("matrix_norm", *_empty((0, 2, 2), ord=_order))
+    try:
+        np.linalg.matrix_norm(np.zeros((0, 0)), ord=_order)
+    except ValueError:  # an older NumPy has no maximum of nothing
+        continue
+    samples("matrix_norm", *_empty((0, 0), (2, 0, 3), ord=_order))
