@@ -1,4 +1,4 @@
-"""What ``detect_anomaly`` looks at: non-finite values, and arrays overwritten behind the library's back."""
+"""``detect_anomaly``: report the first non-finite value, and arrays overwritten between forward and backward."""
 
 from __future__ import annotations
 
