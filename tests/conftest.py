@@ -14,6 +14,12 @@ import pytest
 from autograd_np.engine import modes
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """A parameter of bytes is called by its name: a file made in a test may hold the time, and the processes of
+    pytest-xdist must find the same tests."""
+    return argname if isinstance(val, bytes | bytearray) else None
+
+
 @pytest.fixture(autouse=True)
 def no_state_left_behind() -> Iterator[None]:
     """A test that leaves a mode of recording, or NumPy's error state, other than it found it fails."""
