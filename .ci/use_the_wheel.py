@@ -20,4 +20,7 @@ x = ag.Tensor([1.0, 2.0, 3.0], requires_grad=True)
 np.sum(np.exp(x) * x).backward()
 np.testing.assert_allclose(x.grad, np.exp([1.0, 2.0, 3.0]) * [2.0, 3.0, 4.0])
 assert ag.grad(ag.grad(np.sin))(0.5) == -np.sin(0.5)
-print(f"autograd-np {ag.__version__} on NumPy {np.__version__}, from {pathlib.Path(ag.__file__).parent.relative_to(sys.prefix)}")
+print(
+    f"autograd-np {ag.__version__} on NumPy {np.__version__}, from "
+    f"{pathlib.Path(ag.__file__).parent.relative_to(sys.prefix)}"
+)

@@ -26,7 +26,11 @@ from .engine.errors import (
 )
 from .engine.modes import enable_grad as enable_grad, is_grad_enabled as is_grad_enabled, no_grad as no_grad
 from .engine.pytree import register_pytree_node as register_pytree_node, tree_map as tree_map
-from .engine.random import default_generator as default_generator, generator_of as generator_of, manual_seed as manual_seed
+from .engine.random import (
+    default_generator as default_generator,
+    generator_of as generator_of,
+    manual_seed as manual_seed,
+)
 from .engine.registry import on_arrays as on_arrays, primitive as primitive, rule as rule, same as same
 from .engine.scopes import annotate as annotate, begin_scope as begin_scope, end_scope as end_scope, scope as scope
 from .engine.tensor import Tensor as Tensor, tensor as tensor
@@ -107,7 +111,11 @@ _NAMESPACES = ("fft", "files", "linalg", "special", "tracing")
 
 _PRIVATE = {"Any", "TYPE_CHECKING", "annotations"}
 __all__ = [  # noqa: PLE0604 - they are strings
-    *(name for name, value in globals().items() if not (name.startswith("_") or name in _PRIVATE or inspect.ismodule(value))),
+    *(
+        name
+        for name, value in globals().items()
+        if not (name.startswith("_") or name in _PRIVATE or inspect.ismodule(value))
+    ),
     *(name for names in _primitives.LAZY.values() for name in names),
     *("__array_api_version__", "__array_namespace_info__", *_LATE, *_NAMESPACES),
 ]

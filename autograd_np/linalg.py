@@ -6,7 +6,18 @@ import numpy as np
 
 from .engine.registry import FUNCTIONS
 from .primitives.linalg import SlogdetResult, det, inv, matrix_power, slogdet, solve, tensorinv, tensorsolve
-from .primitives.linalg_decompositions import DegenerateWarning, EighResult, EigResult, QRResult, cholesky, eig, eigh, eigvals, eigvalsh, qr
+from .primitives.linalg_decompositions import (
+    DegenerateWarning,
+    EighResult,
+    EigResult,
+    QRResult,
+    cholesky,
+    eig,
+    eigh,
+    eigvals,
+    eigvalsh,
+    qr,
+)
 from .primitives.linalg_norms import cond, matrix_norm, matrix_rank, norm, vector_norm
 from .primitives.linalg_svd import SVDResult, lstsq, pinv, svd, svdvals
 

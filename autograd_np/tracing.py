@@ -158,7 +158,9 @@ def relocate(t: Tensor, array: np.ndarray[Any, Any]) -> bool:
         return False
     values = t._values
     if array.shape != values.shape or array.dtype != values.dtype:
-        raise ValueError(f"relocate: an array of shape {array.shape} and dtype {array.dtype} does not hold {values.shape} {values.dtype}")
+        raise ValueError(
+            f"relocate: an array of shape {array.shape} and dtype {array.dtype} does not hold {values.shape} {values.dtype}"
+        )
     array[...] = values
     t._values = array
     CHANGES[0] += 1

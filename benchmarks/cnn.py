@@ -183,7 +183,10 @@ def main() -> None:
     calls = contenders()
     seconds = interleaved(calls, rounds=rounds, seconds=0.2)
     base = seconds["hand-written NumPy"]
-    rows = [[name, f"{1000 * s:.2f}", f"{s / base:.2f}", "–" if name == "torch" else f"{peak(calls[name]):.1f}"] for name, s in seconds.items()]
+    rows = [
+        [name, f"{1000 * s:.2f}", f"{s / base:.2f}", "–" if name == "torch" else f"{peak(calls[name]):.1f}"]
+        for name, s in seconds.items()
+    ]
     print(table((f"CNN step, {THREADS} threads", "ms", "ratio", "peak MB"), rows))
 
 

@@ -87,7 +87,9 @@ def serve(workload: Workload, name: str, clock: Callable[[], float]) -> None:
     print(json.dumps({"numbers": numbers, "first": first, "calls": calls}), flush=True)
     for line in sys.stdin:
         question, _, count = line.strip().partition(" ")
-        print(json.dumps(seconds(contender, int(count), clock) if question == "seconds" else peak(contender)), flush=True)
+        print(
+            json.dumps(seconds(contender, int(count), clock) if question == "seconds" else peak(contender)), flush=True
+        )
 
 
 # ---------------------------------------------------------------- in the process that asks
@@ -98,7 +100,16 @@ class Worker:
 
     def __init__(self, workload: Workload, name: str, options: argparse.Namespace) -> None:
         self.workload, self.name = workload, name
-        command = [sys.executable, str(Path(__file__)), "--threads", str(THREADS), "--workload", workload.name, "--serve", name]
+        command = [
+            sys.executable,
+            str(Path(__file__)),
+            "--threads",
+            str(THREADS),
+            "--workload",
+            workload.name,
+            "--serve",
+            name,
+        ]
         command += ["--keep-freed-memory"] if options.keep_freed_memory else []
         command += ["--cpu-time"] if options.cpu_time else []
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -127,7 +138,9 @@ def measure(workload: Workload, names: list[str], options: argparse.Namespace) -
             workers[name] = Worker(workload, name, options)
         expected = workers["hand"].facts["numbers"]
         for name, worker in workers.items():
-            np.testing.assert_allclose(worker.facts["numbers"], expected, rtol=workload.tolerance, err_msg=f"{workload.name}: {name}")
+            np.testing.assert_allclose(
+                worker.facts["numbers"], expected, rtol=workload.tolerance, err_msg=f"{workload.name}: {name}"
+            )
         counts, samples = {}, {}
         for name, worker in workers.items():
             worker.ask("seconds 3")
@@ -188,12 +201,26 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workload", default="", metavar="SUBSTRING", help="only those with this in their name")
-    parser.add_argument("--peers", nargs="*", choices=["numba", "torch", "jax"], default=[], help="those to measure beside; numba: our own other backend")
-    parser.add_argument("--keep-freed-memory", action="store_true", help="tell the allocator before anything is built, in every process")
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        choices=["numba", "torch", "jax"],
+        default=[],
+        help="those to measure beside; numba: our own other backend",
+    )
+    parser.add_argument(
+        "--keep-freed-memory", action="store_true", help="tell the allocator before anything is built, in every process"
+    )
     parser.add_argument("--rounds", type=int, default=7, help="how often the contenders take turns (default 7)")
     parser.add_argument("--seconds", type=float, default=0.05, help="about how long each turn lasts (default 0.05)")
-    parser.add_argument("--processes", type=int, default=3, help="how often everything is done, in new processes; medians (default 3)")
-    parser.add_argument("--cpu-time", action="store_true", help="the processor's time rather than the clock's, where others use the machine too; one thread")
+    parser.add_argument(
+        "--processes", type=int, default=3, help="how often everything is done, in new processes; medians (default 3)"
+    )
+    parser.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="the processor's time rather than the clock's, where others use the machine too; one thread",
+    )
     parser.add_argument("--stop", action="store_true", help="stop at the first contender that fails")
     parser.add_argument("--serve", metavar="CONTENDER", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -203,7 +230,11 @@ def main() -> None:
         glibc.keep_freed_memory()
     workloads = selected(options.workload)
     if options.serve:
-        serve(next(w for w in workloads if w.name == options.workload), options.serve, time.process_time if options.cpu_time else time.perf_counter)
+        serve(
+            next(w for w in workloads if w.name == options.workload),
+            options.serve,
+            time.process_time if options.cpu_time else time.perf_counter,
+        )
         return
     for peer in options.peers:
         if importlib.util.find_spec(peer) is None:
@@ -211,8 +242,14 @@ def main() -> None:
     rows = [row(workload, options) for workload in workloads]
     kept = "the allocator keeps freed memory" if options.keep_freed_memory else "the allocator as it is"
     clock = "processor time" if options.cpu_time else "wall time"
-    print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {THREADS} thread(s), {clock}, {kept}; ratios to hand-written NumPy, ! above the bar\n")
-    print(table(["workload", "hand µs", "bar", "eager", "compiled ", *options.peers, "compile ms", "peak MB", "calls"], rows))
+    print(
+        f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {THREADS} thread(s), {clock}, {kept}; ratios to hand-written NumPy, ! above the bar\n"
+    )
+    print(
+        table(
+            ["workload", "hand µs", "bar", "eager", "compiled ", *options.peers, "compile ms", "peak MB", "calls"], rows
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -81,7 +81,11 @@ class Training:
 
     def penalty(self) -> float:
         """λ Σ w² over the matrices; a compiled step trains with it but gives the loss without it."""
-        return self.l2 * sum(float(np.sum(p.numpy() ** 2)) for p in self.model.parameters() if p.ndim > 1) if self.l2 else 0.0
+        return (
+            self.l2 * sum(float(np.sum(p.numpy() ** 2)) for p in self.model.parameters() if p.ndim > 1)
+            if self.l2
+            else 0.0
+        )
 
     def eager(self) -> Contender:
         model, loss_of, optimizer, x, y, l2 = self.model, self.loss, self.optimizer, self.x, self.y, self.l2
@@ -125,7 +129,9 @@ def mlp_training(work: mlp.Work) -> Training:
     _fill(parameters, values)
     loss: Any = nn.BCEWithLogitsLoss() if work.sizes[-1] == 1 else nn.CrossEntropyLoss()
     momentum = 0.9 if work.optimizer == "momentum" else 0.0
-    optimizer: Any = nn.Adam(parameters, lr=work.lr) if work.optimizer == "adam" else nn.SGD(parameters, work.lr, momentum)
+    optimizer: Any = (
+        nn.Adam(parameters, lr=work.lr) if work.optimizer == "adam" else nn.SGD(parameters, work.lr, momentum)
+    )
     return Training(model, loss, optimizer, *work.data(), work.l2)
 
 
@@ -170,7 +176,9 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, width)
         self.positions = nn.Parameter(np.zeros((context, width), np.float32))
-        self.block = nn.TransformerEncoderLayer(width, heads, hidden, dropout=0.0, activation=nn.ReLU(), batch_first=True, norm_first=True)
+        self.block = nn.TransformerEncoderLayer(
+            width, heads, hidden, dropout=0.0, activation=nn.ReLU(), batch_first=True, norm_first=True
+        )
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, vocabulary)
 
@@ -203,7 +211,9 @@ def transformer_training() -> Training:
     start = transformer.weights(VOCABULARY, WIDTH, HIDDEN, CONTEXT)
     model.load_state_dict({NAMES[name]: value for name, value in start.items()})
     criterion = nn.CrossEntropyLoss()
-    optimizer = nn.Adam(model.parameters(), lr=transformer.RATE, betas=(transformer.BETA1, transformer.BETA2), eps=transformer.EPSILON)
+    optimizer = nn.Adam(
+        model.parameters(), lr=transformer.RATE, betas=(transformer.BETA1, transformer.BETA2), eps=transformer.EPSILON
+    )
     return Training(model, lambda z, y: criterion(z.reshape(-1, VOCABULARY), y.reshape(-1)), optimizer, *characters())
 
 
@@ -257,8 +267,20 @@ def torch_cnn() -> Contender:
     return Contender(step, lambda: [step().item()])
 
 
-def _row(name: str, bar: float, hand: Callable[[], Contender], training: Callable[[], Training], tolerance: float = 2e-4, **peers: Any) -> Workload:
-    ours = {"hand": hand, "eager": lambda: training().eager(), "compiled": lambda: training().compiled(), "numba": lambda: training().compiled("numba")}
+def _row(
+    name: str,
+    bar: float,
+    hand: Callable[[], Contender],
+    training: Callable[[], Training],
+    tolerance: float = 2e-4,
+    **peers: Any,
+) -> Workload:
+    ours = {
+        "hand": hand,
+        "eager": lambda: training().eager(),
+        "compiled": lambda: training().compiled(),
+        "numba": lambda: training().compiled("numba"),
+    }
     return Workload(name, bar, ours | peers, tolerance)
 
 
@@ -269,7 +291,13 @@ def _mlp(bar: float, prefix: str) -> Workload:
 
 
 def _lstm(name: str, unrolled: bool) -> Workload:
-    return _row(name, 0.70, lambda: _losses(lstm.by_hand()), partial(lstm_training, unrolled), torch=lambda: _losses(lstm.with_torch(unrolled)))
+    return _row(
+        name,
+        0.70,
+        lambda: _losses(lstm.by_hand()),
+        partial(lstm_training, unrolled),
+        torch=lambda: _losses(lstm.with_torch(unrolled)),
+    )
 
 
 WORKLOADS = [

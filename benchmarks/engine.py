@@ -53,7 +53,11 @@ def chain_forward(y: Any, a: Any, b: Any) -> Any:
 
 def chain_peers(size: int) -> dict[str, Callable[[], object]]:
     """The same chain in the peers that are installed."""
-    start, factor, offset = np.ones(size, np.float32), np.full(size, 0.999, np.float32), np.full(size, 0.001, np.float32)
+    start, factor, offset = (
+        np.ones(size, np.float32),
+        np.full(size, 0.999, np.float32),
+        np.full(size, 0.001, np.float32),
+    )
     calls: dict[str, Callable[[], object]] = {}
     if importlib.util.find_spec("torch"):
         import torch
@@ -74,7 +78,11 @@ def chain_peers(size: int) -> dict[str, Callable[[], object]]:
 
 
 def bench_chain(size: int) -> list[list[object]]:
-    start, factor, offset = np.ones(size, np.float32), np.full(size, 0.999, np.float32), np.full(size, 0.001, np.float32)
+    start, factor, offset = (
+        np.ones(size, np.float32),
+        np.full(size, 0.999, np.float32),
+        np.full(size, 0.001, np.float32),
+    )
     y, a, b = (ag.Tensor(v, requires_grad=True) for v in (start, factor, offset))
     cotangent = np.ones(size, np.float32)
     times = interleaved(
@@ -91,11 +99,19 @@ def bench_chain(size: int) -> list[list[object]]:
     numpy_backward = times["hand"] - times["hand forward"]
     backward = (times["ours"] - times["ours forward"] - numpy_backward) / nodes
     rows: list[list[object]] = [
-        [f"y = y*a + b, {STEPS} times, size {size}", f"{times['hand'] * 1e6:.0f}", f"{times['ours'] / times['hand']:.2f}"],
+        [
+            f"y = y*a + b, {STEPS} times, size {size}",
+            f"{times['hand'] * 1e6:.0f}",
+            f"{times['ours'] / times['hand']:.2f}",
+        ],
         ["  recording, µs per operation over NumPy's call", "", f"{recording * 1e6:.2f}"],
         ["  backward, µs per node over the rule's NumPy calls", "", f"{backward * 1e6:.2f}"],
     ]
-    rows += [[f"  {name}", "", f"{times[name] / times['hand']:.2f}"] for name in times if name not in ("hand", "ours", "hand forward", "ours forward")]
+    rows += [
+        [f"  {name}", "", f"{times[name] / times['hand']:.2f}"]
+        for name in times
+        if name not in ("hand", "ours", "hand forward", "ours forward")
+    ]
     return rows
 
 
@@ -105,7 +121,9 @@ class HandNetwork:
     def __init__(self, sizes: tuple[int, ...], x: Any, y: Any) -> None:
         rng = np.random.default_rng(0)
         self.x, self.y = x, y
-        self.weights = [(rng.normal(size=(m, n)) * np.sqrt(2 / m)).astype(np.float32) for m, n in itertools.pairwise(sizes)]
+        self.weights = [
+            (rng.normal(size=(m, n)) * np.sqrt(2 / m)).astype(np.float32) for m, n in itertools.pairwise(sizes)
+        ]
         self.biases = [np.zeros(n, np.float32) for n in sizes[1:]]
         self.vw = [np.zeros_like(w) for w in self.weights]
         self.vb = [np.zeros_like(b) for b in self.biases]
@@ -189,7 +207,13 @@ def bench_networks() -> list[list[object]]:
         np.testing.assert_allclose(*np.array(losses).T, rtol=1e-3)
         times = interleaved({"hand": hand.step, "ours": ours.step}, rounds=15)
         name = "-".join(map(str, sizes))
-        rows.append([f"MLP {name}, batch {batch}, SGD + momentum (bar {bar})", f"{times['hand'] * 1e6:.0f}", f"{times['ours'] / times['hand']:.2f}"])
+        rows.append(
+            [
+                f"MLP {name}, batch {batch}, SGD + momentum (bar {bar})",
+                f"{times['hand'] * 1e6:.0f}",
+                f"{times['ours'] / times['hand']:.2f}",
+            ]
+        )
     return rows
 
 
@@ -231,23 +255,39 @@ def bench_slices() -> list[list[object]]:
             start = time.perf_counter()
             run()
             samples.append(time.perf_counter() - start)
-        rows.append([f"{n} slices of one array of length {n}, summed: µs per slice", "", f"{statistics.median(samples) / n * 1e6:.2f}"])
+        rows.append(
+            [
+                f"{n} slices of one array of length {n}, summed: µs per slice",
+                "",
+                f"{statistics.median(samples) / n * 1e6:.2f}",
+            ]
+        )
     return rows
 
 
 def bench_import() -> list[list[object]]:
     def seconds(statement: str, folder: str) -> float:
         # An installed package has its bytecode; a checkout gets it at the first import.
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": folder}
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | {
+            "PYTHONPYCACHEPREFIX": folder
+        }
         text = f"import numpy, time; s = time.perf_counter(); {statement}; print(time.perf_counter() - s)"
         samples = []
         for _ in range(12):
-            done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, env=environment)
+            done = subprocess.run(
+                [sys.executable, "-c", text], capture_output=True, text=True, check=True, env=environment
+            )
             samples.append(float(done.stdout))
         return statistics.median(samples[1:])
 
     with tempfile.TemporaryDirectory() as folder:
-        return [["import autograd_np, ms over import numpy (bar 50)", "", f"{seconds('import autograd_np', folder) * 1e3:.0f}"]]
+        return [
+            [
+                "import autograd_np, ms over import numpy (bar 50)",
+                "",
+                f"{seconds('import autograd_np', folder) * 1e3:.0f}",
+            ]
+        ]
 
 
 def main() -> None:
@@ -258,7 +298,9 @@ def main() -> None:
     rows += bench_deep()
     rows += bench_slices()
     rows += bench_import()
-    print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}, one thread; ratio to hand-written NumPy unless a unit is named\n")
+    print(
+        f"Python {sys.version.split()[0]}, NumPy {np.__version__}, one thread; ratio to hand-written NumPy unless a unit is named\n"
+    )
     print(table(["workload", "hand µs", "ours"], rows))
 
 

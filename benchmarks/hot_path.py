@@ -113,7 +113,15 @@ def workload() -> None:
 def instructions() -> dict[str, float]:
     """Machine instructions of one call of each row."""
     with tempfile.TemporaryDirectory() as folder:
-        command = ["valgrind", "--tool=callgrind", f"--dump-before={MARK}", f"--callgrind-out-file={folder}/out", sys.executable, __file__, "--workload"]
+        command = [
+            "valgrind",
+            "--tool=callgrind",
+            f"--dump-before={MARK}",
+            f"--callgrind-out-file={folder}/out",
+            sys.executable,
+            __file__,
+            "--workload",
+        ]
         # Hashes seed dicts' order, and address randomisation moves what is aligned: both move the last digits.
         environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONMALLOC": "pymalloc"}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -175,7 +183,10 @@ def main() -> None:
     key = f"{'instructions' if machine else 'python'}, CPython {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}"
     bases = json.loads(BASE.read_text()) if BASE.is_file() else {}
     base = bases.get(key, {})
-    shown = [(name, f"{n:,.0f}", *((f"{base[name]:,.0f}", f"{n / base[name]:.3f}") if base.get(name) else ("", ""))) for name, n in counted.items()]
+    shown = [
+        (name, f"{n:,.0f}", *((f"{base[name]:,.0f}", f"{n / base[name]:.3f}") if base.get(name) else ("", "")))
+        for name, n in counted.items()
+    ]
     print(key)
     print(table(("one call", "counted", "base", "ratio"), shown))
     if options.save:

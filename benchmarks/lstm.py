@@ -71,7 +71,10 @@ def by_hand() -> Callable[[], float]:
         for t in reversed(range(TIME)):
             h_before, c_before, i, f, g, o, tanh_c = cache[t]
             dc = dc + dh * o * (1 - tanh_c**2)
-            dz = np.concatenate([dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2), dh * tanh_c * o * (1 - o)], axis=1)
+            dz = np.concatenate(
+                [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g**2), dh * tanh_c * o * (1 - o)],
+                axis=1,
+            )
             dw_ih += x[t].T @ dz
             dw_hh += h_before.T @ dz
             db += dz.sum(axis=0)
@@ -196,7 +199,12 @@ def main() -> None:
             raise SystemExit(f"the contenders do not compute the same: {losses}")
     found = interleaved(contenders, rounds=options.rounds, seconds=options.seconds)
     hand = found["NumPy by hand"]
-    print(table((f"LSTM step, {THREADS} threads", "µs", "of by hand"), [(name, f"{s * 1e6:.0f}", f"{s / hand:.2f}") for name, s in found.items()]))
+    print(
+        table(
+            (f"LSTM step, {THREADS} threads", "µs", "of by hand"),
+            [(name, f"{s * 1e6:.0f}", f"{s / hand:.2f}") for name, s in found.items()],
+        )
+    )
 
 
 if __name__ == "__main__":

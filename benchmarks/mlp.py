@@ -42,11 +42,16 @@ class Work:
     def data(self) -> tuple[Any, Any]:
         rng = np.random.default_rng(1)
         x = rng.normal(size=(self.batch, self.sizes[0])).astype(np.float32)
-        return x, rng.integers(0, 2, (self.batch, 1)).astype(np.float32) if self.sizes[-1] == 1 else rng.integers(0, self.sizes[-1], self.batch)
+        return x, rng.integers(0, 2, (self.batch, 1)).astype(np.float32) if self.sizes[-1] == 1 else rng.integers(
+            0, self.sizes[-1], self.batch
+        )
 
     def weights(self) -> list[tuple[Any, Any]]:
         rng = np.random.default_rng(0)
-        return [((rng.normal(size=pair) * np.sqrt(2 / pair[0])).astype(np.float32), np.zeros(pair[1], np.float32)) for pair in itertools.pairwise(self.sizes)]
+        return [
+            ((rng.normal(size=pair) * np.sqrt(2 / pair[0])).astype(np.float32), np.zeros(pair[1], np.float32))
+            for pair in itertools.pairwise(self.sizes)
+        ]
 
 
 WORKS = (
@@ -135,7 +140,11 @@ def ours(work: Work) -> Callable[[], float]:
         linear.regularize(l2=work.l2)
     loss_of: Any = nn.BCEWithLogitsLoss() if work.sizes[-1] == 1 else nn.CrossEntropyLoss()
     momentum = 0.9 if work.optimizer == "momentum" else 0.0
-    optimizer: Any = nn.optim.Adam(model.parameters(), lr=work.lr) if work.optimizer == "adam" else nn.optim.SGD(model.parameters(), work.lr, momentum)
+    optimizer: Any = (
+        nn.optim.Adam(model.parameters(), lr=work.lr)
+        if work.optimizer == "adam"
+        else nn.optim.SGD(model.parameters(), work.lr, momentum)
+    )
     x, y = work.data()
 
     def step() -> float:
@@ -165,7 +174,9 @@ def torch_step(work: Work) -> Callable[[], float]:
     if work.optimizer == "adam":
         optimizer: Any = torch.optim.Adam(model.parameters(), lr=work.lr, fused=True)
     else:
-        optimizer = torch.optim.SGD(model.parameters(), lr=work.lr, momentum=0.9 if work.optimizer == "momentum" else 0.0, fused=True)
+        optimizer = torch.optim.SGD(
+            model.parameters(), lr=work.lr, momentum=0.9 if work.optimizer == "momentum" else 0.0, fused=True
+        )
     x, y = (torch.tensor(v) for v in work.data())
     weights = [layer.weight for layer in layers[::2]]
 
@@ -190,7 +201,11 @@ def _functional_loss(np_: Any, work: Work, log_sum_exp: Any, x: Any, y: Any) -> 
             h = np_.maximum(np_.dot(h, p[i]) + p[i + 1], 0)
         z = np_.dot(h, p[-2]) + p[-1]
         binary = z.shape[1] == 1
-        value = np_.mean(np_.maximum(z, 0) - z * y + np_.log1p(np_.exp(-np_.abs(z))) if binary else log_sum_exp(z) - z[np.arange(len(x)), y])
+        value = np_.mean(
+            np_.maximum(z, 0) - z * y + np_.log1p(np_.exp(-np_.abs(z)))
+            if binary
+            else log_sum_exp(z) - z[np.arange(len(x)), y]
+        )
         return value + work.l2 * sum(np_.sum(p[i] * p[i]) for i in range(0, len(p), 2)) if work.l2 else value
 
     return loss
@@ -215,7 +230,13 @@ def jax_step(work: Work) -> Callable[[], float]:
         m = [0.9 * a + 0.1 * g for a, g in zip(m, gradients, strict=True)]
         v = [0.999 * b + 0.001 * g * g for b, g in zip(v, gradients, strict=True)]
         down, up = 1 - 0.9**t, 1 - 0.999**t
-        return [a - work.lr * (b / down) / (jnp.sqrt(c / up) + 1e-8) for a, b, c in zip(p, m, v, strict=True)], m, v, t, value
+        return (
+            [a - work.lr * (b / down) / (jnp.sqrt(c / up) + 1e-8) for a, b, c in zip(p, m, v, strict=True)],
+            m,
+            v,
+            t,
+            value,
+        )
 
     p = [jnp.asarray(a) for layer in work.weights() for a in layer]
     state: list[Any] = [p, [jnp.zeros_like(a) for a in p], [jnp.zeros_like(a) for a in p], jnp.float32(0)]
@@ -257,7 +278,11 @@ def mygrad_step(work: Work) -> Callable[[], float]:
             h = relu(mygrad.matmul(h, hand.p[i]) + hand.p[i + 1])
         z = mygrad.matmul(h, hand.p[-2]) + hand.p[-1]
         binary = z.shape[1] == 1
-        loss = mygrad.mean(mygrad.maximum(z, 0) - z * hand.y + mygrad.log1p(mygrad.exp(-mygrad.abs(z)))) if binary else softmax_crossentropy(z, hand.y)
+        loss = (
+            mygrad.mean(mygrad.maximum(z, 0) - z * hand.y + mygrad.log1p(mygrad.exp(-mygrad.abs(z))))
+            if binary
+            else softmax_crossentropy(z, hand.y)
+        )
         if work.l2:
             loss = loss + work.l2 * sum((hand.p[i] * hand.p[i]).sum() for i in range(0, len(hand.p), 2))
         loss.backward()
@@ -276,19 +301,33 @@ PEERS = {"torch": torch_step, "jax": jax_step, "autograd": autograd_step, "mygra
 def main() -> None:
     """Check, measure and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--peers", nargs="*", choices=PEERS, default=[name for name in PEERS if importlib.util.find_spec(name)], help="those to compare with")
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        choices=PEERS,
+        default=[name for name in PEERS if importlib.util.find_spec(name)],
+        help="those to compare with",
+    )
     peers = {name: PEERS[name] for name in parser.parse_args().peers}
     rows = []
     for work in WORKS:
-        contenders: dict[str, Callable[[], float]] = {"hand": Hand(work).step, "nn": ours(work), **{name: make(work) for name, make in peers.items()}}
+        contenders: dict[str, Callable[[], float]] = {
+            "hand": Hand(work).step,
+            "nn": ours(work),
+            **{name: make(work) for name, make in peers.items()},
+        }
         expected = [contenders["hand"]() for _ in range(5)]
         for name, step in contenders.items():
             if name != "hand":
-                np.testing.assert_allclose([step() for _ in range(5)], expected, rtol=2e-3, err_msg=f"{work.name}: {name}")
+                np.testing.assert_allclose(
+                    [step() for _ in range(5)], expected, rtol=2e-3, err_msg=f"{work.name}: {name}"
+                )
         times = interleaved(contenders, rounds=15, seconds=0.05 if work.batch < 256 else 0.15)
         ratios = [f"{times[name] / times['hand']:.2f}" for name in contenders if name != "hand"]
         rows.append([work.name, f"{times['hand'] * 1e6:.0f}", "–" if work.bar is None else f"{work.bar:.2f}", *ratios])
-    print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}, BLAS threads: {THREADS}; ratios to hand-written NumPy\n")
+    print(
+        f"Python {sys.version.split()[0]}, NumPy {np.__version__}, BLAS threads: {THREADS}; ratios to hand-written NumPy\n"
+    )
     print(table(["workload", "hand µs", "bar", "nn", *peers], rows))
 
 

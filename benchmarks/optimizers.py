@@ -34,7 +34,9 @@ MODELS: dict[str, Shapes] = {
 
 def arrays(shapes: Shapes) -> tuple[list[Any], list[Any]]:
     rng = np.random.default_rng(0)
-    return [rng.normal(size=s).astype(np.float32) for s in shapes], [rng.normal(size=s).astype(np.float32) for s in shapes]
+    return [rng.normal(size=s).astype(np.float32) for s in shapes], [
+        rng.normal(size=s).astype(np.float32) for s in shapes
+    ]
 
 
 def hand_sgd(shapes: Shapes) -> Step:
@@ -100,8 +102,18 @@ def main() -> None:
     rows: list[list[object]] = []
     for model, shapes in MODELS.items():
         for name, (hand, make) in ROWS.items():
-            times = interleaved({"hand": hand(shapes), "nn": ours(make, shapes)}, rounds=options.rounds, seconds=options.seconds)
-            rows.append([model, name, f"{times['hand'] * 1e6:.1f}", f"{times['nn'] * 1e6:.1f}", f"{times['nn'] / times['hand']:.2f}"])
+            times = interleaved(
+                {"hand": hand(shapes), "nn": ours(make, shapes)}, rounds=options.rounds, seconds=options.seconds
+            )
+            rows.append(
+                [
+                    model,
+                    name,
+                    f"{times['hand'] * 1e6:.1f}",
+                    f"{times['nn'] * 1e6:.1f}",
+                    f"{times['nn'] / times['hand']:.2f}",
+                ]
+            )
     print(table(["parameters", "update", "by hand, µs", "nn.optim, µs", "ratio"], rows))
 
 

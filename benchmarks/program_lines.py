@@ -51,7 +51,11 @@ class Clocked(ast.NodeTransformer):
 
     def tick(self, node: ast.stmt, note: str = "") -> list[ast.stmt]:
         """Statements that add the time since the last reading to that of a line."""
-        text = self.source[node.lineno - 1].strip() if node.lineno == node.end_lineno else ast.unparse(node).splitlines()[0]
+        text = (
+            self.source[node.lineno - 1].strip()
+            if node.lineno == node.end_lineno
+            else ast.unparse(node).splitlines()[0]
+        )
         self.lines.append(Line(node.lineno, self.section(node.lineno), note + text))
         return ast.parse(f"_now = _clock(); _spent[{len(self.lines) - 1}] += _now - _before; _before = _clock()").body
 
@@ -153,7 +157,12 @@ def main() -> None:
         for seconds, line in found:
             before, count = sections.get(line.section, (0.0, 0))
             sections[line.section] = before + seconds, count + 1
-        print(table(["section", "µs", "%", "lines"], [[name or "–", f"{s * 1e6:.1f}", f"{100 * s / total:.0f}", n] for name, (s, n) in sections.items()]))
+        print(
+            table(
+                ["section", "µs", "%", "lines"],
+                [[name or "–", f"{s * 1e6:.1f}", f"{100 * s / total:.0f}", n] for name, (s, n) in sections.items()],
+            )
+        )
         print()
         chosen = found if options.in_order else sorted(found, key=lambda pair: -pair[0])[: options.lines]
         for seconds, line in chosen:

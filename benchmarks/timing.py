@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 
 
-def interleaved(contenders: dict[str, Callable[[], object]], *, rounds: int = 9, seconds: float = 0.05) -> dict[str, float]:
+def interleaved(
+    contenders: dict[str, Callable[[], object]], *, rounds: int = 9, seconds: float = 0.05
+) -> dict[str, float]:
     """Median seconds per call of each contender.
 
     Args:
@@ -39,5 +41,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Rows as an aligned text table."""
     text = [[str(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in text) for i in range(len(header))]
-    lines = ["  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in text]
+    lines = [
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in text
+    ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])

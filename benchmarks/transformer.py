@@ -183,7 +183,11 @@ def with_functions(w: Weights, x: np.ndarray, y: np.ndarray, heads: int, activat
         n = ag.layer_norm(h, (width,), p["scale1"], p["shift1"])
         qkv = ag.linear(n, p["W_qkv"], p["b_qkv"]).reshape(batch, context, 3, heads, head_width)
         q, k, v = ag.unstack(qkv.transpose(2, 0, 3, 1, 4))
-        a = ag.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(0, 2, 1, 3).reshape(batch, context, width)
+        a = (
+            ag.scaled_dot_product_attention(q, k, v, is_causal=True)
+            .transpose(0, 2, 1, 3)
+            .reshape(batch, context, width)
+        )
         h = h + ag.linear(a, p["W_o"], p["b_o"])
         n = ag.layer_norm(h, (width,), p["scale2"], p["shift2"])
         h = h + ag.linear(active(ag.linear(n, p["W1"], p["b1"])), p["W2"], p["b2"])
@@ -208,7 +212,9 @@ def with_layers(w: Weights, x: np.ndarray, y: np.ndarray, heads: int, activation
             self.positions = nn.Parameter(w["positions"])
             hidden = w["W1"].shape[1]
             active = nn.ReLU() if activation == "relu" else nn.GELU(approximate="tanh")
-            self.block = nn.TransformerEncoderLayer(width, heads, hidden, dropout=0.0, activation=active, batch_first=True, norm_first=True)
+            self.block = nn.TransformerEncoderLayer(
+                width, heads, hidden, dropout=0.0, activation=active, batch_first=True, norm_first=True
+            )
             self.norm = nn.LayerNorm(width)
             self.out = nn.Linear(width, vocabulary)
 
@@ -247,7 +253,10 @@ def with_torch(w: Weights, x: np.ndarray, y: np.ndarray, heads: int, activation:
     import torch.nn.functional as F  # noqa: N812
 
     torch.set_num_threads(THREADS)
-    p = {name: torch.tensor(value.T.copy() if name.startswith("W") else value, requires_grad=True) for name, value in w.items()}
+    p = {
+        name: torch.tensor(value.T.copy() if name.startswith("W") else value, requires_grad=True)
+        for name, value in w.items()
+    }
     optimizer = torch.optim.Adam(p.values(), lr=RATE, betas=(BETA1, BETA2), eps=EPSILON, fused=True)
     tx, ty = torch.tensor(x), torch.tensor(y)
     batch, context = x.shape
@@ -258,7 +267,9 @@ def with_torch(w: Weights, x: np.ndarray, y: np.ndarray, heads: int, activation:
         optimizer.zero_grad()
         h = F.embedding(tx, p["embedding"]) + p["positions"]
         n = F.layer_norm(h, (width,), p["scale1"], p["shift1"])
-        q, k, v = F.linear(n, p["W_qkv"], p["b_qkv"]).reshape(batch, context, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+        q, k, v = (
+            F.linear(n, p["W_qkv"], p["b_qkv"]).reshape(batch, context, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+        )
         a = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(batch, context, width)
         h = h + F.linear(a, p["W_o"], p["b_o"])
         n = F.layer_norm(h, (width,), p["scale2"], p["shift2"])
@@ -299,7 +310,11 @@ def with_hips(w: Weights, x: np.ndarray, y: np.ndarray, heads: int, activation: 
         a = anp.matmul(e / anp.sum(e, axis=-1, keepdims=True), values)
         h = h + anp.dot(anp.transpose(a, (0, 2, 1, 3)).reshape((batch, context, width)), p["W_o"]) + p["b_o"]
         u = anp.dot(norm(h, p["scale2"], p["shift2"]), p["W1"]) + p["b1"]
-        f = anp.maximum(u, 0) if activation == "relu" else 0.5 * u * (1 + anp.tanh(math.sqrt(2 / math.pi) * (u + 0.044715 * u**3)))
+        f = (
+            anp.maximum(u, 0)
+            if activation == "relu"
+            else 0.5 * u * (1 + anp.tanh(math.sqrt(2 / math.pi) * (u + 0.044715 * u**3)))
+        )
         h = h + anp.dot(f, p["W2"]) + p["b2"]
         z = anp.dot(norm(h, p["scale3"], p["shift3"]), p["W_out"]) + p["b_out"]
         z = z - anp.max(z, axis=-1, keepdims=True)
@@ -315,7 +330,9 @@ def with_hips(w: Weights, x: np.ndarray, y: np.ndarray, heads: int, activation: 
         for name in w:
             m[name] = BETA1 * m[name] + (1 - BETA1) * g[name]
             v[name] = BETA2 * v[name] + (1 - BETA2) * g[name] ** 2
-            w[name] = (w[name] - RATE * (m[name] / (1 - BETA1**steps)) / (np.sqrt(v[name] / (1 - BETA2**steps)) + EPSILON)).astype(np.float32)
+            w[name] = (
+                w[name] - RATE * (m[name] / (1 - BETA1**steps)) / (np.sqrt(v[name] / (1 - BETA2**steps)) + EPSILON)
+            ).astype(np.float32)
         return float(loss)
 
     return step
@@ -324,7 +341,15 @@ def with_hips(w: Weights, x: np.ndarray, y: np.ndarray, heads: int, activation: 
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    for name, value in (("width", 64), ("heads", 4), ("hidden", 256), ("context", 64), ("batch", 8), ("vocabulary", 65), ("rounds", 9)):
+    for name, value in (
+        ("width", 64),
+        ("heads", 4),
+        ("hidden", 256),
+        ("context", 64),
+        ("batch", 8),
+        ("vocabulary", 65),
+        ("rounds", 9),
+    ):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--activation", choices=["relu", "gelu"], default="relu")
     o = parser.parse_args()
@@ -332,7 +357,9 @@ def main() -> None:
     x, y = rng.integers(0, o.vocabulary, (2, o.batch, o.context))
     makers = {"hand-written NumPy": by_hand, "autograd_np functions": with_functions, "nn layers": with_layers}
     makers |= {
-        name: make for name, module, make in (("PyTorch", "torch", with_torch), ("HIPS autograd", "autograd", with_hips)) if importlib.util.find_spec(module)
+        name: make
+        for name, module, make in (("PyTorch", "torch", with_torch), ("HIPS autograd", "autograd", with_hips))
+        if importlib.util.find_spec(module)
     }
     contenders, losses = {}, {}
     for name, make in makers.items():

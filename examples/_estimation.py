@@ -14,7 +14,22 @@ from numpy.typing import NDArray
 
 import nn
 
-__all__ = ["AMBER", "BLUE", "COLOURS", "GREEN", "GREY", "INK", "PURPLE", "VERMILION", "Array", "covariance", "legend", "panel", "report", "save"]
+__all__ = [
+    "AMBER",
+    "BLUE",
+    "COLOURS",
+    "GREEN",
+    "GREY",
+    "INK",
+    "PURPLE",
+    "VERMILION",
+    "Array",
+    "covariance",
+    "legend",
+    "panel",
+    "report",
+    "save",
+]
 
 Array = NDArray[Any]
 
@@ -33,7 +48,9 @@ def covariance(hessian: Array) -> Array:
     try:
         half = np.linalg.inv(np.linalg.cholesky(hessian))
     except np.linalg.LinAlgError:
-        raise SystemExit(f"{Path(sys.argv[0]).name}: the Hessian is not positive definite: the data do not determine all parameters") from None
+        raise SystemExit(
+            f"{Path(sys.argv[0]).name}: the Hessian is not positive definite: the data do not determine all parameters"
+        ) from None
     return half.T @ half
 
 

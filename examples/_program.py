@@ -55,7 +55,9 @@ def parser(documentation: str | None, out: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=(documentation or "").partition("\n")[0], formatter_class=_Help)
     made.add_argument("--seed", type=at_least(0), default=0, help="seed of everything that is drawn at random")
     made.add_argument("--out", type=Path, default=Path(out), help="folder of the pictures")
-    made.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info", help="how much is told on the way")
+    made.add_argument(
+        "--log-level", choices=["debug", "info", "warning", "error"], default="info", help="how much is told on the way"
+    )
     return made
 
 
@@ -76,4 +78,6 @@ def start(options: argparse.Namespace) -> None:
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SystemExit(f"{Path(sys.argv[0]).name}: cannot make the output folder {options.out}: {error.strerror}") from None
+        raise SystemExit(
+            f"{Path(sys.argv[0]).name}: cannot make the output folder {options.out}: {error.strerror}"
+        ) from None

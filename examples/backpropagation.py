@@ -167,21 +167,50 @@ def in_detail(now: Pass, rate: float) -> Iterator[Moment]:
     f = {name: factor(value) for name, value in now.numbers.items()}
     phase, shown = "forward", GIVEN
 
-    def at(operation: int | None, new: Iterable[str], active: Iterable[str], rule: str, lines: list[str], seconds: float, flow: Iterable[str] = ()) -> Moment:
+    def at(
+        operation: int | None,
+        new: Iterable[str],
+        active: Iterable[str],
+        rule: str,
+        lines: list[str],
+        seconds: float,
+        flow: Iterable[str] = (),
+    ) -> Moment:
         nonlocal shown
         shown |= {*new}
         recorded = 0 if operation is None else operation + 1
         formulas = tuple(f"${line}$" for line in lines)
-        return Moment(0, phase, operation, recorded, shown, frozenset(new), frozenset(active), rule, formulas, seconds, tuple(flow))
+        return Moment(
+            0,
+            phase,
+            operation,
+            recorded,
+            shown,
+            frozenset(new),
+            frozenset(active),
+            rule,
+            formulas,
+            seconds,
+            tuple(flow),
+        )
 
-    yield at(None, (), ["x0", "x1"], "one example", [rf"x = ({n['x0']},\ {{{n['x1']}}})", rf"\mathrm{{wanted\ }} y = {n['y']}"], 0.8)
+    yield at(
+        None,
+        (),
+        ["x0", "x1"],
+        "one example",
+        [rf"x = ({n['x0']},\ {{{n['x1']}}})", rf"\mathrm{{wanted\ }} y = {n['y']}"],
+        0.8,
+    )
     sums = [" + ".join(rf"{f[f'x{i}']}\cdot{f[f'w{i}{j}']}" for i in INPUTS) for j in UNITS]
     lines = [rf"z_{j + 1} = {sums[j]} + {f[f'b{j}']} = {n[f'z{j}']}" for j in UNITS]
     yield at(0, HIDDEN_Z, [*HIDDEN_A, *FIRST], r"$z_j = \sum_i x_i\,w_{ij} + b_j$", lines, 1.0, FIRST)
     lines = [rf"a_{j + 1} = \tanh({n[f'z{j}']}) = {n[f'a{j}']}" for j in UNITS]
     yield at(1, HIDDEN_A, HIDDEN_A, r"$a_j = \tanh\,z_j$", lines, 0.7)
     terms = " + ".join(rf"{f[f'a{j}']}\cdot{f[f'v{j}']}" for j in UNITS)
-    yield at(2, ["z"], ["a", *SECOND], r"$z = \sum_j a_j\,v_j + c$", [rf"z = {terms} + {f['c']} = {n['z']}"], 0.8, SECOND)
+    yield at(
+        2, ["z"], ["a", *SECOND], r"$z = \sum_j a_j\,v_j + c$", [rf"z = {terms} + {f['c']} = {n['z']}"], 0.8, SECOND
+    )
     yield at(3, ["a"], ["a"], r"$a = \tanh\,z$", [rf"a = \tanh({n['z']}) = {n['a']}"], 0.6)
     yield at(4, ["L"], ["L", "loss"], "$L = (a - y)^2$", [rf"L = ({n['a']} - {f['y']})^2 = {n['L']}"], 0.8, ["loss"])
 
@@ -197,7 +226,14 @@ def in_detail(now: Pass, rate: float) -> Iterator[Moment]:
     lines = [rf"\partial L/\partial a_{j + 1} = {f[f'v{j}']}\cdot{f['dz']} = {n[f'da{j}']}" for j in UNITS]
     yield at(2, [f"da{j}" for j in UNITS], [*HIDDEN_A, *SECOND], rf"${slope('a_j')} = v_j\,\delta$", lines, 1.0, SECOND)
     lines = [rf"\delta_{j + 1} = {f[f'da{j}']}\cdot(1 - {f[f'a{j}']}^2) = {n[f'dz{j}']}" for j in UNITS]
-    yield at(1, [f"dz{j}" for j in UNITS], HIDDEN_A, rf"$\delta_j = {slope('z_j')} = {slope('a_j')}\,(1 - a_j^2)$", lines, 0.8)
+    yield at(
+        1,
+        [f"dz{j}" for j in UNITS],
+        HIDDEN_A,
+        rf"$\delta_j = {slope('z_j')} = {slope('a_j')}\,(1 - a_j^2)$",
+        lines,
+        0.8,
+    )
     rule = rf"${slope('w_{ij}')} = x_i\,\delta_j,\quad{slope('b_j')} = \delta_j$"
     for name, (source, target) in FIRST.items():
         i, j = int(source[1]), int(target[1])
@@ -222,10 +258,27 @@ def moments(passes: Sequence[Pass], rate: float) -> list[Moment]:
         difference = f"({n['a']} - {factor(now.numbers['y'])})"
         last = step == len(passes) - 1
         line = f"$L = {difference}^2 = {n['L']}$"
-        film.append(Moment(step, "forward", None, len(now.operations), FORWARD, nothing, frozenset({"L"}), "$L = (a - y)^2$", (line,), 2.0 if last else 0.2))
+        film.append(
+            Moment(
+                step,
+                "forward",
+                None,
+                len(now.operations),
+                FORWARD,
+                nothing,
+                frozenset({"L"}),
+                "$L = (a - y)^2$",
+                (line,),
+                2.0 if last else 0.2,
+            )
+        )
         if not last:
             line = rf"${slope('a')} = 2\,{difference} = {n['da']}$"
-            film.append(Moment(step, "backward", None, 0, BACKWARD, nothing, nothing, rf"${slope('a')} = 2\,(a - y)$", (line,), 0.2))
+            film.append(
+                Moment(
+                    step, "backward", None, 0, BACKWARD, nothing, nothing, rf"${slope('a')} = 2\,(a - y)$", (line,), 0.2
+                )
+            )
     return film
 
 
@@ -249,7 +302,9 @@ LIT = LinearSegmentedColormap.from_list("lit", ["#ffffff", "#F7D354"])
 # What stands before a number; those of weights, inputs and the loss speak for themselves.
 LABELS = {"z": "$z$", "a": "$a$", "c": "$c$", "y": "$y$", "dz": r"$\delta$", "da": r"$\partial L/\partial a$"}
 LABELS |= {f"{letter}{j}": f"${letter}_{j + 1}$" for letter in "zab" for j in UNITS}
-LABELS |= {f"dz{j}": rf"$\delta_{j + 1}$" for j in UNITS} | {f"da{j}": rf"$\partial L/\partial a_{j + 1}$" for j in UNITS}
+LABELS |= {f"dz{j}": rf"$\delta_{j + 1}$" for j in UNITS} | {
+    f"da{j}": rf"$\partial L/\partial a_{j + 1}$" for j in UNITS
+}
 
 
 def deep(value: float) -> str:
@@ -279,7 +334,10 @@ class Picture:
         self.neurons: dict[str, Any] = {}
         for part in (self._edges, self._neurons, self._tape, self._header, self._key, self._curve):
             part()
-        self.dots = {name: self.ax.plot([], [], "o", markersize=9, markeredgecolor="white", markeredgewidth=1.3, zorder=3.5)[0] for name in EDGES}
+        self.dots = {
+            name: self.ax.plot([], [], "o", markersize=9, markeredgecolor="white", markeredgewidth=1.3, zorder=3.5)[0]
+            for name in EDGES
+        }
 
     def _write(self, x: float, y: float, text: str = "", size: float = 10.0, **style: Any) -> Text:
         style = {"ha": "center", "va": "center", "color": INK, "math_fontfamily": "stix"} | style
@@ -303,7 +361,9 @@ class Picture:
         for name, (x, y) in PLACES.items():
             style: dict[str, Any] = {"facecolor": "white", "edgecolor": SOFT, "linewidth": 1.6, "zorder": 4}
             if name == "L":
-                self.neurons[name] = FancyBboxPatch((x - 0.32, y - 0.3), 0.64, 0.6, boxstyle="round,pad=0,rounding_size=0.1", **style)
+                self.neurons[name] = FancyBboxPatch(
+                    (x - 0.32, y - 0.3), 0.64, 0.6, boxstyle="round,pad=0,rounding_size=0.1", **style
+                )
             else:
                 self.neurons[name] = Circle((x, y), RADIUS, **style)
             self.ax.add_patch(self.neurons[name])
@@ -321,7 +381,12 @@ class Picture:
                 for gradient in (f"dz{index}", f"da{index}") if index else ("dz",):
                     self.texts[gradient] = self._write(x, y - RADIUS - 0.14, size=10, fontweight="bold")
         x, y = PLACES["L"]
-        self.ax.annotate("", (x, y - 0.33), (x, y - 0.62), arrowprops={"arrowstyle": "-|>", "color": SOFT, "shrinkA": 0, "shrinkB": 0})
+        self.ax.annotate(
+            "",
+            (x, y - 0.33),
+            (x, y - 0.62),
+            arrowprops={"arrowstyle": "-|>", "color": SOFT, "shrinkA": 0, "shrinkB": 0},
+        )
         self.texts["y"] = self._write(x, y - 0.74, size=10.5)
 
     def _tape(self) -> None:
@@ -330,7 +395,14 @@ class Picture:
         self.cells = []
         for x, name in zip(CELLS, self.passes[0].operations, strict=True):
             width = 0.24 + 0.085 * len(name)
-            cell = FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0,rounding_size=0.06", linewidth=1.4, zorder=4)
+            cell = FancyBboxPatch(
+                (x - width / 2, y - height / 2),
+                width,
+                height,
+                boxstyle="round,pad=0,rounding_size=0.06",
+                linewidth=1.4,
+                zorder=4,
+            )
             self.ax.add_patch(cell)
             self.cells.append((cell, self._write(x, y, name, 10, zorder=5, family="monospace")))
         self.ax.plot([1.35, CELLS[-1] + 0.8], [y, y], color=FAINT, linewidth=1.4, zorder=1)
@@ -350,12 +422,28 @@ class Picture:
         x, y, width = 6.2, 1.76, 1.5
         # Wide where the gradient is large, as the edges are.
         thin, thick = (self._width(gradient) / 144 for gradient in (0.0, self.largest))
-        corners = [(x, -thick), (x + width / 2, -thin), (x + width, -thick), (x + width, thick), (x + width / 2, thin), (x, thick)]
-        shades = self.ax.imshow(np.linspace(0.0, 1.0, 256)[None], SIGNED, extent=(x, x + width, y - thick, y + thick), aspect="auto")
+        corners = [
+            (x, -thick),
+            (x + width / 2, -thin),
+            (x + width, -thick),
+            (x + width, thick),
+            (x + width / 2, thin),
+            (x, thick),
+        ]
+        shades = self.ax.imshow(
+            np.linspace(0.0, 1.0, 256)[None], SIGNED, extent=(x, x + width, y - thick, y + thick), aspect="auto"
+        )
         shades.set_clip_path(Polygon([(across, y + up) for across, up in corners], transform=self.ax.transData))
         for share in (-1.0, 0.0, 1.0):
             colour = deep(share) if share else SOFT
-            self._write(x + width * (1 + share) / 2, y - 0.18, plain(share * self.largest) if share else "0", 9, color=colour, fontweight="bold")
+            self._write(
+                x + width * (1 + share) / 2,
+                y - 0.18,
+                plain(share * self.largest) if share else "0",
+                9,
+                color=colour,
+                fontweight="bold",
+            )
         self._write(x + width / 2, y + 0.18, "gradient of a weight", 9.5, color=SOFT)
 
     def _curve(self) -> None:
@@ -363,7 +451,9 @@ class Picture:
         inset = self.figure.add_axes((6.55 / SIZE[0], 4.68 / SIZE[1], 1.2 / SIZE[0], 0.8 / SIZE[1]))
         inset.spines[["top", "right"]].set_visible(False)
         inset.spines[["left", "bottom"]].set_color(SOFT)
-        inset.set(xlim=(-0.3, max(len(losses) - 1, 1) + 0.3), ylim=(0.0, max(losses) * 1.12 or 1.0), xticks=[], yticks=[])
+        inset.set(
+            xlim=(-0.3, max(len(losses) - 1, 1) + 0.3), ylim=(0.0, max(losses) * 1.12 or 1.0), xticks=[], yticks=[]
+        )
         inset.set_title("loss", fontsize=10, color=SOFT, pad=3)
         inset.set_xlabel("steps", fontsize=9, color=SOFT, labelpad=4)
         (self.curve,) = inset.plot([], [], "o-", color=INK, markersize=4, linewidth=1.5, clip_on=False)
@@ -388,14 +478,19 @@ class Picture:
             dot.set_data([x0 + share * (x1 - x0)], [y0 + share * (y1 - y0)])
             # Backward it has the colour of the gradient that it brings.
             arriving = numbers[f"da{name[1:]}" if name in SECOND else "da"]
-            dot.set(color=PHASES["forward"] if moment.phase == "forward" else deep(arriving), visible=share < 1.0 and name in moment.flow)
+            dot.set(
+                color=PHASES["forward"] if moment.phase == "forward" else deep(arriving),
+                visible=share < 1.0 and name in moment.flow,
+            )
 
     def _show_numbers(self, shown: frozenset[str], numbers: dict[str, float]) -> None:
         # δ takes the place of ∂L/∂a.
         replaced = {f"da{j}" for j in UNITS if f"dz{j}" in shown}
         for name, text in self.texts.items():
             number = plain(numbers[name])
-            text.set_text("" if name not in shown - replaced else f"{LABELS[name]} = {number}" if name in LABELS else number)
+            text.set_text(
+                "" if name not in shown - replaced else f"{LABELS[name]} = {number}" if name in LABELS else number
+            )
             if name[0] == "d":
                 text.set_color(deep(numbers[name]))
 
@@ -424,7 +519,9 @@ class Picture:
                 patch.set(edgecolor=SOFT, linewidth=1.4)
 
     def _show_frame(self, moment: Moment) -> None:
-        self.step.set_text(f"training step {moment.step + 1}" if moment.step < len(self.passes) - 1 else f"after {moment.step} steps")
+        self.step.set_text(
+            f"training step {moment.step + 1}" if moment.step < len(self.passes) - 1 else f"after {moment.step} steps"
+        )
         self.tape.set_text({"forward": "the tape  →", "backward": "the tape  ←"}.get(moment.phase, "the tape"))
         for name, text in self.phases.items():
             now = name == moment.phase
@@ -433,7 +530,10 @@ class Picture:
         for k, (cell, text) in enumerate(self.cells):
             now = k == moment.operation
             on_tape = k < moment.recorded
-            cell.set(facecolor=PHASES[moment.phase] if now else "white", edgecolor=PHASES[moment.phase] if now else SOFT if on_tape else FAINT)
+            cell.set(
+                facecolor=PHASES[moment.phase] if now else "white",
+                edgecolor=PHASES[moment.phase] if now else SOFT if on_tape else FAINT,
+            )
             text.set(color="white" if now else INK if on_tape else "#b0b0b0", fontweight="bold" if now else "normal")
         self.rule.set_text(moment.rule)
         for k, text in enumerate(self.lines):
@@ -471,11 +571,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--format", choices=["gif", "mp4"], default="gif", help="an MP4 needs ffmpeg")
     parser.add_argument("--steps", type=_program.at_least(1), default=6, help="steps of gradient descent")
     parser.add_argument("--lr", type=_program.at_least(0, float), default=0.05, help="learning rate")
-    parser.add_argument("--fps", type=_program.at_least(1), default=10, help="frames per second; few programs show a GIF faster than 50")
-    parser.add_argument("--dpi", type=_program.at_least(20), default=100, help="dots per inch; the picture is 8 inches wide")
+    parser.add_argument(
+        "--fps", type=_program.at_least(1), default=10, help="frames per second; few programs show a GIF faster than 50"
+    )
+    parser.add_argument(
+        "--dpi", type=_program.at_least(20), default=100, help="dots per inch; the picture is 8 inches wide"
+    )
     options = parser.parse_args(argv)
     if options.format == "mp4" and not animation.FFMpegWriter.isAvailable():
-        print("backpropagation.py: an MP4 needs the program ffmpeg, which is not installed; --format gif needs nothing", file=sys.stderr)
+        print(
+            "backpropagation.py: an MP4 needs the program ffmpeg, which is not installed; --format gif needs nothing",
+            file=sys.stderr,
+        )
         return 1
     _program.start(options)
 

@@ -65,11 +65,15 @@ def classifier(seed: int) -> ag.Tensor:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = _program.parser(__doc__, "explore_output")
-    parser.add_argument("--epochs", type=_program.at_least(0), default=20, help="steps of training before the page of the exclusive or")
+    parser.add_argument(
+        "--epochs", type=_program.at_least(0), default=20, help="steps of training before the page of the exclusive or"
+    )
     options = parser.parse_args(argv)
     _program.start(options)
 
-    loss, _model = xor(options.epochs, options.seed)  # the tape refers to the network weakly: it names the parameters while it is there
+    loss, _model = xor(
+        options.epochs, options.seed
+    )  # the tape refers to the network weakly: it names the parameters while it is there
     pages: dict[str, tuple[ag.Tensor, str]] = {
         "xor.html": (loss, "The exclusive or, one training step"),
         "step.html": (classifier(options.seed), "Linear, ReLU, softmax and cross-entropy"),

@@ -63,7 +63,15 @@ def first_guess(counts: Array) -> Array:
     left, right = counts[:10].mean(), counts[-10:].mean()
     above = counts - (left + (right - left) * CHANNELS / CHANNELS[-1])
     smooth = np.convolve(above, np.ones(7) / 7.0, mode="same")
-    return np.array([np.log(max(smooth.max(), 1.0)), CHANNELS[np.argmax(smooth)], np.log(0.5), np.log(max(left, 1.0)), np.log(max(right, 1.0))])
+    return np.array(
+        [
+            np.log(max(smooth.max(), 1.0)),
+            CHANNELS[np.argmax(smooth)],
+            np.log(0.5),
+            np.log(max(left, 1.0)),
+            np.log(max(right, 1.0)),
+        ]
+    )
 
 
 def fit(counts: Array) -> OptimizeResult:
@@ -73,7 +81,9 @@ def fit(counts: Array) -> OptimizeResult:
         log.debug("negative log-likelihood %.9f", intermediate_result.fun)
 
     start = first_guess(counts)
-    return minimize(loss, start, (counts,), method="trust-exact", jac=ag.grad(loss), hess=ag.hessian(loss), callback=tell)
+    return minimize(
+        loss, start, (counts,), method="trust-exact", jac=ag.grad(loss), hess=ag.hessian(loss), callback=tell
+    )
 
 
 def standard_errors(theta: Array, counts: Array) -> tuple[Array, Array]:
@@ -97,7 +107,15 @@ def draw_fit(counts: Array, theta: Array, spread: Array, truth: Array) -> Figure
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, 1.0])
     panel(top, "A spectral line, fitted by maximum likelihood")
     top.errorbar(
-        CHANNELS, counts, np.sqrt(np.maximum(counts, 1.0)), fmt="o", color=INK, markersize=3.2, linewidth=0.8, alpha=0.75, label=r"counts $n \pm \sqrt{n}$"
+        CHANNELS,
+        counts,
+        np.sqrt(np.maximum(counts, 1.0)),
+        fmt="o",
+        color=INK,
+        markersize=3.2,
+        linewidth=0.8,
+        alpha=0.75,
+        label=r"counts $n \pm \sqrt{n}$",
     )
     top.fill_between(x, middle - band, middle + band, color=BLUE, alpha=0.25, linewidth=0, label="95 % confidence band")
     top.plot(x, middle, color=BLUE, linewidth=1.8, label="fit")
@@ -126,7 +144,11 @@ def draw_repeats(deviations: Array) -> Figure:
     edges = np.linspace(-4, 4, 17)
     z = np.linspace(-4, 4, 200)
     density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
-    figure.suptitle(f"Estimates of {len(deviations)} repeated experiments scatter as their standard errors say", color=INK, fontsize=12)
+    figure.suptitle(
+        f"Estimates of {len(deviations)} repeated experiments scatter as their standard errors say",
+        color=INK,
+        fontsize=12,
+    )
     for axes, name, values in zip(figure.subplots(1, len(NAMES), sharey=True), NAMES, deviations.T, strict=True):
         panel(axes)
         axes.set_title(name, color=INK, fontsize=10)
@@ -145,8 +167,18 @@ def draw_repeats(deviations: Array) -> Figure:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = _program.parser(__doc__, "fit_curve_output")
-    parser.add_argument("--exposure", type=_program.at_least(0.1, float), default=1.0, help="counting time: the truth's heights are multiplied by it")
-    parser.add_argument("--repeats", type=_program.at_least(0), default=100, help="experiments simulated to test the standard errors; 0 for none")
+    parser.add_argument(
+        "--exposure",
+        type=_program.at_least(0.1, float),
+        default=1.0,
+        help="counting time: the truth's heights are multiplied by it",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=_program.at_least(0),
+        default=100,
+        help="experiments simulated to test the standard errors; 0 for none",
+    )
     options = parser.parse_args(argv)
     _program.start(options)
     rng = np.random.default_rng(options.seed)
@@ -157,7 +189,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     spread, errors = standard_errors(found.x, counts)
     expected = curve(natural(found.x), CHANNELS)
     deviance = 2.0 * np.sum(expected - counts + counts * np.log(np.where(counts > 0, counts / expected, 1.0)))
-    print(f"{int(counts.sum())} events in {len(counts)} channels; {found.nit} Newton steps, gradient {np.abs(found.jac).max():.1e}")
+    print(
+        f"{int(counts.sum())} events in {len(counts)} channels; {found.nit} Newton steps, gradient {np.abs(found.jac).max():.1e}"
+    )
     print(f"deviance {deviance:.1f} for {len(counts) - len(NAMES)} degrees of freedom\n")
     report(NAMES, truth, natural(found.x), errors)
 
@@ -169,7 +203,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             theta = fit(again).x
             deviations.append((natural(theta) - truth) / standard_errors(theta, again)[1])
         z = np.array(deviations)
-        print(f"\n{options.repeats} repeated experiments: {np.mean(np.abs(z) < 1.96):.1%} of the 95 % intervals hold the truth")
+        print(
+            f"\n{options.repeats} repeated experiments: {np.mean(np.abs(z) < 1.96):.1%} of the 95 % intervals hold the truth"
+        )
         pictures["fit_curve_repeats.png"] = draw_repeats(z)
     print()
     save(pictures, options.out)

@@ -36,13 +36,19 @@ MEANS = np.array([[-1.5, 0.0], [1.5, 1.0], [0.5, -2.0]])
 DEVIATIONS = np.array([[0.9, 0.7], [0.7, 1.1], [1.0, 0.4]])
 CORRELATIONS = np.array([0.6, -0.5, 0.3])
 K = len(WEIGHTS)
-NAMES = [f"{what} {k + 1}" for k in range(K) for what in ("weight", "mean x", "mean y", "deviation x", "deviation y", "correlation")]
+NAMES = [
+    f"{what} {k + 1}"
+    for k in range(K)
+    for what in ("weight", "mean x", "mean y", "deviation x", "deviation y", "correlation")
+]
 
 
 def covariances_of(deviations: Array, correlations: Array) -> Array:
     """The covariance matrices (K, 2, 2)."""
     cross = correlations * deviations[:, 0] * deviations[:, 1]
-    return np.stack([np.stack([deviations[:, 0] ** 2, cross], axis=-1), np.stack([cross, deviations[:, 1] ** 2], axis=-1)], axis=-2)
+    return np.stack(
+        [np.stack([deviations[:, 0] ** 2, cross], axis=-1), np.stack([cross, deviations[:, 1] ** 2], axis=-1)], axis=-2
+    )
 
 
 # --------------------------------------------------------------------------------------- the model
@@ -80,7 +86,9 @@ def natural(theta: Any) -> Any:
     deviation_x = np.sqrt(b * b + lower * lower) / (a * b)
     deviation_y = 1.0 / b
     correlation = -lower / np.sqrt(b * b + lower * lower)
-    return np.stack([np.exp(log_weights), means[:, 0], means[:, 1], deviation_x, deviation_y, correlation], axis=1).reshape(-1)
+    return np.stack(
+        [np.exp(log_weights), means[:, 0], means[:, 1], deviation_x, deviation_y, correlation], axis=1
+    ).reshape(-1)
 
 
 def theta_of(weights: Array, means: Array, covariances: Array) -> Array:
@@ -107,7 +115,15 @@ def by_gradient(theta: Array, x: Array) -> tuple[Array, list[float]]:
     """L-BFGS from θ: the minimum, and the loss after each iteration."""
     history = [float(loss(theta, x))]
     options = {"maxiter": 1000, "ftol": 1e-14, "gtol": 1e-8}
-    found = minimize(ag.value_and_grad(loss), theta, (x,), "L-BFGS-B", jac=True, options=options, callback=lambda theta: history.append(float(loss(theta, x))))
+    found = minimize(
+        ag.value_and_grad(loss),
+        theta,
+        (x,),
+        "L-BFGS-B",
+        jac=True,
+        options=options,
+        callback=lambda theta: history.append(float(loss(theta, x))),
+    )
     return found.x, history
 
 
@@ -131,7 +147,9 @@ def by_expectation(theta: Array, x: Array, tolerance: float = 1e-14, most: int =
 def in_order_of_truth(theta: Array) -> Array:
     """The same mixture, with the components numbered so that their means are nearest to the true ones."""
     log_weights, means, diagonal, lower = (np.asarray(part) for part in parts(theta))
-    order = list(min(itertools.permutations(range(K)), key=lambda order: float(np.sum((means[list(order)] - MEANS) ** 2))))
+    order = list(
+        min(itertools.permutations(range(K)), key=lambda order: float(np.sum((means[list(order)] - MEANS) ** 2)))
+    )
     rest = np.column_stack([means, diagonal, lower])[order]
     return np.concatenate([(log_weights[order] - log_weights[order[0]])[1:], rest.reshape(-1)])
 
@@ -160,7 +178,12 @@ def draw_mixture(x: Array, theta: Array) -> Figure:
     for k in range(K):
         for radius in (1.0, 2.0):
             first = k == 0 and radius == 1.0
-            axes.plot(*ellipse(found[k, 1:3], matrices[k], radius), color=COLOURS[k], linewidth=2.0, label="fit, 1σ and 2σ" if first else None)
+            axes.plot(
+                *ellipse(found[k, 1:3], matrices[k], radius),
+                color=COLOURS[k],
+                linewidth=2.0,
+                label="fit, 1σ and 2σ" if first else None,
+            )
             truth = ellipse(MEANS[k], covariances_of(DEVIATIONS, CORRELATIONS)[k], radius)
             axes.plot(*truth, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), label="truth" if first else None)
     axes.plot(*found[:, 1:3].T, "+", color=INK, markersize=10, markeredgewidth=1.6, linestyle="none", label="means")
@@ -176,7 +199,10 @@ def draw_progress(gradient: list[float], expectation: list[float]) -> Figure:
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = panel(figure.add_subplot(), "Two ways to the same maximum")
     lowest = min(*gradient, *expectation)
-    for history, colour, label in ((gradient, BLUE, "L-BFGS with the gradient of the tape"), (expectation, AMBER, "EM")):
+    for history, colour, label in (
+        (gradient, BLUE, "L-BFGS with the gradient of the tape"),
+        (expectation, AMBER, "EM"),
+    ):
         above = np.array(history) - lowest
         shown = above > 1e-13
         axes.plot(np.flatnonzero(shown), above[shown], color=colour, linewidth=1.9, label=label)
@@ -196,7 +222,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = _program.parser(__doc__, "gmm_output")
     parser.add_argument("--points", type=_program.at_least(100), default=1500, help="number of points")
-    parser.add_argument("--starts", type=_program.at_least(1), default=5, help="first guesses, of which the one with the best result counts")
+    parser.add_argument(
+        "--starts",
+        type=_program.at_least(1),
+        default=5,
+        help="first guesses, of which the one with the best result counts",
+    )
     options = parser.parse_args(argv)
     _program.start(options)
     rng = np.random.default_rng(options.seed)
@@ -208,21 +239,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     guesses = [first_guess(x, rng) for _ in range(options.starts)]
     results = [by_gradient(guess, x) for guess in guesses]
     for number, (_, history) in enumerate(results):
-        log.info("start %d: negative log-likelihood per point %.9f after %d iterations", number, history[-1], len(history) - 1)
+        log.info(
+            "start %d: negative log-likelihood per point %.9f after %d iterations",
+            number,
+            history[-1],
+            len(history) - 1,
+        )
     best = min(range(options.starts), key=lambda number: results[number][1][-1])
     theta, history = results[best]
     theta = in_order_of_truth(theta)
     em_theta, em_history = by_expectation(guesses[best], x)
     difference = np.abs(natural(in_order_of_truth(em_theta)) - natural(theta)).max()
-    print(f"{options.points} points, {len(theta)} parameters; negative log-likelihood per point {history[-1]:.9f}, of the truth {loss(truth_theta(), x):.9f}")
-    print(f"L-BFGS {len(history) - 1} iterations, EM {len(em_history) - 1} to {em_history[-1]:.9f}; their estimates differ by {difference:.1e} at most\n")
+    print(
+        f"{options.points} points, {len(theta)} parameters; negative log-likelihood per point {history[-1]:.9f}, of the truth {loss(truth_theta(), x):.9f}"
+    )
+    print(
+        f"L-BFGS {len(history) - 1} iterations, EM {len(em_history) - 1} to {em_history[-1]:.9f}; their estimates differ by {difference:.1e} at most\n"
+    )
 
     spread = covariance(ag.hessian(loss)(theta, x) * len(x))
     slope = ag.jacobian(natural)(theta)
     truth = np.column_stack([WEIGHTS, MEANS, DEVIATIONS, CORRELATIONS]).reshape(-1)
     report(NAMES, truth, natural(theta), np.sqrt(np.diag(slope @ spread @ slope.T)))
     print()
-    save({"gmm_mixture.png": draw_mixture(x, theta), "gmm_progress.png": draw_progress(history, em_history)}, options.out)
+    save(
+        {"gmm_mixture.png": draw_mixture(x, theta), "gmm_progress.png": draw_progress(history, em_history)}, options.out
+    )
     return 0
 
 

@@ -107,11 +107,15 @@ def predictions_over_loss(images: Array, labels: Array, logits: Array, history: 
     for empty in list(shown.flat)[count:]:
         empty.set_axis_off()
     above.suptitle(title, fontsize=13)
-    nn.plot.curves(history, ["loss", "accuracy"], labels={"loss": "cross-entropy (nats)"}, ax=list(below.subplots(1, 2)))
+    nn.plot.curves(
+        history, ["loss", "accuracy"], labels={"loss": "cross-entropy (nats)"}, ax=list(below.subplots(1, 2))
+    )
     return figure
 
 
-def worst_mistakes(images: Array, labels: Array, logits: Array, class_names: Sequence[str] | None, count: int = 24) -> Figure:
+def worst_mistakes(
+    images: Array, labels: Array, logits: Array, class_names: Sequence[str] | None, count: int = 24
+) -> Figure:
     """The images on which the network was surest of a wrong answer."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -161,7 +165,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The thread that prepares batches must not draw from the generator that dropout draws from: the order would be chance.
     if isinstance(data, Shifted):
         data.rng = np.random.default_rng(options.seed)
-    loader = nn.DataLoader(data, options.batch_size, shuffle=True, drop_last=len(images) > options.batch_size, prefetch=2)
+    loader = nn.DataLoader(
+        data, options.batch_size, shuffle=True, drop_last=len(images) > options.batch_size, prefetch=2
+    )
     epochs, lr = PLANS[options.model]
     epochs, lr = options.epochs or epochs, lr if options.lr is None else options.lr
     optimizer = nn.AdamW(model.parameters(), lr=lr, weight_decay=1e-2)
@@ -174,7 +180,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         epochs,
         validation=validation,
         metrics=nn.metrics.Accuracy(),
-        schedule=nn.schedules.OneCycleLR(optimizer, lr, epochs=epochs, steps_per_epoch=len(loader), cycle_momentum=False),
+        schedule=nn.schedules.OneCycleLR(
+            optimizer, lr, epochs=epochs, steps_per_epoch=len(loader), cycle_momentum=False
+        ),
         schedule_every="batch",
         compile=options.compile,
     )
@@ -188,7 +196,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"test accuracy        {accuracy:.2%}")
 
     pictures: dict[str, Any] = {
-        "predictions.png": predictions_over_loss(test_images, test_labels, logits, history, f"{accuracy:.2%} of the test images right"),
+        "predictions.png": predictions_over_loss(
+            test_images, test_labels, logits, history, f"{accuracy:.2%} of the test images right"
+        ),
         "confusion_matrix.png": nn.plot.confusion_matrix(matrix.compute(), class_names=names),
         "worst_mistakes.png": worst_mistakes(test_images, test_labels, logits, names),
     }

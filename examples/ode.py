@@ -98,7 +98,15 @@ def fit(counts: Array, steps: int) -> OptimizeResult:
     bounds = [(value - np.log(4.0), value + np.log(4.0)) for value in theta[:6]] + [(np.log(0.001), np.log(10.0))]
     for years in stages:
         options = {"ftol": 1e-14 if years == last else 1e-9, "gtol": 1e-6}
-        found = minimize(ag.value_and_grad(loss), theta, (counts[: years + 1], steps), method="L-BFGS-B", jac=True, bounds=bounds, options=options)
+        found = minimize(
+            ag.value_and_grad(loss),
+            theta,
+            (counts[: years + 1], steps),
+            method="L-BFGS-B",
+            jac=True,
+            bounds=bounds,
+            options=options,
+        )
         theta = found.x
         log.info("%2d years: negative log-likelihood %9.4f after %d evaluations", years, found.fun, found.nfev)
     return found
@@ -106,7 +114,12 @@ def fit(counts: Array, steps: int) -> OptimizeResult:
 
 def central_differences(theta: Array, counts: Array, steps: int, h: float = 1e-5) -> Array:
     """The gradient of the loss again, from two integrations for each parameter."""
-    return np.array([(loss(theta + step, counts, steps) - loss(theta - step, counts, steps)) / (2.0 * h) for step in h * np.eye(len(theta))])
+    return np.array(
+        [
+            (loss(theta + step, counts, steps) - loss(theta - step, counts, steps)) / (2.0 * h)
+            for step in h * np.eye(len(theta))
+        ]
+    )
 
 
 # ------------------------------------------------------------------------------------ the pictures
@@ -114,7 +127,10 @@ def central_differences(theta: Array, counts: Array, steps: int, h: float = 1e-5
 
 def band(theta: Array, spread: Array, years: int, steps: int) -> tuple[Array, Array]:
     """The orbit, and its standard errors from J C Jᵀ, with a column of J for each parameter."""
-    pairs = [ag.jvp(lambda theta: solve(theta, years, steps, every_step=True), (theta,), (direction,)) for direction in np.eye(len(theta))]
+    pairs = [
+        ag.jvp(lambda theta: solve(theta, years, steps, every_step=True), (theta,), (direction,))
+        for direction in np.eye(len(theta))
+    ]
     slope = np.stack([column for _, column in pairs], axis=-1)
     return pairs[0][0], np.sqrt(np.einsum("tij,jk,tik->ti", slope, spread, slope))
 
@@ -176,7 +192,12 @@ def draw_orbits(counts: Array, theta: Array, spread: Array, steps: int, rng: np.
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = _program.parser(__doc__, "ode_output")
-    parser.add_argument("--noise", type=_program.at_least(0.001, float), default=0.1, help="standard deviation of the logarithm of a count")
+    parser.add_argument(
+        "--noise",
+        type=_program.at_least(0.001, float),
+        default=0.1,
+        help="standard deviation of the logarithm of a count",
+    )
     parser.add_argument("--years", type=_program.at_least(5), default=20, help="years of counting")
     parser.add_argument("--steps", type=_program.at_least(1), default=10, help="steps of the integrator in a year")
     options = parser.parse_args(argv)
@@ -190,9 +211,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The fit takes up six of the counts' degrees of freedom, so that what is left over makes σ too small by this much.
     correction = counts.size / (counts.size - len(NAMES))
     spread = covariance(ag.hessian(loss)(found.x, counts, options.steps)) * correction
-    gradient, differences = ag.grad(loss)(GUESS_THETA, counts, options.steps), central_differences(GUESS_THETA, counts, options.steps)
+    gradient, differences = (
+        ag.grad(loss)(GUESS_THETA, counts, options.steps),
+        central_differences(GUESS_THETA, counts, options.steps),
+    )
     print(f"{counts.size} counts, {options.years * options.steps} Runge-Kutta steps")
-    print(f"gradient through the integrator and central differences agree to {np.abs(gradient / differences - 1.0).max():.0e}")
+    print(
+        f"gradient through the integrator and central differences agree to {np.abs(gradient / differences - 1.0).max():.0e}"
+    )
     print(f"noise estimated as {np.exp(found.x[6]) * np.sqrt(correction):.3f}, truth {options.noise:.3f}\n")
     estimate = np.exp(found.x[:6])
     report(NAMES, TRUTH, estimate, estimate * np.sqrt(np.diag(spread)[:6]))

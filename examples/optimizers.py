@@ -63,7 +63,13 @@ class Racer:
 # Colours of Okabe and Ito, which colour-blind readers can tell apart; the heads have markers of their own.
 RACERS = (
     Racer("SGD", "#000000", "o", lambda p: nn.SGD(p, lr=5e-3), lambda p: nn.SGD(p, lr=0.3)),
-    Racer("momentum", "#0072B2", "s", lambda p: nn.SGD(p, lr=2e-3, momentum=0.9), lambda p: nn.SGD(p, lr=0.1, momentum=0.9)),
+    Racer(
+        "momentum",
+        "#0072B2",
+        "s",
+        lambda p: nn.SGD(p, lr=2e-3, momentum=0.9),
+        lambda p: nn.SGD(p, lr=0.1, momentum=0.9),
+    ),
     Racer("Adagrad", "#009E73", "^", lambda p: nn.Adagrad(p, lr=0.4), lambda p: nn.Adagrad(p, lr=0.03)),
     Racer("RMSprop", "#56B4E9", "v", lambda p: nn.RMSprop(p, lr=0.02), lambda p: nn.RMSprop(p, lr=2e-3)),
     Racer("Adam", "#D55E00", "D", lambda p: nn.Adam(p, lr=0.1), lambda p: nn.Adam(p, lr=0.01)),
@@ -98,7 +104,9 @@ def beale(x: Any, y: Any) -> Any:
     return (1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2
 
 
-def watched(optimizer: nn.Optimizer, closure: Callable[[], ag.Tensor], note: Callable[[], Any], steps: int) -> list[Any]:
+def watched(
+    optimizer: nn.Optimizer, closure: Callable[[], ag.Tensor], note: Callable[[], Any], steps: int
+) -> list[Any]:
     """Optimize until ``steps`` gradients have been computed; what ``note`` says after each, with the start first.
 
     An optimizer that computes several gradients for a step stands still until it is made.
@@ -125,7 +133,9 @@ def watched(optimizer: nn.Optimizer, closure: Callable[[], ag.Tensor], note: Cal
 def descend(racer: Racer, steps: int) -> Array:
     """The path down Beale's function."""
     position = ag.Tensor(list(START), requires_grad=True)
-    return np.array(watched(racer.on_surface([position]), lambda: beale(position[0], position[1]), position.tolist, steps))
+    return np.array(
+        watched(racer.on_surface([position]), lambda: beale(position[0], position[1]), position.tolist, steps)
+    )
 
 
 def learn(racer: Racer, data: tuple[Array, Array], steps: int, seed: int) -> tuple[Array, float]:
@@ -157,7 +167,13 @@ def race(data: tuple[Array, Array], steps: int, seed: int) -> list[Run]:
         path = descend(racer, steps)
         losses, accuracy = learn(racer, data, steps, seed)
         runs.append(Run(racer, path, beale(path[:, 0], path[:, 1]), losses, accuracy))
-        log.info("%-9s at (%6.3f, %6.3f), spiral loss %.4f, %.1f s", racer.name, *path[-1], losses[-1], time.perf_counter() - start)
+        log.info(
+            "%-9s at (%6.3f, %6.3f), spiral loss %.4f, %.1f s",
+            racer.name,
+            *path[-1],
+            losses[-1],
+            time.perf_counter() - start,
+        )
     return runs
 
 
@@ -176,7 +192,9 @@ def table(runs: Sequence[Run]) -> str:
     for run in runs:
         distance = float(np.hypot(*(run.path[-1] - MINIMUM)))
         surface = f"{run.heights[-1]:>14.2e}{distance:>10.3f}{arrival(run.heights, 0.01):>11}"
-        lines.append(f"{run.racer.name:<10}{surface}{run.losses[-1]:>15.4f}{run.accuracy:>10.1%}{arrival(run.losses, 0.1):>11}")
+        lines.append(
+            f"{run.racer.name:<10}{surface}{run.losses[-1]:>15.4f}{run.accuracy:>10.1%}{arrival(run.losses, 0.1):>11}"
+        )
     return "\n".join(lines)
 
 
@@ -198,9 +216,38 @@ def landscape(ax: Axes) -> None:
     bands = np.floor((height - levels[0]) / (levels[1] - levels[0]))
     ax.imshow(bands, origin="lower", extent=FRAME, aspect="auto", cmap=depth, interpolation="bilinear")
     ax.contour(x, y, height, levels=levels[::2], colors="white", linewidths=0.6, linestyles="solid", alpha=0.9)
-    ax.plot(*MINIMUM, "o", markersize=19, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.3, path_effects=outlined(1.3), zorder=5)
-    ax.annotate("minimum", MINIMUM, xytext=(0, 15), textcoords="offset points", ha="center", fontsize=10, color=INK, path_effects=outlined(1.0), zorder=9)
-    ax.annotate("start", START, xytext=(-9, 9), textcoords="offset points", ha="right", fontsize=10, color=INK, path_effects=outlined(1.0), zorder=9)
+    ax.plot(
+        *MINIMUM,
+        "o",
+        markersize=19,
+        markerfacecolor="none",
+        markeredgecolor=INK,
+        markeredgewidth=1.3,
+        path_effects=outlined(1.3),
+        zorder=5,
+    )
+    ax.annotate(
+        "minimum",
+        MINIMUM,
+        xytext=(0, 15),
+        textcoords="offset points",
+        ha="center",
+        fontsize=10,
+        color=INK,
+        path_effects=outlined(1.0),
+        zorder=9,
+    )
+    ax.annotate(
+        "start",
+        START,
+        xytext=(-9, 9),
+        textcoords="offset points",
+        ha="right",
+        fontsize=10,
+        color=INK,
+        path_effects=outlined(1.0),
+        zorder=9,
+    )
     ax.plot(*START, "o", markersize=6, markerfacecolor="white", markeredgecolor=INK, zorder=9)
     ax.set(xlim=FRAME[:2], ylim=FRAME[2:], xticks=[0, 1, 2, 3, 4], yticks=[0, 1], xlabel="$x$")
     ax.set_ylabel("$y$", rotation=0, labelpad=8)
@@ -247,8 +294,19 @@ class Picture:
             (tip,) = curves.plot([], [], zorder=6 + 0.1 * k, clip_on=False, **head)
             self.drawn.append((run, path, body, curve, tip))
         handles, labels = surface.get_legend_handles_labels()
-        self.figure.legend(handles, labels, loc="outside lower center", ncols=len(runs), frameon=False, fontsize=11, handletextpad=0.15, columnspacing=1.5)
-        self.clock = curves.text(0.98, 0.97, "", transform=curves.transAxes, ha="right", va="top", fontsize=10, color="#555555")
+        self.figure.legend(
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=len(runs),
+            frameon=False,
+            fontsize=11,
+            handletextpad=0.15,
+            columnspacing=1.5,
+        )
+        self.clock = curves.text(
+            0.98, 0.97, "", transform=curves.transAxes, ha="right", va="top", fontsize=10, color="#555555"
+        )
         # The layout is that of the first frame: found once, it does not tremble.
         self.show(0)
         self.figure.draw_without_rendering()
@@ -285,7 +343,9 @@ class Picture:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = _program.parser(__doc__, "optimizers_output")
-    parser.add_argument("--steps", type=_program.at_least(1), default=300, help="gradients that each optimizer may compute")
+    parser.add_argument(
+        "--steps", type=_program.at_least(1), default=300, help="gradients that each optimizer may compute"
+    )
     parser.add_argument("--points", type=_program.at_least(2), default=100, help="points per arm of the spiral")
     parser.add_argument("--frames", type=_program.at_least(2), default=80, help="pictures in the animation")
     options = parser.parse_args(argv)

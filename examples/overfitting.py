@@ -84,7 +84,13 @@ def network(width: int, dropout: float) -> nn.Sequential:
     """2 → width → width → 3 with relu, and dropout after each relu if asked for."""
     drop = [nn.Dropout(dropout)] if dropout else []
     return nn.Sequential(
-        nn.Linear(2, width, weight_init="he_normal"), nn.ReLU(), *drop, nn.Linear(width, width, weight_init="he_normal"), nn.ReLU(), *drop, nn.Linear(width, 2)
+        nn.Linear(2, width, weight_init="he_normal"),
+        nn.ReLU(),
+        *drop,
+        nn.Linear(width, width, weight_init="he_normal"),
+        nn.ReLU(),
+        *drop,
+        nn.Linear(width, 2),
     )
 
 
@@ -129,7 +135,10 @@ def limit(fresh: Points, noise: float) -> float:
 
 def table(results: Sequence[Result]) -> str:
     """What came out, one remedy per line."""
-    lines = [f"{'':<16}{'weights of':>11}{'accuracy':>29}{'cross-entropy':>29}", f"{'':<16}{'epoch':>11}" + f"{'training':>11}{'fresh':>9}{'gap':>9}" * 2]
+    lines = [
+        f"{'':<16}{'weights of':>11}{'accuracy':>29}{'cross-entropy':>29}",
+        f"{'':<16}{'epoch':>11}" + f"{'training':>11}{'fresh':>9}{'gap':>9}" * 2,
+    ]
     for r in results:
         a, b = r.seen, r.unseen
         accuracy = f"{a['accuracy']:>11.1%}{b['accuracy']:>9.1%}{100 * r.gap:>+9.1f}"
@@ -150,10 +159,19 @@ def picture(results: Sequence[Result], data: Points, bayes: float) -> Figure:
             epochs = np.arange(1, len(result.curves[name]) + 1)
             ax.plot(epochs, result.curves[name], color=seen, linewidth=1.2, label="training points")
             ax.plot(epochs, result.curves[f"val_{name}"], color=unseen, linewidth=1.2, label="validation points")
-            ax.fill_between(epochs, result.curves[name], result.curves[f"val_{name}"], color="#888888", alpha=0.15, linewidth=0)
+            ax.fill_between(
+                epochs, result.curves[name], result.curves[f"val_{name}"], color="#888888", alpha=0.15, linewidth=0
+            )
             if result.kept < len(epochs):
                 ax.axvline(result.kept, color="#555555", linewidth=1, linestyle=":")
-                ax.text(result.kept, 0.02, f"  weights of epoch {result.kept} kept", transform=ax.get_xaxis_transform(), fontsize=8, color="#555555")
+                ax.text(
+                    result.kept,
+                    0.02,
+                    f"  weights of epoch {result.kept} kept",
+                    transform=ax.get_xaxis_transform(),
+                    fontsize=8,
+                    color="#555555",
+                )
             ax.spines[["top", "right"]].set_visible(False)
             ax.set_xlim(0, max(len(r.curves[name]) for r in results))
             ax.tick_params(labelleft=not column, labelsize=8)
@@ -170,8 +188,18 @@ def picture(results: Sequence[Result], data: Points, bayes: float) -> Figure:
         plane.set_title(f"training {result.seen['accuracy']:.0%}, fresh {result.unseen['accuracy']:.0%}", fontsize=10)
     axes[0, 0].set_ylabel("cross-entropy (nats)")
     axes[1, 0].set_ylabel("accuracy")
-    axes[1, 0].text(0.98, bayes + 0.012, "best possible", transform=axes[1, 0].get_yaxis_transform(), ha="right", fontsize=8, color="#555555")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=10)
+    axes[1, 0].text(
+        0.98,
+        bayes + 0.012,
+        "best possible",
+        transform=axes[1, 0].get_yaxis_transform(),
+        ha="right",
+        fontsize=8,
+        color="#555555",
+    )
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=10
+    )
     return figure
 
 
@@ -179,14 +207,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = _program.parser(__doc__, "overfitting_output")
     parser.add_argument("--points", type=_program.at_least(2), default=40, help="training points per class")
-    parser.add_argument("--noise", type=_program.at_least(0.01, float), default=0.35, help="standard deviation of the points around the half circles")
+    parser.add_argument(
+        "--noise",
+        type=_program.at_least(0.01, float),
+        default=0.35,
+        help="standard deviation of the points around the half circles",
+    )
     parser.add_argument("--width", type=_program.at_least(1), default=128, help="of both hidden layers")
     parser.add_argument("--epochs", type=_program.at_least(1), default=400, help="passes over the training points")
     parser.add_argument("--lr", type=_program.at_least(0, float), default=0.005, help="learning rate of Adam")
     parser.add_argument("--l2", type=_program.at_least(0, float), default=3e-3, help="strength of the L2 penalty")
     parser.add_argument("--l1", type=_program.at_least(0, float), default=2e-3, help="strength of the L1 penalty")
-    parser.add_argument("--dropout", type=_program.at_least(0, float), default=0.5, help="share of hidden units dropped")
-    parser.add_argument("--patience", type=_program.at_least(0), default=50, help="epochs without improvement before stopping early")
+    parser.add_argument(
+        "--dropout", type=_program.at_least(0, float), default=0.5, help="share of hidden units dropped"
+    )
+    parser.add_argument(
+        "--patience", type=_program.at_least(0), default=50, help="epochs without improvement before stopping early"
+    )
     parser.add_argument("--compile", action="store_true", help="run the training steps as NumPy programs")
     options = parser.parse_args(argv)
     if options.dropout >= 1:
@@ -203,7 +240,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         Remedy("dropout", dropout=options.dropout),
         Remedy("early stopping", patience=options.patience),
     )
-    print(f"{len(data[0])} training points, {len(validation[0])} for validation, {len(fresh[0])} fresh, of which {bayes:.1%} can be told")
+    print(
+        f"{len(data[0])} training points, {len(validation[0])} for validation, {len(fresh[0])} fresh, of which {bayes:.1%} can be told"
+    )
     start = time.perf_counter()
     results = [train(remedy, data, validation, fresh, options) for remedy in remedies]
     print(f"trained {len(results)} networks in {time.perf_counter() - start:.1f} s\n")

@@ -104,7 +104,9 @@ def evaluate(model: LanguageModel, text: Array, *, excerpts: int | None = None, 
     count = (len(text) - 1) // model.context
     x = text[: count * model.context].reshape(count, model.context)
     y = text[1 : count * model.context + 1].reshape(count, model.context)
-    chosen = np.arange(count) if excerpts is None or excerpts >= count else np.linspace(0, count - 1, excerpts).astype(int)
+    chosen = (
+        np.arange(count) if excerpts is None or excerpts >= count else np.linspace(0, count - 1, excerpts).astype(int)
+    )
     total = 0.0
     with ag.no_grad():
         for start in range(0, len(chosen), batch):
@@ -113,7 +115,9 @@ def evaluate(model: LanguageModel, text: Array, *, excerpts: int | None = None, 
     return total / len(chosen)
 
 
-def write(model: LanguageModel, prompt: Array, length: int, count: int, temperature: float, rng: np.random.Generator) -> Array:
+def write(
+    model: LanguageModel, prompt: Array, length: int, count: int, temperature: float, rng: np.random.Generator
+) -> Array:
     """``count`` continuations of the prompt, drawn character by character: (count, len(prompt) + length)."""
     text = np.tile(prompt, (count, 1))
     with ag.no_grad():
@@ -181,11 +185,17 @@ def train(
         history["lr"].append(optimizer.param_groups[0]["lr"])
         losses.clear()
         seconds = time.perf_counter() - begin
-        log.info("step %5d  loss %.3f  validation %.3f  %4.0f s", done, history["loss"][-1], history["val_loss"][-1], seconds)
+        log.info(
+            "step %5d  loss %.3f  validation %.3f  %4.0f s", done, history["loss"][-1], history["val_loss"][-1], seconds
+        )
 
     done = 0
     begin = time.perf_counter()
-    with ThreadPoolExecutor(threads) as pool, logging_redirect_tqdm(), tqdm(total=steps, unit="step", desc="training", mininterval=1.0) as bar:
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        logging_redirect_tqdm(),
+        tqdm(total=steps, unit="step", desc="training", mininterval=1.0) as bar,
+    ):
         while done < steps:
             progress = max(done / steps, (time.perf_counter() - begin) / (60 * minutes))
             if progress >= 1 and done:
@@ -222,12 +232,18 @@ def positive(text: str) -> float:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = _program.parser(__doc__, "shakespeare_output")
-    parser.add_argument("--data", type=Path, help="folder of the text, input.txt (else AUTOGRAD_NP_DATA, the cache folder, or the network)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="folder of the text, input.txt (else AUTOGRAD_NP_DATA, the cache folder, or the network)",
+    )
     parser.add_argument("--steps", type=_program.at_least(1), default=4000, help="updates of the weights")
     parser.add_argument("--minutes", type=positive, default=12.0, help="stop training then even if steps are left")
     parser.add_argument("--batch", type=_program.at_least(1), default=16, help="excerpts per step")
     parser.add_argument("--context", type=_program.at_least(1), default=64, help="characters of an excerpt")
-    parser.add_argument("--width", type=_program.at_least(1), default=128, help="features of a position; a multiple of the heads")
+    parser.add_argument(
+        "--width", type=_program.at_least(1), default=128, help="features of a position; a multiple of the heads"
+    )
     parser.add_argument("--heads", type=_program.at_least(1), default=4, help="heads of the attention")
     parser.add_argument("--layers", type=_program.at_least(1), default=4, help="blocks")
     parser.add_argument("--lr", type=positive, default=3e-3, help="highest learning rate")
@@ -252,7 +268,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     alphabet = np.array(sorted(set(text)))
     unknown = sorted(set(options.prompt) - set(text))
     if unknown or not options.prompt:
-        parser.error(f"argument --prompt: the text has no {', '.join(map(repr, unknown))}" if unknown else "argument --prompt: is empty")
+        parser.error(
+            f"argument --prompt: the text has no {', '.join(map(repr, unknown))}"
+            if unknown
+            else "argument --prompt: is empty"
+        )
 
     def numbers(of: str) -> Array:
         return np.searchsorted(alphabet, np.array(list(of)))
@@ -261,12 +281,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     split = len(data) * 9 // 10
     seen, held_out = data[:split], data[split:]
     if options.context >= len(held_out):
-        parser.error(f"argument --context: an excerpt must be shorter than the {len(held_out)} characters for validation")
+        parser.error(
+            f"argument --context: an excerpt must be shorter than the {len(held_out)} characters for validation"
+        )
     rng = np.random.default_rng(options.seed)
     nn.manual_seed(options.seed)
     model = LanguageModel(len(alphabet), options.context, options.width, options.heads, options.layers)
     count = sum(p.size for p in model.parameters())
-    print(f"{count} weights; {len(seen)} characters to learn from, {len(held_out)} for validation, {len(alphabet)} different ones")
+    print(
+        f"{count} weights; {len(seen)} characters to learn from, {len(held_out)} for validation, {len(alphabet)} different ones"
+    )
 
     begin = time.perf_counter()
     history = train(
@@ -285,9 +309,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"trained for {history['steps'][-1]:.0f} steps in {(time.perf_counter() - begin) / 60:.1f} minutes")
     print(f"validation loss    {evaluate(model, held_out):.4f} nats per character")
     if options.samples:
-        for number, sample in enumerate(write(model, numbers(options.prompt), options.length, options.samples, options.temperature, rng), start=1):
+        for number, sample in enumerate(
+            write(model, numbers(options.prompt), options.length, options.samples, options.temperature, rng), start=1
+        ):
             print(f"\n--- sample {number} ---\n{''.join(alphabet[sample]).strip()}")
-    picture = nn.plot.curves(history, ["loss", "lr"], labels={"loss": "nats per character"}, x=history["steps"], x_label="step")
+    picture = nn.plot.curves(
+        history, ["loss", "lr"], labels={"loss": "nats per character"}, x=history["steps"], x_label="step"
+    )
     try:
         nn.plot.save(picture, options.out / "loss_curve.png")
     except OSError as error:

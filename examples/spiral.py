@@ -124,11 +124,15 @@ def check_gradients(model: nn.Module, x: Array, labels: Array, *, samples: int =
 def pictures(model: nn.Module, x: Array, labels: Array, history: nn.History, unseen: float) -> dict[str, Any]:
     """What is drawn, by the name of its file."""
     curves = nn.plot.curves(history, ["loss", "accuracy", "lr"], labels={"loss": "cross-entropy (nats)"})
-    loss: Figure = nn.plot.curves(history, ["loss"], labels={"loss": "mean cross-entropy (nats)"}, title="Loss while training")
+    loss: Figure = nn.plot.curves(
+        history, ["loss"], labels={"loss": "mean cross-entropy (nats)"}, title="Loss while training"
+    )
     return {
         "spiral_dataset.png": nn.plot.dataset(x, title="The spiral"),
         "colored_spiral_dataset.png": nn.plot.dataset(x, labels, title="The spiral by class"),
-        "decision_boundary.png": nn.plot.decision_boundary(model, x, labels, title=f"Decision regions: {unseen:.1%} of fresh points right"),
+        "decision_boundary.png": nn.plot.decision_boundary(
+            model, x, labels, title=f"Decision regions: {unseen:.1%} of fresh points right"
+        ),
         "loss_curve.png": loss,
         "curves.png": curves,
     }
@@ -140,13 +144,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="what makes the updates")
     parser.add_argument("--form", choices=FORMS, default="cs231n", help="how the arms wind")
     parser.add_argument("--points", type=_program.at_least(2), help="training points per class (100; nnfs: 1000)")
-    parser.add_argument("--hidden", type=_program.at_least(1), nargs="*", default=[256, 256], help="widths of the hidden layers")
+    parser.add_argument(
+        "--hidden", type=_program.at_least(1), nargs="*", default=[256, 256], help="widths of the hidden layers"
+    )
     parser.add_argument("--epochs", type=_program.at_least(1), help="passes over the data (600; nnfs: 150; lbfgs: 30)")
-    parser.add_argument("--lr", type=_program.at_least(0, float), help="learning rate at the start; each optimizer has its own")
-    parser.add_argument("--decay", type=_program.at_least(0, float), help="the rate falls as lr / (1 + decay · updates) (1e-3; nnfs: 5e-3)")
+    parser.add_argument(
+        "--lr", type=_program.at_least(0, float), help="learning rate at the start; each optimizer has its own"
+    )
+    parser.add_argument(
+        "--decay",
+        type=_program.at_least(0, float),
+        help="the rate falls as lr / (1 + decay · updates) (1e-3; nnfs: 5e-3)",
+    )
     parser.add_argument("--momentum", type=_program.at_least(0, float), default=0.9, help="of sgd")
-    parser.add_argument("--l2", type=_program.at_least(0, float), help="strength of the L2 penalty of the weights (0; nnfs: 2e-4)")
-    parser.add_argument("--dropout", type=_program.at_least(0, float), default=0.0, help="share of hidden units dropped in training")
+    parser.add_argument(
+        "--l2", type=_program.at_least(0, float), help="strength of the L2 penalty of the weights (0; nnfs: 2e-4)"
+    )
+    parser.add_argument(
+        "--dropout", type=_program.at_least(0, float), default=0.0, help="share of hidden units dropped in training"
+    )
     parser.add_argument("--compile", action="store_true", help="run the training steps as NumPy programs")
     options = parser.parse_args(argv)
     _program.start(options)
@@ -175,7 +191,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gradient check     FAILED: {error}")
         status = 1
     else:
-        print(f"gradient check     passed: tape and central differences agree in all {count} parameters ({time.perf_counter() - start:.1f} s)")
+        print(
+            f"gradient check     passed: tape and central differences agree in all {count} parameters ({time.perf_counter() - start:.1f} s)"
+        )
 
     model.regularize(l2=chosen("l2"))
     optimizer = optimizer_of(options.optimizer, model, options.lr, options.momentum)
@@ -196,7 +214,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         log_every=min(form.log_every, max(1, epochs // 6)),
         compile=options.compile,
     )
-    print(f"trained for {epochs} epochs with {options.optimizer} in {time.perf_counter() - start:.1f} s, loss {history.last['loss']:.4f}")
+    print(
+        f"trained for {epochs} epochs with {options.optimizer} in {time.perf_counter() - start:.1f} s, loss {history.last['loss']:.4f}"
+    )
 
     seen = nn.evaluate(model, None, data, nn.metrics.Accuracy())["accuracy"]
     unseen = nn.evaluate(model, None, held_out, nn.metrics.Accuracy())["accuracy"]

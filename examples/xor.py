@@ -36,18 +36,26 @@ log = logging.getLogger("xor")
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 Y = np.array([[0], [1], [1], [0]], np.float32)
 
-LOSSES: dict[str, tuple[str, str]] = {"bce": ("binary cross-entropy", "binary cross-entropy (nats)"), "mse": ("mean squared error", "mean squared error")}
+LOSSES: dict[str, tuple[str, str]] = {
+    "bce": ("binary cross-entropy", "binary cross-entropy (nats)"),
+    "mse": ("mean squared error", "mean squared error"),
+}
 
 
 def network(hidden: int, seed: int) -> nn.Sequential:
     """Two layers of sigmoid units, weights by Glorot's rule; the same seed gives the same weights."""
     rng = np.random.default_rng(seed)
     return nn.Sequential(
-        nn.Linear(2, hidden, weight_init="xavier_normal", rng=rng), nn.Sigmoid(), nn.Linear(hidden, 1, weight_init="xavier_normal", rng=rng), nn.Sigmoid()
+        nn.Linear(2, hidden, weight_init="xavier_normal", rng=rng),
+        nn.Sigmoid(),
+        nn.Linear(hidden, 1, weight_init="xavier_normal", rng=rng),
+        nn.Sigmoid(),
     )
 
 
-def train(model: nn.Module, criterion: nn.Module, *, epochs: int, lr: float, momentum: float) -> tuple[list[float], int | None]:
+def train(
+    model: nn.Module, criterion: nn.Module, *, epochs: int, lr: float, momentum: float
+) -> tuple[list[float], int | None]:
     """Gradient descent with momentum on the four cases at once.
 
     Returns:
@@ -66,7 +74,12 @@ def train(model: nn.Module, criterion: nn.Module, *, epochs: int, lr: float, mom
         right = bool(np.all((answer.numpy() > 0.5) == (Y > 0.5)))
         solved = (solved or epoch) if right else None
         if epoch % max(1, epochs // 10) == 0 or epoch == 1:
-            log.info("epoch %5d  loss %.5f  answers %s", epoch, losses[-1], " ".join(f"{a:.3f}" for a in answer.numpy()[:, 0]))
+            log.info(
+                "epoch %5d  loss %.5f  answers %s",
+                epoch,
+                losses[-1],
+                " ".join(f"{a:.3f}" for a in answer.numpy()[:, 0]),
+            )
     return losses, solved
 
 
@@ -79,12 +92,16 @@ def answers(model: nn.Module) -> Array:
 def pictures(models: dict[str, nn.Sequential], losses: dict[str, list[float]]) -> dict[str, Figure]:
     """What is drawn, by the name of its file."""
     labels = {f"{name}_loss": LOSSES[name][1] for name in losses}
-    curves = nn.plot.curves({f"{name}_loss": values for name, values in losses.items()}, labels=labels, title="Learning the exclusive or")
+    curves = nn.plot.curves(
+        {f"{name}_loss": values for name, values in losses.items()}, labels=labels, title="Learning the exclusive or"
+    )
     boundary = Figure(figsize=(5.2 * len(models), 5.4), layout="compressed")
     for i, (name, model) in enumerate(models.items()):
         ax = boundary.add_subplot(1, len(models), 1 + i)
         title = f"Trained with the {LOSSES[name][0]}"
-        nn.plot.decision_boundary(model, X, Y, margin=0.3, class_names=["0 xor 0, 1 xor 1", "0 xor 1, 1 xor 0"], title=title, ax=ax)
+        nn.plot.decision_boundary(
+            model, X, Y, margin=0.3, class_names=["0 xor 0, 1 xor 1", "0 xor 1, 1 xor 0"], title=title, ax=ax
+        )
         for line in ax.lines:
             line.set_markersize(13)
     return {"loss_curve.png": curves, "decision_boundary.png": boundary}
@@ -97,7 +114,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--hidden", type=_program.at_least(1), default=4, help="units of the hidden layer")
     parser.add_argument("--epochs", type=_program.at_least(1), default=1500, help="steps of gradient descent")
     parser.add_argument("--lr", type=_program.at_least(0, float), default=1.0, help="learning rate")
-    parser.add_argument("--momentum", type=_program.at_least(0, float), default=0.9, help="share of the last step that is kept")
+    parser.add_argument(
+        "--momentum", type=_program.at_least(0, float), default=0.9, help="share of the last step that is kept"
+    )
     options = parser.parse_args(argv)
     _program.start(options)
 
@@ -108,15 +127,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in LOSSES if options.loss == "both" else [options.loss]:
         models[name] = network(options.hidden, options.seed)
         begin = time.perf_counter()
-        losses[name], solved = train(models[name], criteria[name], epochs=options.epochs, lr=options.lr, momentum=options.momentum)
+        losses[name], solved = train(
+            models[name], criteria[name], epochs=options.epochs, lr=options.lr, momentum=options.momentum
+        )
         given = answers(models[name])
         accuracy = float(np.mean((given > 0.5) == (Y[:, 0] > 0.5)))
-        print(f"{LOSSES[name][0]}: {options.epochs} epochs in {time.perf_counter() - begin:.1f} s, loss {losses[name][0]:.4f} -> {losses[name][-1]:.4f}")
+        print(
+            f"{LOSSES[name][0]}: {options.epochs} epochs in {time.perf_counter() - begin:.1f} s, loss {losses[name][0]:.4f} -> {losses[name][-1]:.4f}"
+        )
         for (a, b), answer in zip(X.astype(int), given, strict=True):
             print(f"  {a} xor {b} = {a ^ b}   answer {answer:.3f}")
-        print(f"  accuracy {accuracy:.0%}" + (f", all right from epoch {solved} on" if accuracy == 1 and solved else ""))
+        print(
+            f"  accuracy {accuracy:.0%}" + (f", all right from epoch {solved} on" if accuracy == 1 and solved else "")
+        )
         if accuracy < 1:
-            print("  it has not been learnt: train longer, or begin elsewhere with another --seed or more --hidden units")
+            print(
+                "  it has not been learnt: train longer, or begin elsewhere with another --seed or more --hidden units"
+            )
             status = 1
 
     drawn = pictures(models, losses)

@@ -50,10 +50,25 @@ from .layers.dropout import Dropout, Dropout1d, Dropout2d
 from .layers.embedding import Embedding
 from .layers.linear import Bilinear, Flatten, Identity, Linear, Unflatten
 from .layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm, RMSNorm
-from .layers.pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from .layers.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    MaxPool1d,
+    MaxPool2d,
+)
 from .layers.recurrent import GRU, LSTM, RNN
 from .layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
-from .layers.transformer import PositionalEncoding, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
+from .layers.transformer import (
+    PositionalEncoding,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from .losses import (
     BCELoss,
     BCEWithLogitsLoss,

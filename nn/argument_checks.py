@@ -45,7 +45,9 @@ def needs_closure(optimizer: Any) -> bool:
         parameters = inspect.signature(optimizer.step).parameters.values()
     except (TypeError, ValueError):
         return True
-    return isinstance(optimizer, LBFGS) or any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    return isinstance(optimizer, LBFGS) or any(
+        p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters
+    )
 
 
 def check_model_and_loss(who: str, model: Any, loss: Any) -> None:
@@ -53,23 +55,33 @@ def check_model_and_loss(who: str, model: Any, loss: Any) -> None:
     if not isinstance(model, Module):
         raise TypeError(f"{who}: the model is an nn.Module, not {kind(model)}")
     if not callable(loss) or isinstance(loss, type):
-        raise TypeError(f"{who}: the loss is a function of (predictions, target) or an object such as nn.CrossEntropyLoss(), not {kind(loss)}")
+        raise TypeError(
+            f"{who}: the loss is a function of (predictions, target) or an object such as nn.CrossEntropyLoss(), not {kind(loss)}"
+        )
 
 
 def check_roles(model: Any, loss: Any, optimizer: Any, schedule: Any, hooks: Sequence[Any]) -> None:
     """Say what an argument should be before anything has happened."""
     check_model_and_loss("fit", model, loss)
-    if isinstance(optimizer, type) or not callable(getattr(optimizer, "step", None)) or not callable(getattr(optimizer, "zero_grad", None)):
+    if (
+        isinstance(optimizer, type)
+        or not callable(getattr(optimizer, "step", None))
+        or not callable(getattr(optimizer, "zero_grad", None))
+    ):
         raise TypeError(f"fit: the optimizer is an object such as nn.Adam(model.parameters()), not {kind(optimizer)}")
     if schedule is not None and (isinstance(schedule, type) or not callable(getattr(schedule, "step", None))):
-        raise TypeError(f"fit: the schedule is one object such as nn.schedules.StepLR(optimizer, 10), not {kind(schedule)}")
+        raise TypeError(
+            f"fit: the schedule is one object such as nn.schedules.StepLR(optimizer, 10), not {kind(schedule)}"
+        )
     if getattr(schedule, "optimizer", optimizer) is not optimizer:
         raise ValueError("fit: the schedule belongs to another optimizer, and would change nothing here")
     if isinstance(schedule, ReduceLROnPlateau) and schedule.mode == "max":
         raise ValueError("fit: ReduceLROnPlateau is given a loss here, which is better small: mode='min'")
     for hook in hooks:
         if not isinstance(hook, Callback):
-            raise TypeError(f"fit: a callback is an object of a class derived from nn.Callback, or nn.LambdaCallback(on_epoch_end=function), not {kind(hook)}")
+            raise TypeError(
+                f"fit: a callback is an object of a class derived from nn.Callback, or nn.LambdaCallback(on_epoch_end=function), not {kind(hook)}"
+            )
     trained = {id(p) for group in getattr(optimizer, "param_groups", ()) for p in group.get("params", ())}
     own = [p for p in model.parameters() if p.requires_grad]
     if trained and own and not any(id(p) in trained for p in own):
@@ -87,7 +99,9 @@ def total_loss(who: str, model: Module, value: Any, penalized: bool | None = Non
     """What is minimised, and the part of it that ``model.regularize(…)`` asked for, None without."""
     if not isinstance(value, Tensor) or value.size != 1:
         shown = f"one of shape {value.shape}" if isinstance(value, Tensor) else f"{value!r:.80}"
-        raise TypeError(f"{who}: the loss must be one number, a Tensor, not {shown}; a loss with reduction='none' gives one per sample")
+        raise TypeError(
+            f"{who}: the loss must be one number, a Tensor, not {shown}; a loss with reduction='none' gives one per sample"
+        )
     if not (any(module._penalties for module in model.modules()) if penalized is None else penalized):
         return value, None
     penalty = model.penalty()

@@ -84,7 +84,9 @@ class _Monitor(Callback):
         if not min_delta >= 0:
             raise ValueError(f"min_delta = {min_delta} must not be negative")
         self.monitor = monitor
-        self.mode = mode if mode != "auto" else ("min" if any(word in monitor.lower() for word in SMALL_IS_GOOD) else "max")
+        self.mode = (
+            mode if mode != "auto" else ("min" if any(word in monitor.lower() for word in SMALL_IS_GOOD) else "max")
+        )
         self.min_delta = min_delta
         self._forget()
 
@@ -100,7 +102,9 @@ class _Monitor(Callback):
     def improved(self, training: Training, row: Mapping[str, float]) -> bool:
         """Note the new value; whether it is the best so far by more than ``min_delta``."""
         if self.monitor not in row:
-            raise KeyError(f"{type(self).__name__}: nothing is called {self.monitor}; the history has {', '.join(row)} (val_… need validation=)")
+            raise KeyError(
+                f"{type(self).__name__}: nothing is called {self.monitor}; the history has {', '.join(row)} (val_… need validation=)"
+            )
         value = row[self.monitor]
         gain = self.best - value if self.mode == "min" else value - self.best
         if not gain > self.min_delta:
@@ -131,7 +135,14 @@ class EarlyStopping(_Monitor):
         KeyError: during the run, the history holds no such number.
     """
 
-    def __init__(self, monitor: str = "val_loss", patience: int = 10, min_delta: float = 0.0, mode: str = "auto", restore_best_weights: bool = True) -> None:
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patience: int = 10,
+        min_delta: float = 0.0,
+        mode: str = "auto",
+        restore_best_weights: bool = True,
+    ) -> None:
         self._weights: dict[str, Any] | None = None
         super().__init__(monitor, mode, min_delta)
         if patience < 0:

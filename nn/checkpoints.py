@@ -93,12 +93,26 @@ def load_checkpoint(path: str | os.PathLike[str], /) -> dict[str, Any]:
         if document["format"] != "autograd_np checkpoint":
             raise DamagedError(f"its format is {document['format']!r}")
         if document["version"] != VERSION:
-            raise DamagedError(f"it is a checkpoint of version {document['version']!r}, and this release reads version {VERSION}; install a newer autograd-np")
+            raise DamagedError(
+                f"it is a checkpoint of version {document['version']!r}, and this release reads version {VERSION}; install a newer autograd-np"
+            )
         return {name: _decode(part, arrays) for name, part in document["parts"].items()}
     except DamagedError as error:
         raise SavingError(f"{path} cannot be read: {error}") from error
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError, MemoryError, struct.error) as error:
-        raise SavingError(f"{path} cannot be read: its {TREE} does not describe a tree ({type(error).__name__}: {error})") from error
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+        MemoryError,
+        struct.error,
+    ) as error:
+        raise SavingError(
+            f"{path} cannot be read: its {TREE} does not describe a tree ({type(error).__name__}: {error})"
+        ) from error
 
 
 def check_path(path: str | os.PathLike[str]) -> None:
@@ -111,7 +125,9 @@ def check_path(path: str | os.PathLike[str]) -> None:
     _check_suffix(path)
     folder = Path(os.path.realpath(path)).parent
     if not folder.is_dir():
-        raise FileNotFoundError(f"{path} cannot be written: there is no folder {folder}; make it first (Path.mkdir(parents=True, exist_ok=True))")
+        raise FileNotFoundError(
+            f"{path} cannot be written: there is no folder {folder}; make it first (Path.mkdir(parents=True, exist_ok=True))"
+        )
 
 
 def _check_suffix(path: str | os.PathLike[str]) -> None:
@@ -146,7 +162,12 @@ def _encode(value: Any, arrays: dict[str, Array], where: str) -> Any:
     if kind is tuple:
         return {"tuple": [_encode(item, arrays, f"{where}[{i}]") for i, item in enumerate(value)]}
     if kind is dict:
-        return {"dict": [[_encode(key, arrays, f"a key of {where}"), _encode(item, arrays, f"{where}[{_name(key)}]")] for key, item in value.items()]}
+        return {
+            "dict": [
+                [_encode(key, arrays, f"a key of {where}"), _encode(item, arrays, f"{where}[{_name(key)}]")]
+                for key, item in value.items()
+            ]
+        }
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in PLAIN:
         if isinstance(value, np.generic):
             return {"scalar": [value.dtype.str, base64.b64encode(value.tobytes()).decode()]}

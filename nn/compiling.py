@@ -25,8 +25,23 @@ class _Step:
     penalty where the model has one, the predictions where they are wanted; the loss alone without both.
     """
 
-    def __init__(self, model: Module, loss: Callable[[Any, Any], Any], optimizer: Optimizer, max_norm: float | None, for_fit: bool, predictions: bool) -> None:
-        self.model, self.loss, self.optimizer, self.max_norm, self.for_fit, self.predictions = model, loss, optimizer, max_norm, for_fit, predictions
+    def __init__(
+        self,
+        model: Module,
+        loss: Callable[[Any, Any], Any],
+        optimizer: Optimizer,
+        max_norm: float | None,
+        for_fit: bool,
+        predictions: bool,
+    ) -> None:
+        self.model, self.loss, self.optimizer, self.max_norm, self.for_fit, self.predictions = (
+            model,
+            loss,
+            optimizer,
+            max_norm,
+            for_fit,
+            predictions,
+        )
         self.who = "fit" if for_fit else "compile_step"
 
     def leaves(self) -> list[Tensor]:
@@ -39,7 +54,9 @@ class _Step:
 
     def __call__(self, *batch: Any) -> Any:
         if len(batch) < 2:
-            raise TypeError(f"{self.who}: a step takes the inputs and, last, the target; got {len(batch)} argument{'' if len(batch) == 1 else 's'}")
+            raise TypeError(
+                f"{self.who}: a step takes the inputs and, last, the target; got {len(batch)} argument{'' if len(batch) == 1 else 's'}"
+            )
         *inputs, target = batch
         tracing_now = tracing.is_tracing()
         if tracing_now:
@@ -73,7 +90,9 @@ class _Step:
     def describe(self, batch: tuple[Any, ...]) -> None:
         """Say what the program is, and what its arguments are called."""
         loss = getattr(self.loss, "__name__", type(self.loss).__name__)
-        tracing.about("step", f"One training step of {type(self.model).__name__} with {loss} and {type(self.optimizer).__name__}.")
+        tracing.about(
+            "step", f"One training step of {type(self.model).__name__} with {loss} and {type(self.optimizer).__name__}."
+        )
         words = list(inspect.signature(self.model.forward).parameters)[: len(batch) - 1]
         words += [f"x{i}" for i in range(len(words), len(batch) - 1)]
         if len(words) == 1 and words[0] in ("input", "inputs", "args"):
@@ -143,21 +162,32 @@ def _check(who: str, model: Any, loss: Any, optimizer: Any, max_norm: Any) -> No
     """Say what an argument should be before anything has happened."""
     check_model_and_loss(who, model, loss)
     if isinstance(optimizer, LBFGS):
-        raise TypeError(f"{who}: LBFGS computes the loss several times in a step, as often as its numbers ask for; train with it uncompiled")
+        raise TypeError(
+            f"{who}: LBFGS computes the loss several times in a step, as often as its numbers ask for; train with it uncompiled"
+        )
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"{who}: the optimizer is one of nn.optim, or derived from nn.Optimizer, whose update can be traced; not {kind(optimizer)}")
+        raise TypeError(
+            f"{who}: the optimizer is one of nn.optim, or derived from nn.Optimizer, whose update can be traced; not {kind(optimizer)}"
+        )
     for name in ("step", "zero_grad", "_update_all"):
         if name in vars(optimizer) or getattr(type(optimizer), name) is not getattr(Optimizer, name):
             raise TypeError(
                 f"{who}: {type(optimizer).__name__} has a {name}() of its own, of which a program would know nothing; define update(), "
                 "or train with it uncompiled"
             )
-    if max_norm is not None and (isinstance(max_norm, bool) or not isinstance(max_norm, (int, float)) or not max_norm >= 0):
+    if max_norm is not None and (
+        isinstance(max_norm, bool) or not isinstance(max_norm, (int, float)) or not max_norm >= 0
+    ):
         raise ValueError(f"{who}: max_norm is a number of at least 0, or None; got {max_norm!r}")
 
 
 def compile_step(
-    model: Module, loss: Callable[[Any, Any], Any], optimizer: Optimizer, *, max_norm: float | None = None, backend: str = "numpy"
+    model: Module,
+    loss: Callable[[Any, Any], Any],
+    optimizer: Optimizer,
+    *,
+    max_norm: float | None = None,
+    backend: str = "numpy",
 ) -> CompiledStep:
     """Compile a training step: forward, backward and update become one NumPy program, which later calls replay.
 

@@ -20,16 +20,28 @@ __all__ = ["Forward", "Meter", "as_arrays", "evaluate", "evaluated", "loader", "
 
 def loader(data: Any, batch_size: int, shuffle: bool) -> Any:
     """Batches of (inputs …, target): of a loader as it is, of arrays and datasets by a loader made here."""
-    if isinstance(data, (tuple, list)) and data and all(hasattr(part, "shape") or (part.__class__ is list and data.__class__ is tuple) for part in data):
-        return DataLoader(tuple(part.numpy() if isinstance(part, Tensor) else part for part in data), batch_size=batch_size, shuffle=shuffle)
+    if (
+        isinstance(data, (tuple, list))
+        and data
+        and all(hasattr(part, "shape") or (part.__class__ is list and data.__class__ is tuple) for part in data)
+    ):
+        return DataLoader(
+            tuple(part.numpy() if isinstance(part, Tensor) else part for part in data),
+            batch_size=batch_size,
+            shuffle=shuffle,
+        )
     if isinstance(data, DataLoader):
         return data
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (list, tuple, str)):
         return DataLoader(data, batch_size=batch_size, shuffle=shuffle)
     if isinstance(data, Iterator):
-        raise TypeError("data: an iterator is used up after one epoch; give arrays (X, y), a Dataset, a DataLoader or a list of batches")
+        raise TypeError(
+            "data: an iterator is used up after one epoch; give arrays (X, y), a Dataset, a DataLoader or a list of batches"
+        )
     if not isinstance(data, Iterable):
-        raise TypeError(f"data: give arrays (X, y), a Dataset, a DataLoader or an iterable of batches, not {type(data).__name__}")
+        raise TypeError(
+            f"data: give arrays (X, y), a Dataset, a DataLoader or an iterable of batches, not {type(data).__name__}"
+        )
     return data
 
 
@@ -41,7 +53,11 @@ def split(batch: Any) -> tuple[tuple[Any, ...], Any, int]:
             "give (X, y), or (X, X) where the inputs are the target"
         )
     target = batch[-1]
-    return tuple(batch[:-1]), target, len(target) if getattr(target, "ndim", 0) or isinstance(target, (list, tuple)) else 1
+    return (
+        tuple(batch[:-1]),
+        target,
+        len(target) if getattr(target, "ndim", 0) or isinstance(target, (list, tuple)) else 1,
+    )
 
 
 class Meter:
@@ -94,7 +110,9 @@ def as_arrays(batch: tuple[Any, ...]) -> list[Any]:
 class Forward:
     """Predictions and loss of a batch: what :func:`evaluate` asks of a model."""
 
-    def __init__(self, model: Module, loss: Callable[[Any, Any], Any] | None, compiled: bool, predictions: bool) -> None:
+    def __init__(
+        self, model: Module, loss: Callable[[Any, Any], Any] | None, compiled: bool, predictions: bool
+    ) -> None:
         self.model, self.loss, self.predictions = model, loss, predictions
         self.run: Any = self._run
         if compiled:
@@ -103,17 +121,28 @@ class Forward:
 
     def __call__(self, inputs: tuple[Any, ...], target: Any) -> tuple[Any, dict[str, float]]:
         """The predictions, if they are wanted, and the loss."""
-        found = list(self.run(*as_arrays(inputs), *as_arrays((target,))) if self.compiled else self.run(*inputs, target))
+        found = list(
+            self.run(*as_arrays(inputs), *as_arrays((target,))) if self.compiled else self.run(*inputs, target)
+        )
         return found.pop() if self.predictions else None, {"loss": float(found[0].item())} if found else {}
 
     def _run(self, *batch: Any) -> Any:
         *inputs, target = batch
         predictions = self.model(*inputs)
-        return (*([self.loss(predictions, target)] if self.loss is not None else []), *([predictions] if self.predictions else []))
+        return (
+            *([self.loss(predictions, target)] if self.loss is not None else []),
+            *([predictions] if self.predictions else []),
+        )
 
 
 def evaluate(
-    model: Module, loss: Callable[[Any, Any], Any] | None, data: Any, metrics: Any = (), *, batch_size: int = 256, compile: bool = False
+    model: Module,
+    loss: Callable[[Any, Any], Any] | None,
+    data: Any,
+    metrics: Any = (),
+    *,
+    batch_size: int = 256,
+    compile: bool = False,
 ) -> dict[str, float]:
     """Loss and metrics of a model over data, in evaluation mode and without recording.
 
@@ -157,7 +186,9 @@ def predict(model: Module, *inputs: Any, batch_size: int = 256, compile: bool = 
     """
     arrays = [x.numpy() if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
     if not arrays or any(x.ndim == 0 or len(x) != len(arrays[0]) for x in arrays):
-        raise ValueError(f"predict: takes arrays with one entry per sample along their first axis, not shapes {[x.shape for x in arrays]}")
+        raise ValueError(
+            f"predict: takes arrays with one entry per sample along their first axis, not shapes {[x.shape for x in arrays]}"
+        )
     if batch_size < 1:
         raise ValueError(f"predict: batch_size = {batch_size} must be at least 1")
     with mode(model, False), ag.no_grad():
@@ -165,7 +196,9 @@ def predict(model: Module, *inputs: Any, batch_size: int = 256, compile: bool = 
         forward = ag.compile(model) if compile else model
         parts = [forward(*[x[start : start + batch_size] for x in arrays]) for start in starts]
     if isinstance(parts[0], (tuple, list, Mapping)):
-        raise TypeError(f"predict: the model gives a {type(parts[0]).__name__}, and one array is collected; take what is wanted of it in its forward()")
+        raise TypeError(
+            f"predict: the model gives a {type(parts[0]).__name__}, and one array is collected; take what is wanted of it in its forward()"
+        )
     return np.concatenate([part.numpy() if isinstance(part, Tensor) else np.asarray(part) for part in parts])
 
 

@@ -193,7 +193,9 @@ def threshold(input: Any, threshold: float, value: float) -> Tensor:
         TypeError: complex numbers, which have no order.
     """
     if ag.iscomplexobj(input):
-        raise TypeError(f"threshold: input has dtype {np.result_type(input)}, and threshold is defined for real numbers alone; take input.real or abs(input)")
+        raise TypeError(
+            f"threshold: input has dtype {np.result_type(input)}, and threshold is defined for real numbers alone; take input.real or abs(input)"
+        )
     return ag.where(ag.less_equal(input, threshold), value, input)  # type: ignore[no-any-return]
 
 
@@ -233,13 +235,22 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, rng: Any = None) 
 
 
 def scaled_dot_product_attention(
-    query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None, rng: Any = None
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    rng: Any = None,
 ) -> Tensor:
     """``softmax(query @ keyᵀ · scale + mask) @ value``, see :func:`autograd_np.scaled_dot_product_attention`.
 
     ``rng`` draws the dropout: a generator, a seed, or None for the default generator.
     """
-    return ag.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale, generator_of(rng) if dropout_p else None)
+    return ag.scaled_dot_product_attention(
+        query, key, value, attn_mask, dropout_p, is_causal, scale, generator_of(rng) if dropout_p else None
+    )
 
 
 def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
@@ -275,9 +286,13 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     try:
         pads = [operator.index(n) for n in pad]
     except TypeError:
-        raise TypeError(f"pad: the numbers of elements are a sequence of integers, two for each of the last axes, not {pad!r}") from None
+        raise TypeError(
+            f"pad: the numbers of elements are a sequence of integers, two for each of the last axes, not {pad!r}"
+        ) from None
     if len(pads) % 2 or len(pads) > 2 * x.ndim:
-        raise ValueError(f"pad: {len(pads)} numbers of elements for an input of shape {x.shape}; there must be two for each of its last axes")
+        raise ValueError(
+            f"pad: {len(pads)} numbers of elements for an input of shape {x.shape}; there must be two for each of its last axes"
+        )
     if mode not in _MODES:
         raise ValueError(f"pad: mode is one of {', '.join(map(repr, _MODES))}, not {mode!r}")
     if value is not None and mode != "constant":
@@ -285,11 +300,22 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     widths = [(0, 0)] * (x.ndim - len(pads) // 2) + [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]
     for (before, after), size in zip(widths, x.shape, strict=True):
         if size + before + after < 0 or min(size + before, size + after) < 0:
-            raise ValueError(f"pad: {(before, after)} takes away more elements than the {size} of that axis; the input has shape {x.shape}")
+            raise ValueError(
+                f"pad: {(before, after)} takes away more elements than the {size} of that axis; the input has shape {x.shape}"
+            )
         most = {"reflect": max(size - 1, 0), "circular": size}.get(mode, max(before, after))
         if max(before, after) > most:
-            raise ValueError(f"pad: mode {mode!r} can add at most {most} elements at an end of an axis of {size}, not {max(before, after)}")
+            raise ValueError(
+                f"pad: mode {mode!r} can add at most {most} elements at an end of an axis of {size}, not {max(before, after)}"
+            )
     if any(n < 0 for n in pads):
-        x = x[tuple([slice(max(-before, 0), size - max(-after, 0)) for (before, after), size in zip(widths, x.shape, strict=True)])]
+        x = x[
+            tuple(
+                [
+                    slice(max(-before, 0), size - max(-after, 0))
+                    for (before, after), size in zip(widths, x.shape, strict=True)
+                ]
+            )
+        ]
         widths = [(max(before, 0), max(after, 0)) for before, after in widths]
     return ag.pad(x, widths, _MODES[mode], constant_values=value)

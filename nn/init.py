@@ -100,7 +100,9 @@ def _normal(shape: Any, mean: float, std: float, dtype: Any, rng: np.random.Gene
     return values
 
 
-def _truncated(shape: Any, mean: float, std: float, low: float, high: float, dtype: Any, rng: np.random.Generator) -> Any:
+def _truncated(
+    shape: Any, mean: float, std: float, low: float, high: float, dtype: Any, rng: np.random.Generator
+) -> Any:
     """Normal numbers conditioned on low ≤ x ≤ high, by rejection with a proposal that fits the interval (Robert 1995)."""
     if not low < high:
         raise ValueError(f"the bounds a = {low} and b = {high} leave no interval")
@@ -156,7 +158,9 @@ def fans(shape: Any) -> tuple[int, int]:
     """
     shape = tuple(getattr(shape, "shape", shape))
     if len(shape) < 2:
-        raise ValueError(f"the numbers of inputs and outputs do not follow from shape {shape}: a weight has at least 2 axes (for a bias, give fan_in=)")
+        raise ValueError(
+            f"the numbers of inputs and outputs do not follow from shape {shape}: a weight has at least 2 axes (for a bias, give fan_in=)"
+        )
     if len(shape) == 2:
         return shape[0], shape[1]
     kernel = math.prod(shape[2:])
@@ -174,14 +178,26 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     >>> calculate_gain("tanh")
     1.6666666666666667
     """
-    if nonlinearity in ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "sigmoid", "identity"):
+    if nonlinearity in (
+        "linear",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "sigmoid",
+        "identity",
+    ):
         return 1.0
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else float(param)
         return math.sqrt(2 / (1 + slope * slope))
     gains = {"tanh": 5 / 3, "relu": math.sqrt(2.0), "selu": 3 / 4}
     if nonlinearity not in gains:
-        raise ValueError(f"no gain is known for {nonlinearity!r}; known are linear, conv1d to conv3d, sigmoid, tanh, relu, leaky_relu and selu")
+        raise ValueError(
+            f"no gain is known for {nonlinearity!r}; known are linear, conv1d to conv3d, sigmoid, tanh, relu, leaky_relu and selu"
+        )
     return gains[nonlinearity]
 
 
@@ -221,7 +237,9 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, rng: Rng = None) -> 
     return _written(tensor, lambda shape, dtype, rng: _normal(shape, mean, std, dtype, rng), rng)
 
 
-def trunc_normal_(tensor: T, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, rng: Rng = None) -> T:
+def trunc_normal_(
+    tensor: T, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, rng: Rng = None
+) -> T:
     """Fill with N(mean, std²) conditioned on a ≤ x ≤ b (the bounds are values, not multiples of std). Returns the tensor.
 
     Raises:
@@ -274,7 +292,9 @@ def xavier_normal_(tensor: T, gain: float = 1.0, rng: Rng = None) -> T:
     return normal_(tensor, 0.0, gain * math.sqrt(2 / max(sum(fans(tensor)), 1)), rng)
 
 
-def kaiming_uniform_(tensor: T, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", rng: Rng = None) -> T:
+def kaiming_uniform_(
+    tensor: T, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", rng: Rng = None
+) -> T:
     """Fill with U(±gain · √(3 / fan)): He et al. 2015. Returns the tensor.
 
     Args:
@@ -288,7 +308,9 @@ def kaiming_uniform_(tensor: T, a: float = 0.0, mode: str = "fan_in", nonlineari
     return uniform_(tensor, -bound, bound, rng)
 
 
-def kaiming_normal_(tensor: T, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", rng: Rng = None) -> T:
+def kaiming_normal_(
+    tensor: T, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", rng: Rng = None
+) -> T:
     """Fill with N(0, gain² / fan): He et al. 2015; the arguments are those of :func:`kaiming_uniform_`. Returns the tensor."""
     return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(max(_fan(tensor, mode), 1)), rng)
 
@@ -364,7 +386,9 @@ def names() -> list[str]:
     return sorted(_NAMED)
 
 
-def fresh(shape: Any, init: Init, *, dtype: Any = None, rng: Rng = None, fan_in: int | None = None, fan_out: int | None = None) -> np.ndarray[Any, Any]:
+def fresh(
+    shape: Any, init: Init, *, dtype: Any = None, rng: Rng = None, fan_in: int | None = None, fan_out: int | None = None
+) -> np.ndarray[Any, Any]:
     """A new array with initial values.
 
     Args:
@@ -390,7 +414,9 @@ def fresh(shape: Any, init: Init, *, dtype: Any = None, rng: Rng = None, fan_in:
     if isinstance(init, str):
         draw = _NAMED.get(init)
         if draw is None:
-            raise ValueError(f"no initialiser is called {init!r}; known are {', '.join(names())}, a number, an array, or a function of (shape, rng)")
+            raise ValueError(
+                f"no initialiser is called {init!r}; known are {', '.join(names())}, a number, an array, or a function of (shape, rng)"
+            )
         known_in = (lambda: fans(shape)[0]) if fan_in is None else (lambda: fan_in)
         known_out = (lambda: fans(shape)[1]) if fan_out is None else (lambda: fan_out)
         return draw(shape, dtype, defaults.generator_of(rng), known_in, known_out)  # type: ignore[no-any-return]
@@ -400,7 +426,9 @@ def fresh(shape: Any, init: Init, *, dtype: Any = None, rng: Rng = None, fan_in:
     if callable(given):
         given = _called(given, shape, dtype, defaults.generator_of(rng))
     elif isinstance(given, bool) or not isinstance(given, int | float | np.number | np.ndarray):
-        raise TypeError(f"an initialiser is a name, a number, an array or a function of (shape, rng), not {type(given).__name__}")
+        raise TypeError(
+            f"an initialiser is a name, a number, an array or a function of (shape, rng), not {type(given).__name__}"
+        )
     values = np.array(given, dtype=dtype)
     if not values.ndim:
         return np.full(shape, values, dtype)
@@ -418,7 +446,11 @@ def _called(init: Callable[..., Any], shape: Any, dtype: Any, rng: np.random.Gen
     options = {name: value for name, value in (("dtype", dtype), ("rng", rng)) if name in parameters}
     if options:
         return init(shape, **options)
-    required = [p for p in parameters.values() if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [
+        p
+        for p in parameters.values()
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
     if len(required) == 3:
         return init(shape, dtype, rng)
     return init(shape) if len(required) == 1 else init(shape, rng)
@@ -429,7 +461,9 @@ def _called(init: Callable[..., Any], shape: Any, dtype: Any, rng: np.random.Gen
 _OWN = ("nn.layers.normalization", "nn.layers.embedding")
 
 
-def initialize(module: Module, weight: Init | None = "he_normal", bias: Init | None = "zeros", rng: Rng = None) -> Module:
+def initialize(
+    module: Module, weight: Init | None = "he_normal", bias: Init | None = "zeros", rng: Rng = None
+) -> Module:
     """Initialise a layer or a whole model anew: matrices and convolution kernels with ``weight``, biases with ``bias``.
 
     Normalisation layers (scale 1, shift 0) and embeddings (a table, which has no number of inputs) keep their values, and so does

@@ -63,7 +63,9 @@ class Metric:
 
     def _needs(self, count: Any) -> None:
         if not count:
-            raise RuntimeError(f"{type(self).__name__}.compute: there are no items yet; call update(predictions, targets) first")
+            raise RuntimeError(
+                f"{type(self).__name__}.compute: there are no items yet; call update(predictions, targets) first"
+            )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r})"
@@ -98,9 +100,15 @@ def _numbers(targets: Array, shape: tuple[int, ...], classes: int | None, where:
         return _whole(targets, where)
     if _without_axis(targets).shape == shape:
         return _whole(_without_axis(targets), where)
-    if targets.ndim == len(shape) + 1 and targets.shape[:1] + targets.shape[2:] == shape and classes in (None, targets.shape[1]):
+    if (
+        targets.ndim == len(shape) + 1
+        and targets.shape[:1] + targets.shape[2:] == shape
+        and classes in (None, targets.shape[1])
+    ):
         if np.any((targets != 0) & (targets != 1)) or np.any(np.sum(targets != 0, axis=1) != 1):
-            raise ValueError(f"{where}: targets of shape {targets.shape} are one-hot, with a single 1 in each row and 0 elsewhere; these are not")
+            raise ValueError(
+                f"{where}: targets of shape {targets.shape} are one-hot, with a single 1 in each row and 0 elsewhere; these are not"
+            )
         return np.asarray(np.argmax(targets, axis=1))
     one_hot = (*shape[:1], "C" if classes is None else classes, *shape[1:])
     raise ValueError(
@@ -109,11 +117,15 @@ def _numbers(targets: Array, shape: tuple[int, ...], classes: int | None, where:
     )
 
 
-def _scores_and_numbers(predictions: Any, targets: Any, threshold: float | None, where: str) -> tuple[Array | None, Array, Array]:
+def _scores_and_numbers(
+    predictions: Any, targets: Any, threshold: float | None, where: str
+) -> tuple[Array | None, Array, Array]:
     """(scores with classes last, or None; predicted classes; true classes), over all items in one row."""
     given, true = _array(predictions), _array(targets)
     if given.dtype.kind not in "iubf" or given.ndim == 0:
-        raise TypeError(f"{where}: predictions are scores or class numbers with an axis for the items, not {given.dtype} of shape {given.shape}")
+        raise TypeError(
+            f"{where}: predictions are scores or class numbers with an axis for the items, not {given.dtype} of shape {given.shape}"
+        )
     if given.dtype.kind == "f" and given.ndim >= 2 and given.shape[1] != 1:
         scores = np.moveaxis(given, 1, -1)
         true = _numbers(true, scores.shape[:-1], given.shape[1], where, given)
@@ -129,7 +141,11 @@ def _scores_and_numbers(predictions: Any, targets: Any, threshold: float | None,
             f"{where}: predictions of shape {given.shape} in {given.dtype} are scores of class 1 against class 0, which need a threshold: "
             "threshold=0.0 for logits, threshold=0.5 for probabilities"
         )
-    return None, (single > threshold).astype(np.int64).reshape(-1), _numbers(true, single.shape, 2, where, given).reshape(-1)
+    return (
+        None,
+        (single > threshold).astype(np.int64).reshape(-1),
+        _numbers(true, single.shape, 2, where, given).reshape(-1),
+    )
 
 
 def _positive(value: Any, name: str) -> int:
@@ -155,7 +171,14 @@ class Accuracy(Metric):
     0.667
     """
 
-    def __init__(self, top_k: int = 1, *, threshold: float | None = None, ignore_index: int | None = None, name: str | None = None) -> None:
+    def __init__(
+        self,
+        top_k: int = 1,
+        *,
+        threshold: float | None = None,
+        ignore_index: int | None = None,
+        name: str | None = None,
+    ) -> None:
         self.top_k = _positive(top_k, "Accuracy: top_k")
         self.threshold = threshold
         self.ignore_index = ignore_index
@@ -180,7 +203,9 @@ class Accuracy(Metric):
                 raise ValueError(f"Accuracy: top_k={self.top_k} of {classes} classes")
             scores, true = scores[kept], true[kept]
             if np.any((true < 0) | (true >= classes)):
-                raise ValueError(f"Accuracy: a target is {true[(true < 0) | (true >= classes)][0]}; the predictions have the classes 0 to {classes - 1}")
+                raise ValueError(
+                    f"Accuracy: a target is {true[(true < 0) | (true >= classes)][0]}; the predictions have the classes 0 to {classes - 1}"
+                )
             own = np.take_along_axis(scores, true[:, None], axis=1)
             ahead = (scores > own) | ((scores == own) & (np.arange(classes) < true[:, None]))
             right = (np.sum(ahead, axis=1) < self.top_k) & ~np.isnan(own[:, 0])
@@ -283,11 +308,17 @@ class _Counted(ConfusionMatrix):
         ignore_index: int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(num_classes, threshold=threshold, ignore_index=ignore_index, name=name or type(self).__name__.lower())
+        super().__init__(
+            num_classes, threshold=threshold, ignore_index=ignore_index, name=name or type(self).__name__.lower()
+        )
         if average not in {None, "binary", "macro", "micro", "weighted"}:
-            raise ValueError(f'{type(self).__name__}: average is "binary", "macro", "micro", "weighted" or None, not {average!r}')
+            raise ValueError(
+                f'{type(self).__name__}: average is "binary", "macro", "micro", "weighted" or None, not {average!r}'
+            )
         if average == "binary" and num_classes != 2:
-            raise ValueError(f'{type(self).__name__}: average="binary" is the figure of class 1 of two, and num_classes={num_classes}')
+            raise ValueError(
+                f'{type(self).__name__}: average="binary" is the figure of class 1 of two, and num_classes={num_classes}'
+            )
         self.average = average
         self.zero_division = float(zero_division)
 
@@ -357,7 +388,9 @@ class F1(_Counted):
 def _pair(predictions: Any, targets: Any, where: str) -> tuple[Array, Array]:
     given, true = _array(predictions), _array(targets)
     if given.shape != true.shape:
-        raise ValueError(f"{where}: predictions of shape {given.shape} and targets of shape {true.shape}; they need the same shape, and neither is broadcast")
+        raise ValueError(
+            f"{where}: predictions of shape {given.shape} and targets of shape {true.shape}; they need the same shape, and neither is broadcast"
+        )
     for what, values in (("predictions", given), ("targets", true)):
         if values.dtype.kind not in "iubf":
             raise TypeError(f"{where}: {what} are real numbers, not {values.dtype}")
@@ -459,7 +492,9 @@ class R2Score(Metric):
         mean = true.mean(axis=0)
         count = self.count + len(true)
         step = mean - self._mean
-        self._spread = self._spread + np.sum(np.square(true - mean), axis=0) + np.square(step) * (self.count * len(true) / count)
+        self._spread = (
+            self._spread + np.sum(np.square(true - mean), axis=0) + np.square(step) * (self.count * len(true) / count)
+        )
         self._mean = self._mean + step * (len(true) / count)
         self._error = self._error + np.sum(np.square(given - true), axis=0)
         self.count = count
@@ -476,7 +511,9 @@ class R2Score(Metric):
         return float(np.mean(np.where(flat, np.where(self._error == 0, 1.0, 0.0), score)))
 
 
-def accuracy(predictions: Any, targets: Any, top_k: int = 1, *, threshold: float | None = None, ignore_index: int | None = None) -> float:
+def accuracy(
+    predictions: Any, targets: Any, top_k: int = 1, *, threshold: float | None = None, ignore_index: int | None = None
+) -> float:
     """The share of items whose class is right; arguments and errors are those of :class:`Accuracy`.
 
     >>> accuracy(np.array([0.9, 0.2, 0.6]), np.array([1, 0, 0]), threshold=0.5)
@@ -487,7 +524,9 @@ def accuracy(predictions: Any, targets: Any, top_k: int = 1, *, threshold: float
     return metric.compute()
 
 
-def confusion_matrix(predictions: Any, targets: Any, num_classes: int, *, threshold: float | None = None, ignore_index: int | None = None) -> NDArray[np.int64]:
+def confusion_matrix(
+    predictions: Any, targets: Any, num_classes: int, *, threshold: float | None = None, ignore_index: int | None = None
+) -> NDArray[np.int64]:
     """How often class i (row) was taken for class j (column); arguments and errors are those of :class:`ConfusionMatrix`."""
     metric = ConfusionMatrix(num_classes, threshold=threshold, ignore_index=ignore_index)
     metric.update(predictions, targets)

@@ -43,7 +43,9 @@ class Parameter(Tensor):
     def __init__(self, data: Any, requires_grad: bool = True, *, dtype: Any = None, name: str | None = None) -> None:
         if dtype is None and not hasattr(data, "dtype"):
             dtype = default_dtype()
-        super().__init__(data.numpy() if isinstance(data, Tensor) else data, requires_grad, dtype=dtype, name=name, copy=True)
+        super().__init__(
+            data.numpy() if isinstance(data, Tensor) else data, requires_grad, dtype=dtype, name=name, copy=True
+        )
 
 
 class IncompatibleKeys(NamedTuple):
@@ -136,17 +138,27 @@ class Module:
             super().__setattr__(name, value)
 
     def _registries(self) -> set[str]:
-        return {*self.__dict__.get("_parameters", ()), *self.__dict__.get("_buffers", ()), *self.__dict__.get("_modules", ())}
+        return {
+            *self.__dict__.get("_parameters", ()),
+            *self.__dict__.get("_buffers", ()),
+            *self.__dict__.get("_modules", ()),
+        }
 
     def _refuse_unregistered(self, name: str, value: Any) -> None:
         """A plain list of modules would hide their parameters from the optimizer."""
         if isinstance(value, (list, tuple, dict)) and value:
             items = [*_held(value)]
             if items:
-                known = {id(item) for item in [*self.modules(), *(p for _, p in self.named_parameters())]} if "_modules" in self.__dict__ else set()
+                known = (
+                    {id(item) for item in [*self.modules(), *(p for _, p in self.named_parameters())]}
+                    if "_modules" in self.__dict__
+                    else set()
+                )
                 if not all(id(item) in known for item in items):
                     kind = "ModuleDict" if isinstance(value, dict) else "ModuleList"
-                    what = f"nn.{kind}" if all(isinstance(item, Module) for item in items) else "attributes of their own"
+                    what = (
+                        f"nn.{kind}" if all(isinstance(item, Module) for item in items) else "attributes of their own"
+                    )
                     raise TypeError(
                         f"{type(self).__name__}.{name}: a plain {type(value).__name__} does not register what it holds, so nothing would train it; use {what}"
                     )
@@ -162,7 +174,9 @@ class Module:
             raise ValueError(f"{type(self).__name__}: the name of a {kind} is a string without dots, not {name!r}")
         declared = getattr(type(self), name, None)
         if name not in self._registries() and (callable(declared) or isinstance(declared, property)):
-            raise ValueError(f"{type(self).__name__}: {name!r} is a method or property and cannot be the name of a {kind}")
+            raise ValueError(
+                f"{type(self).__name__}: {name!r} is a method or property and cannot be the name of a {kind}"
+            )
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
@@ -173,7 +187,9 @@ class Module:
         """Add a parameter; None reserves the name (a layer without bias)."""
         self._checked_name(name, "parameter")
         if parameter is not None and not isinstance(parameter, Parameter):
-            raise TypeError(f"{type(self).__name__}.{name}: a parameter is an nn.Parameter, not a {type(parameter).__name__}")
+            raise TypeError(
+                f"{type(self).__name__}.{name}: a parameter is an nn.Parameter, not a {type(parameter).__name__}"
+            )
         if name not in self._parameters:
             self._forget(name)
             self._parameters[name] = None
@@ -218,7 +234,9 @@ class Module:
 
     add_module = register_module
 
-    _is_part = False  # whether it has been put into another module: what never was is in none, and need not be looked for
+    _is_part = (
+        False  # whether it has been put into another module: what never was is in none, and need not be looked for
+    )
 
     def _is_inside(self, module: Module) -> bool:
         return module is self or (self._is_part and any(inner is self for inner in module.modules()))
@@ -322,7 +340,9 @@ class Module:
                 seen.add(id(value))
                 yield (f"{path}.{name}" if path else name), value
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
         """(path, parameter) of the parameters; one that is used twice comes once."""
         yield from self._named("_parameters", prefix, recurse, remove_duplicate)
 
@@ -334,11 +354,18 @@ class Module:
         """
         for module in self.modules() if recurse else (self,):
             for name, value in module.__dict__.items():
-                if (value.__class__ is list or value.__class__ is dict) and value and name not in REGISTRIES and _begins_with_module(value):
+                if (
+                    (value.__class__ is list or value.__class__ is dict)
+                    and value
+                    and name not in REGISTRIES
+                    and _begins_with_module(value)
+                ):
                     module._refuse_unregistered(name, value)
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Any]]:
         """(path, array) of the buffers."""
         yield from self._named("_buffers", prefix, recurse, remove_duplicate)
 
@@ -353,7 +380,9 @@ class Module:
         for name in path.split(".") if path else ():
             found = module.__dict__.get(name) if name in module._modules else None
             if not isinstance(found, Module):
-                raise AttributeError(f"{type(self).__name__} has no module {path!r}; {name!r} is not in {type(module).__name__}")
+                raise AttributeError(
+                    f"{type(self).__name__} has no module {path!r}; {name!r} is not in {type(module).__name__}"
+                )
             module = found
         return module
 
@@ -512,10 +541,14 @@ class Module:
                 if value.dtype.kind not in "fciub" or not np.can_cast(value.dtype, target.dtype, "same_kind"):
                     raise TypeError(f"load_state_dict: {path} is {target.dtype} here and {value.dtype} in the state")
                 if value.shape != target.shape:
-                    raise ValueError(f"load_state_dict: {path} has shape {target.shape} here and {value.shape} in the state")
+                    raise ValueError(
+                        f"load_state_dict: {path} has shape {target.shape} here and {value.shape} in the state"
+                    )
                 # A copy: the state may hold views of this module's own arrays.
                 writes.append((target, np.array(value)))
-        with writing(f"load_state_dict: some parameters of the {type(self).__name__} are those of the state and some as they were; load it again"):
+        with writing(
+            f"load_state_dict: some parameters of the {type(self).__name__} are those of the state and some as they were; load it again"
+        ):
             for target, value in writes:
                 (target.writable() if isinstance(target, Tensor) else target)[...] = value
         return IncompatibleKeys(missing, unexpected)
@@ -554,7 +587,9 @@ class Module:
     def __copy__(self) -> Self:
         """A shallow copy: the same parameters and modules, under names of its own."""
         made = type(self).__new__(type(self))
-        made.__dict__.update({name: dict(value) if name in REGISTRIES else value for name, value in self.__dict__.items()})
+        made.__dict__.update(
+            {name: dict(value) if name in REGISTRIES else value for name, value in self.__dict__.items()}
+        )
         return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -584,7 +619,10 @@ class Module:
                 inner = module._modules
                 text = f"{type(module).__name__}({module.extra_repr()}" + ")" * (not inner)
                 if inner:
-                    stack += [f"{indent})", *reversed([(f"{indent}  ", f"({key}): ", module.__dict__[key]) for key in inner])]
+                    stack += [
+                        f"{indent})",
+                        *reversed([(f"{indent}  ", f"({key}): ", module.__dict__[key]) for key in inner]),
+                    ]
             else:
                 text = repr(module)
             lines.append(indent + name + text.replace("\n", f"\n{indent}"))
@@ -603,7 +641,9 @@ def _held(value: Any) -> Iterator[Module | Parameter]:
             yield from _held(item)
 
 
-_DEEP = 100  # modules in modules, from which on they are pickled and copied side by side: Python would call itself for each
+_DEEP = (
+    100  # modules in modules, from which on they are pickled and copied side by side: Python would call itself for each
+)
 
 
 class _Place(NamedTuple):
@@ -616,7 +656,9 @@ def _assembled(kinds: list[type[Module]], states: list[dict[str, Any]]) -> Modul
     """Modules of their classes and states, of which the first is returned."""
     modules = [object.__new__(kind) for kind in kinds]
     for module, state in zip(modules, states, strict=True):
-        module.__dict__.update(_moved(state, lambda thing: modules[thing.number] if thing.__class__ is _Place else thing))
+        module.__dict__.update(
+            _moved(state, lambda thing: modules[thing.number] if thing.__class__ is _Place else thing)
+        )
     return modules[0]
 
 

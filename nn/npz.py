@@ -29,7 +29,18 @@ _VERSIONS = {(1, 0), (2, 0), (3, 0)}
 _PIECE = 2**20  # bytes
 
 # What zipfile and zlib raise on bytes that are no archive, or no longer one. RuntimeError: a flipped bit says "encrypted".
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, ValueError, OverflowError, OSError, struct.error)
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    OSError,
+    struct.error,
+)
 
 LONGEST_REASON = 600
 
@@ -97,7 +108,9 @@ def read_archive(path: Path) -> tuple[dict[str, Array], dict[str, bytes]]:
         try:
             archive = zipfile.ZipFile(file)
         except _BROKEN as error:
-            raise DamagedError(f"it is not a whole .npz archive: it was cut short or altered, or is of another format ({error})") from error
+            raise DamagedError(
+                f"it is not a whole .npz archive: it was cut short or altered, or is of another format ({error})"
+            ) from error
         with archive:
             _check_directory(file, archive)
             for entry in archive.infolist():
@@ -111,7 +124,9 @@ def read_archive(path: Path) -> tuple[dict[str, Array], dict[str, bytes]]:
                 except DamagedError:
                     raise
                 except MemoryError as error:
-                    raise DamagedError(f"its entry {entry.filename!r} has {entry.file_size} bytes, for which there is no memory") from error
+                    raise DamagedError(
+                        f"its entry {entry.filename!r} has {entry.file_size} bytes, for which there is no memory"
+                    ) from error
                 except _BROKEN as error:
                     raise DamagedError(f"its entry {entry.filename!r} was altered ({error})") from error
     return arrays, others
@@ -133,9 +148,13 @@ def _check_directory(file: BinaryIO, archive: zipfile.ZipFile) -> None:
         if "\0" in entry.orig_filename:
             raise DamagedError(f"its entry {entry.orig_filename!r} has a zero character in its name")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise DamagedError(f"its entry {entry.filename!r} is neither stored nor deflated, but packed by method {entry.compress_type}")
+            raise DamagedError(
+                f"its entry {entry.filename!r} is neither stored nor deflated, but packed by method {entry.compress_type}"
+            )
         if entry.compress_type == zipfile.ZIP_STORED and entry.compress_size != entry.file_size:
-            raise DamagedError(f"its entry {entry.filename!r} was altered: it is stored, and {entry.file_size} bytes in {entry.compress_size}")
+            raise DamagedError(
+                f"its entry {entry.filename!r} was altered: it is stored, and {entry.file_size} bytes in {entry.compress_size}"
+            )
     size = file.seek(0, os.SEEK_END)
     held = sum(entry.compress_size for entry in entries)
     if held > size:
@@ -169,7 +188,9 @@ def _read_array(name: str, stream: IO[bytes], size: int) -> Array:
     if count > max(there, _PIECE):
         raise DamagedError(f"its entry {name!r} has {there} bytes and says that they are {short(count)} elements")
     if min(shape, default=0) < 0 or there != needed:
-        raise DamagedError(f"its entry {name!r} has {there} bytes where shape {short(shape)} and dtype {dtype} need {short(needed)}")
+        raise DamagedError(
+            f"its entry {name!r} has {there} bytes where shape {short(shape)} and dtype {dtype} need {short(needed)}"
+        )
     flat = np.empty(needed, np.uint8)
     place = flat.data
     piece = start[header.tell() :]

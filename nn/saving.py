@@ -51,7 +51,9 @@ class SavingError(ValueError):
 # ---------------------------------------------------------------------------------------------- public
 
 
-def save(obj: Module | Mapping[str, Any], path: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None) -> None:
+def save(
+    obj: Module | Mapping[str, Any], path: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None
+) -> None:
     """Write the parameters and buffers of a model to a file.
 
     The file is written under another name in the same folder, forced to the disk and renamed: an interruption leaves the old
@@ -83,7 +85,10 @@ def save(obj: Module | Mapping[str, Any], path: str | os.PathLike[str], *, metad
     notes = _texts(path, metadata)
     if isinstance(obj, Module):
         layouts = _layouts(obj) if form == ".safetensors" else {}
-        state = {name: np.transpose(array, layouts[name]) if name in layouts else array for name, array in obj.state_dict().items()}
+        state = {
+            name: np.transpose(array, layouts[name]) if name in layouts else array
+            for name, array in obj.state_dict().items()
+        }
     elif isinstance(obj, Mapping):
         state = dict(obj)
     else:
@@ -166,7 +171,11 @@ def _layouts(model: Module) -> dict[str, tuple[int, ...]]:
 
 
 def _fitted(
-    path: str | os.PathLike[str], arrays: dict[str, Array], own: dict[str, Array], layouts: dict[str, tuple[int, ...]], strict: bool
+    path: str | os.PathLike[str],
+    arrays: dict[str, Array],
+    own: dict[str, Array],
+    layouts: dict[str, tuple[int, ...]],
+    strict: bool,
 ) -> dict[str, Array]:
     """The arrays of the file in the layout and the dtypes of the model's own.
 
@@ -197,8 +206,14 @@ def _fitted(
         except ValueError as error:
             wrong.append(f"{name}: {error}")
     if wrong:
-        hint = "; strict=False passes over names that only one side has" if wrong[0].startswith(("the model has", "the file has")) else ""
-        raise SavingError(f"{path} does not fit the model, which stays as it was: {'; '.join(wrong[:12])}{'; …' if len(wrong) > 12 else ''}{hint}")
+        hint = (
+            "; strict=False passes over names that only one side has"
+            if wrong[0].startswith(("the model has", "the file has"))
+            else ""
+        )
+        raise SavingError(
+            f"{path} does not fit the model, which stays as it was: {'; '.join(wrong[:12])}{'; …' if len(wrong) > 12 else ''}{hint}"
+        )
     return fitted
 
 
@@ -248,7 +263,9 @@ def _texts(path: str | os.PathLike[str], metadata: Mapping[str, str] | None) -> 
     items: list[tuple[Any, Any]] = list(notes.items())
     for key, value in items:
         if not isinstance(key, str) or not isinstance(value, str):
-            raise SavingError(f"{path}: metadata are texts by name; {key!r}: {value!r} is not (write numbers with str(), structures with json.dumps())")
+            raise SavingError(
+                f"{path}: metadata are texts by name; {key!r}: {value!r} is not (write numbers with str(), structures with json.dumps())"
+            )
         if key in ("format", CHECKSUM, WRITER):
             raise SavingError(f"{path}: the name {key!r} in metadata is taken by the format itself")
     return notes
@@ -267,7 +284,9 @@ def _plain(path: str | os.PathLike[str], name: Any, value: Any) -> Array:
     if type(value) is not np.ndarray:
         raise SavingError(f"{path}: {name} is no array of numbers but {type(value).__name__}")
     if value.dtype.kind not in "fciub":
-        raise SavingError(f"{path}: {name} has dtype {value.dtype}, which holds no plain numbers; objects would need pickle, which is never written")
+        raise SavingError(
+            f"{path}: {name} has dtype {value.dtype}, which holds no plain numbers; objects would need pickle, which is never written"
+        )
     return value
 
 
@@ -305,7 +324,9 @@ def _package() -> Any:
     try:
         import safetensors
     except ImportError:
-        raise ImportError('reading .safetensors files needs the package safetensors: pip install "autograd-np[safetensors]"') from None
+        raise ImportError(
+            'reading .safetensors files needs the package safetensors: pip install "autograd-np[safetensors]"'
+        ) from None
     return safetensors
 
 
@@ -324,13 +345,19 @@ def _write_safetensors(file: BinaryIO, arrays: Mapping[str, Array], notes: Mappi
 
     (The package writes the same, in an order of its metadata that changes from run to run.)
     """
-    header: dict[str, Any] = {"__metadata__": {WRITER: "1", "format": "pt", **notes, CHECKSUM: _checksum(arrays, {WRITER: "1", **notes})}}
+    header: dict[str, Any] = {
+        "__metadata__": {WRITER: "1", "format": "pt", **notes, CHECKSUM: _checksum(arrays, {WRITER: "1", **notes})}
+    }
     # Wide items first, so that each array begins at a multiple of its item's size.
     order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
     end = 0
     for name in order:
         start, end = end, end + arrays[name].nbytes
-        header[name] = {"dtype": CODES[arrays[name].dtype], "shape": list(arrays[name].shape), "data_offsets": [start, end]}
+        header[name] = {
+            "dtype": CODES[arrays[name].dtype],
+            "shape": list(arrays[name].shape),
+            "data_offsets": [start, end],
+        }
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     file.write(len(text).to_bytes(8, "little") + text)
@@ -348,7 +375,9 @@ def _storable(path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> dict
     for name, array in arrays.items():
         little = array.dtype.newbyteorder("<")
         if little not in CODES:
-            raise SavingError(f"{path}: {name} has dtype {array.dtype}, which the format does not hold; convert it, or save as .npz")
+            raise SavingError(
+                f"{path}: {name} has dtype {array.dtype}, which the format does not hold; convert it, or save as .npz"
+            )
         if name == "__metadata__":
             raise SavingError(f"{path}: the name __metadata__ is taken by the format itself")
         plain[name] = np.asarray(array, dtype=little, order="C")
@@ -365,7 +394,9 @@ def _from_safetensors(content: bytes) -> tuple[dict[str, Array], dict[str, str]]
     try:
         tensors = package.deserialize(content)
     except package.SafetensorError as error:
-        raise DamagedError(f"it is not a whole .safetensors file: it was cut short or altered, or is of another format ({error})") from error
+        raise DamagedError(
+            f"it is not a whole .safetensors file: it was cut short or altered, or is of another format ({error})"
+        ) from error
     # The package has checked that the header is whole; it hands out the arrays in an order that changes from run to run.
     header = read_json(content[8 : 8 + int.from_bytes(content[:8], "little")], "header")
     notes = _notes(header.get("__metadata__", {}))
@@ -374,7 +405,9 @@ def _from_safetensors(content: bytes) -> tuple[dict[str, Array], dict[str, str]]
     for name, tensor in sorted(tensors, key=lambda pair: (header[pair[0]]["data_offsets"], pair[0])):
         code = DTYPES.get(tensor["dtype"])
         if code is None:
-            raise DamagedError(f"{name} has dtype {tensor['dtype']}, which NumPy lacks; convert it with tensor.float() in PyTorch before saving")
+            raise DamagedError(
+                f"{name} has dtype {tensor['dtype']}, which NumPy lacks; convert it with tensor.float() in PyTorch before saving"
+            )
         try:
             raw[name] = np.frombuffer(tensor["data"], code).reshape(tensor["shape"])
         except (ValueError, OverflowError) as error:

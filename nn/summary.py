@@ -62,7 +62,14 @@ class Summary:
         for row in self.rows:
             name = row.path.rpartition(".")[2]
             label = "  " * row.depth + (f"{name}: {row.kind}" if name else row.kind)
-            body.append((label, _shape(row.input_shape), _shape(row.output_shape), f"{row.parameters:,}" if row.parameters else "–"))
+            body.append(
+                (
+                    label,
+                    _shape(row.input_shape),
+                    _shape(row.output_shape),
+                    f"{row.parameters:,}" if row.parameters else "–",
+                )
+            )
         widths = [max(len(line[i]) for line in [head, *body]) for i in range(4)]
         form = f"{{:<{widths[0]}}}  {{:<{widths[1]}}}  {{:<{widths[2]}}}  {{:>{widths[3]}}}"
         rule = "-" * (sum(widths) + 6)
@@ -118,7 +125,10 @@ def summary(model: Module, *inputs: Any) -> Summary:
         raise TypeError(f"summary: the model is an nn.Module, not {type(model).__name__}")
     if not inputs:
         raise TypeError("summary: give an input, or the shape of one: summary(model, (1, 784))")
-    given = [np.zeros(x, default_dtype()) if isinstance(x, tuple) and all(isinstance(n, int) for n in x) else x for x in inputs]
+    given = [
+        np.zeros(x, default_dtype()) if isinstance(x, tuple) and all(isinstance(n, int) for n in x) else x
+        for x in inputs
+    ]
     shapes: dict[int, tuple[Any, Any]] = {}
     modules = [*model.modules()]
     modes = [module.training for module in modules]

@@ -133,7 +133,9 @@ class _Step:
 class _CompiledStep:
     """:class:`_Step` as a program for each shape of batch."""
 
-    def __init__(self, model: Module, loss: Callable[[Any, Any], Any], optimizer: Any, max_norm: float | None, predictions: bool) -> None:
+    def __init__(
+        self, model: Module, loss: Callable[[Any, Any], Any], optimizer: Any, max_norm: float | None, predictions: bool
+    ) -> None:
         from .compiling import CompiledStep
 
         self.step = CompiledStep(model, loss, optimizer, max_norm=max_norm, for_fit=True, predictions=predictions)
@@ -227,7 +229,9 @@ def fit(
     if schedule_every not in ("epoch", "batch"):
         raise ValueError(f"fit: schedule_every is 'epoch' or 'batch', not {schedule_every!r}")
     if epochs < 0 or log_every < 1 or checkpoint_every < 1:
-        raise ValueError(f"fit: epochs = {epochs} must not be negative; log_every = {log_every} and checkpoint_every = {checkpoint_every} at least 1")
+        raise ValueError(
+            f"fit: epochs = {epochs} must not be negative; log_every = {log_every} and checkpoint_every = {checkpoint_every} at least 1"
+        )
     if resume and checkpoint is None:
         raise ValueError("fit: resume=True needs checkpoint=, the file to go on from")
     hooks: list[Callback] = [*callbacks] if isinstance(callbacks, (list, tuple)) else [callbacks]  # type: ignore[list-item]  # checked next
@@ -236,11 +240,18 @@ def fit(
         check_path(checkpoint)
     measures = named_metrics(metrics)
     for name in measures.keys() & {"loss", "penalty", "lr"}:
-        raise ValueError(f"metrics: the name {name!r} is taken by the history itself; give a dict of other names and metrics")
+        raise ValueError(
+            f"metrics: the name {name!r} is taken by the history itself; give a dict of other names and metrics"
+        )
     batches = loader(data, batch_size, True)
     held_out = None if validation is None else loader(validation, max(batch_size, 256), False)
     run = Training(model, optimizer, epochs)
-    parts = {"optimizer": optimizer, "schedule": schedule, "data": batches, **{f"callback {i}": hook for i, hook in enumerate(hooks)}}
+    parts = {
+        "optimizer": optimizer,
+        "schedule": schedule,
+        "data": batches,
+        **{f"callback {i}": hook for i, hook in enumerate(hooks)},
+    }
     if isinstance(loss, Module) and any(True for _ in loss.parameters()):
         parts["loss"] = loss
     if getattr(held_out, "rng", None) is not None:
@@ -249,7 +260,11 @@ def fit(
     if resume and checkpoint is not None and Path(checkpoint).exists():
         _restore(checkpoint, run, parts)
     tracing.keep_freed_memory()  # of the batches: a program takes none
-    step = _CompiledStep(model, loss, optimizer, max_norm, bool(measures)) if compile else _Step(model, loss, optimizer, max_norm)
+    step = (
+        _CompiledStep(model, loss, optimizer, max_norm, bool(measures))
+        if compile
+        else _Step(model, loss, optimizer, max_norm)
+    )
     forward = Forward(model, loss, compile, bool(measures))
     try:
         for hook in hooks:
@@ -272,7 +287,12 @@ def fit(
                     hook.on_epoch_end(run, row)
                 bar(0, row)
                 if run.epoch % log_every == 0 or run.epoch == epochs:
-                    logger.info("epoch %d of %d: %s", run.epoch, epochs, ", ".join(f"{name} {value:.4g}" for name, value in row.items()))
+                    logger.info(
+                        "epoch %d of %d: %s",
+                        run.epoch,
+                        epochs,
+                        ", ".join(f"{name} {value:.4g}" for name, value in row.items()),
+                    )
                 last = run.epoch == epochs or run.history.stopped is not None
                 if checkpoint is not None and (last or run.epoch % checkpoint_every == 0):
                     _store(checkpoint, run, parts)
@@ -286,7 +306,13 @@ def fit(
 
 
 def _epoch(
-    step: _Step | _CompiledStep, batches: Any, metrics: Mapping[str, Any], schedule: Any, hooks: list[Callback], run: Training, bar: Any
+    step: _Step | _CompiledStep,
+    batches: Any,
+    metrics: Mapping[str, Any],
+    schedule: Any,
+    hooks: list[Callback],
+    run: Training,
+    bar: Any,
 ) -> dict[str, float]:
     meter = Meter(metrics)
     for batch in batches:
@@ -325,9 +351,14 @@ def _store(path: str | Path, run: Training, parts: Mapping[str, Any]) -> None:
 def _restore(path: str | Path, run: Training, parts: Mapping[str, Any]) -> None:
     state = load_checkpoint(path)
     generators = _generators(run.model)
-    for what, here, there in (("parts", parts, state.get("parts", {})), ("generators", generators, state.get("generators", {}))):
+    for what, here, there in (
+        ("parts", parts, state.get("parts", {})),
+        ("generators", generators, state.get("generators", {})),
+    ):
         if set(here) != set(there):
-            raise ValueError(f"fit: {path} belongs to another run: its {what} are {sorted(there)}, here they are {sorted(here)}")
+            raise ValueError(
+                f"fit: {path} belongs to another run: its {what} are {sorted(there)}, here they are {sorted(here)}"
+            )
     before = [(part, part.state_dict()) for part in (run.model, *parts.values())]
     try:
         run.model.load_state_dict(state["model"])
@@ -347,7 +378,9 @@ def _restore(path: str | Path, run: Training, parts: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _bar(progress: bool | None, batches: Any, epochs: int, done: int) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
+def _bar(
+    progress: bool | None, batches: Any, epochs: int, done: int
+) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
     """A progress bar over all steps: a function of the steps taken and the numbers to show."""
     if progress is False or (progress is None and not sys.stderr.isatty()):
         yield lambda count, numbers: None
@@ -356,11 +389,18 @@ def _bar(progress: bool | None, batches: Any, epochs: int, done: int) -> Iterato
         from tqdm import tqdm
     except ImportError:
         if progress:
-            raise ImportError('fit: the progress bar is tqdm\'s; pip install "autograd-np[examples]", or progress=False') from None
+            raise ImportError(
+                'fit: the progress bar is tqdm\'s; pip install "autograd-np[examples]", or progress=False'
+            ) from None
         yield lambda count, numbers: None
         return
     steps = len(batches) if hasattr(batches, "__len__") else None
-    with tqdm(total=None if steps is None else steps * epochs, initial=0 if steps is None else steps * done, unit="step", dynamic_ncols=True) as bar:
+    with tqdm(
+        total=None if steps is None else steps * epochs,
+        initial=0 if steps is None else steps * done,
+        unit="step",
+        dynamic_ncols=True,
+    ) as bar:
 
         def show(count: int, numbers: Mapping[str, float]) -> None:
             if not count:

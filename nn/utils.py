@@ -18,7 +18,9 @@ __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vecto
 
 def _tensors(parameters: Any, name: str) -> list[ag.Tensor]:
     if callable(getattr(parameters, "parameters", None)):
-        raise TypeError(f"{name}: takes an iterable of Tensors; pass model.parameters() instead of the {type(parameters).__name__}")
+        raise TypeError(
+            f"{name}: takes an iterable of Tensors; pass model.parameters() instead of the {type(parameters).__name__}"
+        )
     tensors = [parameters] if isinstance(parameters, ag.Tensor) else list(parameters)
     for i, p in enumerate(tensors):
         if not isinstance(p, ag.Tensor):
@@ -50,7 +52,12 @@ def _vector_norm(a: Any, p: float) -> float:
     return largest * float(np.sum((size / largest) ** p) ** (1.0 / p))
 
 
-def clip_grad_norm_(parameters: ag.Tensor | Iterable[ag.Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> float:
+def clip_grad_norm_(
+    parameters: ag.Tensor | Iterable[ag.Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> float:
     """Scale the gradients down to a total norm of at most ``max_norm``.
 
     The norm is that of all gradients as one vector; they are multiplied by ``max_norm / (norm + 1e-6)``
@@ -86,7 +93,10 @@ def clip_grad_norm_(parameters: ag.Tensor | Iterable[ag.Tensor], max_norm: float
     total, factor = _scale(max_norm, norm_type, error_if_nonfinite, [p.grad for p in held])
     if factor < 1.0 or math.isnan(factor):
         done: set[int] = set()
-        with writing("clip_grad_norm_: some gradients are scaled and some are not; compute them anew"), np.errstate(all="ignore"):
+        with (
+            writing("clip_grad_norm_: some gradients are scaled and some are not; compute them anew"),
+            np.errstate(all="ignore"),
+        ):
             for p in held:
                 _change(p, lambda g, out: np.multiply(g, factor, out=out), done)
     return total
@@ -147,7 +157,9 @@ def clip_grad_value_(parameters: ag.Tensor | Iterable[ag.Tensor], clip_value: fl
     held = [p for p in _tensors(parameters, "clip_grad_value_") if p.grad is not None]
     for p in held:
         if p.grad.dtype.kind == "c":
-            raise TypeError(f"clip_grad_value_: complex gradients ({p.shape} {p.dtype}) have no order; use clip_grad_norm_")
+            raise TypeError(
+                f"clip_grad_value_: complex gradients ({p.shape} {p.dtype}) have no order; use clip_grad_norm_"
+            )
     done: set[int] = set()
     with writing("clip_grad_value_: some gradients are clipped and some are not; clip them again"):
         for p in held:

@@ -58,7 +58,9 @@ def asarray(obj: ArrayLike, /, dtype: Any = None, *, device: Any = None, copy: b
         converted = cast(obj, dtype)
         if converted is not obj:
             if copy is False:
-                raise ValueError(f"asarray: a change of dtype from {obj.dtype} to {np.dtype(dtype)} needs a copy, and copy=False forbids it")
+                raise ValueError(
+                    f"asarray: a change of dtype from {obj.dtype} to {np.dtype(dtype)} needs a copy, and copy=False forbids it"
+                )
             return converted
         return _copy(obj) if copy else obj
     if _holds_tensors(obj):
@@ -110,7 +112,9 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, order: str = "C",
     return values.full(shape, fill_value, dtype, order)
 
 
-def eye(n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None, order: Any = "C", *, device: Any = None) -> Tensor:
+def eye(
+    n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None, order: Any = "C", *, device: Any = None
+) -> Tensor:
     """Ones on diagonal ``k`` of ``n_rows`` rows and ``n_cols`` columns (as many by default), zeros elsewhere; float64 by default.
 
     >>> eye(2, 3, k=1).tolist()
@@ -123,7 +127,9 @@ def _number(value: Any) -> Any:
     if not isinstance(value, Tensor):
         return value
     if value.requires_grad:
-        raise NonDifferentiableError("arange: the number of elements depends on its ends; use ag.linspace(start, stop, n), or start + step * ag.arange(n)")
+        raise NonDifferentiableError(
+            "arange: the number of elements depends on its ends; use ag.linspace(start, stop, n), or start + step * ag.arange(n)"
+        )
     return value.item()
 
 

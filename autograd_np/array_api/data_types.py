@@ -186,13 +186,34 @@ class NamespaceInfo:
     def default_dtypes(self, *, device: Any = None) -> dict[str, Any]:
         """The dtypes that results have without a reason for another."""
         known_device(device)
-        return {"real floating": np.dtype(float), "complex floating": np.dtype(complex), "integral": np.dtype(np.intp), "indexing": np.dtype(np.intp)}
+        return {
+            "real floating": np.dtype(float),
+            "complex floating": np.dtype(complex),
+            "integral": np.dtype(np.intp),
+            "indexing": np.dtype(np.intp),
+        }
 
     def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, Any]:
         """The standard's dtypes by name, all or those of a kind (see :func:`isdtype`)."""
         known_device(device)
-        found = (bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, complex64, complex128)
-        return {np.dtype(each).name: np.dtype(each) for each in found if kind is None or kind == () or isdtype(each, kind)}
+        found = (
+            bool,
+            int8,
+            int16,
+            int32,
+            int64,
+            uint8,
+            uint16,
+            uint32,
+            uint64,
+            float32,
+            float64,
+            complex64,
+            complex128,
+        )
+        return {
+            np.dtype(each).name: np.dtype(each) for each in found if kind is None or kind == () or isdtype(each, kind)
+        }
 
 
 def __array_namespace_info__() -> NamespaceInfo:  # noqa: N807 - the standard's name

@@ -34,7 +34,11 @@ def _common_namespace(frame: FrameType) -> ModuleType | None:
     It would refuse two. NumPy's functions take both: they dispatch on the Tensors. (SciPy and others carry copies of the package.)
     """
     package, _, module = str(frame.f_globals.get("__name__", "")).partition(".common.")
-    if not module or frame.f_code.co_name != "array_namespace" or not any(isinstance(x, (np.ndarray, np.generic)) for x in frame.f_locals["xs"]):
+    if (
+        not module
+        or frame.f_code.co_name != "array_namespace"
+        or not any(isinstance(x, (np.ndarray, np.generic)) for x in frame.f_locals["xs"])
+    ):
         return None
     return importlib.import_module(f"{package}.numpy")
 
@@ -73,7 +77,9 @@ def dlpack(
         BufferError: the Tensor needs a gradient, which would be lost.
     """
     if self.requires_grad:
-        raise BufferError("a Tensor that needs a gradient does not turn into another library's array silently; hand over t.detach()")
+        raise BufferError(
+            "a Tensor that needs a gradient does not turn into another library's array silently; hand over t.detach()"
+        )
     options = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
     return self.data.__dlpack__(**{word: value for word, value in options.items() if value is not None})
 

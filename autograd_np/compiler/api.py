@@ -101,7 +101,9 @@ class _Proxy:
         if name.startswith("_") or current_trace() is not self._trace:
             return method
         if name in ("shuffle", "spawn", "bit_generator"):
-            raise CompileError(f"compile: Generator.{name} cannot be traced; use permutation() or permuted(), or draw outside the compiled function")
+            raise CompileError(
+                f"compile: Generator.{name} cannot be traced; use permutation() or permuted(), or draw outside the compiled function"
+            )
         return lambda *args, **kwargs: self._trace.draw(self._generator, name, args, kwargs)
 
 
@@ -146,7 +148,11 @@ class Compiled(Wrapper):
                 return result
         leaves: list[Any] = []
         key = structure((args, kwargs), leaves)
-        if current_trace() is not None or any(isinstance(x, Tensor) and x._node is not None for x in leaves) or modes.followers():
+        if (
+            current_trace() is not None
+            or any(isinstance(x, Tensor) and x._node is not None for x in leaves)
+            or modes.followers()
+        ):
             # Inside another trace, or under a transformation that records, the function itself is what is wanted.
             self._eager += 1
             return self._function(*args, **kwargs)
@@ -301,8 +307,12 @@ class Compiled(Wrapper):
             arguments: list[Value] = []
             lifted: list[tuple[Any, Any, Any, str]] = []
             swapped: list[tuple[Any, np.random.Generator]] = []
-            held: list[tuple[Any, Any]] = []  # (node, the gradient that it holds before): an argument that nobody passes
-            leaf_nodes = [t._node for _, t in reached.tensors.values() if t._node is not None and t._node.primitive is None]
+            held: list[
+                tuple[Any, Any]
+            ] = []  # (node, the gradient that it holds before): an argument that nobody passes
+            leaf_nodes = [
+                t._node for _, t in reached.tensors.values() if t._node is not None and t._node.primitive is None
+            ]
             nodes = {id(node): node for node in leaf_nodes} if self._reads_gradients else {}
             before = [(node, _layout(node)) for node in nodes.values()]
 
@@ -319,7 +329,9 @@ class Compiled(Wrapper):
                     story.modules(reached.modules)
                     given, options = rebuilt((args, kwargs), [enter(item) for item in leaves])
                     words = argument_names(self._function, args, kwargs)
-                    for value, word in zip(arguments, [word for word, x in zip(words, leaves, strict=False) if dynamic(x)], strict=False):
+                    for value, word in zip(
+                        arguments, [word for word, x in zip(words, leaves, strict=False) if dynamic(x)], strict=False
+                    ):
                         story.name(value, word)
                     reached.enter(trace)
                     for _, put, generator in reached.generators:
@@ -370,10 +382,14 @@ class Compiled(Wrapper):
                 story.settle(trace.ops)
                 program = Program(trace.ops, arguments, outputs)
                 optimize(program, self._backend)
-                used = {value.storage.index for op in program.ops for value in op.inputs()} | {value.storage.index for value in program.outputs}
+                used = {value.storage.index for op in program.ops for value in op.inputs()} | {
+                    value.storage.index for value in program.outputs
+                }
                 used |= {storage.index for op in program.ops for storage in op.writes}
                 first = len(arguments) - len(held)
-                held = [pair for pair, value in zip(held, arguments[first:], strict=True) if value.storage.index in used]
+                held = [
+                    pair for pair, value in zip(held, arguments[first:], strict=True) if value.storage.index in used
+                ]
                 arguments[first:] = [value for value in arguments[first:] if value.storage.index in used]
                 every = [*arrays_of(leaves), *[array for _, array in held]]
                 entry = Entry(trace, program, reached, rebuild, effects, every)
@@ -383,7 +399,9 @@ class Compiled(Wrapper):
                 trace.roll_back()
                 raise
             self._last = entry
-            by_itself = touched or not entry.aliasing.sound  # what the function does besides computing is done by running it
+            by_itself = (
+                touched or not entry.aliasing.sound
+            )  # what the function does besides computing is done by running it
             if by_itself or not self._replays_first:
                 if entry.writes:
                     entry.clock[0] = LAST_WRITE[0] = next_position()

@@ -32,14 +32,22 @@ class Entry:
     """One program: for one kind of arguments."""
 
     def __init__(
-        self, trace: Trace, program: Program, reached: Reached, rebuild: Callable[[Any], Any], effects: list[tuple[Any, int | None]], arrays: Sequence[Any]
+        self,
+        trace: Trace,
+        program: Program,
+        reached: Reached,
+        rebuild: Callable[[Any], Any],
+        effects: list[tuple[Any, int | None]],
+        arrays: Sequence[Any],
     ) -> None:
         self.program = program
         self.reached = reached
         self.rebuild = rebuild
         self.single: str = getattr(rebuild, "single", "")  # whether all that is returned is one array, or one Tensor
         self.effects = effects  # (node, place among the outputs) of the gradients that it leaves, without a place where it leaves none
-        self.held: list[tuple[Any, Any]] = []  # (node, gradient) of those that hold one before, which is passed after the arguments
+        self.held: list[
+            tuple[Any, Any]
+        ] = []  # (node, gradient) of those that hold one before, which is passed after the arguments
         self.before = trace.before
         self.after = trace.after
         self.torn = trace.torn
@@ -50,7 +58,11 @@ class Entry:
         self.lock = threading.RLock()
         self.writes = any(s.external and s.written for s in program.storages())
         self.writes_arguments = any(v.storage.written for v in program.arguments)
-        bound = [s.array for s in program.storages() if s.external and s.kind != "argument" and (s.written or self.writes_arguments)]
+        bound = [
+            s.array
+            for s in program.storages()
+            if s.external and s.kind != "argument" and (s.written or self.writes_arguments)
+        ]
         self.aliasing = Aliasing(arrays, bound, self.writes)
         self.plan = planning.plan(program)
         self.story = trace.story
@@ -60,7 +72,9 @@ class Entry:
         self._way: Any = MISS  # what quick() gives
         self.pool: list[Callable[..., Any]] = []
         # (The tape must not be pulled back through what a program has written; arguments come anew with each call.)
-        self.clock = write_guards.clock([s.array for s in program.storages() if s.external and s.written and s.kind != "argument"])
+        self.clock = write_guards.clock(
+            [s.array for s in program.storages() if s.external and s.written and s.kind != "argument"]
+        )
         self.written_arguments = [i for i, v in enumerate(program.arguments) if v.storage.written]
         self.draws = any(op.kind == "random" for op in program.ops)
 
@@ -90,7 +104,9 @@ class Entry:
         for condition, value in self.conditions:
             if condition() != value:
                 return False
-        return (not ACTIVE[0] or modes.is_grad_enabled()) == self.recording and (not self.reached.fixed or self.reached.holds())
+        return (not ACTIVE[0] or modes.is_grad_enabled()) == self.recording and (
+            not self.reached.fixed or self.reached.holds()
+        )
 
     def run(self, arrays: Sequence[Any]) -> Any:
         """Replay: what the program returns, a tuple if there are several results."""
@@ -131,15 +147,22 @@ class Entry:
         while frame is not None and frame.tb_frame.f_code.co_filename != name:
             frame = frame.tb_next
         if frame is None:
-            if (self.writes or self.after) and not isinstance(error, (RecursionError, MemoryError)):  # (those: it could not begin)
+            if (self.writes or self.after) and not isinstance(
+                error, (RecursionError, MemoryError)
+            ):  # (those: it could not begin)
                 self.tell_written(
                     error,
                     "the program had done its work: what it writes (arguments, parameters, state) is written, "
                     "but what counts the calls may not have counted this one",
                 )
         # (Not by the line of the error: the end of a `with` has that of its beginning.)
-        elif start is not None and frame.tb_lasti >= next(at for at, _, line in frame.tb_frame.f_code.co_lines() if line is not None and line >= start):
-            self.tell_written(error, "the program had begun to write in place: what it writes (arguments, parameters, state) may be written in part")
+        elif start is not None and frame.tb_lasti >= next(
+            at for at, _, line in frame.tb_frame.f_code.co_lines() if line is not None and line >= start
+        ):
+            self.tell_written(
+                error,
+                "the program had begun to write in place: what it writes (arguments, parameters, state) may be written in part",
+            )
         if self.draws:
             error.add_note("compile: the random generators may have moved on")
 
@@ -159,9 +182,19 @@ class Entry:
 
     def _write_way(self, args: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any] | None:
         """The short way in for the commonest calls, written out: arrays by position, and one array, number or Tensor out."""
-        if not args or any(x.__class__ is not np.ndarray for x in args) or self.effects or self.held or self.writes_arguments or len(self.program.outputs) != 1:
+        if (
+            not args
+            or any(x.__class__ is not np.ndarray for x in args)
+            or self.effects
+            or self.held
+            or self.writes_arguments
+            or len(self.program.outputs) != 1
+        ):
             return None
-        tests = [f"a{i}.__class__ is ndarray and a{i}.shape == s{i} and a{i}.strides == t{i} and a{i}.dtype == d{i}" for i in range(len(args))]
+        tests = [
+            f"a{i}.__class__ is ndarray and a{i}.shape == s{i} and a{i}.strides == t{i} and a{i}.dtype == d{i}"
+            for i in range(len(args))
+        ]
         names = "".join([f"a{i}, " for i in range(len(args))])
         tests += ["CHANGES[0] == entry.changes", "not ACTIVE[0]" if self.recording else "entry.grad_mode()"]
         if self.reached.fixed:
@@ -169,7 +202,10 @@ class Entry:
         if self.aliasing.pattern or (self.aliasing.matters and self.writes_arguments):
             tests.append("apart(args)")
         elif self.aliasing.matters:  # what the program writes is apart from an array that owns its memory, and from all of one that was looked at
-            tests += [f"(a{i}.base is known[{i}] and (a{i}.base is not None or id(a{i}) not in owners) or far({i}, a{i}))" for i in range(len(args))]
+            tests += [
+                f"(a{i}.base is known[{i}] and (a{i}.base is not None or id(a{i}) not in owners) or far({i}, a{i}))"
+                for i in range(len(args))
+            ]
         tests += [f"c{i}() == v{i}" for i in range(len(self.conditions))]
         space: dict[str, Any] = {
             "ndarray": np.ndarray, "entry": self, "MISS": MISS, "CHANGES": CHANGES, "ACTIVE": ACTIVE, "rebuild": self.rebuild, "fixed": self.reached.holds,
@@ -205,7 +241,11 @@ class Entry:
             "    except BaseException:",
             "        release()",
             "        raise",
-            *(["    t = new(Tensor)", "    t._values, t._node, t._shared = result, None, False", "    return t"] if self.single == "tensor" else []),
+            *(
+                ["    t = new(Tensor)", "    t._values, t._node, t._shared = result, None, False", "    return t"]
+                if self.single == "tensor"
+                else []
+            ),
             "    return result" if self.single == "array" else "    return rebuild((result,))",
         ]
         exec("\n".join(lines), space)  # noqa: S102

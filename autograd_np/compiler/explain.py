@@ -77,9 +77,23 @@ class Explanation:
     """
 
     def __init__(
-        self, title: str, counts: dict[str, int], buffers: int, arena: int, intermediates: int, peak: int, sections: list[Section], found: Machine
+        self,
+        title: str,
+        counts: dict[str, int],
+        buffers: int,
+        arena: int,
+        intermediates: int,
+        peak: int,
+        sections: list[Section],
+        found: Machine,
     ) -> None:
-        self.title, self.counts, self.buffers, self.arena, self.intermediates = title, counts, buffers, arena, intermediates
+        self.title, self.counts, self.buffers, self.arena, self.intermediates = (
+            title,
+            counts,
+            buffers,
+            arena,
+            intermediates,
+        )
         self.peak, self.sections, self.machine = peak, sections, found
 
     @property
@@ -106,13 +120,33 @@ class Explanation:
         lines = [self.title] if self.title else []
         lines.append("calls    " + " → ".join([f"{count} {name}" for name, count in self.counts.items()]))
         share = f" instead of {_bytes(self.intermediates)} for all intermediates" if self.intermediates else ""
-        lines.append(f"memory   {self.buffers} buffers in {_bytes(self.arena)}{share}; {_bytes(self.peak)} with parameters and arguments")
+        lines.append(
+            f"memory   {self.buffers} buffers in {_bytes(self.arena)}{share}; {_bytes(self.peak)} with parameters and arguments"
+        )
         rows = [("section", "calls", "FLOP", "moved", "FLOP/byte", "predicted", "measured")]
-        whole = Section("total", sum(s.calls for s in self.sections), self.flops, self.moved, self.predicted, self.measured)
+        whole = Section(
+            "total", sum(s.calls for s in self.sections), self.flops, self.moved, self.predicted, self.measured
+        )
         shown = [*self.sections, whole] if len(self.sections) > 1 else self.sections
-        rows += [(s.name, f"{s.calls}", _amount(s.flops), _bytes(s.moved), f"{s.intensity:.2f}", _time(s.predicted), _time(s.measured)) for s in shown]
+        rows += [
+            (
+                s.name,
+                f"{s.calls}",
+                _amount(s.flops),
+                _bytes(s.moved),
+                f"{s.intensity:.2f}",
+                _time(s.predicted),
+                _time(s.measured),
+            )
+            for s in shown
+        ]
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        lines += ["  ".join([row[0].ljust(widths[0]), *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]]) for row in rows]
+        lines += [
+            "  ".join(
+                [row[0].ljust(widths[0]), *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]]
+            )
+            for row in rows
+        ]
         m = self.machine
         rates = f"add {m.stream / 1e9:.0f} GB/s from memory and {m.cached / 1e9:.0f} GB/s in cache"
         lines.append(f"machine  dot {m.dot / 1e9:.0f} GFLOP/s, {rates}, {m.call * 1e6:.2f} µs a call")
@@ -147,7 +181,11 @@ def _time(seconds: float) -> str:
 
 def flops_of(op: Op) -> int:
     """Floating-point operations of a call: 2mnk of a product of matrices, one for each element of an elementwise call or of what a reduction reads."""
-    if op.view or not (op.outs or op.out is not None) or op.kind in ("fill", "check", "assume", "getitem", "attribute", "setitem"):
+    if (
+        op.view
+        or not (op.outs or op.out is not None)
+        or op.kind in ("fill", "check", "assume", "getitem", "attribute", "setitem")
+    ):
         return 0
     result = op.result
     inputs = [item.value for item in op.args if item.__class__ is Ref]
@@ -263,7 +301,9 @@ def _copied(bound: dict[str, Any]) -> dict[str, Any]:
         if isinstance(thing, np.ndarray):
             owner = owner_of(thing)
             if id(owner) not in owners:
-                owners[id(owner)] = np.frombuffer(bytearray(owner.tobytes("A")), np.uint8) if owner.nbytes else np.empty(0, np.uint8)
+                owners[id(owner)] = (
+                    np.frombuffer(bytearray(owner.tobytes("A")), np.uint8) if owner.nbytes else np.empty(0, np.uint8)
+                )
             start = np.lib.array_utils.byte_bounds(owner)[0] if owner.nbytes else 0
             offset = thing.__array_interface__["data"][0] - start if thing.nbytes else 0
             found[name] = np.ndarray(thing.shape, thing.dtype, owners[id(owner)], offset, thing.strides)
@@ -285,9 +325,13 @@ def explain(entry: Any, arguments: tuple[Any, ...], seconds: float) -> Explanati
     program, emitted, plan = entry.program, entry.emitted, entry.plan
     found = machine()
     if arguments and len(arguments) != len(program.arguments):
-        raise ValueError(f"explain: the program takes {len(program.arguments)} arrays ({', '.join(emitted.parameters)}), not {len(arguments)}")
+        raise ValueError(
+            f"explain: the program takes {len(program.arguments)} arrays ({', '.join(emitted.parameters)}), not {len(arguments)}"
+        )
     generator = np.random.default_rng(0)
-    given = [np.array(a) for a in arguments] if arguments else [_example(value, generator) for value in program.arguments]
+    given = (
+        [np.array(a) for a in arguments] if arguments else [_example(value, generator) for value in program.arguments]
+    )
     source, names = timed_source(emitted)
     space = _copied(emitted.bound)
     exec(compile(source, "<autograd_np program with clocks>", "exec"), space)  # noqa: S102 - text that this package has written
@@ -301,7 +345,9 @@ def explain(entry: Any, arguments: tuple[Any, ...], seconds: float) -> Explanati
                 run(*given, times, clock)
             spent.append([b - a for a, b in pairwise(times)])
     except Exception as error:
-        raise ValueError(f"explain: the program does not run with made-up arguments ({type(error).__name__}: {error}); give some, explain(x, y)") from error
+        raise ValueError(
+            f"explain: the program does not run with made-up arguments ({type(error).__name__}: {error}); give some, explain(x, y)"
+        ) from error
     measured: dict[str, float] = {}
     for i, name in enumerate(names):
         measured[name] = measured.get(name, 0.0) + median([row[i] for row in spent])
@@ -323,10 +369,29 @@ def explain(entry: Any, arguments: tuple[Any, ...], seconds: float) -> Explanati
                 measured.get(name, 0.0) + (measured.get("", 0.0) if not rows else 0.0),
             )
         )
-    storages = {storage.index: storage for op in flattened(program.ops) for value in op.outs if (storage := value.storage).kind == "made" and not op.view}
+    storages = {
+        storage.index: storage
+        for op in flattened(program.ops)
+        for value in op.outs
+        if (storage := value.storage).kind == "made" and not op.view
+    }
     intermediates = sum(storage.nbytes for storage in storages.values())
-    held = {id(owner): owner.nbytes for thing in emitted.bound.values() if isinstance(thing, np.ndarray) for owner in (owner_of(thing),)}
+    held = {
+        id(owner): owner.nbytes
+        for thing in emitted.bound.values()
+        if isinstance(thing, np.ndarray)
+        for owner in (owner_of(thing),)
+    }
     beside = max([storage.nbytes for index, storage in storages.items() if index not in plan.offsets], default=0)
     peak = plan.size + sum(held.values()) + sum(value.nbytes for value in program.arguments) + beside
     story = entry.story
-    return Explanation(story.title if story is not None else "", dict(program.counts), emitted.buffers, plan.size, intermediates, peak, rows, found)
+    return Explanation(
+        story.title if story is not None else "",
+        dict(program.counts),
+        emitted.buffers,
+        plan.size,
+        intermediates,
+        peak,
+        rows,
+        found,
+    )

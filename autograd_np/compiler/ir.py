@@ -41,7 +41,22 @@ class Storage:
 class Value:
     """One array of the program."""
 
-    __slots__ = ("array", "dtype", "index", "label", "name", "offset", "op", "roots", "scalar", "shape", "storage", "strides", "weak", "whole")
+    __slots__ = (
+        "array",
+        "dtype",
+        "index",
+        "label",
+        "name",
+        "offset",
+        "op",
+        "roots",
+        "scalar",
+        "shape",
+        "storage",
+        "strides",
+        "weak",
+        "whole",
+    )
 
     def __init__(self, index: int, array: Any, storage: Storage, offset: int, whole: bool) -> None:
         self.index = index
@@ -55,7 +70,9 @@ class Value:
         self.whole = whole  # whether it is all of its storage
         self.op: Op | None = None  # what makes it; None where it is there before
         self.array: Any = None  # of a constant, and of a captured array: itself
-        self.roots: tuple[Value, ...] | None = None  # the arrays of the caller that it is computed of, where it depends on no argument and no state
+        self.roots: tuple[Value, ...] | None = (
+            None  # the arrays of the caller that it is computed of, where it depends on no argument and no state
+        )
         self.label: Any = None  # a suggestion for its name, or what it is (a Role of provenance.py)
         self.name: str | None = None
 
@@ -146,7 +163,9 @@ class Op:
         self.view = False
         self.pure = True
         self.several = False  # returns a sequence of results
-        self.natural = False  # with an out that has the shape, dtype and layout of the result that the call makes without one
+        self.natural = (
+            False  # with an out that has the shape, dtype and layout of the result that the call makes without one
+        )
         self.section = "forward"
         self.position = 0
         self.quiet: tuple[tuple[str, str], ...] = ()

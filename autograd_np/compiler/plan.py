@@ -13,7 +13,9 @@ from .passes.simplify import Program
 __all__ = ["Plan", "into", "plan"]
 
 ALIGNMENT = 64
-IN_PLACE = 16  # elements from which on a result takes the place of an operand: on one element NumPy then takes twice as long
+IN_PLACE = (
+    16  # elements from which on a result takes the place of an operand: on one element NumPy then takes twice as long
+)
 
 # NumPy's functions, other than ufuncs, that put their result into an array they are given.
 WITH_OUT = {np.dot, np.concatenate, np.stack, np.cumsum, np.cumprod, np.einsum, np.clip, np.outer, np.trace}
@@ -42,7 +44,14 @@ def into(op: Op) -> str | None:
     if op.kind == "method":
         return "copy" if op.target in COPIES and _in_order(op) else None
     if op.kind == "random":
-        return "out" if op.target[1] in ("random", "standard_normal") and len(op.args) <= 1 and op.outs[0].contiguous and not op.outs[0].scalar else None
+        return (
+            "out"
+            if op.target[1] in ("random", "standard_normal")
+            and len(op.args) <= 1
+            and op.outs[0].contiguous
+            and not op.outs[0].scalar
+            else None
+        )
     return None
 
 
@@ -125,7 +134,13 @@ class _Arena:
 
 def numbers_looked_into(program: Program) -> set[int]:
     """Storages of numbers without axes that other calls than ufuncs take: NumPy copies of a number what it would look at in a buffer."""
-    return {value.storage.index for op in program.ops if op.kind not in ("ufunc", "ufunc method", "check", "loop") for value in op.inputs() if not value.shape}
+    return {
+        value.storage.index
+        for op in program.ops
+        if op.kind not in ("ufunc", "ufunc method", "check", "loop")
+        for value in op.inputs()
+        if not value.shape
+    }
 
 
 class _Room:
@@ -230,7 +245,11 @@ def _scratch(op: Blocks, room_of: dict[int, _Room], rooms: list[_Room], made: Pl
     for i, each in enumerate(op.ops):
         index = each.result.storage.index
         length = min(BLOCK, op.size) * each.result.dtype.itemsize
-        dying = {v.storage.index for v in each.inputs() if v.storage.index in held and last[v.storage.index] == i and v.storage.index != index}
+        dying = {
+            v.storage.index
+            for v in each.inputs()
+            if v.storage.index in held and last[v.storage.index] == i and v.storage.index != index
+        }
         if index in op.inner and index not in room_of:
             heir = next((other for other in dying if made.sizes[other] == length), None)
             if heir is not None:
@@ -262,7 +281,10 @@ def _inherit(op: Op, out: Value, room_of: dict[int, _Room], last: dict[int, int]
             and value.shape == out.shape
             and value.strides == out.strides
             and value.dtype.itemsize == out.dtype.itemsize
-            and not any(other.storage is storage and other is not value and other.region != value.region for other in op.inputs())
+            and not any(
+                other.storage is storage and other is not value and other.region != value.region
+                for other in op.inputs()
+            )
         ):
             return storage
     return None

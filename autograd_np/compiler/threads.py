@@ -34,7 +34,9 @@ def both(function: Callable[[Any], Any], first: Any, second: Any) -> None:
 def available() -> int:
     """The threads that may be used: the processor's, or fewer where the environment limits those of BLAS."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limits = [int(value) for value in map(os.environ.get, _LIMITS) if value is not None and value.isdigit() and int(value) > 0]
+    limits = [
+        int(value) for value in map(os.environ.get, _LIMITS) if value is not None and value.isdigit() and int(value) > 0
+    ]
     return min([cores, *limits])
 
 

@@ -53,7 +53,9 @@ def _slots(found: Primitive) -> list[Any]:
                 continue
             slot = slots.setdefault(word, Slot(word, source, operand))
             slot.users.update(found.operands if user is None else (user,))
-    if found.several and found.differentiable and "out" not in slots:  # the rules get a cotangent for each output, so their number is needed
+    if (
+        found.several and found.differentiable and "out" not in slots
+    ):  # the rules get a cotangent for each output, so their number is needed
         slots["out count"] = Slot("out count", "out count", None)
     return list(slots.values())
 
@@ -81,7 +83,11 @@ def _keep_expression(found: Primitive, slot: Any) -> str:
     else:
         text = f"({slot.name} if {slot.name}.__class__ in FIXED else keep_option({slot.name}))"
     # (Every rule of an operation with several outputs gets a cotangent for each of them, so their number is needed.)
-    if not found.sequence and len(slot.users) < len(found.operands) and not (slot.source in ("out", "hidden", "out count") and found.multi):
+    if (
+        not found.sequence
+        and len(slot.users) < len(found.operands)
+        and not (slot.source in ("out", "hidden", "out count") and found.multi)
+    ):
         condition = " and ".join(f"{user}_n is None" for user in sorted(slot.users))
         text = f"(None if {condition} else {text})"
     return text
@@ -96,7 +102,9 @@ def source(found: Primitive, *, operator: bool = False, reflected: bool = False)
     parameters = list(found.signature.parameters.values())
     stated = parameters[:2] if operator else parameters
     header = _header([p.replace(annotation=inspect.Parameter.empty) for p in stated], reflected)
-    lines = [f"def {found.name if found.name.isidentifier() and not keyword.iskeyword(found.name) else 'recorded'}({header}):"]
+    lines = [
+        f"def {found.name if found.name.isidentifier() and not keyword.iskeyword(found.name) else 'recorded'}({header}):"
+    ]
     for p in parameters:
         lines += _argument(found, p, operator)
     values = _tuple([f"{w}_v" if found.sequence and w == found.operands[0] else w for w in found.parameters])
@@ -122,7 +130,10 @@ def _argument(found: Primitive, p: inspect.Parameter, operator: bool) -> list[st
     if found.sequence and word == first:
         return [f"    {word}_v, {word}_n, {word}_s = unpack({word}, P)"]
     stranger = (
-        [f"        {word} = foreign({word}, P, {word!r})", f"        if {word} is NotImplemented: return NotImplemented"]
+        [
+            f"        {word} = foreign({word}, P, {word!r})",
+            f"        if {word} is NotImplemented: return NotImplemented",
+        ]
         if operator
         else [f"        {word} = required({word}, P, {word!r})"]
     )
@@ -178,13 +189,19 @@ def _record(found: Primitive) -> list[str]:
     others = f"    _t = (_t, *others({{}}, _out, {found.shown or 'len(_out)'}, {shared}))"
     if not found.recorded:
         return [*lines, "    _t._node = None", *([others.format("None")] if found.several else []), *finish]
-    needs = f"any([n is not None for n in {nodes[0]}])" if found.sequence else " or ".join(f"{n} is not None" for n in nodes)
+    needs = (
+        f"any([n is not None for n in {nodes[0]}])"
+        if found.sequence
+        else " or ".join(f"{n} is not None" for n in nodes)
+    )
     # An option may make the output integer, which has no gradient, and an operation without a rule may be about integers.
     perhaps_integer = {"dtype", "index"} & set(found.parameters) or not found.differentiable
     inexact = " and _value.dtype.kind in 'fc'" if perhaps_integer and not found.several else ""
     several_kind = " if _value.dtype.kind in 'fc' else None" if found.several else ""
     # (A call that leaves elements out says so to the backward walk.)
-    masked = " and ".join(f"{word} is default_{word}" for word in found.masking.options) if found.masking is not None else ""
+    masked = (
+        " and ".join(f"{word} is default_{word}" for word in found.masking.options) if found.masking is not None else ""
+    )
     return [
         *lines,
         f"    if ({needs}) and (not ACTIVE[0] or recording()){inexact}:",
@@ -234,7 +251,10 @@ def _call(found: Primitive, parameters: list[inspect.Parameter]) -> str:
     for p in parameters:
         word = f"{p.name}_v" if found.sequence and p.name == found.operands[0] else p.name
         if p.name == "out":
-            if any(q.kind is not inspect.Parameter.KEYWORD_ONLY for q in parameters[parameters.index(p) :]) and p.kind is not inspect.Parameter.KEYWORD_ONLY:
+            if (
+                any(q.kind is not inspect.Parameter.KEYWORD_ONLY for q in parameters[parameters.index(p) :])
+                and p.kind is not inspect.Parameter.KEYWORD_ONLY
+            ):
                 parts.append("None")
         elif p.kind is inspect.Parameter.VAR_POSITIONAL:
             parts.append("*" + word)
@@ -278,7 +298,11 @@ def pull_source(found: Primitive) -> str:
         lines.append(f"    return counted(joint({arguments(found.joint, None)}), parents, node)")
     else:
         lines.append("    " + _tuple([f"{w}_n" for w in found.operands]) + " = parents")
-        pulls = [f"None if {w}_n is None else " + ("g" if found.rules[w] is same else f"rule_{w}({arguments(found.rules[w], w)})") for w in found.operands]
+        pulls = [
+            f"None if {w}_n is None else "
+            + ("g" if found.rules[w] is same else f"rule_{w}({arguments(found.rules[w], w)})")
+            for w in found.operands
+        ]
         lines.append(f"    return {_tuple(pulls)}")
     return "\n".join(lines) + "\n"
 
@@ -294,7 +318,11 @@ def _first(*args: Any, **kwargs: Any) -> Any:
 
 def stub(found: Primitive, declared: Callable[..., Any], **form: bool) -> Callable[..., Any]:
     """The public function of a primitive: it writes its own code at the first call."""
-    namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": getattr(declared, "__module__", None), "Several": record.Several}
+    namespace: dict[str, Any] = {
+        "__builtins__": builtins,
+        "__name__": getattr(declared, "__module__", None),
+        "Several": record.Several,
+    }
     public = types.FunctionType(_first.__code__, namespace, found.name)
     public.__qualname__ = found.name
     namespace["_public"] = public
@@ -341,7 +369,20 @@ def _compile(text: str, namespace: dict[str, Any], name: str) -> dict[str, Any]:
     return namespace
 
 
-HELPERS = ("dtype_of", "failed", "foreign", "is_complex", "not_real", "observe", "option", "others", "out_given", "required", "snapshots", "unpack")
+HELPERS = (
+    "dtype_of",
+    "failed",
+    "foreign",
+    "is_complex",
+    "not_real",
+    "observe",
+    "option",
+    "others",
+    "out_given",
+    "required",
+    "snapshots",
+    "unpack",
+)
 # Names that the written functions use for their own ends.
 RESERVED = frozenset(HELPERS) | {
     "ACTIVE", "Exception", "FIXED", "Node", "NotImplemented", "P", "P_masked", "Tensor", "any", "body", "error", "float", "int", "isinstance", "keep",
@@ -352,7 +393,9 @@ RESERVED = frozenset(HELPERS) | {
 def taken(parameters: tuple[str, ...]) -> frozenset[str]:
     """The parameters whose names the written functions use for their own ends."""
     if RESERVED.isdisjoint(parameters) and "_" not in "".join(parameters):
-        return frozenset()  # as of nearly every operation that is declared at import: nothing else is written without an underscore
+        return (
+            frozenset()
+        )  # as of nearly every operation that is declared at import: nothing else is written without an underscore
     written = {"_value", "_out", "_t", "_n", *[f"{word}_{part}" for word in parameters for part in ("n", "s", "v")]}
     return (RESERVED | written | {f"default_{word}" for word in parameters}).intersection(parameters)
 
@@ -372,5 +415,7 @@ def _build_form(found: Primitive, public: types.FunctionType, form: dict[str, bo
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if not form:
         public.__defaults__ = tuple(p.default for p in positional if p.default is not p.empty)
-        public.__kwdefaults__ = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+        public.__kwdefaults__ = {
+            p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
+        }
     public.__code__ = written.__code__

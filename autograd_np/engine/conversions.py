@@ -115,7 +115,9 @@ def _expression(frame: FrameType) -> ast.expr | None:
     first, last, start, end = next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
     if first is None or last is None:
         return None
-    lines = [linecache.getline(frame.f_code.co_filename, line, frame.f_globals).encode() for line in range(first, last + 1)]
+    lines = [
+        linecache.getline(frame.f_code.co_filename, line, frame.f_globals).encode() for line in range(first, last + 1)
+    ]
     lines[-1] = lines[-1][:end]
     lines[0] = lines[0][start:]
     try:
@@ -149,5 +151,10 @@ class _LastWord:
             return  # a generator that gave the Tensor is closed
         sys.settrace(None)
         self.frame.f_trace = None
-        if event == "exception" and frame is self.frame and frame.f_lasti == self.at and not getattr(value[1], "_autograd_np", False):
+        if (
+            event == "exception"
+            and frame is self.frame
+            and frame.f_lasti == self.at
+            and not getattr(value[1], "_autograd_np", False)
+        ):
             value[1].args = self.error.args

@@ -74,8 +74,14 @@ def describe(value: Any) -> str:
 
 
 _REMEDIES = (
-    ("broadcast", "make the shapes equal or broadcastable (NumPy's rules: axes align from the right, and each pair is equal or 1)"),
-    ("core dimension", "the last axis of the left operand must equal the second-to-last of the right; transpose or reshape one of them"),
+    (
+        "broadcast",
+        "make the shapes equal or broadcastable (NumPy's rules: axes align from the right, and each pair is equal or 1)",
+    ),
+    (
+        "core dimension",
+        "the last axis of the left operand must equal the second-to-last of the right; transpose or reshape one of them",
+    ),
     ("shapes", "compare the shapes above axis by axis; reshape, transpose or expand_dims one of them"),
     ("reshape", "the number of elements must stay the same; one entry of the new shape may be -1"),
     ("out of bounds", "an axis or index must lie between -n and n - 1"),
@@ -101,7 +107,9 @@ def explain(name: str, operands: dict[str, Any], error: Exception) -> Exception:
     text = str(error)
     lowered = text.lower()
     remedy = next((words for key, words in _REMEDIES if key in lowered), None)
-    unordered = [key for key, value in operands.items() if "complex" in describe(value)] if isinstance(error, TypeError) else []
+    unordered = (
+        [key for key, value in operands.items() if "complex" in describe(value)] if isinstance(error, TypeError) else []
+    )
     if unordered:
         remedy = f"of a complex number take {unordered[0]}.real, {unordered[0]}.imag or np.abs({unordered[0]})"
     message = f"{name}: {text} — operands: {listed}" + (f" — {remedy}" if remedy else "")
@@ -144,7 +152,9 @@ def location() -> str:
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
-        inside = module.partition(".")[0] in ("autograd_np", "numpy", "nn") or frame.f_code.co_filename.startswith("<autograd_np")
+        inside = module.partition(".")[0] in ("autograd_np", "numpy", "nn") or frame.f_code.co_filename.startswith(
+            "<autograd_np"
+        )
         if not inside:
             return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}"
         frame = frame.f_back

@@ -22,7 +22,9 @@ __all__ = ["replacing"]
 
 # A new file is called .NAME.PROCESS.HOST,RANDOM.part until it is whole. Its process holds a lock on it, which the system takes
 # away when the process ends, however that comes: who gets the lock knows that nobody will finish the file.
-_HOST = f"{zlib.crc32((os.uname().nodename if hasattr(os, 'uname') else os.environ.get('COMPUTERNAME', '')).encode()):08x}"
+_HOST = (
+    f"{zlib.crc32((os.uname().nodename if hasattr(os, 'uname') else os.environ.get('COMPUTERNAME', '')).encode()):08x}"
+)
 _PART = re.compile(rf"\..+\.[0-9]+\.{_HOST}[0-9a-f]{{8}}\.part", re.DOTALL)
 _DAY = 86400.0  # seconds
 
@@ -51,7 +53,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     if target.is_dir():
         raise IsADirectoryError(f"{path} is a folder: give the name of a file in it")
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"{path} cannot be written: there is no folder {Path(path).parent}; make it first (Path.mkdir(parents=True, exist_ok=True))")
+        raise FileNotFoundError(
+            f"{path} cannot be written: there is no folder {Path(path).parent}; make it first (Path.mkdir(parents=True, exist_ok=True))"
+        )
     _sweep(target.parent)
     partial, file = _created(target)
     try:
@@ -92,7 +96,11 @@ def _sweep(folder: Path) -> None:
     """Remove the unfinished files of processes that are no more. What cannot be removed stays."""
     try:
         with os.scandir(folder) as entries:
-            left = [entry.path for entry in entries if entry.name[:1] == "." and _PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)]
+            left = [
+                entry.path
+                for entry in entries
+                if entry.name[:1] == "." and _PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            ]
     except OSError:
         return
     for path in left:

@@ -51,7 +51,9 @@ class _Mode(Generic[V]):
 
     def __init__(self, *given: Any) -> None:
         if given:
-            raise TypeError(f"{type(self).__name__} is written with parentheses: @{type(self).__name__}(), or with {type(self).__name__}():")
+            raise TypeError(
+                f"{type(self).__name__} is written with parentheses: @{type(self).__name__}(), or with {type(self).__name__}():"
+            )
         self._tokens: list[Token[V]] = []
 
     def __enter__(self) -> None:
@@ -63,7 +65,9 @@ class _Mode(Generic[V]):
         """What the variable is set to."""
         return self._value
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         try:
             self._variable.reset(self._tokens.pop())
         finally:

@@ -22,7 +22,22 @@ import numpy as np
 
 __all__ = ["GivesWay", "above", "base_array"]
 
-_OPERATORS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift")
+_OPERATORS = (
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "divmod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+    "lshift",
+    "rshift",
+)
 _ARITHMETIC = (
     "__array_ufunc__", "__array_function__", "__neg__", "__abs__", "__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__",
     *[f"__{side}{word}__" for word in _OPERATORS for side in ("", "r")],
@@ -44,7 +59,9 @@ def _above(kind: Any) -> bool:
         return False
     if hasattr(kind, "__array_function__"):
         return _has_unit(kind) or not hasattr(kind, "dtype")
-    return hasattr(kind, "__array_ufunc__") and all(base.__module__.partition(".")[0] not in _CONVERTING for base in kind.__mro__)
+    return hasattr(kind, "__array_ufunc__") and all(
+        base.__module__.partition(".")[0] not in _CONVERTING for base in kind.__mro__
+    )
 
 
 def _differs(kind: Any) -> bool:
@@ -57,7 +74,9 @@ above: Callable[[Any], bool] = functools.lru_cache(maxsize=256)(_above)
 differs: Callable[[Any], bool] = functools.lru_cache(maxsize=256)(_differs)
 
 
-def base_array(array: np.ndarray[Any, Any], name: str, word: str = "it", error: type[TypeError] = TypeError) -> np.ndarray[Any, Any]:
+def base_array(
+    array: np.ndarray[Any, Any], name: str, word: str = "it", error: type[TypeError] = TypeError
+) -> np.ndarray[Any, Any]:
     """An array of a subclass of ndarray as an ndarray on the same memory.
 
     Raises:
@@ -67,5 +86,7 @@ def base_array(array: np.ndarray[Any, Any], name: str, word: str = "it", error: 
     if kind is np.ndarray:
         return array
     if differs(kind):
-        raise error(f"{name}: {word} is a {kind.__name__}, whose arithmetic is not ndarray's; convert it with np.array(...)")
+        raise error(
+            f"{name}: {word} is a {kind.__name__}, whose arithmetic is not ndarray's; convert it with np.array(...)"
+        )
     return array.view(np.ndarray)

@@ -114,11 +114,15 @@ def _with_options(name: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) ->
                 cast = REGISTRY["astype"].function
                 for x in inputs:
                     if hasattr(x, "dtype") and not np.can_cast(x.dtype, value, "same_kind"):
-                        raise TypeError(f"{name}: dtype={np.dtype(value)} does not hold an operand of dtype {x.dtype}; convert it with .astype first")
+                        raise TypeError(
+                            f"{name}: dtype={np.dtype(value)} does not hold an operand of dtype {x.dtype}; convert it with .astype first"
+                        )
                 inputs = tuple([cast(x if hasattr(x, "dtype") else np.asarray(x), value) for x in inputs])
         elif word == "where":
             if value is not True:
-                raise TypeError(f"{name}: where= leaves the other elements undefined, and so their gradient; write np.where(mask, {name}(...), other)")
+                raise TypeError(
+                    f"{name}: where= leaves the other elements undefined, and so their gradient; write np.where(mask, {name}(...), other)"
+                )
         elif (word, value) not in (("casting", "same_kind"), ("order", "K"), ("subok", True)):
             raise TypeError(f"{name}: {word}={value!r} is not supported on Tensors")
     return inputs
@@ -172,9 +176,13 @@ def call_function(self: Any, function: Any, kinds: Any, args: tuple[Any, ...], k
                 args = (*args, moved.pop(order[len(args)]))
             for word in moved:
                 if word == "out":
-                    raise TypeError(f"{name}: out= would overwrite an array that the tape may keep; use the returned Tensor")
+                    raise TypeError(
+                        f"{name}: out= would overwrite an array that the tape may keep; use the returned Tensor"
+                    )
                 if word not in known and not _open(own):
-                    raise TypeError(f"{name}: {word}= is not supported on Tensors (its parameters here: {', '.join(mine)})")
+                    raise TypeError(
+                        f"{name}: {word}= is not supported on Tensors (its parameters here: {', '.join(mine)})"
+                    )
             kwargs = moved
         return own(*args, **kwargs)
     except GivesWay:

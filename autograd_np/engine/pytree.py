@@ -46,7 +46,9 @@ def _data_words(tree: Any) -> list[str]:
     for field in dataclasses.fields(tree):
         value = getattr(tree, field.name, None)
         fixed = value is None or isinstance(value, (bool, str, bytes, type)) or field.metadata.get("static", False)
-        if not fixed and (isinstance(value, (int, float, complex)) or hasattr(value, "dtype") or kind_of(value.__class__) is not None):
+        if not fixed and (
+            isinstance(value, (int, float, complex)) or hasattr(value, "dtype") or kind_of(value.__class__) is not None
+        ):
             found.append(field.name)
     return found
 
@@ -55,7 +57,11 @@ def _take_data(tree: Any) -> tuple[list[Any], Any]:
     import dataclasses
 
     names = _data_words(tree)
-    fixed = {field.name: getattr(tree, field.name) for field in dataclasses.fields(tree) if field.name not in names and hasattr(tree, field.name)}
+    fixed = {
+        field.name: getattr(tree, field.name)
+        for field in dataclasses.fields(tree)
+        if field.name not in names and hasattr(tree, field.name)
+    }
     return [getattr(tree, name) for name in names], (type(tree), names, fixed)
 
 
@@ -73,12 +79,18 @@ def _refuse(tree: Any) -> Any:
 
 
 _NONE = Kind(lambda tree: ([], None), lambda aux, parts: None, lambda tree: [])
-_DICT = Kind(lambda tree: (list(tree.values()), list(tree)), lambda keys, parts: dict(zip(keys, parts, strict=True)), _keyed)
+_DICT = Kind(
+    lambda tree: (list(tree.values()), list(tree)), lambda keys, parts: dict(zip(keys, parts, strict=True)), _keyed
+)
 _MAPPING = Kind(lambda tree: (list(tree.values()), tree), _with_items, _keyed)
 _LIST = Kind(lambda tree: (list(tree), None), lambda aux, parts: parts, _numbered)
 _TUPLE = Kind(lambda tree: (list(tree), None), lambda aux, parts: tuple(parts), _numbered)
 _SEQUENCE = Kind(lambda tree: (list(tree), type(tree)), lambda kind, parts: kind(parts), _numbered)
-_NAMED = Kind(lambda tree: (list(tree), type(tree)), lambda kind, parts: kind(*parts), lambda tree: [f".{name}" for name in tree._fields])
+_NAMED = Kind(
+    lambda tree: (list(tree), type(tree)),
+    lambda kind, parts: kind(*parts),
+    lambda tree: [f".{name}" for name in tree._fields],
+)
 DATACLASS = Kind(_take_data, _build_data, lambda tree: [f".{name}" for name in _data_words(tree)])
 _VIEW = Kind(_refuse, lambda aux, parts: None, _refuse)
 
@@ -115,7 +127,9 @@ def _find(cls: type) -> Kind | None:
     return None
 
 
-def register_pytree_node(cls: type, flatten: Callable[[Any], tuple[Iterable[Any], Any]], unflatten: Callable[[Any, list[Any]], Any]) -> None:
+def register_pytree_node(
+    cls: type, flatten: Callable[[Any], tuple[Iterable[Any], Any]], unflatten: Callable[[Any, list[Any]], Any]
+) -> None:
     """Let the transforms take objects of a class, and of its subclasses, for trees.
 
     Args:
@@ -253,7 +267,9 @@ def paths(tree: Any, name: str = "") -> list[str]:
         if kind is None:
             found.append(path)
         else:
-            stack += reversed([(path + word, part) for word, part in zip(kind.words(item), kind.take(item)[0], strict=True)])
+            stack += reversed(
+                [(path + word, part) for word, part in zip(kind.words(item), kind.take(item)[0], strict=True)]
+            )
     return found
 
 
@@ -310,7 +326,9 @@ def _parts_like(tree: Any, other: Any, kind: Kind, name: str) -> list[Any]:
             raise ValueError(f"{name}: there must be a {type(tree).__name__} of {len(tree)} items, got {given}")
         return list(other)
     if type(other) is not type(tree) or kind.words(other) != kind.words(tree):
-        raise ValueError(f"{name}: there must be a {type(tree).__name__} with {', '.join(kind.words(tree)) or 'no parts'}, got {describe(other)}")
+        raise ValueError(
+            f"{name}: there must be a {type(tree).__name__} with {', '.join(kind.words(tree)) or 'no parts'}, got {describe(other)}"
+        )
     return kind.take(other)[0]
 
 

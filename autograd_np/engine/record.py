@@ -131,9 +131,15 @@ def required(value: Any, found: Primitive, word: str) -> Any:
     kind = type(value)
     if not above(kind):
         raise TypeError(f"{found.name}: {word} must be a Tensor, an array or a number, not {kind.__name__}")
-    if hasattr(kind, "__array__") and not hasattr(kind, "__array_function__") and not any(isinstance(f, np.ufunc) for f in found.numpy_functions):
+    if (
+        hasattr(kind, "__array__")
+        and not hasattr(kind, "__array_function__")
+        and not any(isinstance(f, np.ufunc) for f in found.numpy_functions)
+    ):
         return _numbers(np.asarray(value), found, word)
-    raise GivesWay(f"{found.name}: {word} is a {kind.__name__}, which has arithmetic of its own: use its operators, NumPy's functions, or the array it holds")
+    raise GivesWay(
+        f"{found.name}: {word} is a {kind.__name__}, which has arithmetic of its own: use its operators, NumPy's functions, or the array it holds"
+    )
 
 
 def is_complex(value: Any) -> bool:
@@ -160,7 +166,9 @@ def option(value: Any, found: Primitive, word: str) -> Any:
 
 def out_given(found: Primitive) -> TypeError:
     """The error for ``out=``."""
-    return TypeError(f"{found.name}: out= would overwrite an array that the tape may keep; use the returned Tensor: t = {found.name}(...)")
+    return TypeError(
+        f"{found.name}: out= would overwrite an array that the tape may keep; use the returned Tensor: t = {found.name}(...)"
+    )
 
 
 def failed(error: Exception, found: Primitive, values: tuple[Any, ...]) -> Exception:
@@ -253,7 +261,9 @@ def checked(function: Callable[..., Any], found: Primitive) -> Callable[..., Any
     def array(value: Any, args: tuple[Any, ...]) -> Any:
         if isinstance(value, Tensor):
             if value._node is not None:
-                raise NonDifferentiableError(f"{name}: its body uses a Tensor that needs a gradient, which would be lost; make it an argument")
+                raise NonDifferentiableError(
+                    f"{name}: its body uses a Tensor that needs a gradient, which would be lost; make it an argument"
+                )
             value = value._values
         if isinstance(value, (int, float, complex)) and not isinstance(value, np.generic):
             value = np.asarray(value)
@@ -262,7 +272,11 @@ def checked(function: Callable[..., Any], found: Primitive) -> Callable[..., Any
                 f"{name}: its body returned {describe(value)}; it must return {'a tuple of arrays' if found.multi else 'an array'}, "
                 "or be declared with trees=True to return a dict or another tree of arrays"
             )
-        if not found.view and value.__class__ is np.ndarray and (value.base is not None or any(value is arg for arg in args)):
+        if (
+            not found.view
+            and value.__class__ is np.ndarray
+            and (value.base is not None or any(value is arg for arg in args))
+        ):
             return value.copy()
         return value
 
@@ -276,7 +290,9 @@ def checked(function: Callable[..., Any], found: Primitive) -> Callable[..., Any
         if not found.multi:
             return array(result, args)
         if not isinstance(result, (tuple, list)):
-            raise TypeError(f"{name}: its body returned {describe(result)}; it must return a tuple of arrays (multi=True)")
+            raise TypeError(
+                f"{name}: its body returned {describe(result)}; it must return a tuple of arrays (multi=True)"
+            )
         return tuple([array(value, args) for value in result])
 
     return body

@@ -48,7 +48,19 @@ from .slots import KINK, SELECTION, Rule, Slot, check_names, leading_parameters,
 from .tape import Node
 from .tensor import Tensor
 
-__all__ = ["CHAPTERS", "FUNCTIONS", "REGISTRY", "UFUNCS", "Primitive", "Slot", "load_chapters", "on_arrays", "primitive", "rule", "same"]
+__all__ = [
+    "CHAPTERS",
+    "FUNCTIONS",
+    "REGISTRY",
+    "UFUNCS",
+    "Primitive",
+    "Slot",
+    "load_chapters",
+    "on_arrays",
+    "primitive",
+    "rule",
+    "same",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -180,7 +192,9 @@ class Primitive:
         """Whether calls are put on the tape: there are rules, or operands in which it is not said to be piecewise constant."""
         return self.differentiable or not set(self.operands) <= set(self.discrete)
 
-    def held(self, node: Node, g: Any, parents: tuple[Node | None, ...], kept: tuple[Any, ...], pulled: tuple[Any, ...]) -> tuple[Any, ...]:
+    def held(
+        self, node: Node, g: Any, parents: tuple[Node | None, ...], kept: tuple[Any, ...], pulled: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
         """The gradients, held to this: where the cotangent is 0 nothing depends on the output, whatever its derivative there.
 
         Of an elementwise operation they are 0 in the same places. Any other rule adds up products with the cotangent, and zero_cotangents.py
@@ -356,12 +370,24 @@ def primitive(
         options = masks.split() if isinstance(masks, str) and masks != "kink" else []
         unknown = [word for word in (*operands, *discrete.split(), *options) if word not in parameters]
         if unknown:
-            raise ValueError(f"primitive {own!r}: no parameter named {', '.join(unknown)} among {', '.join(parameters)}")
+            raise ValueError(
+                f"primitive {own!r}: no parameter named {', '.join(unknown)} among {', '.join(parameters)}"
+            )
         if trees:
-            return tree_operations.declare(function, own, signature or inspect.signature(function), operands, tuple(discrete.split()), primitive, rule)
+            return tree_operations.declare(
+                function,
+                own,
+                signature or inspect.signature(function),
+                operands,
+                tuple(discrete.split()),
+                primitive,
+                rule,
+            )
         taken = codegen.taken(parameters)
         if taken:
-            raise ValueError(f"primitive {own!r}: the engine uses the names {', '.join(sorted(taken))} itself; rename the parameter")
+            raise ValueError(
+                f"primitive {own!r}: the engine uses the names {', '.join(sorted(taken))} itself; rename the parameter"
+            )
         body: Any = override or function
         for numpy_function in numpy_functions:
             if isinstance(numpy_function, np.ufunc) and override is None:
@@ -377,7 +403,9 @@ def primitive(
             broadcasts=broadcasts,
             view=view,
             discrete=tuple(discrete.split()),
-            elementwise=any(isinstance(f, np.ufunc) and f.signature is None for f in numpy_functions) if elementwise is None else elementwise,
+            elementwise=any(isinstance(f, np.ufunc) and f.signature is None for f in numpy_functions)
+            if elementwise is None
+            else elementwise,
             masks=masks,
             real=real,
         )
@@ -436,10 +464,17 @@ def signature_of(function: Any, name: str, wrt: str | None) -> inspect.Signature
         except (ValueError, TypeError):
             found = inspect.Signature([kinds("args", kinds.VAR_POSITIONAL)])
         named = [p.name for p in found.parameters.values() if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
-        if named or not found.parameters or set(words) & set(found.parameters) or (not words and "operands" in found.parameters):
+        if (
+            named
+            or not found.parameters
+            or set(words) & set(found.parameters)
+            or (not words and "operands" in found.parameters)
+        ):
             return found
         if not words:
-            raise TypeError(f"primitive {name!r}: {function!r} does not say what its parameters are; name them: ag.primitive(wrt='x y', name=...)(function)")
+            raise TypeError(
+                f"primitive {name!r}: {function!r} does not say what its parameters are; name them: ag.primitive(wrt='x y', name=...)(function)"
+            )
     return inspect.Signature([kinds(word, kinds.POSITIONAL_ONLY) for word in words])
 
 
@@ -454,7 +489,9 @@ def primitive_of(function: Callable[..., Any]) -> Primitive:
         found = UFUNCS.get(function) if isinstance(function, np.ufunc) else FUNCTIONS.get(function)
         found = getattr(found, "__primitive__", None)
     if found is None:
-        raise TypeError(f"{getattr(function, '__name__', function)!r} is not a primitive; declare it with @primitive() first")
+        raise TypeError(
+            f"{getattr(function, '__name__', function)!r} is not a primitive; declare it with @primitive() first"
+        )
     return found  # type: ignore[no-any-return]
 
 
@@ -481,18 +518,24 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
     found.operands = found.wrt
     if len(rules) > len(found.operands):
         listed = ", ".join(found.operands) or "none: wrt= names them"
-        raise ValueError(f"rule for {found.name}: {len(rules)} rules for {len(found.operands)} differentiable parameters ({listed})")
+        raise ValueError(
+            f"rule for {found.name}: {len(rules)} rules for {len(found.operands)} differentiable parameters ({listed})"
+        )
     given = dict(zip(found.operands, rules, strict=False))
     for key, value in by_name.items():
         if key not in found.operands:
-            raise ValueError(f"rule for {found.name}: {key!r} is not one of its differentiable parameters {found.operands}")
+            raise ValueError(
+                f"rule for {found.name}: {key!r} is not one of its differentiable parameters {found.operands}"
+            )
         given[key] = value
     if found.sequence and given:
         raise ValueError(f"rule for {found.name}: an operation on a sequence of arrays takes a joint rule")
     for each in (*given.values(), joint):
         if each is not None:
             if found.differentiable and _inside(found.declared) and not _inside(each):
-                raise ValueError(f"{found.name} has its rule in autograd_np; declare an operation of your own with @primitive() and give that one a rule")
+                raise ValueError(
+                    f"{found.name} has its rule in autograd_np; declare an operation of your own with @primitive() and give that one a rule"
+                )
             check_names(found, each)
     found.rules.update({key: value for key, value in given.items() if value is not None})
     if joint is not None:

@@ -31,7 +31,9 @@ class Scope(NamedTuple):
     What an output carries is a plain tuple of these, which costs a call of a module a third of what an object does.
     """
 
-    reference: Any  # to the module, weak: one that keeps its output must not keep itself alive through the tape; or the name
+    reference: (
+        Any  # to the module, weak: one that keeps its output must not keep itself alive through the tape; or the name
+    )
     kind: type
     start: int
     end: int

@@ -41,7 +41,9 @@ def leading_parameters(signature: inspect.Signature) -> tuple[str, ...]:
     parameters = list(signature.parameters.values())
     if parameters and parameters[0].kind is parameters[0].VAR_POSITIONAL:
         return (parameters[0].name,)
-    return tuple([p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty])
+    return tuple(
+        [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty]
+    )
 
 
 def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -62,10 +64,14 @@ def names_of(each: Rule) -> tuple[str, ...]:
 def check_function(name: str, each: Rule) -> None:
     """Hold a rule to what a rule may be."""
     if not isinstance(each, types.FunctionType):
-        raise TypeError(f"rule for {name}: a rule is a Python function or lambda, not {each!r}: its parameter names say what is kept")
+        raise TypeError(
+            f"rule for {name}: a rule is a Python function or lambda, not {each!r}: its parameter names say what is kept"
+        )
     code = each.__code__
     if code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS) or code.co_kwonlyargcount:
-        raise TypeError(f"rule for {name}: {inspect.signature(each)} is not allowed; name each value that the rule uses")
+        raise TypeError(
+            f"rule for {name}: {inspect.signature(each)} is not allowed; name each value that the rule uses"
+        )
     if not code.co_argcount:
         raise TypeError(f"rule for {name}: a rule takes the cotangent g first")
 

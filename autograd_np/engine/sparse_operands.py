@@ -35,11 +35,17 @@ def sparse_operand(matrix: Any, name: str, word: str) -> SparseOperand:
         CompileError: a function is being compiled.
     """
     if name not in ("matmul", "dot"):
-        raise TypeError(f"{name}: {word} is a sparse matrix, which meets Tensors in matrix products only: {SPELLINGS}; elsewhere use .toarray()")
+        raise TypeError(
+            f"{name}: {word} is a sparse matrix, which meets Tensors in matrix products only: {SPELLINGS}; elsewhere use .toarray()"
+        )
     if matrix.ndim != 2 or matrix.dtype.kind not in "fciub":
-        raise TypeError(f"{name}: {word} is a sparse array of shape {matrix.shape} and dtype {matrix.dtype}; it takes a matrix of numbers")
+        raise TypeError(
+            f"{name}: {word} is a sparse array of shape {matrix.shape} and dtype {matrix.dtype}; it takes a matrix of numbers"
+        )
     if under_trace():
-        raise CompileError(f"compile: {name} with a sparse matrix cannot be part of a program; use .toarray(), or leave the product outside")
+        raise CompileError(
+            f"compile: {name} with a sparse matrix cannot be part of a program; use .toarray(), or leave the product outside"
+        )
     rows = matrix.tocsr()
     parts = [write_guards.keep(part) for part in (rows.data, rows.indices, rows.indptr)]
     return SparseOperand(type(rows)(tuple(parts), shape=rows.shape))

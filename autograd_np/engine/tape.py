@@ -29,7 +29,20 @@ _leaf_lock = threading.Lock()
 class Node:
     """One recorded operation, or one leaf: its place on the tape and what its rule asked to keep."""
 
-    __slots__ = ("__weakref__", "dtype", "grad", "info", "kept", "name", "parents", "position", "primitive", "scope", "seen", "shape")
+    __slots__ = (
+        "__weakref__",
+        "dtype",
+        "grad",
+        "info",
+        "kept",
+        "name",
+        "parents",
+        "position",
+        "primitive",
+        "scope",
+        "seen",
+        "shape",
+    )
 
     position: int  # parents have smaller ones
     primitive: Any  # the operation; None for a leaf
@@ -73,7 +86,9 @@ def fit(g: Any, parent: Node, node: Node) -> Any:
     try:
         given = g.shape
     except AttributeError:
-        raise GradientShapeError(f"the rule of {label(node)} returned {type(g).__name__}, not an array of shape {shape}") from None
+        raise GradientShapeError(
+            f"the rule of {label(node)} returned {type(g).__name__}, not an array of shape {shape}"
+        ) from None
     if given != shape:
         extra = len(given) - len(shape)
         if not node.primitive.broadcasts or extra < 0:
@@ -100,7 +115,9 @@ def fit(g: Any, parent: Node, node: Node) -> Any:
     return g
 
 
-def ancestors(roots: Iterable[Node], floor: int, stops: set[int] | None = None) -> tuple[dict[int, Node], dict[int, Node]]:
+def ancestors(
+    roots: Iterable[Node], floor: int, stops: set[int] | None = None
+) -> tuple[dict[int, Node], dict[int, Node]]:
     """The nodes that the roots depend on, by position: those at or above ``floor``, and the first ones met below it; ``stops`` are not entered."""
     found, below, stack = dict[int, Node](), dict[int, Node](), list(roots)
     while stack:
@@ -111,7 +128,9 @@ def ancestors(roots: Iterable[Node], floor: int, stops: set[int] | None = None) 
         elif position not in found:
             found[position] = node
             if stops is None or position not in stops:
-                if stops is not None and getattr(node.primitive, "picks", False):  # past the operation's first output, which may be a stop
+                if stops is not None and getattr(
+                    node.primitive, "picks", False
+                ):  # past the operation's first output, which may be a stop
                     node = node.parents[0] or node
                     found[node.position] = node
                 stack.extend([parent for parent in node.parents if parent is not None])
@@ -122,7 +141,9 @@ def _leading_to(roots: Iterable[Node], targets: set[int], stops: set[int] | None
     """Positions of the nodes through which a gradient must pass to reach a target; None where every node is one."""
     found, below = ancestors(roots, min(targets), stops)
     # (A result that retains its gradient has a .grad, and tells backward() by the parents not being chosen.)
-    if not below and all(position in targets if node.primitive is None else not hasattr(node, "grad") for position, node in found.items()):
+    if not below and all(
+        position in targets if node.primitive is None else not hasattr(node, "grad") for position, node in found.items()
+    ):
         return None
     needed = set(targets)
     for position in sorted(found):
@@ -279,7 +300,9 @@ def backward(root: Node, g: Any, *, retain_graph: bool, own: Callable[[Any], Any
             node.grad = own(value) if node.grad is None else own(node.grad + value)
 
 
-def gradients_of(seeds: Seeds, targets: Sequence[Node], *, retain_graph: bool, create_graph: bool, stop_at_targets: bool = False) -> list[Any]:
+def gradients_of(
+    seeds: Seeds, targets: Sequence[Node], *, retain_graph: bool, create_graph: bool, stop_at_targets: bool = False
+) -> list[Any]:
     """The gradients of the seeds with respect to ``targets``, None where there is no path.
 
     The walk enters only nodes that lead to a target, and leaves every ``.grad`` alone. With

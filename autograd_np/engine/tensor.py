@@ -58,11 +58,21 @@ class Tensor:
     _shared: bool | list[bool]
     _name: str | None
 
-    def __init__(self, data: ArrayLike, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None, copy: bool = False) -> None:
+    def __init__(
+        self,
+        data: ArrayLike,
+        requires_grad: bool = False,
+        *,
+        dtype: Any = None,
+        name: str | None = None,
+        copy: bool = False,
+    ) -> None:
         shared: bool | list[bool] = False
         if isinstance(data, Tensor):
             if data._node is not None:
-                raise TypeError("Tensor(t) of a Tensor that needs a gradient would cut it off the tape silently; use t itself, t.detach() or t.copy()")
+                raise TypeError(
+                    "Tensor(t) of a Tensor that needs a gradient would cut it off the tape silently; use t itself, t.detach() or t.copy()"
+                )
             shared = data._family()
             data = data._values
         elif isinstance(data, np.ndarray):
@@ -74,13 +84,17 @@ class Tensor:
                 data = np.copy(data)
         elif hasattr(type(data), "__array_function__"):
             if above(type(data)):
-                raise TypeError(f"Tensor: a {type(data).__name__} has arithmetic of its own; it may hold a Tensor, not the other way round")
+                raise TypeError(
+                    f"Tensor: a {type(data).__name__} has arithmetic of its own; it may hold a Tensor, not the other way round"
+                )
             shared = write_guards.writable(data)
         else:
             try:
                 made = np.asarray(data)
             except ValueError as error:
-                raise ValueError(f"Tensor: {error} — give numbers, or nested lists of equal length; got {describe(data)}") from None
+                raise ValueError(
+                    f"Tensor: {error} — give numbers, or nested lists of equal length; got {describe(data)}"
+                ) from None
             if made.dtype.hasobject:
                 remedy = ".toarray()" if is_sparse(data) else "float()"
                 raise TypeError(f"Tensor: {describe(data)} holds no numbers of NumPy's; convert it with {remedy}")
@@ -95,7 +109,9 @@ class Tensor:
         if copy:
             data, shared = data.copy(), False
         if data.dtype.kind not in "fciub":
-            raise TypeError(f"Tensor: dtype {data.dtype} holds no numbers; give numbers, or nested lists of equal length")
+            raise TypeError(
+                f"Tensor: dtype {data.dtype} holds no numbers; give numbers, or nested lists of equal length"
+            )
         self._values = data
         self._shared = shared
         self._node = None
@@ -145,9 +161,13 @@ class Tensor:
             raise TypeError(f"t.data: dtype {value.dtype} holds no numbers")
         if self._node is not None:
             if value.shape != old.shape:
-                raise ValueError(f"t.data: shape {value.shape} does not replace shape {old.shape} of a Tensor that needs a gradient")
+                raise ValueError(
+                    f"t.data: shape {value.shape} does not replace shape {old.shape} of a Tensor that needs a gradient"
+                )
             if value.dtype != old.dtype:
-                raise TypeError(f"t.data: dtype {value.dtype} does not replace {old.dtype} of a Tensor that needs a gradient; use .astype({old.dtype})")
+                raise TypeError(
+                    f"t.data: dtype {value.dtype} does not replace {old.dtype} of a Tensor that needs a gradient; use .astype({old.dtype})"
+                )
         # The old array stays as it is, so the nodes that keep it stay right.
         CHANGES[0] += 1
         self._values = value
@@ -221,7 +241,9 @@ class Tensor:
         CHANGES[0] += 1
         if not value:
             if not self.is_leaf:
-                raise RuntimeError(f"requires_grad can be taken off leaves only; this is the result of {self.op}: use .detach()")
+                raise RuntimeError(
+                    f"requires_grad can be taken off leaves only; this is the result of {self.op}: use .detach()"
+                )
             self._node = None
             return
         if self._values.dtype.kind not in "fc":
@@ -344,7 +366,9 @@ class Tensor:
     def item(self, *args: Any) -> Any:
         """The single element (or the one at the given index) as a Python number."""
         if not args and self._values.size != 1:
-            raise ValueError(f"item: a Tensor of {describe(self._values)} has no single element; give an index, or use .tolist()")
+            raise ValueError(
+                f"item: a Tensor of {describe(self._values)} has no single element; give an index, or use .tolist()"
+            )
         return self._values.item(*args)
 
     def tolist(self) -> Any:
@@ -355,7 +379,9 @@ class Tensor:
         """The array, of which Python makes a number, or the error that it makes none."""
         if self._values.size != 1:
             word = method.strip("_")
-            raise TypeError(f"{word}(t) of a Tensor of {describe(self._values)}; it takes one element: index or reduce it first, or use NumPy's functions")
+            raise TypeError(
+                f"{word}(t) of a Tensor of {describe(self._values)}; it takes one element: index or reduce it first, or use NumPy's functions"
+            )
         return self._values
 
     def __float__(self) -> float:
@@ -410,7 +436,9 @@ class Tensor:
         return str(np.asarray(self._values))
 
     def __repr__(self) -> str:
-        values = np.array2string(np.asarray(self._values), separator=", ", prefix=f"{type(self).__name__}(", threshold=200)
+        values = np.array2string(
+            np.asarray(self._values), separator=", ", prefix=f"{type(self).__name__}(", threshold=200
+        )
         parts = [values, f"shape={self.shape}", f"dtype={self.dtype}"]
         if self.name:
             parts.append(f"name={self.name!r}")
@@ -424,7 +452,9 @@ class Tensor:
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         if not self.is_leaf:
-            raise TypeError(f"only leaves can be pickled or deep-copied; this is the result of {self.op}: use t.detach() first")
+            raise TypeError(
+                f"only leaves can be pickled or deep-copied; this is the result of {self.op}: use t.detach() first"
+            )
         return _rebuild, (np.asarray(self._values), self.requires_grad, self.name, self.grad, type(self))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -448,7 +478,9 @@ class Tensor:
         def __array_function__(self, function: Any, kinds: Any, args: Any, kwargs: Any) -> Any: ...
 
         def __array_namespace__(self, /, *, api_version: str | None = None) -> Any: ...
-        def __dlpack__(self, /, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None) -> Any: ...
+        def __dlpack__(
+            self, /, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
+        ) -> Any: ...
         def __dlpack_device__(self, /) -> tuple[int, int]: ...
         def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor: ...
 
@@ -498,13 +530,51 @@ class Tensor:
         def __ge__(self, other: ArrayLike) -> Tensor: ...
         def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]
         def __ne__(self, other: object) -> Tensor: ...  # type: ignore[override]
-        def sum(self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, initial: Any = ..., where: Any = ...) -> Tensor: ...
-        def mean(self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: Any = ...) -> Tensor: ...
-        def var(self, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0, keepdims: bool = False, **options: Any) -> Tensor: ...
-        def std(self, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0, keepdims: bool = False, **options: Any) -> Tensor: ...
-        def prod(self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, initial: Any = ..., where: Any = ...) -> Tensor: ...
-        def max(self, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = ..., where: Any = ...) -> Tensor: ...
-        def min(self, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = ..., where: Any = ...) -> Tensor: ...
+        def sum(
+            self,
+            axis: Any = None,
+            dtype: Any = None,
+            out: None = None,
+            keepdims: bool = False,
+            initial: Any = ...,
+            where: Any = ...,
+        ) -> Tensor: ...
+        def mean(
+            self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: Any = ...
+        ) -> Tensor: ...
+        def var(
+            self,
+            axis: Any = None,
+            dtype: Any = None,
+            out: None = None,
+            ddof: float = 0,
+            keepdims: bool = False,
+            **options: Any,
+        ) -> Tensor: ...
+        def std(
+            self,
+            axis: Any = None,
+            dtype: Any = None,
+            out: None = None,
+            ddof: float = 0,
+            keepdims: bool = False,
+            **options: Any,
+        ) -> Tensor: ...
+        def prod(
+            self,
+            axis: Any = None,
+            dtype: Any = None,
+            out: None = None,
+            keepdims: bool = False,
+            initial: Any = ...,
+            where: Any = ...,
+        ) -> Tensor: ...
+        def max(
+            self, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = ..., where: Any = ...
+        ) -> Tensor: ...
+        def min(
+            self, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = ..., where: Any = ...
+        ) -> Tensor: ...
         def any(self, axis: Any = None, out: None = None, keepdims: bool = False, *, where: Any = ...) -> Tensor: ...
         def all(self, axis: Any = None, out: None = None, keepdims: bool = False, *, where: Any = ...) -> Tensor: ...
         def argmax(self, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Tensor: ...
@@ -520,7 +590,9 @@ class Tensor:
         def repeat(self, repeats: Any, axis: int | None = None) -> Tensor: ...
         def take(self, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise") -> Tensor: ...
         def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor: ...
-        def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None) -> Tensor: ...
+        def trace(
+            self, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None
+        ) -> Tensor: ...
         def dot(self, other: ArrayLike, out: None = None) -> Tensor: ...
         def argsort(self, axis: int | None = -1, kind: Any = None, order: None = None) -> Tensor: ...
         def argpartition(self, kth: Any, axis: int | None = -1, kind: Any = ..., order: None = None) -> Tensor: ...
@@ -611,7 +683,9 @@ def seed(t: Tensor, gradient: ArrayLike | None) -> Any:
                 f"backward of a Tensor of shape {t.shape} needs a cotangent of that shape: backward(gradient), or reduce it first (.sum(), .mean())"
             )
         if data.dtype.kind == "c":
-            raise RuntimeError("backward of a complex Tensor needs a cotangent: backward(gradient), or take .real or abs first")
+            raise RuntimeError(
+                "backward of a complex Tensor needs a cotangent: backward(gradient), or take .real or abs first"
+            )
         if isinstance(data, np.generic):
             return data.dtype.type(1)
         return np.ones(data.shape, data.dtype) if data.__class__ is np.ndarray else np.ones_like(data)
@@ -619,10 +693,14 @@ def seed(t: Tensor, gradient: ArrayLike | None) -> Any:
         gradient = gradient._values
     gradient = _array(gradient, "backward")
     if gradient.shape != data.shape:
-        raise ValueError(f"backward: the cotangent has shape {gradient.shape}, the Tensor {data.shape}; they must be equal")
+        raise ValueError(
+            f"backward: the cotangent has shape {gradient.shape}, the Tensor {data.shape}; they must be equal"
+        )
     if gradient.dtype != data.dtype:
         if gradient.dtype.kind not in "fciub":
-            raise TypeError(f"backward: the cotangent has dtype {gradient.dtype}, which holds no numbers; the Tensor is {data.dtype}")
+            raise TypeError(
+                f"backward: the cotangent has dtype {gradient.dtype}, which holds no numbers; the Tensor is {data.dtype}"
+            )
         if gradient.dtype.kind == "c" and data.dtype.kind != "c":
             raise TypeError(f"backward: a complex cotangent for a {data.dtype} Tensor; take its real part")
         gradient = gradient.astype(data.dtype)

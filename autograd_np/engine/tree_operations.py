@@ -86,7 +86,9 @@ class _TreeOperation:
             raise TypeError(f"{self.name}: {error}") from None
         bound.apply_defaults()
         leaves: list[Any] = []
-        call = _Call({word: self._option(word, value) for word, value in bound.arguments.items() if word not in self.operands})
+        call = _Call(
+            {word: self._option(word, value) for word, value in bound.arguments.items() if word not in self.operands}
+        )
         for word in self.operands:
             own, rebuild = flatten(bound.arguments[word])
             call.parts[word] = (len(own), rebuild)
@@ -100,7 +102,9 @@ class _TreeOperation:
         leaves, rebuild = flatten(value)
         for leaf in leaves:
             if isinstance(leaf, Tensor) and leaf._node is not None and word not in self.discrete and is_grad_enabled():
-                raise NonDifferentiableError(f"{self.name} has no gradient with respect to {word}; pass {word}.detach() to treat it as a constant")
+                raise NonDifferentiableError(
+                    f"{self.name} has no gradient with respect to {word}; pass {word}.detach() to treat it as a constant"
+                )
         plain = [leaf._values if isinstance(leaf, Tensor) else leaf for leaf in leaves]
         return rebuild([write_guards.keep_option(leaf) for leaf in plain])
 
@@ -111,32 +115,64 @@ class _TreeOperation:
         leaves, call.out = flatten(self.function(*bound.args, **bound.kwargs))
         return tuple([np.copy(leaf) if any(leaf is array for array in arrays) else leaf for leaf in leaves])
 
-    def rule(self, *rules: Callable[..., Any] | None, joint: Callable[..., Any] | None = None, **by_name: Callable[..., Any]) -> None:
+    def rule(
+        self, *rules: Callable[..., Any] | None, joint: Callable[..., Any] | None = None, **by_name: Callable[..., Any]
+    ) -> None:
         """Take rules on trees, and give the primitive the joint rule that they make."""
         if len(rules) > len(self.wrt):
-            raise ValueError(f"rule for {self.name}: {len(rules)} rules for {len(self.wrt)} differentiable parameters ({', '.join(self.wrt)})")
-        given = {word: each for word, each in [*zip(self.wrt, rules, strict=False), *by_name.items()] if each is not None}
+            raise ValueError(
+                f"rule for {self.name}: {len(rules)} rules for {len(self.wrt)} differentiable parameters ({', '.join(self.wrt)})"
+            )
+        given = {
+            word: each for word, each in [*zip(self.wrt, rules, strict=False), *by_name.items()] if each is not None
+        }
         for word in given:
             if word not in self.operands:
-                raise ValueError(f"rule for {self.name}: {word!r} is not one of its differentiable parameters {self.operands}")
+                raise ValueError(
+                    f"rule for {self.name}: {word!r} is not one of its differentiable parameters {self.operands}"
+                )
         for each in (*given.values(), *([joint] if joint else [])):
             check_function(self.name, each)
             for word in names_of(each):
                 if word != "out" and word not in self.signature.parameters:
-                    raise ValueError(f"rule for {self.name}: {word!r} is neither out, an operand, nor an option ({', '.join(self.signature.parameters)})")
+                    raise ValueError(
+                        f"rule for {self.name}: {word!r} is neither out, an operand, nor an option ({', '.join(self.signature.parameters)})"
+                    )
         self.rules |= given
         self.joint = joint or self.joint
         named = {word for each in (self.joint, *self.rules.values()) if each for word in names_of(each)}
         # The tape keeps what they name.
-        words = "call, out_shape, out_dtype, needs" + ", arrays" * (not named.isdisjoint(self.operands)) + ", out" * ("out" in named)
+        words = (
+            "call, out_shape, out_dtype, needs"
+            + ", arrays" * (not named.isdisjoint(self.operands))
+            + ", out" * ("out" in named)
+        )
         text = f"lambda g, {words}: pull(g, {', '.join([f'{word}={word}' for word in words.split(', ')])})"
         self.give_rule(self.inner, joint=eval(text, {"pull": self.pull}))  # noqa: S307 - our own text
 
-    def pull(self, g: Any, call: _Call, needs: tuple[bool, ...], out_shape: Any, out_dtype: Any, arrays: Any = None, out: Any = None) -> list[Any]:
+    def pull(
+        self,
+        g: Any,
+        call: _Call,
+        needs: tuple[bool, ...],
+        out_shape: Any,
+        out_dtype: Any,
+        arrays: Any = None,
+        out: Any = None,
+    ) -> list[Any]:
         """The gradients of all arrays, by the rules on trees."""
         assert call.out is not None
-        cotangent = call.out([np.zeros(shape, dtype) if each is None else each for each, shape, dtype in zip(g, out_shape, out_dtype, strict=True)])
-        values = call.options | ({} if arrays is None else call.operands(arrays)) | ({} if out is None else {"out": call.out(out)})
+        cotangent = call.out(
+            [
+                np.zeros(shape, dtype) if each is None else each
+                for each, shape, dtype in zip(g, out_shape, out_dtype, strict=True)
+            ]
+        )
+        values = (
+            call.options
+            | ({} if arrays is None else call.operands(arrays))
+            | ({} if out is None else {"out": call.out(out)})
+        )
 
         def applied(each: Callable[..., Any]) -> Any:
             return each(cotangent, *[values[word] for word in names_of(each)])

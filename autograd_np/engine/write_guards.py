@@ -70,7 +70,9 @@ def keep(array: Any) -> Any:
     kept = None if found is None else found()
     if kept is None or not _identical(array, kept):
         kept = array.copy("K")
-        _copies[key] = weakref.ref(kept, lambda reference: _copies.pop(key, None) if _copies.get(key) is reference else None)
+        _copies[key] = weakref.ref(
+            kept, lambda reference: _copies.pop(key, None) if _copies.get(key) is reference else None
+        )
     return kept
 
 
@@ -94,7 +96,11 @@ def keep_option(value: Any) -> Any:
         return copy.deepcopy(value)
     if writable(value):
         return value.copy()
-    return np.asarray(value).copy() if hasattr(value.__class__, "__array__") and not isinstance(value, np.generic) else value
+    return (
+        np.asarray(value).copy()
+        if hasattr(value.__class__, "__array__") and not isinstance(value, np.generic)
+        else value
+    )
 
 
 def mark_written(array: Any) -> None:
@@ -105,7 +111,10 @@ def mark_written(array: Any) -> None:
         position = next_position()
         entry = _writes.get(key)
         known = entry is not None and entry[0]() is root
-        _writes[key] = (entry[0] if entry is not None and known else weakref.ref(root, lambda _: _writes.pop(key, None)), position)
+        _writes[key] = (
+            entry[0] if entry is not None and known else weakref.ref(root, lambda _: _writes.pop(key, None)),
+            position,
+        )
         LAST_WRITE[0] = position
 
 
@@ -154,7 +163,9 @@ def exposed(array: Any) -> bool:
 def check_unwritten(node: Any) -> None:
     """Raise if an array that ``node`` keeps was written, or its rules were replaced, after the node was recorded."""
     if getattr(node.primitive, "since", 0) > node.position:
-        raise MutationError(f"the rules of {label(node)} were declared anew after it was recorded; run the forward pass again")
+        raise MutationError(
+            f"the rules of {label(node)} were declared anew after it was recorded; run the forward pass again"
+        )
     for value in node.kept or ():
         for array in value if value.__class__ is tuple else (value,):
             array = getattr(array, "array", array)  # the one that a traced array stands for

@@ -29,7 +29,9 @@ __all__ = ["masked", "repaired"]
 Values = tuple[Any, ...]
 
 
-def repaired(primitive: Primitive, node: Node, g: Any, parents: tuple[Node | None, ...], kept: Values, pulled: Values) -> Values:
+def repaired(
+    primitive: Primitive, node: Node, g: Any, parents: tuple[Node | None, ...], kept: Values, pulled: Values
+) -> Values:
     """The gradients of a rule without the terms in which a cotangent of 0 meets a kept value that is not finite, or overflows in the rule."""
     doubtful = [i for i, c in enumerate(pulled) if c is not None and c is not g and not _finite(_bare(c))]
     if doubtful and not all(_whole(_bare(value)) for value in _kept_arrays(primitive, kept)):
@@ -39,20 +41,31 @@ def repaired(primitive: Primitive, node: Node, g: Any, parents: tuple[Node | Non
 
 
 def _without(
-    fits: Any, doubtful: list[int], primitive: Primitive, node: Node, g: Any, parents: tuple[Node | None, ...], kept: Values, pulled: Values
+    fits: Any,
+    doubtful: list[int],
+    primitive: Primitive,
+    node: Node,
+    g: Any,
+    parents: tuple[Node | None, ...],
+    kept: Values,
+    pulled: Values,
 ) -> Values:
     """The gradients of a rule without what depends on the kept values that do not fit."""
     # Three choices: the numbers of each differ from one another and from those of the others, so that no difference of two of them and no
     # function of one of them is the same in all. Two lie between 0 and 1, where most functions are defined; the third is negative, which
     # a rule may answer with NaN. Zeros give the value, so that its own derivatives there are 0 as well.
-    first, second, third = [primitive.pull(node, g, parents, _filled(primitive, kept, fits, choice)) for choice in (_first, _second, _third)]
+    first, second, third = [
+        primitive.pull(node, g, parents, _filled(primitive, kept, fits, choice)) for choice in (_first, _second, _third)
+    ]
     try:
         zeros = primitive.pull(node, g, parents, _filled(primitive, kept, fits, np.zeros_like))
     except np.linalg.LinAlgError:  # a matrix of zeros is singular
         zeros = first
     results = list(pulled)
     for i in doubtful:
-        plain, *others = [c[i].dense() if isinstance(c[i], Deferred) else c[i] for c in (pulled, first, second, third, zeros)]
+        plain, *others = [
+            c[i].dense() if isinstance(c[i], Deferred) else c[i] for c in (pulled, first, second, third, zeros)
+        ]
         one, two, three = [_bare(c) for c in others[:3]]
         same = np.logical_and(np.equal(one, two), np.logical_or(np.equal(one, three), np.isnan(three)))
         independent = np.logical_and(same, np.logical_not(np.isfinite(_bare(plain))))
@@ -115,7 +128,12 @@ def _filled(primitive: Primitive, kept: Values, fits: Any, choice: Any) -> Value
             return tuple([fill(each) for each in value])
         return np.where(fits(_bare(value)), value, choice(_bare(value))) if _is_inexact(value) else value
 
-    return tuple([fill(value) if slot.source in ("value", "out", "hidden") else value for slot, value in zip(primitive.slots, kept, strict=True)])
+    return tuple(
+        [
+            fill(value) if slot.source in ("value", "out", "hidden") else value
+            for slot, value in zip(primitive.slots, kept, strict=True)
+        ]
+    )
 
 
 def _counted(like: Any) -> Any:

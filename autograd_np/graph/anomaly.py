@@ -87,7 +87,9 @@ def check_forward(found: Any, result: Any, operands: tuple[Any, ...]) -> None:
             continue
         nan = _first_nan(t._values)
         places = [_first_nan(operand) for operand in operands]
-        given = [(word, place) for word, place in zip(_words(found, operands), places, strict=False) if place is not None]
+        given = [
+            (word, place) for word, place in zip(_words(found, operands), places, strict=False) if place is not None
+        ]
         finite = all(_first_bad(operand) is None for operand in operands)
         if (given and _moves(found)) or (nan is None and not finite):
             continue
@@ -100,7 +102,9 @@ def check_forward(found: Any, result: Any, operands: tuple[Any, ...]) -> None:
             )
         index = index if nan is None else nan
         from_ = ", ".join(_at(operand, index, t.shape) for operand in operands)
-        raise AnomalyError(f"{found.name} made {t._values[index]} at index {index} of shape {t.shape} from {'finite ' * finite}input {from_} {listed}")
+        raise AnomalyError(
+            f"{found.name} made {t._values[index]} at index {index} of shape {t.shape} from {'finite ' * finite}input {from_} {listed}"
+        )
 
 
 def check_kept(node: Node) -> None:
@@ -169,7 +173,9 @@ class detect_anomaly(Following):  # noqa: N801 - used as a context manager, name
         state.__enter__()
         self._states.append(state)
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         try:
             self._states.pop().__exit__(kind, value, traceback)
         finally:

@@ -19,7 +19,14 @@ __all__ = ["picture_of"]
 
 
 def picture_of(
-    graph: Graph, *, show: Sequence[str], direction: str = "TB", depth: int | None = None, group: bool = True, backward: bool = False, max_nodes: int = 300
+    graph: Graph,
+    *,
+    show: Sequence[str],
+    direction: str = "TB",
+    depth: int | None = None,
+    group: bool = True,
+    backward: bool = False,
+    max_nodes: int = 300,
 ) -> Picture:
     """The picture of a graph, folded as far as it must be to have at most ``max_nodes`` boxes (gradients not counted)."""
     deepest = max([len(call.path) for call in graph.calls], default=0)
@@ -35,7 +42,9 @@ def picture_of(
             depth = 0
             while below - depth > 1:  # the deepest level with room for it; nesting may be as deep as recursion
                 level = (depth + below) // 2
-                depth, below = (level, below) if _size(graph, fold(graph, level, group, group)) <= max_nodes else (depth, level)
+                depth, below = (
+                    (level, below) if _size(graph, fold(graph, level, group, group)) <= max_nodes else (depth, level)
+                )
             folded = fold(graph, depth, group, group)
             notices = [*(notices[:1] if folded.repeats else []), f"modules are closed from depth {depth} on"]
         room = max_nodes
@@ -51,8 +60,14 @@ def picture_of(
         totals.append("a backward pass has freed what the tape kept")
     elif "kept" in show:
         totals.append(f"the tape keeps {bytes_text(graph.kept_bytes)}")
-    notice = f"{plural(wanted, 'box')[:-1]}es, more than max_nodes={max_nodes}: {', '.join(notices)}" if wanted > max_nodes else ""
-    return Picture(tuple(drawing.boxes), tuple(drawing.arrows), tuple(drawing.parts), " · ".join(totals), notice, direction)
+    notice = (
+        f"{plural(wanted, 'box')[:-1]}es, more than max_nodes={max_nodes}: {', '.join(notices)}"
+        if wanted > max_nodes
+        else ""
+    )
+    return Picture(
+        tuple(drawing.boxes), tuple(drawing.arrows), tuple(drawing.parts), " · ".join(totals), notice, direction
+    )
 
 
 def _size(graph: Graph, folded: Folded) -> int:
@@ -84,7 +99,9 @@ def _broadcasts(entry: Entry) -> bool:
 
 def _has_box(entry: Entry, i: int) -> bool:
     """Whether an operand without gradient is drawn: one that is at hand, or must be there."""
-    return entry.inputs[i] is None and (entry.constants[i] is not None or (_broadcasts(entry) and len(entry.inputs) == 2))
+    return entry.inputs[i] is None and (
+        entry.constants[i] is not None or (_broadcasts(entry) and len(entry.inputs) == 2)
+    )
 
 
 def _array(value: Any) -> Any:
@@ -133,7 +150,14 @@ class _Drawing(Frames):
                     self._constant(first, 0)
                 box = self._module(place)
             else:
-                box = Box("rest", "rest", f"… {plural(len(self.members[place]), 'entry')[:-1]} left out …".replace("entr left", "entries left"), part=None)
+                box = Box(
+                    "rest",
+                    "rest",
+                    f"… {plural(len(self.members[place]), 'entry')[:-1]} left out …".replace(
+                        "entr left", "entries left"
+                    ),
+                    part=None,
+                )
             times = self.folded.times.get(place, 1)
             if times > 1 and kind == "entry":
                 box = replace(box, title=f"{box.title} × {times}")
@@ -163,7 +187,14 @@ class _Drawing(Frames):
         lines.extend(self._used(entry))
         title = cut(entry.name) if entry.name else "leaf"
         tip = f"{entry.name or 'leaf'}, {entry.shape} {entry.dtype}"
-        return Box(f"n{entry.index}", "parameter" if entry.kind == "parameter" else "data", title, tuple(lines), clean(tip), self.places["entry", entry.index])
+        return Box(
+            f"n{entry.index}",
+            "parameter" if entry.kind == "parameter" else "data",
+            title,
+            tuple(lines),
+            clean(tip),
+            self.places["entry", entry.index],
+        )
 
     def _operation(self, entry: Entry) -> Box:
         lines = []
@@ -190,7 +221,14 @@ class _Drawing(Frames):
         if line and "line" in self.show:
             lines.append(Line("note", cut(line, 60)))
         tip = f"{entry.name}: {entry.shape} {entry.dtype}{f', {line}' if line else ''}{', in ' + '.'.join(entry.module) if entry.module else ''}"
-        return Box(f"n{entry.index}", "operation" if result is None else "result", cut(entry.name), tuple(lines), clean(tip), self.places["entry", entry.index])
+        return Box(
+            f"n{entry.index}",
+            "operation" if result is None else "result",
+            cut(entry.name),
+            tuple(lines),
+            clean(tip),
+            self.places["entry", entry.index],
+        )
 
     def _used(self, entry: Entry) -> list[Line]:
         uses = self.uses.get(entry.index, 0)
@@ -210,7 +248,10 @@ class _Drawing(Frames):
 
     def _module(self, place: Place) -> Box:
         call = self.graph.calls[place[1]]
-        nth = sum(other.outer == call.outer and other.name == call.name and other.number <= call.number for other in self.graph.calls[: call.number + 1])
+        nth = sum(
+            other.outer == call.outer and other.name == call.name and other.number <= call.number
+            for other in self.graph.calls[: call.number + 1]
+        )
         members = self.members[place]
         own = [entry for entry in members if self.folded.original[entry.index] == entry.index]
         operations = sum(entry.kind == "operation" for entry in own)
@@ -228,7 +269,14 @@ class _Drawing(Frames):
             if entry.index in self.graph.outputs:
                 text = value_text(entry.value) if "value" in self.show else ""
                 lines.append(Line("value", f"result: {text or typed(entry.shape, entry.dtype, self.show)}"))
-        return Box(f"m{call.number}", "module", self.call_title(call, nth), tuple(lines), clean(".".join(call.path)), self.places[place])
+        return Box(
+            f"m{call.number}",
+            "module",
+            self.call_title(call, nth),
+            tuple(lines),
+            clean(".".join(call.path)),
+            self.places[place],
+        )
 
     def _constant(self, entry: Entry, i: int) -> None:
         value = _array(entry.constants[i])
@@ -265,8 +313,14 @@ class _Drawing(Frames):
             title = f"{box.title}, backward"
             mathematics = formula(entry.name)[1]
             if mathematics and "formula" in self.show:
-                without = tuple([f"g{name} =" for name, i in zip(entry.operands, entry.inputs, strict=False) if i is None])
-                lines += [Line("formula", text) for text in mathematics.replace(", g", "\0g").split("\0") if not text.startswith(without)]
+                without = tuple(
+                    [f"g{name} =" for name, i in zip(entry.operands, entry.inputs, strict=False) if i is None]
+                )
+                lines += [
+                    Line("formula", text)
+                    for text in mathematics.replace(", g", "\0g").split("\0")
+                    if not text.startswith(without)
+                ]
             kept = self._kept_words([entry])
             if kept:
                 lines.append(Line("kept", f"uses {kept}"))
@@ -313,7 +367,9 @@ class _Drawing(Frames):
             first = self._first_operation(place) if place[0] == "call" else None
             if first is not None:
                 value = _array(first.constants[0])
-                self.arrows.append(Arrow(self.constants[id(value)], self._id(place), typed(value.shape, value.dtype, self.show)))
+                self.arrows.append(
+                    Arrow(self.constants[id(value)], self._id(place), typed(value.shape, value.dtype, self.show))
+                )
         for (a, b), sources in self.repeated.items():
             self.arrows.append(Arrow(a, b, f"× {len(sources)}", "repeat"))
 
@@ -324,11 +380,22 @@ class _Drawing(Frames):
         if self.backward and "rest" not in (tail[0], head[0]):
             back = typed(source.shape, source.dtype, self.show)
             note = {"broadcast": ", summed", "cast": ", converted back"}.get(kind, "")
-            self.arrows.append(Arrow(f"g{self._id(head)}", f"g{self._id(tail)}", f"g{cut(name, 12)}: {back}{note}" if back else "", "gradient"))
+            self.arrows.append(
+                Arrow(
+                    f"g{self._id(head)}",
+                    f"g{self._id(tail)}",
+                    f"g{cut(name, 12)}: {back}{note}" if back else "",
+                    "gradient",
+                )
+            )
 
     def _constant_arrow(self, entry: Entry, i: int) -> None:
         value = _array(entry.constants[i])
-        tail = self.constants.get(id(value), f"c{entry.index}_{i}") if isinstance(value, np.ndarray) else f"c{entry.index}_{i}"
+        tail = (
+            self.constants.get(id(value), f"c{entry.index}_{i}")
+            if isinstance(value, np.ndarray)
+            else f"c{entry.index}_{i}"
+        )
         name = entry.operands[i] if len(entry.inputs) > 1 and i < len(entry.operands) else ""
         if hasattr(value, "shape"):
             label, kind = self._label(entry, name, value.shape, getattr(value, "dtype", ""), closed=False)
@@ -340,7 +407,18 @@ class _Drawing(Frames):
         text, kind = typed(shape, dtype, self.show), "value"
         if not closed:
             if _broadcasts(entry) and shape != entry.shape and isinstance(shape, tuple):
-                text, kind = f"{typed(shape, '', self.show).strip()} → {typed(entry.shape, dtype, self.show)}", "broadcast"
-            if isinstance(dtype, np.dtype) and dtype != entry.dtype and dtype.kind in "fc" and getattr(entry.dtype, "kind", "") in "fc":
-                text, kind = f"{text} → {entry.dtype}" if "dtype" in self.show else text, "cast" if kind == "value" else kind
+                text, kind = (
+                    f"{typed(shape, '', self.show).strip()} → {typed(entry.shape, dtype, self.show)}",
+                    "broadcast",
+                )
+            if (
+                isinstance(dtype, np.dtype)
+                and dtype != entry.dtype
+                and dtype.kind in "fc"
+                and getattr(entry.dtype, "kind", "") in "fc"
+            ):
+                text, kind = (
+                    f"{text} → {entry.dtype}" if "dtype" in self.show else text,
+                    "cast" if kind == "value" else kind,
+                )
         return (f"{cut(name, 24)}: {text}" if name and text else cut(name, 24) if name else text), kind

@@ -44,7 +44,13 @@ def dot_text(picture: Picture) -> str:
 def markup(text: str) -> str:
     """Text in an HTML-like label; Graphviz would put the name of the node for a single backslash and N even there."""
     text = text or "\u00a0"  # Graphviz refuses a font around nothing
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;").replace("\\", "&#92;&#92;")
+    return (
+        text.replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace('"', "&quot;")
+        .replace("\\", "&#92;&#92;")
+    )
 
 
 def quoted(text: str) -> str:
@@ -99,9 +105,15 @@ def _nested(picture: Picture) -> Iterable[str]:
             lines += [f"{tabs}{line}\n" for line in item.splitlines()]
             continue
         part = picture.parts[item]
-        look = 'style="rounded,dashed" color="#555555" bgcolor="#f4f4f4"' if part.block else 'style="rounded,filled" color="#b8a848" fillcolor="#fffcec"'
+        look = (
+            'style="rounded,dashed" color="#555555" bgcolor="#f4f4f4"'
+            if part.block
+            else 'style="rounded,filled" color="#b8a848" fillcolor="#fffcec"'
+        )
         title = f'<b><font point-size="11" color="#5f5200">{markup(part.title)}</font></b>'
-        lines.append(f"{tabs}subgraph cluster_{part.id} {{\n{tabs}\tgraph [label=<{title}> labelloc=t labeljust=l {look} tooltip={quoted(part.tooltip)}]\n")
+        lines.append(
+            f"{tabs}subgraph cluster_{part.id} {{\n{tabs}\tgraph [label=<{title}> labelloc=t labeljust=l {look} tooltip={quoted(part.tooltip)}]\n"
+        )
         stack.append(("}", indent))
         stack += [(inner, indent + 1) for inner in reversed(content[item])]
     return lines
@@ -122,8 +134,21 @@ def _legend(picture: Picture) -> list[str]:
         if kind in STYLES:
             style = dict(word.split("=", 1) for word in STYLES[kind].split() if "=" in word)
             fill, border = style["fillcolor"], style["color"]
-            dashed = ' style="rounded,dashed"' if kind == "gradient" else ' style="rounded"' if kind in ("operation", "result") else ""
-            name = {"data": "box", "parameter": "cylinder", "operation": "round", "result": "double", "module": "block", "gradient": "dashed"}[kind]
+            dashed = (
+                ' style="rounded,dashed"'
+                if kind == "gradient"
+                else ' style="rounded"'
+                if kind in ("operation", "result")
+                else ""
+            )
+            name = {
+                "data": "box",
+                "parameter": "cylinder",
+                "operation": "round",
+                "result": "double",
+                "module": "block",
+                "gradient": "dashed",
+            }[kind]
             sample = f'<td border="1" bgcolor={fill} color={border}{dashed} width="42"><font point-size="8">{name}</font></td>'
         else:
             mark, colour = {
@@ -134,7 +159,9 @@ def _legend(picture: Picture) -> list[str]:
                 "repeat": ("· · ▶", "#555555"),
             }[kind]
             sample = f'<td><font color="{colour}">{mark}</font></td>'
-        rows.append(f'<tr>{sample}<td align="left"><font point-size="9" color="#444444">{markup(meaning)}</font></td></tr>')
+        rows.append(
+            f'<tr>{sample}<td align="left"><font point-size="9" color="#444444">{markup(meaning)}</font></td></tr>'
+        )
     if not rows:
         return []
     table = f'<table border="0" cellborder="0" cellspacing="3" cellpadding="2">{"".join(rows)}</table>'

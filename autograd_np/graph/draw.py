@@ -103,7 +103,9 @@ def save_graph(output: Any, path: str | os.PathLike[str], **options: Any) -> Pat
         raise ValueError(f"save_graph: {os.fspath(path)!r} ends in none of .svg, .png, .pdf, .dot, .gv, .mmd")
     unknown = set(options) - set(_OPTIONS)
     if unknown:
-        raise TypeError(f"save_graph: no option {', '.join(map(repr, sorted(unknown)))}; there are {', '.join(_OPTIONS)}")
+        raise TypeError(
+            f"save_graph: no option {', '.join(map(repr, sorted(unknown)))}; there are {', '.join(_OPTIONS)}"
+        )
     found = _picture(output, **{**_OPTIONS, **options})
     if ending == "mmd":
         return write(path, mermaid_text(found).encode())
@@ -114,7 +116,16 @@ def save_graph(output: Any, path: str | os.PathLike[str], **options: Any) -> Pat
 _OPTIONS: dict[str, Any] = dict(draw.__kwdefaults__ or {})
 
 
-def _picture(output: Any, params: Any, show: Sequence[str], direction: str, depth: int | None, group: bool, backward: bool, max_nodes: int) -> Picture:
+def _picture(
+    output: Any,
+    params: Any,
+    show: Sequence[str],
+    direction: str,
+    depth: int | None,
+    group: bool,
+    backward: bool,
+    max_nodes: int,
+) -> Picture:
     if not isinstance(show, Iterable):
         raise TypeError(f"draw: show={show!r}: takes words such as {', '.join(SHOW)}")
     words = (show,) if isinstance(show, str) else tuple(show)
@@ -127,7 +138,15 @@ def _picture(output: Any, params: Any, show: Sequence[str], direction: str, dept
     for name, value, least in numbers:
         if (value is not None or name == "max_nodes") and (not isinstance(value, (int, np.integer)) or value < least):
             raise ValueError(f"draw: {name}={value!r}: takes a whole number from {least} on")
-    return picture_of(graph_of(output, params), show=words, direction=direction, depth=depth, group=group, backward=backward, max_nodes=max_nodes)
+    return picture_of(
+        graph_of(output, params),
+        show=words,
+        direction=direction,
+        depth=depth,
+        group=group,
+        backward=backward,
+        max_nodes=max_nodes,
+    )
 
 
 @functools.cache
@@ -136,7 +155,9 @@ def _digraph() -> Any:
     try:
         graphviz = importlib.import_module("graphviz")
     except ImportError as error:
-        raise ImportError(f"draw needs the package graphviz: {INSTALL}; save_graph(output, 'net.dot') and '.mmd' need nothing") from error
+        raise ImportError(
+            f"draw needs the package graphviz: {INSTALL}; save_graph(output, 'net.dot') and '.mmd' need nothing"
+        ) from error
 
     class Picture(graphviz.Digraph):  # type: ignore[misc, name-defined]
         __doc__ = graphviz.Digraph.__doc__
@@ -150,14 +171,28 @@ def _digraph() -> Any:
                 encoding = options.get("encoding")
                 return drawn if encoding is None else drawn.decode(encoding)
 
-        def render(self, filename: Any = None, directory: Any = None, view: bool = False, cleanup: bool = False, format: Any = None, **options: Any) -> str:  # noqa: A002
+        def render(
+            self,
+            filename: Any = None,
+            directory: Any = None,
+            view: bool = False,
+            cleanup: bool = False,
+            format: Any = None,  # noqa: A002
+            **options: Any,
+        ) -> str:
             """Write the DOT text and the picture beside it; returns the picture's path."""
             try:
-                return str(super().render(filename=filename, directory=directory, view=view, cleanup=cleanup, format=format, **options))
+                return str(
+                    super().render(
+                        filename=filename, directory=directory, view=view, cleanup=cleanup, format=format, **options
+                    )
+                )
             except graphviz.ExecutableNotFound:
                 source = Path(self.save(filename=filename, directory=directory))
                 kind = format or self.format
-                target = Path(options["outfile"]) if options.get("outfile") else source.with_name(f"{source.name}.{kind}")
+                target = (
+                    Path(options["outfile"]) if options.get("outfile") else source.with_name(f"{source.name}.{kind}")
+                )
                 write(target, render(self.source, kind, options.get("engine") or self.engine))
                 if cleanup:
                     source.unlink()

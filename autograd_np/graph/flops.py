@@ -186,9 +186,15 @@ FORMULAS: dict[str, Formula] = {
         "maximum_accumulate minimum_accumulate index_add scatter unwrap outer window_spread",
         _of_output(1),
     ),
-    **_words("sum mean prod max min nanmax nanmin nanmean bincount add_reduceat channel_sum sum_of_rows window_sum", _of_input(1)),
+    **_words(
+        "sum mean prod max min nanmax nanmin nanmean bincount add_reduceat channel_sum sum_of_rows window_sum",
+        _of_input(1),
+    ),
     **_words("norm vector_norm matrix_norm", _of_input(2)),
-    **_words("var std nanvar nanstd logsumexp logcumsumexp softmax_cross_entropy rms_norm batch_norm_inference normalization_gradient", _of_input(4)),
+    **_words(
+        "var std nanvar nanstd logsumexp logcumsumexp softmax_cross_entropy rms_norm batch_norm_inference normalization_gradient",
+        _of_input(4),
+    ),
     **_words("mse_loss l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits", _of_input(3)),
     **_words("softmax log_softmax", _of_input(5)),
     **_words("layer_norm group_norm batch_norm", _of_input(7)),
@@ -244,7 +250,12 @@ def forward_flops(name: str, elementwise: bool, op: Operation) -> int | None:
         return op.size if elementwise or name.startswith("special.") else None
     try:
         return round(formula(op))
-    except (KeyError, IndexError, ValueError, TypeError):  # an operand whose shape is unknown, or an option in another form
+    except (
+        KeyError,
+        IndexError,
+        ValueError,
+        TypeError,
+    ):  # an operand whose shape is unknown, or an option in another form
         return None
 
 

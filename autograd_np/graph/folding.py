@@ -55,7 +55,9 @@ def fold(graph: Graph, depth: int | None, group: bool, everything: bool, room: i
         everything: fold repeated calls of one module and repeated operations too.
         room: leave out the middle so that about so many places remain.
     """
-    folded = Folded([("entry", i) for i in range(len(graph.entries))], list(range(len(graph.entries))), [0] * len(graph.entries))
+    folded = Folded(
+        [("entry", i) for i in range(len(graph.entries))], list(range(len(graph.entries))), [0] * len(graph.entries)
+    )
     if group:
         _find_repeats(graph, folded, everything)
     original = folded.original
@@ -65,7 +67,9 @@ def fold(graph: Graph, depth: int | None, group: bool, everything: bool, room: i
     closed: list[int | None] = []  # the outermost call around (or at) a call that is drawn as one box
     for call in graph.calls:
         outer = None if call.outer is None else closed[call.outer]
-        closed.append(outer if outer is not None else call.number if depth is not None and len(call.path) > depth else None)
+        closed.append(
+            outer if outer is not None else call.number if depth is not None and len(call.path) > depth else None
+        )
     for entry in graph.entries:
         call_number = graph.entries[original[entry.index]].call
         box = None if call_number is None else closed[call_number]
@@ -103,7 +107,9 @@ def _signatures(graph: Graph, items: dict[int | None, list[Place]]) -> dict[Plac
         if entry.kind == "operation":
             order[entry.index] = len(order)
             wiring = tuple([_OUTSIDE if i is None else _wire(graph.entries[i], entry, order) for i in entry.inputs])
-            signs["entry", entry.index] = numbers.setdefault((entry.name, str(entry.shape), str(entry.dtype), wiring), len(numbers))
+            signs["entry", entry.index] = numbers.setdefault(
+                (entry.name, str(entry.shape), str(entry.dtype), wiring), len(numbers)
+            )
     for call in reversed(graph.calls):
         content = tuple([signs[item] for item in items.get(call.number, [])])
         signs["call", call.number] = numbers.setdefault((call.kind or call.name, content), len(numbers))
@@ -114,7 +120,11 @@ def _wire(source: Entry, entry: Entry, order: dict[int, int]) -> object:
     if source.kind == "parameter":
         return str(source.shape)
     # What comes from outside may need a gradient in one copy and not in another: the first layer's input is data.
-    return order[entry.index] - order[source.index] if source.kind == "operation" and source.call == entry.call else _OUTSIDE
+    return (
+        order[entry.index] - order[source.index]
+        if source.kind == "operation" and source.call == entry.call
+        else _OUTSIDE
+    )
 
 
 def _find_repeats(graph: Graph, folded: Folded, everything: bool) -> None:
@@ -163,7 +173,9 @@ def _runs(signs: list[int]) -> list[tuple[int, int, int]]:
     return sorted(found)
 
 
-def _copy(folded: Folded, items: dict[int | None, list[Place]], gone: set[int], first: Place, item: Place, number: int) -> None:
+def _copy(
+    folded: Folded, items: dict[int | None, list[Place]], gone: set[int], first: Place, item: Place, number: int
+) -> None:
     """Let one operation or call stand for another of the same structure, with all that is in it."""
     pairs = [(first, item)]
     while pairs:

@@ -25,7 +25,10 @@ class Frames:
         for entry in graph.entries:
             members.setdefault(folded.places[entry.index], []).append(entry)
         # A closed module comes where its operations begin, not where its parameters were made.
-        self.order = {place: next((e.index for e in those if e.kind == "operation"), those[0].index) for place, those in members.items()}
+        self.order = {
+            place: next((e.index for e in those if e.kind == "operation"), those[0].index)
+            for place, those in members.items()
+        }
         self.members = dict(sorted(members.items(), key=lambda item: self.order[item[0]]))
         self.parts: list[Part] = []
         self.part_of_call: dict[int, int] = {}
@@ -39,11 +42,15 @@ class Frames:
         open_calls: set[int] = set()
         for entry in graph.entries:
             kind, number = folded.places[entry.index]
-            call = graph.calls[number].outer if kind == "call" else graph.entries[number].call if kind == "entry" else None
+            call = (
+                graph.calls[number].outer if kind == "call" else graph.entries[number].call if kind == "entry" else None
+            )
             while call is not None and call not in open_calls:
                 open_calls.add(call)
                 call = graph.calls[call].outer
-        blocks: dict[Place, tuple[Place, int]] = {place: (block[0], times) for block, times in folded.blocks for place in block}
+        blocks: dict[Place, tuple[Place, int]] = {
+            place: (block[0], times) for block, times in folded.blocks for place in block
+        }
         made: dict[Place, int] = {}
         seen: dict[tuple[int | None, str], int] = {}
         for call_ in graph.calls:
@@ -64,13 +71,17 @@ class Frames:
                 continue
             if kind == "call" and number in open_calls:
                 continue
-            self.block_of[place] = self._block_part(made, block, None if around is None else self.part_of_call.get(around))
+            self.block_of[place] = self._block_part(
+                made, block, None if around is None else self.part_of_call.get(around)
+            )
 
     def _block_part(self, made: dict[Place, int], block: tuple[Place, int], outer: int | None) -> int:
         first, times = block
         if first not in made:
             made[first] = len(self.parts)
-            self.parts.append(Part(f"r{first[0][0]}{first[1]}", f"× {times}", f"this block repeats {times} times", outer, block=True))
+            self.parts.append(
+                Part(f"r{first[0][0]}{first[1]}", f"× {times}", f"this block repeats {times} times", outer, block=True)
+            )
         return made[first]
 
     def call_title(self, call: Call, nth: int = 1) -> str:

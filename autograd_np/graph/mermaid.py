@@ -23,7 +23,14 @@ CLASSES: dict[str, str] = {
     "module": "fill:#fdf6cf,stroke:#8a7400,color:#111111",
     "gradient": "fill:#fbe6da,stroke:#c04f00,stroke-dasharray:4 3,color:#111111",
 }
-ARROWS: dict[str, str] = {"value": "-->", "broadcast": "-.->", "cast": "--o", "gradient": "-.->", "partner": "-.-", "repeat": "-.->"}
+ARROWS: dict[str, str] = {
+    "value": "-->",
+    "broadcast": "-.->",
+    "cast": "--o",
+    "gradient": "-.->",
+    "partner": "-.-",
+    "repeat": "-.->",
+}
 _UNSAFE = str.maketrans({c: f"#{ord(c)};" for c in '"&<>#`\\[]{}|;%*_~$@'})
 
 
@@ -68,6 +75,8 @@ def mermaid_text(picture: Picture) -> str:
 
 def _box(box: Box) -> str:
     before, after = SHAPES[box.kind]
-    label = "<br/>".join([escaped(box.title), *(("▪ " if line.role == "kept" else "") + escaped(line.text) for line in box.lines)])
+    label = "<br/>".join(
+        [escaped(box.title), *(("▪ " if line.role == "kept" else "") + escaped(line.text) for line in box.lines)]
+    )
     style = f":::{box.kind}" if box.kind in CLASSES else ""
     return f'{box.id}{before}"{label}"{after}{style}'

@@ -150,7 +150,9 @@ def graph_of(outputs: Any, params: Any = None) -> Graph:
     """
     results = [leaf for leaf in flatten(outputs)[0] if isinstance(leaf, Tensor) and leaf._node is not None]
     if not results:
-        raise TypeError("give a Tensor that needs a gradient: this one is not on the tape (it was made in no_grad, or of nothing that has requires_grad=True)")
+        raise TypeError(
+            "give a Tensor that needs a gradient: this one is not on the tape (it was made in no_grad, or of nothing that has requires_grad=True)"
+        )
     found, _ = ancestors([t._node for t in results if t._node is not None], 0)
     nodes = [found[position] for position in sorted(found)]
     index = {id(node): i for i, node in enumerate(nodes)}
@@ -165,7 +167,9 @@ def graph_of(outputs: Any, params: Any = None) -> Graph:
         name = _operation(node) if node.primitive is not None else names.get(id(node), "")
         shape = _first(node.shape, tuple)
         operands = _operands(node)
-        operand_shapes, flops, backward, counted = ((), 0, 0, True) if node.primitive is None else _work(node, shape, operands, seen)
+        operand_shapes, flops, backward, counted = (
+            ((), 0, 0, True) if node.primitive is None else _work(node, shape, operands, seen)
+        )
         entries.append(
             Entry(
                 index=i,
@@ -202,7 +206,9 @@ def _first(value: Any, kind: type) -> Any:
 
 
 def _operation(node: Node) -> str:
-    primitive = getattr(node.primitive, "primitive", node.primitive)  # one that retains its gradient has the operation inside
+    primitive = getattr(
+        node.primitive, "primitive", node.primitive
+    )  # one that retains its gradient has the operation inside
     if primitive is PICK and node.parents[0] is not None:
         return f"{_operation(node.parents[0])}[{(node.kept or ('?',))[0]}]"
     return str(primitive.name)
@@ -232,7 +238,9 @@ def _kept(node: Node, memory: dict[int, int]) -> tuple[Kept, ...]:
     if slots is None or len(slots) != len(values):
         pairs = [("values", "operand", values)]
     else:
-        pairs = [(slot.name, _WHAT.get(slot.source, "option"), value) for slot, value in zip(slots, values, strict=True)]
+        pairs = [
+            (slot.name, _WHAT.get(slot.source, "option"), value) for slot, value in zip(slots, values, strict=True)
+        ]
     kept = []
     for name, what, value in pairs:
         if value.__class__ in _NUMBERS:
@@ -272,7 +280,11 @@ def _work(node: Node, shape: Any, operands: tuple[str, ...], seen: Any) -> tuple
                     given = options.get(word)
                 if given is None:
                     given = options.get(f"{word}_shape")
-                shapes[i] = given if given.__class__ is tuple else getattr(given, "shape", () if isinstance(given, (int, float, complex)) else None)
+                shapes[i] = (
+                    given
+                    if given.__class__ is tuple
+                    else getattr(given, "shape", () if isinstance(given, (int, float, complex)) else None)
+                )
     counted = True
     if primitive.elementwise and primitive.name not in FORMULAS:
         forward = size = prod(shape)
@@ -283,7 +295,11 @@ def _work(node: Node, shape: Any, operands: tuple[str, ...], seen: Any) -> tuple
         counted = found is not None
         forward = size if found is None else found
     if not BIASES.isdisjoint(operands):
-        given = {word: parent is not None for word, parent, s in zip(operands, node.parents, shapes, strict=True) if s is not None}
+        given = {
+            word: parent is not None
+            for word, parent, s in zip(operands, node.parents, shapes, strict=True)
+            if s is not None
+        }
         return (*shapes,), forward, backward_flops(forward, size, given), counted
     return (*shapes,), forward, forward * (len(shapes) - node.parents.count(None)), counted
 
@@ -309,7 +325,11 @@ def _values(nodes: list[Node], results: list[Tensor], tensors: Mapping[int, Any]
             if slot.source == "out" and hasattr(value, "shape"):
                 values.setdefault(id(node), value)
             elif slot.source == "value" and hasattr(value, "shape") and slot.operand in node.primitive.operands:
-                parent = node.parents[node.primitive.operands.index(slot.operand)] if len(node.parents) == len(node.primitive.operands) else None
+                parent = (
+                    node.parents[node.primitive.operands.index(slot.operand)]
+                    if len(node.parents) == len(node.primitive.operands)
+                    else None
+                )
                 if parent is not None and getattr(parent.primitive, "multi", False) is False:
                     values.setdefault(id(parent), value)
     for t in results:
@@ -352,7 +372,9 @@ def _names(nodes: list[Node], params: Any) -> tuple[dict[int, str], dict[int, An
     elif params is not None:
         raise TypeError(f"params: takes a dict of Tensors by name, or a module, not {type(params).__name__}")
     labels = [scope.label for scope in sorted(_scopes(nodes), key=lambda scope: (scope.start, -scope.end))]
-    modules = {id(label): label for label in labels if hasattr(label, "named_parameters")}  # the outermost come first, and name what they have
+    modules = {
+        id(label): label for label in labels if hasattr(label, "named_parameters")
+    }  # the outermost come first, and name what they have
     own = [pair for module in modules.values() for pair in module.named_parameters()]
     for name, t in [*given, *own]:
         if isinstance(t, Tensor) and t._node is not None and (id(t._node) not in values):

@@ -114,7 +114,14 @@ def clean(text: str) -> str:
     """The text with what no file may contain, or what would break its line or turn it around, made visible."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join([{"\n": "↵", "\t": " "}.get(c, "�") if unicodedata.category(c) in ("Cc", "Cs", "Cf", "Zl", "Zp", "Cn", "Co") else c for c in text])
+    return "".join(
+        [
+            {"\n": "↵", "\t": " "}.get(c, "�")
+            if unicodedata.category(c) in ("Cc", "Cs", "Cf", "Zl", "Zp", "Cn", "Co")
+            else c
+            for c in text
+        ]
+    )
 
 
 def cut(text: str, longest: int = LONGEST_NAME) -> str:
@@ -163,9 +170,21 @@ def value_text(value: Any, most: int = 6) -> str:
         return ""
     if value.ndim == 0:
         return cut(_number(value.item() if value.dtype.kind in "fc" else value), LONGEST_VALUE)
-    pattern = np.array2string(np.zeros(value.shape, np.int8), formatter={"int": lambda _: "\0"}, separator=", ", threshold=most + 1, max_line_width=1000)
+    pattern = np.array2string(
+        np.zeros(value.shape, np.int8),
+        formatter={"int": lambda _: "\0"},
+        separator=", ",
+        threshold=most + 1,
+        max_line_width=1000,
+    )
     pieces = " ".join(pattern.split()).split("\0")
-    text = "".join([piece + number for piece, number in zip(pieces, [*map(_number, value.ravel().tolist()), ""], strict=True)]) if value.size else "[]"
+    text = (
+        "".join(
+            [piece + number for piece, number in zip(pieces, [*map(_number, value.ravel().tolist()), ""], strict=True)]
+        )
+        if value.size
+        else "[]"
+    )
     return cut(text, LONGEST_VALUE)
 
 

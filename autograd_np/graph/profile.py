@@ -156,7 +156,13 @@ def _table(heading: str, parts: Sequence[Part]) -> str:
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
+    return (
+        f"{seconds:.3g} s"
+        if seconds >= 1
+        else f"{seconds * 1e3:.3g} ms"
+        if seconds >= 1e-3
+        else f"{seconds * 1e6:.3g} µs"
+    )
 
 
 class _Timed:
@@ -201,7 +207,9 @@ def profile(function: Callable[[], Any], *, repeats: int = 3, expected: Sequence
     True
     """
     if not callable(function):
-        raise TypeError(f"profile: takes the function that computes the result, such as lambda: loss(model(x), y), not a {type(function).__name__}")
+        raise TypeError(
+            f"profile: takes the function that computes the result, such as lambda: loss(model(x), y), not a {type(function).__name__}"
+        )
     if not isinstance(repeats, (int, np.integer)):
         raise TypeError(f"profile: repeats is a number of runs, not {repeats!r}")
     if repeats < 1:
@@ -254,7 +262,14 @@ def _one_run(function: Callable[[], Any], expected: Sequence[str] | None) -> Pro
             parts.append((Part(f"{name} ({OFF_TAPE})", 1, seconds, 0.0, 0, 0), ()))
     for node, entry in zip(nodes, graph.entries, strict=True):
         if entry.kind == "operation":
-            part = Part(entry.name, 1, forward.get(id(node), 0.0), backward.get(id(node), 0.0), entry.kept_bytes, entry.flops + entry.backward_flops)
+            part = Part(
+                entry.name,
+                1,
+                forward.get(id(node), 0.0),
+                backward.get(id(node), 0.0),
+                entry.kept_bytes,
+                entry.flops + entry.backward_flops,
+            )
             parts.append((part, entry.module))
     return Profile(parts, graph.kept_bytes, rest)
 

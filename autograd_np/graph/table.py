@@ -132,13 +132,16 @@ class Tape(Sequence[Entry]):
 
         def row(cells: Iterable[str], tag: str) -> str:
             marked = [
-                f'<{tag} style="text-align:{"right" if right else "left"}">{html.escape(cell)}</{tag}>' for cell, right in zip(cells, rights, strict=True)
+                f'<{tag} style="text-align:{"right" if right else "left"}">{html.escape(cell)}</{tag}>'
+                for cell, right in zip(cells, rights, strict=True)
             ]
             return f"<tr>{''.join(marked)}</tr>"
 
         body = [row(cells, "td") for cells in rows]
         if left_out:
-            body.insert(len(rows) // 2 + len(rows) % 2, f'<tr><td colspan="{len(headings)}">{_more(left_out)}</td></tr>')
+            body.insert(
+                len(rows) // 2 + len(rows) % 2, f'<tr><td colspan="{len(headings)}">{_more(left_out)}</td></tr>'
+            )
         totals = "<br>".join(html.escape(line) for line in self._totals())
         return f"<table><thead>{row(headings, 'th')}</thead><tbody>{''.join(body)}</tbody></table><p>{totals}</p>"
 

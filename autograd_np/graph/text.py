@@ -30,7 +30,9 @@ def in_flops(number: int) -> str:
     >>> in_flops(20), in_flops(2_500_000)
     ('20 FLOPs', '2.5 MFLOPs')
     """
-    return counted(number, "FLOP") if number < 10_000 else _scaled(number, 1000, ("kFLOPs", "MFLOPs", "GFLOPs", "TFLOPs"))
+    return (
+        counted(number, "FLOP") if number < 10_000 else _scaled(number, 1000, ("kFLOPs", "MFLOPs", "GFLOPs", "TFLOPs"))
+    )
 
 
 def _scaled(number: float, base: int, units: Sequence[str]) -> str:
@@ -52,7 +54,10 @@ def _width(text: str) -> int:
     """Columns on a terminal: wide characters take two, those that stand above or below another none."""
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.category(c) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(
+        0 if unicodedata.category(c) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
 
 
 def aligned(headings: Sequence[str], rights: Sequence[bool], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -169,7 +169,9 @@ def scaled_dot_product_attention(
     """
     query, key, value = _real(query, "query"), _real(key, "key"), _real(value, "value")
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        raise ValueError(f"query {query.shape} and key {key.shape} must agree in the last axis, key and value {value.shape} in the one before")
+        raise ValueError(
+            f"query {query.shape} and key {key.shape} must agree in the last axis, key and value {value.shape} in the one before"
+        )
     dropout_p = float(dropout_p)
     if not 0 <= dropout_p <= 1:
         raise ValueError(f"dropout_p = {dropout_p} is not in [0, 1]")
@@ -199,7 +201,11 @@ def _scale(scale: float | None, query_shape: tuple[int, ...]) -> float:
 def _mean(e: Any, value: Any, query: Any, total: Any, share: float) -> tuple[Any, Any]:
     """O = eᵀ V c / share and c, in memory laid out as the query's where the shape is the same: heads split by a view are joined by one."""
     weights = np.swapaxes(e, -1, -2)
-    if query.shape[-1] == value.shape[-1] and query.shape[:-2] == e.shape[:-2] == value.shape[:-2] and query.dtype == e.dtype == value.dtype:
+    if (
+        query.shape[-1] == value.shape[-1]
+        and query.shape[:-2] == e.shape[:-2] == value.shape[:-2]
+        and query.dtype == e.dtype == value.dtype
+    ):
         o = np.matmul(weights, value, out=np.empty_like(query))
     else:
         o = np.matmul(weights, value)
@@ -212,7 +218,9 @@ def _mean(e: Any, value: Any, query: Any, total: Any, share: float) -> tuple[Any
     return o, c
 
 
-def _attention_rule(g: Any, needs: Any, out: Any, query: Any, key: Any, value: Any, dropout_p: float, scale: float | None) -> Any:
+def _attention_rule(
+    g: Any, needs: Any, out: Any, query: Any, key: Any, value: Any, dropout_p: float, scale: float | None
+) -> Any:
     dropout_p = float(dropout_p)
     o, c, e = out[:3]
     kept = out[3] if len(out) == 4 else None

@@ -32,7 +32,9 @@ class _Named:
         self.name = name
 
 
-def composition(*numpy_functions: Callable[..., Any], name: str | None = None, real: bool | str = False) -> Callable[[F], F]:
+def composition(
+    *numpy_functions: Callable[..., Any], name: str | None = None, real: bool | str = False
+) -> Callable[[F], F]:
     """Declare a function made of primitives; the given NumPy functions dispatch to it on Tensors.
 
     Args:
@@ -97,7 +99,9 @@ def refused(numpy_function: Any, remedy: str) -> None:
     """Let a NumPy function that writes in place raise on Tensors, saying what to write instead."""
 
     def refuse(*args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(f"np.{numpy_function.__name__} writes into its first argument, which a Tensor does not allow; use {remedy}")
+        raise TypeError(
+            f"np.{numpy_function.__name__} writes into its first argument, which a Tensor does not allow; use {remedy}"
+        )
 
     refuse.__name__ = numpy_function.__name__
     refuse.__doc__ = f"Refused: use {remedy}."
@@ -111,4 +115,6 @@ def no_out(name: str, out: Any) -> None:
         TypeError: ``out`` is given.
     """
     if out is not None:
-        raise TypeError(f"{name}: out= would overwrite an array that the tape may keep; use the returned Tensor: t = {name}(...)")
+        raise TypeError(
+            f"{name}: out= would overwrite an array that the tape may keep; use the returned Tensor: t = {name}(...)"
+        )

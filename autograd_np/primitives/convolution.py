@@ -40,23 +40,42 @@ def _grouped(weight: Any, groups: int, dtype: Any) -> Any:
 
 
 @primitive(wrt="x weight bias", name="conv2d", masks="kink")
-def _conv2d(x: ArrayLike, weight: ArrayLike, size: Pair, stride: Pair, before: Pair, dilation: Pair, groups: int, bias: ArrayLike | None = None) -> Tensor:
+def _conv2d(
+    x: ArrayLike,
+    weight: ArrayLike,
+    size: Pair,
+    stride: Pair,
+    before: Pair,
+    dilation: Pair,
+    groups: int,
+    bias: ArrayLike | None = None,
+) -> Tensor:
     """:func:`conv2d` with every option as a pair: ``size`` of the result, and the number of zeros ``before`` the first row and column."""
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
-    return correlate(x.transpose(0, 2, 3, 1), _grouped(weight, groups, dtype), bias, size, stride, before, dilation, dtype).transpose(0, 3, 1, 2)
+    return correlate(
+        x.transpose(0, 2, 3, 1), _grouped(weight, groups, dtype), bias, size, stride, before, dilation, dtype
+    ).transpose(0, 3, 1, 2)
 
 
 @primitive(wrt="y weight", name="conv2d_input_gradient")
-def _conv2d_input(y: ArrayLike, weight: ArrayLike, size: Pair, stride: Pair, before: Pair, dilation: Pair, groups: int) -> Tensor:
+def _conv2d_input(
+    y: ArrayLike, weight: ArrayLike, size: Pair, stride: Pair, before: Pair, dilation: Pair, groups: int
+) -> Tensor:
     """The gradient of :func:`conv2d` for its input of ``size`` rows and columns, with the cotangent ``y``."""
     dtype = np.result_type(y, weight)
-    return spread(y.transpose(0, 2, 3, 1), _grouped(weight, groups, dtype), size, stride, before, dilation, dtype).transpose(0, 3, 1, 2)
+    return spread(
+        y.transpose(0, 2, 3, 1), _grouped(weight, groups, dtype), size, stride, before, dilation, dtype
+    ).transpose(0, 3, 1, 2)
 
 
 @primitive(wrt="x y", name="conv2d_weight_gradient", masks="kink")
-def _conv2d_weight(x: ArrayLike, y: ArrayLike, kernel: Pair, stride: Pair, before: Pair, dilation: Pair, groups: int) -> Tensor:
+def _conv2d_weight(
+    x: ArrayLike, y: ArrayLike, kernel: Pair, stride: Pair, before: Pair, dilation: Pair, groups: int
+) -> Tensor:
     """The gradient of :func:`conv2d` for its weight with a ``kernel`` of so many rows and columns, with the cotangent ``y``."""
-    w = weigh(x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1), kernel, groups, stride, before, dilation, np.result_type(x, y))
+    w = weigh(
+        x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1), kernel, groups, stride, before, dilation, np.result_type(x, y)
+    )
     return w.transpose(0, 4, 3, 1, 2).reshape(y.shape[1], x.shape[1] // groups, *kernel)
 
 
@@ -75,18 +94,28 @@ channel_sum = on_arrays(_channel_sum)
 
 rule(
     _conv2d,
-    lambda g, x_shape, weight, stride, before, dilation, groups: input_gradient(g, weight, x_shape[2:], stride, before, dilation, groups),
-    lambda g, x, weight_shape, stride, before, dilation, groups: weight_gradient(x, g, weight_shape[2:], stride, before, dilation, groups),
+    lambda g, x_shape, weight, stride, before, dilation, groups: input_gradient(
+        g, weight, x_shape[2:], stride, before, dilation, groups
+    ),
+    lambda g, x, weight_shape, stride, before, dilation, groups: weight_gradient(
+        x, g, weight_shape[2:], stride, before, dilation, groups
+    ),
     lambda g: channel_sum(g),
 )
 rule(
     _conv2d_input,
-    lambda g, y_shape, weight, stride, before, dilation, groups: conv(g, weight, y_shape[2:], stride, before, dilation, groups),
-    lambda g, y, weight_shape, stride, before, dilation, groups: weight_gradient(g, y, weight_shape[2:], stride, before, dilation, groups),
+    lambda g, y_shape, weight, stride, before, dilation, groups: conv(
+        g, weight, y_shape[2:], stride, before, dilation, groups
+    ),
+    lambda g, y, weight_shape, stride, before, dilation, groups: weight_gradient(
+        g, y, weight_shape[2:], stride, before, dilation, groups
+    ),
 )
 rule(
     _conv2d_weight,
-    lambda g, x_shape, y, stride, before, dilation, groups: input_gradient(y, g, x_shape[2:], stride, before, dilation, groups),
+    lambda g, x_shape, y, stride, before, dilation, groups: input_gradient(
+        y, g, x_shape[2:], stride, before, dilation, groups
+    ),
     lambda g, x, y_shape, stride, before, dilation, groups: conv(x, g, y_shape[2:], stride, before, dilation, groups),
 )
 rule(_channel_sum, lambda g, x_shape: np.broadcast_to(g[:, None, None], x_shape))
@@ -103,7 +132,11 @@ def lengths(value: Any, axes: int, name: str, option: str, *, least: int) -> tup
         ValueError: there are too many or too few, or one is smaller than ``least``.
     """
     try:
-        found = (operator.index(value),) * axes if not isinstance(value, (tuple, list)) else tuple([operator.index(v) for v in value])
+        found = (
+            (operator.index(value),) * axes
+            if not isinstance(value, (tuple, list))
+            else tuple([operator.index(v) for v in value])
+        )
     except TypeError:
         raise TypeError(f"{name}: {option} must be an integer or {axes} of them, not {describe(value)}") from None
     if len(found) == 1:
@@ -115,7 +148,9 @@ def lengths(value: Any, axes: int, name: str, option: str, *, least: int) -> tup
     return found
 
 
-def operands(name: str, axes: int, x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None) -> tuple[Tensor, Tensor, Tensor | None]:
+def operands(
+    name: str, axes: int, x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """The operands as Tensors.
 
     Raises:
@@ -125,7 +160,9 @@ def operands(name: str, axes: int, x: ArrayLike, weight: ArrayLike, bias: ArrayL
     b = None if bias is None else lifted(bias, name, "bias")
     letters = ("H", "W")[-axes:] if axes == 2 else ("L",)
     if weight.ndim != axes + 2:
-        raise ValueError(f"{name}: weight must have {axes + 2} axes, two of channels and {axes} of the kernel; it has shape {weight.shape}")
+        raise ValueError(
+            f"{name}: weight must have {axes + 2} axes, two of channels and {axes} of the kernel; it has shape {weight.shape}"
+        )
     if x.ndim not in (axes + 1, axes + 2):
         raise ValueError(
             f"{name}: x must have shape (N, C, {', '.join(letters)}) or (C, {', '.join(letters)}); it has shape {x.shape} (weight has shape {weight.shape})"
@@ -141,7 +178,9 @@ def _groups(name: str, groups: Any) -> int:
 
 def _check_bias(name: str, bias: Tensor | None, channels: int) -> None:
     if bias is not None and bias.shape != (channels,):
-        raise ValueError(f"{name}: bias must have shape ({channels},), one number per output channel; it has shape {bias.shape}")
+        raise ValueError(
+            f"{name}: bias must have shape ({channels},), one number per output channel; it has shape {bias.shape}"
+        )
 
 
 def _padding(name: str, padding: Any, axes: int, kernel: Any, stride: Any, dilation: Any) -> Any:
@@ -150,7 +189,9 @@ def _padding(name: str, padding: Any, axes: int, kernel: Any, stride: Any, dilat
         return (0,) * axes, (0,) * axes
     if padding == "same":
         if any(s != 1 for s in stride):
-            raise ValueError(f"{name}: padding='same' needs stride 1, not {stride}: no padding gives a result of the input's size")
+            raise ValueError(
+                f"{name}: padding='same' needs stride 1, not {stride}: no padding gives a result of the input's size"
+            )
         total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         return tuple([t // 2 for t in total]), tuple([t - t // 2 for t in total])
     if isinstance(padding, str):
@@ -159,7 +200,9 @@ def _padding(name: str, padding: Any, axes: int, kernel: Any, stride: Any, dilat
     return both, both
 
 
-def _convolution(name: str, axes: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Tensor:
+def _convolution(
+    name: str, axes: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Tensor:
     x, weight, bias = operands(name, axes, x, weight, bias)
     stride = lengths(stride, axes, name, "stride", least=1)
     dilation = lengths(dilation, axes, name, "dilation", least=1)
@@ -167,14 +210,21 @@ def _convolution(name: str, axes: int, x: Any, weight: Any, bias: Any, stride: A
     kernel = weight.shape[2:]
     before, after = _padding(name, padding, axes, kernel, stride, dilation)
     if not all(kernel):
-        raise ValueError(f"{name}: the kernel must have at least one element along each axis; weight has shape {weight.shape}")
+        raise ValueError(
+            f"{name}: the kernel must have at least one element along each axis; weight has shape {weight.shape}"
+        )
     if x.shape[-axes - 1] != weight.shape[1] * groups or weight.shape[0] % groups:
         raise ValueError(
             f"{name}: x of shape {x.shape} has {x.shape[-axes - 1]} channels; weight of shape {weight.shape} with groups={groups} needs "
             f"{weight.shape[1] * groups} (weight is (out, in / groups, kernel), and groups divides out)"
         )
     _check_bias(name, bias, weight.shape[0])
-    size = tuple([(n + a + b - d * (k - 1) - 1) // s + 1 for n, k, s, d, a, b in zip(x.shape[-axes:], kernel, stride, dilation, before, after, strict=True)])
+    size = tuple(
+        [
+            (n + a + b - d * (k - 1) - 1) // s + 1
+            for n, k, s, d, a, b in zip(x.shape[-axes:], kernel, stride, dilation, before, after, strict=True)
+        ]
+    )
     if any(n < 1 for n in size):
         raise ValueError(
             f"{name}: the kernel {kernel} (dilation {dilation}) reaches over more than the padded input: x has shape {x.shape}, padding is {padding!r}"
@@ -186,7 +236,9 @@ def _convolution(name: str, axes: int, x: Any, weight: Any, bias: Any, stride: A
         x = expand_dims(x, 0)
     if axes == 2:
         return squeeze(_conv2d(x, weight, size, stride, before, dilation, groups, bias), 0)
-    y = _conv2d(expand_dims(x, 2), expand_dims(weight, 2), (1, *size), (1, *stride), (0, *before), (1, *dilation), groups, bias)
+    y = _conv2d(
+        expand_dims(x, 2), expand_dims(weight, 2), (1, *size), (1, *stride), (0, *before), (1, *dilation), groups, bias
+    )
     return squeeze(y, 2 if batched else (0, 2))
 
 
@@ -270,7 +322,18 @@ def conv1d(
 # ---------------------------------------------------------------- transposed
 
 
-def _transposed(name: str, axes: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any, groups: Any, dilation: Any) -> Tensor:
+def _transposed(
+    name: str,
+    axes: int,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: Any,
+    dilation: Any,
+) -> Tensor:
     x, weight, bias = operands(name, axes, x, weight, bias)
     stride = lengths(stride, axes, name, "stride", least=1)
     dilation = lengths(dilation, axes, name, "dilation", least=1)
@@ -279,21 +342,30 @@ def _transposed(name: str, axes: int, x: Any, weight: Any, bias: Any, stride: An
     groups = _groups(name, groups)
     kernel = weight.shape[2:]
     if not all(kernel):
-        raise ValueError(f"{name}: the kernel must have at least one element along each axis; weight has shape {weight.shape}")
+        raise ValueError(
+            f"{name}: the kernel must have at least one element along each axis; weight has shape {weight.shape}"
+        )
     if x.shape[-axes - 1] != weight.shape[0] or weight.shape[0] % groups:
         raise ValueError(
             f"{name}: x of shape {x.shape} has {x.shape[-axes - 1]} channels; weight of shape {weight.shape} with groups={groups} needs "
             f"{weight.shape[0]} (weight is (in, out / groups, kernel), and groups divides in)"
         )
     if any(o >= max(s, d) for o, s, d in zip(output_padding, stride, dilation, strict=True)):
-        raise ValueError(f"{name}: output_padding must be smaller than stride or dilation; it is {output_padding} with stride {stride}, dilation {dilation}")
+        raise ValueError(
+            f"{name}: output_padding must be smaller than stride or dilation; it is {output_padding} with stride {stride}, dilation {dilation}"
+        )
     channels = weight.shape[1] * groups
     _check_bias(name, bias, channels)
     size = tuple(
-        [(n - 1) * s - 2 * a + d * (k - 1) + o + 1 for n, k, s, d, a, o in zip(x.shape[-axes:], kernel, stride, dilation, padding, output_padding, strict=True)]
+        [
+            (n - 1) * s - 2 * a + d * (k - 1) + o + 1
+            for n, k, s, d, a, o in zip(x.shape[-axes:], kernel, stride, dilation, padding, output_padding, strict=True)
+        ]
     )
     if any(n < 1 for n in size) or not all(x.shape[-axes:]):
-        raise ValueError(f"{name}: the result would have size {size}: x has shape {x.shape}, the kernel {kernel}, padding is {padding}")
+        raise ValueError(
+            f"{name}: the result would have size {size}: x has shape {x.shape}, the kernel {kernel}, padding is {padding}"
+        )
     batched = x.ndim == axes + 2
     if not batched:
         x = expand_dims(x, 0)

@@ -58,7 +58,9 @@ def _windows(image: Any, axes: Pair, kernel: Pair, stride: Pair, dilation: Pair)
     return view[tuple(step)]
 
 
-def _columns(x: Any, kernel: Pair, size: Pair, stride: Pair, before: Pair, dilation: Pair, dtype: Any) -> Iterator[tuple[Any, Any]]:
+def _columns(
+    x: Any, kernel: Pair, size: Pair, stride: Pair, before: Pair, dilation: Pair, dtype: Any
+) -> Iterator[tuple[Any, Any]]:
     """The column matrix, block by block: (positions × window, the index of those positions in y).
 
     One memory serves all blocks: each is used up before the next is asked for.
@@ -67,7 +69,14 @@ def _columns(x: Any, kernel: Pair, size: Pair, stride: Pair, before: Pair, dilat
     rows, across = size
     window = kernel[0] * kernel[1] * channels
     few = channels <= FEW
-    if kernel == (1, 1) and stride == (1, 1) and before == (0, 0) and size == (height, width) and x.dtype == dtype and not few:
+    if (
+        kernel == (1, 1)
+        and stride == (1, 1)
+        and before == (0, 0)
+        and size == (height, width)
+        and x.dtype == dtype
+        and not few
+    ):
         yield x.reshape(-1, channels), slice(None)
         return
     positions = max(BLOCK // max(window * dtype.itemsize, 1), ROWS)
@@ -76,7 +85,14 @@ def _columns(x: Any, kernel: Pair, size: Pair, stride: Pair, before: Pair, dilat
     at_once = min(at_once, rows)
     reach = _extent(size, kernel, stride, dilation)
     inner, outer = (_overlap(n, b, r) for n, b, r in zip((height, width), before, reach, strict=True))
-    direct = before == (0, 0) and reach[0] <= height and reach[1] <= width and not few and x.dtype == dtype and _is_contiguous(x)
+    direct = (
+        before == (0, 0)
+        and reach[0] <= height
+        and reach[1] <= width
+        and not few
+        and x.dtype == dtype
+        and _is_contiguous(x)
+    )
     if direct:
         image = x[:, : reach[0], : reach[1]]
         windows = _windows(image, (1, 2), kernel, stride, dilation).transpose(0, 1, 2, 4, 5, 3)
@@ -125,7 +141,9 @@ def correlate(x: Any, w: Any, bias: Any, size: Pair, stride: Pair, before: Pair,
     elif groups > 1:
         for group in range(groups):
             part = x[..., group * channels : (group + 1) * channels]
-            out[..., group * outputs : (group + 1) * outputs] = correlate(part, w[group : group + 1], None, size, stride, before, dilation, dtype)
+            out[..., group * outputs : (group + 1) * outputs] = correlate(
+                part, w[group : group + 1], None, size, stride, before, dilation, dtype
+            )
     else:
         matrix = w.reshape(-1, outputs)
         # NumPy adds a row of one position's channels slowly, one of a whole row of positions fast.
@@ -212,7 +230,9 @@ def _one_set(y: Any, weight: Any, vertical: Phase, horizontal: Phase, dtype: Any
 # ---------------------------------------------------------------- one channel per group
 
 
-def _shifted(x: Any, kernel: Pair, size: Pair, stride: Pair, before: Pair, dilation: Pair) -> Iterator[tuple[int, int, Any, Any]]:
+def _shifted(
+    x: Any, kernel: Pair, size: Pair, stride: Pair, before: Pair, dilation: Pair
+) -> Iterator[tuple[int, int, Any, Any]]:
     """For each place of the kernel: its row and column, the index of the positions at which it meets x, and that of what it meets."""
     for i in range(kernel[0]):
         rows, met_rows = _met(i, x.shape[1], size[0], stride[0], before[0], dilation[0])

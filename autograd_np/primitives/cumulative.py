@@ -122,7 +122,9 @@ def _cumprod_rule(g: Any, x: Any, axis: int | None, dtype: Any) -> Any:
 rule(cumprod, _cumprod_rule)
 
 
-def _cumulative(function: Any, first: Any, x: Any, axis: int | None, dtype: Any, out: None, include_initial: bool) -> Tensor:
+def _cumulative(
+    function: Any, first: Any, x: Any, axis: int | None, dtype: Any, out: None, include_initial: bool
+) -> Tensor:
     name = f"cumulative_{function.__name__.removeprefix('cum')}"
     no_out(name, out)
     x = lifted(x, name)
@@ -137,7 +139,9 @@ def _cumulative(function: Any, first: Any, x: Any, axis: int | None, dtype: Any,
 
 
 @composition(np.cumulative_sum)
-def cumulative_sum(x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False) -> Tensor:
+def cumulative_sum(
+    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False
+) -> Tensor:
     """The array API's :func:`cumsum`: ``axis`` may be left out for one axis only; ``include_initial`` begins with 0.
 
     >>> cumulative_sum(np.array([1.0, 2.0]), include_initial=True)
@@ -147,7 +151,9 @@ def cumulative_sum(x: ArrayLike, /, *, axis: int | None = None, dtype: Any = Non
 
 
 @composition(np.cumulative_prod)
-def cumulative_prod(x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False) -> Tensor:
+def cumulative_prod(
+    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False
+) -> Tensor:
     """The array API's :func:`cumprod`: ``axis`` may be left out for one axis only; ``include_initial`` begins with 1.
 
     >>> cumulative_prod(np.array([2.0, 3.0]), include_initial=True)
@@ -264,7 +270,12 @@ def taken_last(x: Any, index: Any) -> Any:
     return np.take(beside(x, index), index, axis=-1)
 
 
-rule(taken_last, lambda g, x_shape, index: scatter(np.reshape(g, (*x_shape[:-1], index.size)), np.reshape(index, (index.size,)), x_shape[-1]))
+rule(
+    taken_last,
+    lambda g, x_shape, index: scatter(
+        np.reshape(g, (*x_shape[:-1], index.size)), np.reshape(index, (index.size,)), x_shape[-1]
+    ),
+)
 
 
 @primitive(masks=True)

@@ -59,11 +59,17 @@ def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Te
 def _misfit(x: Any, weight: Any, bias: Any) -> Exception:
     shape, matrix = np.shape(x), np.shape(weight)
     if not shape or not hasattr(weight, "shape"):
-        return TypeError(f"x must have an axis of features and weight must be a matrix; x is {describe(x)}, weight {describe(weight)}")
+        return TypeError(
+            f"x must have an axis of features and weight must be a matrix; x is {describe(x)}, weight {describe(weight)}"
+        )
     if len(matrix) != 2:
         return ValueError(f"weight must have two axes, (features in, features out), not shape {matrix}")
     if shape[-1] != matrix[0]:
-        turned = "; weight has shape (features in, features out), the transpose of PyTorch's" if shape[-1] == matrix[1] else ""
+        turned = (
+            "; weight has shape (features in, features out), the transpose of PyTorch's"
+            if shape[-1] == matrix[1]
+            else ""
+        )
         return ValueError(f"x has {shape[-1]} features, weight takes {matrix[0]}: shapes {shape} and {matrix}{turned}")
     return ValueError(f"bias must have shape ({matrix[1]},), one number per column of weight, not {np.shape(bias)}")
 
@@ -158,7 +164,9 @@ def _check_rows(numbers: Any, rows: int) -> None:
         first = np.argmax(bad).item()
         where = np.unravel_index(first, numbers.shape)
         at = f" at {tuple(int(i) for i in where)}" if numbers.ndim else ""
-        raise IndexError(f"index {numbers.reshape(-1)[first].item()}{at} is not a row of the table: it has {rows} rows, 0 to {rows - 1}")
+        raise IndexError(
+            f"index {numbers.reshape(-1)[first].item()}{at} is not a row of the table: it has {rows} rows, 0 to {rows - 1}"
+        )
 
 
 @primitive(name="without_rows", wrt="g", masks=True)

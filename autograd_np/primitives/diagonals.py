@@ -50,7 +50,10 @@ def onto_diagonal(g: Any, shape: tuple[int, ...], offset: int, axis1: int, axis2
     lead = g.shape[:-1]
     start = offset if offset >= 0 else -offset * columns
     column = np.reshape(g, (*lead, length, 1))
-    spread = np.reshape(np.concatenate([column, np.zeros_like(g, shape=(*lead, length, columns))], axis=-1), (*lead, length * (columns + 1)))
+    spread = np.reshape(
+        np.concatenate([column, np.zeros_like(g, shape=(*lead, length, columns))], axis=-1),
+        (*lead, length * (columns + 1)),
+    )
     rest = rows * columns - start - length * (columns + 1)
     pieces = [spread if rest >= 0 else spread[..., :rest]]
     if start:
@@ -95,7 +98,9 @@ def diagflat(x: ArrayLike, /, k: int = 0) -> Tensor:
 
 
 @composition(np.trace)
-def trace(x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None) -> Tensor:
+def trace(
+    x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None
+) -> Tensor:
     """The sum of the diagonal of two axes (summed in ``dtype``, if given). Gradient: the cotangent on the diagonal.
 
     >>> float(trace([[1.0, 2.0], [3.0, 4.0]]))

@@ -34,7 +34,9 @@ def _axis(name: str, axis: int, ndim: int) -> int:
 
 
 @composition(np.diff)
-def diff(x: ArrayLike, /, n: int = 1, axis: int = -1, prepend: ArrayLike | None = None, append: ArrayLike | None = None) -> Tensor:
+def diff(
+    x: ArrayLike, /, n: int = 1, axis: int = -1, prepend: ArrayLike | None = None, append: ArrayLike | None = None
+) -> Tensor:
     """``x[i+1] − x[i]`` along ``axis``, ``n`` times, after joining ``prepend`` and ``append`` to the ends.
 
     >>> diff(np.array([1.0, 4.0, 9.0])).tolist()
@@ -101,13 +103,19 @@ def gradient(f: ArrayLike, *varargs: Any, axis: Axis = None, edge_order: int = 1
     [1.0, 1.5, 2.5, 3.0]
     """
     f = lifted(f, "gradient", "f")
-    axes = axes_of(None, f.ndim) if axis is None else tuple(_axis("gradient", a, f.ndim) for a in (axis if isinstance(axis, tuple) else (axis,)))
+    axes = (
+        axes_of(None, f.ndim)
+        if axis is None
+        else tuple(_axis("gradient", a, f.ndim) for a in (axis if isinstance(axis, tuple) else (axis,)))
+    )
     if len(varargs) == 0:
         steps: list[Any] = [1.0] * len(axes)
     elif len(varargs) == 1 and np.ndim(varargs[0]) == 0:
         steps = list(varargs) * len(axes)
     elif len(varargs) == len(axes):
-        steps = [step if np.ndim(step) == 0 else _steps(step, f.shape[a]) for step, a in zip(varargs, axes, strict=True)]
+        steps = [
+            step if np.ndim(step) == 0 else _steps(step, f.shape[a]) for step, a in zip(varargs, axes, strict=True)
+        ]
     else:
         raise TypeError(f"gradient: {len(varargs)} spacings for {len(axes)} axes")
     if edge_order not in (1, 2):
@@ -119,7 +127,9 @@ def gradient(f: ArrayLike, *varargs: Any, axis: Axis = None, edge_order: int = 1
     results = []
     for a, step in zip([order.index(a) for a in axes], steps, strict=True):
         if f.shape[a] < edge_order + 1:
-            raise ValueError(f"gradient: axis {a} has {f.shape[a]} elements; edge_order {edge_order} needs {edge_order + 1}")
+            raise ValueError(
+                f"gradient: axis {a} has {f.shape[a]} elements; edge_order {edge_order} needs {edge_order + 1}"
+            )
         results.append(np.transpose(in_order(cast(_slope(f, a, step, edge_order), f.dtype)), inverse(order)))
     return results[0] if len(results) == 1 else tuple(results)
 
@@ -156,7 +166,10 @@ def _slope(f: Any, axis: int, step: Any, edge_order: int) -> Any:
     else:
         one, two = step[:-1], step[1:]
         shape = tuple(-1 if a == axis else 1 for a in range(f.ndim))
-        a, b, c = (np.reshape(w, shape) for w in (-two / (one * (one + two)), (two - one) / (one * two), one / (two * (one + two))))
+        a, b, c = (
+            np.reshape(w, shape)
+            for w in (-two / (one * (one + two)), (two - one) / (one * two), one / (two * (one + two)))
+        )
         inside = a * at(None, -2) + b * at(1, -1) + c * at(2, None)
         first, last = step[0], step[-1]
         if edge_order == 2:
@@ -184,7 +197,11 @@ def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axi
         step: Any = dx
     else:
         x = lifted(x, "trapezoid")
-        step = np.reshape(diff(x), tuple(-1 if a == axis else 1 for a in range(y.ndim))) if x.ndim == 1 else diff(x, axis=axis)
+        step = (
+            np.reshape(diff(x), tuple(-1 if a == axis else 1 for a in range(y.ndim)))
+            if x.ndim == 1
+            else diff(x, axis=axis)
+        )
     pairs = y[_along(axis, slice(1, None))] + y[_along(axis, slice(None, -1))]
     return sum(step * pairs / 2.0, axis)
 
@@ -221,7 +238,9 @@ def interp(
     values = lifted(fp, "interp", "fp")
     values = cast(values, complex if values.dtype.kind == "c" else float)
     if xp.ndim != 1 or values.shape != xp.shape or xp.size == 0:
-        raise ValueError(f"interp: xp and fp are one axis each of the same length, not empty; got shapes {xp.shape} and {values.shape}")
+        raise ValueError(
+            f"interp: xp and fp are one axis each of the same length, not empty; got shapes {xp.shape} and {values.shape}"
+        )
     if period is not None:
         if period == 0:
             raise ValueError("interp: period must not be 0")
@@ -301,5 +320,7 @@ rule(convolve, _convolve_rule, lambda g, x, y_shape, mode: _convolve_rule(g, y_s
 rule(
     correlate,
     lambda g, x_shape, y, mode: np.convolve(_in_full(g, x_shape, y.shape, mode, True), _conjugate(y), "valid"),
-    lambda g, x, y_shape, mode: _conjugate(reverse(np.convolve(_in_full(g, x.shape, y_shape, mode, True), reverse(x), "valid"))),
+    lambda g, x, y_shape, mode: _conjugate(
+        reverse(np.convolve(_in_full(g, x.shape, y_shape, mode, True), reverse(x), "valid"))
+    ),
 )

@@ -43,7 +43,9 @@ def letters(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], s
     terms = left.split(",")
     used = set(subscripts)
     free = [letter for letter in LETTERS if letter not in used]
-    depths = [ndim - len(term.replace("...", "")) if "..." in term else 0 for term, ndim in zip(terms, ndims, strict=True)]
+    depths = [
+        ndim - len(term.replace("...", "")) if "..." in term else 0 for term, ndim in zip(terms, ndims, strict=True)
+    ]
     depth = max(depths, default=0)
     if depth > len(free):
         raise ValueError(f"einsum: {subscripts!r} has more axes than there are letters (52)")
@@ -128,7 +130,9 @@ def _einsum_one(x: ArrayLike, subscripts: str) -> Tensor:
     return np.einsum(subscripts, x)  # type: ignore[no-any-return]
 
 
-def _joint(g: Any, needs: tuple[bool, ...], arrays: tuple[Any, ...], arrays_shape: tuple[Shape, ...], subscripts: str) -> tuple[Any, ...]:
+def _joint(
+    g: Any, needs: tuple[bool, ...], arrays: tuple[Any, ...], arrays_shape: tuple[Shape, ...], subscripts: str
+) -> tuple[Any, ...]:
     return tuple([_gradient(i, g, subscripts, arrays_shape, arrays) if need else None for i, need in enumerate(needs)])
 
 
@@ -167,7 +171,9 @@ def _strings(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     return subscripts, arrays
 
 
-def einsum(*operands: Any, out: None = None, optimize: Any = False, dtype: Any = None, order: str = "K", casting: str = "safe") -> Tensor:
+def einsum(
+    *operands: Any, out: None = None, optimize: Any = False, dtype: Any = None, order: str = "K", casting: str = "safe"
+) -> Tensor:
     """Sums of products by Einstein's convention, in any of NumPy's forms.
 
     Args:
@@ -194,7 +200,9 @@ def einsum(*operands: Any, out: None = None, optimize: Any = False, dtype: Any =
     no_out("einsum", out)
     for word, value, default in (("dtype", dtype, None), ("order", order, "K"), ("casting", casting, "safe")):
         if value != default:
-            raise TypeError(f"einsum: {word}= is not supported on Tensors; convert the operands with .astype, or the result")
+            raise TypeError(
+                f"einsum: {word}= is not supported on Tensors; convert the operands with .astype, or the result"
+            )
     subscripts, arrays = _strings(operands)
     arrays = tuple([np.asarray(x) if x.__class__ in (float, int, complex, bool) else x for x in arrays])
     if len(arrays) == 1:

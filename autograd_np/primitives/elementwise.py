@@ -160,7 +160,9 @@ rule(remainder, same, lambda g, x, y, out: zmul(g, np.rint((out - x) / y)))
 rule(fmod, same, lambda g, x, y, out: zmul(g, np.rint((out - x) / y)))
 rule(
     divmod,
-    joint=lambda g, needs, out: (keep(False, g[0]),) * 2 if g[1] is None else (g[1], -zmul(g[1], out[0]) if needs[1] else None),
+    joint=lambda g, needs, out: (
+        (keep(False, g[0]),) * 2 if g[1] is None else (g[1], -zmul(g[1], out[0]) if needs[1] else None)
+    ),
 )
 
 
@@ -246,7 +248,11 @@ def _wide(x: Any) -> Any:
 
 
 rule(power, _power_x, _power_y)
-rule(float_power, lambda g, x, y: _power_x(g, _wide(x), _wide(y)), lambda g, out, x, y: _power_y(g, out, _wide(x), _wide(y)))
+rule(
+    float_power,
+    lambda g, x, y: _power_x(g, _wide(x), _wide(y)),
+    lambda g, out, x, y: _power_y(g, out, _wide(x), _wide(y)),
+)
 rule(_power_log, x=_power_log_x, y=lambda h, p, x, y, k: zmul(h, power_log(p, x, y, k + 1)))
 
 
@@ -440,7 +446,17 @@ def copy(x: ArrayLike, /, order: str = "K") -> Tensor:
 
 
 @primitive(np.astype, view=True)
-def astype(x: ArrayLike, /, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True, *, device: Any = None) -> Tensor:
+def astype(
+    x: ArrayLike,
+    /,
+    dtype: Any,
+    order: str = "K",
+    casting: str = "unsafe",
+    subok: bool = True,
+    copy: bool = True,
+    *,
+    device: Any = None,
+) -> Tensor:
     """The elements as ``dtype``; parameters as in ``ndarray.astype`` and ``np.astype``.
 
     Gradient: g, cast back to the dtype of x. A result of integers or booleans needs no gradient; from

@@ -155,8 +155,18 @@ def _ihfft_rule(g: Any, x_shape: tuple[int, ...], n: int | None, axis: int, norm
 
 rule(rfft, _rfft_rule)
 rule(ihfft, _ihfft_rule)
-rule(irfft, lambda g, x_shape, axis, norm: _resized(_inner(np.fft.ihfft(g, None, axis, norm), g.shape[axis], axis, 2.0), x_shape, (axis,)))
-rule(hfft, lambda g, x_shape, axis, norm: _resized(_inner(np.fft.rfft(g, None, axis, norm), g.shape[axis], axis, 2.0), x_shape, (axis,)))
+rule(
+    irfft,
+    lambda g, x_shape, axis, norm: _resized(
+        _inner(np.fft.ihfft(g, None, axis, norm), g.shape[axis], axis, 2.0), x_shape, (axis,)
+    ),
+)
+rule(
+    hfft,
+    lambda g, x_shape, axis, norm: _resized(
+        _inner(np.fft.rfft(g, None, axis, norm), g.shape[axis], axis, 2.0), x_shape, (axis,)
+    ),
+)
 
 
 # ------------------------------------------------------------------------------------------------ several axes

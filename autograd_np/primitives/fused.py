@@ -154,11 +154,15 @@ def softmax_cross_entropy(
     if weight is not None:
         weight = (np.asarray(weight) if not hasattr(weight, "dtype") else weight).astype(logits.dtype, copy=False)
         if weight.shape != (classes,):
-            raise ValueError(f"weight has shape {weight.shape}; it must hold one number for each of the {classes} classes")
+            raise ValueError(
+                f"weight has shape {weight.shape}; it must hold one number for each of the {classes} classes"
+            )
     rows_shape = shape[:-1] if axis in (-1, ndim - 1) else shape[:axis] + shape[axis % ndim + 1 :]
     if targets.shape == rows_shape:
         if targets.dtype.kind not in "iub":
-            raise TypeError(f"class numbers must be integers, not {targets.dtype}; convert them with targets.astype(int)")
+            raise TypeError(
+                f"class numbers must be integers, not {targets.dtype}; convert them with targets.astype(int)"
+            )
         return _of_classes(logits, targets, axis, rows_shape, reduction, label_smoothing, ignore_index, weight)  # type: ignore[no-any-return]
     if targets.shape != shape:
         raise ValueError(
@@ -172,7 +176,16 @@ def softmax_cross_entropy(
 _cross_entropy = primitive_of(softmax_cross_entropy).body
 
 
-def _of_classes(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction: str, smoothing: float, ignore_index: int | None, weight: Any) -> Any:
+def _of_classes(
+    logits: Any,
+    targets: Any,
+    axis: int,
+    rows_shape: Any,
+    reduction: str,
+    smoothing: float,
+    ignore_index: int | None,
+    weight: Any,
+) -> Any:
     """(loss, e with −Σ_{c≠y} e_c for each row's class y, flat index of y, Σe, e_y), then a unless every row has the same scale, b and W to smooth.
 
     The loss of a row is ``a (lse − z_y) + b Σ_c W_c (lse − z_c)``, so its gradient is ``p (a + b ΣW) − a onehot − b W``.
@@ -256,10 +269,14 @@ def _bad_label(y: Any, classes: int, ignore_index: int | None) -> IndexError:
     bad = (y < 0) | (y >= classes)
     row = np.argmax(bad).item()
     ignored = "" if ignore_index is None else f" (ignore_index is {ignore_index})"
-    return IndexError(f"target {y[row].item()} of row {row} is not a class number: there are {classes} classes, 0 to {classes - 1}{ignored}")
+    return IndexError(
+        f"target {y[row].item()} of row {row} is not a class number: there are {classes} classes, 0 to {classes - 1}{ignored}"
+    )
 
 
-def _of_probabilities(logits: Any, targets: Any, axis: int, rows_shape: Any, reduction: str, smoothing: float, weight: Any) -> Any:
+def _of_probabilities(
+    logits: Any, targets: Any, axis: int, rows_shape: Any, reduction: str, smoothing: float, weight: Any
+) -> Any:
     """(loss, e, Σe, the targets after smoothing and weights)."""
     classes = logits.shape[axis]
     first = classes <= FEW
@@ -343,7 +360,9 @@ def _logits_of_probabilities(g: Any, out: Any, logits_shape: Any, axis: int, red
     return _restored(balanced(d, e, total, 0 if first else 1), logits_shape, axis, first)
 
 
-def _targets_rule(g: Any, logits: Any, targets_shape: Any, axis: int, reduction: str, label_smoothing: float, weight: Any) -> Any:
+def _targets_rule(
+    g: Any, logits: Any, targets_shape: Any, axis: int, reduction: str, label_smoothing: float, weight: Any
+) -> Any:
     classes = targets_shape[axis]
     first = classes <= FEW
     rows = math.prod(targets_shape) // classes
@@ -434,7 +453,9 @@ def binary_cross_entropy_with_logits(
     if weight is not None:
         loss = loss * _cast(weight, z)
     if loss.shape != z.shape:
-        raise ValueError(f"weight and pos_weight must broadcast to the logits' shape {z.shape}; the result has shape {loss.shape}")
+        raise ValueError(
+            f"weight and pos_weight must broadcast to the logits' shape {z.shape}; the result has shape {loss.shape}"
+        )
     if reduction != "none":
         size = loss.size
         loss = np.add.reduce(loss, axis=None)
@@ -457,7 +478,9 @@ def _element_scale(g: Any, reduction: str, weight: Any, shape: Any) -> Any:
     return g if weight is None else g * _cast(weight, g)
 
 
-def _binary_logits_rule(g: Any, out: Any, targets: Any, logits_shape: Any, reduction: str, weight: Any, pos_weight: Any) -> Any:
+def _binary_logits_rule(
+    g: Any, out: Any, targets: Any, logits_shape: Any, reduction: str, weight: Any, pos_weight: Any
+) -> Any:
     _, p, q = out
     d = None
     if g[0] is not None:

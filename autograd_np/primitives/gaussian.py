@@ -22,7 +22,13 @@ from .complexes import is_complex, scipy_ufunc
 __all__ = ["erf", "erfc", "gauss", "normal_cdf"]
 
 # |x| <= 0.46875: erf(x) = x P(x²) / Q(x²). All coefficients from the highest power down.
-_NEAR_P = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3)
+_NEAR_P = (
+    1.85777706184603153e-1,
+    3.16112374387056560e0,
+    1.13864154151050156e2,
+    3.77485237685302021e2,
+    3.20937758913846947e3,
+)
 _NEAR_Q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3)
 # 0.46875 <= y <= 4: e^(y²) erfc(y) = P(y) / Q(y).
 _MIDDLE_P = (
@@ -34,8 +40,22 @@ _MIDDLE_Q = (
     3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3,
 )  # fmt: skip
 # y >= 4: e^(y²) erfc(y) = (1/√π - w P(w) / Q(w)) / y with w = 1/y².
-_FAR_P = (1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1, 1.25781726111229246e-1, 1.60837851487422766e-2, 6.58749161529837803e-4)
-_FAR_Q = (1.0, 2.56852019228982242e0, 1.87295284992346725e0, 5.27905102951428412e-1, 6.05183413124413191e-2, 2.33520497626869185e-3)
+_FAR_P = (
+    1.63153871373020978e-2,
+    3.05326634961232344e-1,
+    3.60344899949804439e-1,
+    1.25781726111229246e-1,
+    1.60837851487422766e-2,
+    6.58749161529837803e-4,
+)
+_FAR_Q = (
+    1.0,
+    2.56852019228982242e0,
+    1.87295284992346725e0,
+    5.27905102951428412e-1,
+    6.05183413124413191e-2,
+    2.33520497626869185e-3,
+)
 
 
 # log(e^(y²) erfc(y) / t) for y >= 0 with t = 1 / (1 + y/2): interpolated at the Chebyshev points of 0 <= t <= 1, error 7e-9.
@@ -165,4 +185,7 @@ rule(erf, lambda g, x: g * (2 / math.sqrt(math.pi) * gauss(x, 1.0)))
 rule(erfc, lambda g, x: g * (-2 / math.sqrt(math.pi) * gauss(x, 1.0)))
 rule(_normal_cdf, lambda g, x: g * (1 / math.sqrt(2 * math.pi) * gauss(x, 0.5)))
 # The bell is 0 beyond ±40 in float64; x is taken at ±100 there, so that an infinite x gives 0 and not inf · 0.
-rule(_gauss, lambda g, x, out, rate: g * (-2 * rate * (x if is_complex(x) else np.minimum(np.maximum(x, -100.0), 100.0)) * out))
+rule(
+    _gauss,
+    lambda g, x, out, rate: g * (-2 * rate * (x if is_complex(x) else np.minimum(np.maximum(x, -100.0), 100.0)) * out),
+)

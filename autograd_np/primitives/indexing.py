@@ -92,7 +92,9 @@ publish(getitem, _getitem)
 def _same_kind(name: str, x: Any, values: Any) -> None:
     """Refuse values that would be truncated into ``x``, and with them their gradient."""
     if not np.can_cast(_dtype(values), _dtype(x), "same_kind"):
-        raise TypeError(f"{name}: values of dtype {_dtype(values)} do not fit into x of dtype {_dtype(x)}; convert one of them with .astype")
+        raise TypeError(
+            f"{name}: values of dtype {_dtype(values)} do not fit into x of dtype {_dtype(x)}; convert one of them with .astype"
+        )
 
 
 def _dtype(value: Any) -> Any:
@@ -259,7 +261,12 @@ def _along(indices: Any, shape: tuple[int, ...], axis: int | None) -> tuple[Any,
         return tuple(_flat(array(indices), shape))
     axis %= len(shape)
     ndim = len(shape)
-    return tuple([array(indices) if k == axis else np.arange(n).reshape((1,) * k + (-1,) + (1,) * (ndim - k - 1)) for k, n in enumerate(shape)])
+    return tuple(
+        [
+            array(indices) if k == axis else np.arange(n).reshape((1,) * k + (-1,) + (1,) * (ndim - k - 1))
+            for k, n in enumerate(shape)
+        ]
+    )
 
 
 @primitive(name="take_along_axis", wrt="x", masks=True)
@@ -267,7 +274,12 @@ def _take_along_axis(x: ArrayLike, indices: Any, axis: int | None) -> Tensor:
     return np.take_along_axis(x, indices, axis)  # type: ignore[return-value]
 
 
-rule(_take_along_axis, lambda g, x_shape, indices, axis: np.sum(g) if x_shape == () else Scatter(x_shape, [(_along(indices, x_shape, axis), g)]))
+rule(
+    _take_along_axis,
+    lambda g, x_shape, indices, axis: (
+        np.sum(g) if x_shape == () else Scatter(x_shape, [(_along(indices, x_shape, axis), g)])
+    ),
+)
 
 
 def take_along_axis(x: ArrayLike, indices: Any, axis: int | None = -1) -> Tensor:
@@ -390,7 +402,9 @@ def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], defau
         TypeError: a condition is not boolean.
     """
     if len(condlist) != len(choicelist):
-        raise ValueError(f"select: {len(condlist)} conditions and {len(choicelist)} choices; give one choice per condition")
+        raise ValueError(
+            f"select: {len(condlist)} conditions and {len(choicelist)} choices; give one choice per condition"
+        )
     if not len(condlist):
         raise ValueError("select: give at least one condition")
     conditions = [array(_plain(condition)) for condition in condlist]
@@ -455,7 +469,9 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
     if len(funclist) == len(masks) + 1:
         masks.append(~np.any(np.stack(masks), axis=0))
     elif len(funclist) != len(masks):
-        raise ValueError(f"piecewise: {len(masks)} conditions take {len(masks)} or {len(masks) + 1} functions, not {len(funclist)}")
+        raise ValueError(
+            f"piecewise: {len(masks)} conditions take {len(masks)} or {len(masks) + 1} functions, not {len(funclist)}"
+        )
     result: Any = np.zeros_like(_plain(x))
     for mask, function in zip(masks, funclist, strict=True):
         if not callable(function):

@@ -47,7 +47,15 @@ def _along(axis: int, index: Any) -> tuple[Any, ...]:
 
 
 @primitive(np.concatenate)
-def concatenate(arrays: Sequence[ArrayLike], /, axis: int | None = 0, out: None = None, *, dtype: Any = None, casting: str = "same_kind") -> Tensor:
+def concatenate(
+    arrays: Sequence[ArrayLike],
+    /,
+    axis: int | None = 0,
+    out: None = None,
+    *,
+    dtype: Any = None,
+    casting: str = "same_kind",
+) -> Tensor:
     """The arrays one after the other along an axis they have; with ``axis=None``, all of them flattened.
 
     The dtype is the common one of the arrays, or ``dtype``. Gradients: the pieces of the cotangent.
@@ -92,7 +100,9 @@ concat = concatenate
 
 
 @primitive(np.stack)
-def stack(arrays: Sequence[ArrayLike], axis: int = 0, out: None = None, *, dtype: Any = None, casting: str = "same_kind") -> Tensor:
+def stack(
+    arrays: Sequence[ArrayLike], axis: int = 0, out: None = None, *, dtype: Any = None, casting: str = "same_kind"
+) -> Tensor:
     """The arrays, all of one shape, along a new axis. Gradients: the slices of the cotangent.
 
     Raises:
@@ -173,7 +183,9 @@ def block(arrays: Any) -> Tensor:
     if depth * result.size <= _JOINED:
         return result
     flags = [getattr(raw(x), "flags", None) for x in _blocks(arrays)]
-    fortran = all(getattr(f, "f_contiguous", False) for f in flags) and not all(getattr(f, "c_contiguous", False) for f in flags)
+    fortran = all(getattr(f, "f_contiguous", False) for f in flags) and not all(
+        getattr(f, "c_contiguous", False) for f in flags
+    )
     return in_order(result, "F" if fortran else "C")
 
 
@@ -196,7 +208,9 @@ def _depth(part: Any, where: str) -> int:
     depths = [_depth(item, f"{where}[{i}]") for i, item in enumerate(part)]
     for i, depth in enumerate(depths):
         if depth != depths[0]:
-            raise ValueError(f"block: List depths are mismatched. First element was at depth {depths[0] + 1}, but {where}[{i}] is at depth {depth + 1}")
+            raise ValueError(
+                f"block: List depths are mismatched. First element was at depth {depths[0] + 1}, but {where}[{i}] is at depth {depth + 1}"
+            )
     return depths[0] + 1
 
 
@@ -278,7 +292,9 @@ def split(x: ArrayLike, /, indices_or_sections: Any, axis: int = 0) -> list[Tens
         if count <= 0:
             raise ValueError("split: number sections must be larger than 0.")
         if length % count:
-            raise ValueError(f"split: array split does not result in an equal division: axis {axis} of {t.shape} into {count}")
+            raise ValueError(
+                f"split: array split does not result in an equal division: axis {axis} of {t.shape} into {count}"
+            )
     return array_split(t, indices_or_sections, axis)
 
 

@@ -104,7 +104,9 @@ def at_ties(v: Any, g: Any, values: Any, what: str) -> Any:
     eps = float(np.finfo(w.dtype).eps)
     gap = np.abs(w[..., None, :] - w[..., :, None])
     largest = np.max(np.abs(w), axis=-1)[..., None, None]
-    near = np.logical_and(np.less_equal(gap, n * eps**0.625 * largest), np.equal(np.tril(np.triu(np.ones_like(gap))), 0))._values
+    near = np.logical_and(
+        np.less_equal(gap, n * eps**0.625 * largest), np.equal(np.tril(np.triu(np.ones_like(gap))), 0)
+    )._values
     return v if _known_false(near) else _marked(v, near, NEARLY.format(what=what))
 
 

@@ -170,7 +170,9 @@ def _cofactors_derivative(h: Any, x: Any) -> Any:
         p = p + _t(p)
         k = np.matmul(adjoint(u), np.matmul(_scaled(h, -(e + f)), adjoint(w)))
         spread = np.matmul(p, np.diagonal(k, axis1=-2, axis2=-1)[..., None])[..., 0]
-        turned = np.matmul(conjugate(u) * spread[..., None, :], conjugate(w)) - np.matmul(np.matmul(conjugate(u), p * _t(k)), conjugate(w))
+        turned = np.matmul(conjugate(u) * spread[..., None, :], conjugate(w)) - np.matmul(
+            np.matmul(conjugate(u), p * _t(k)), conjugate(w)
+        )
         return _unbalanced(phase * turned, e, f)
 
 
@@ -333,7 +335,9 @@ def tensorsolve(x: ArrayLike, y: ArrayLike, axes: tuple[int, ...] | None = None)
     shape = x.shape[-(x.ndim - y.ndim) :]
     size = math.prod(shape)
     if x.size != size**2:
-        raise np.linalg.LinAlgError(f"tensorsolve: the axes of x ({x.shape}) beyond those of y ({y.shape}) must have as many elements as y")
+        raise np.linalg.LinAlgError(
+            f"tensorsolve: the axes of x ({x.shape}) beyond those of y ({y.shape}) must have as many elements as y"
+        )
     return np.reshape(solve(np.reshape(x, (size, size)), np.reshape(y, (-1,))), shape)
 
 

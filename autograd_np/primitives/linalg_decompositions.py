@@ -20,7 +20,19 @@ from ..engine.registry import primitive, rule
 from ..engine.tensor import ArrayLike, Tensor
 from .composed import publish
 from .kinks import at_tie, at_ties
-from .linalg_degenerate import DegenerateWarning, adjoint, check_free, conjugate, even, lost_in_second_order, over, separable, settled_phase, unrecorded, value
+from .linalg_degenerate import (
+    DegenerateWarning,
+    adjoint,
+    check_free,
+    conjugate,
+    even,
+    lost_in_second_order,
+    over,
+    separable,
+    settled_phase,
+    unrecorded,
+    value,
+)
 
 __all__ = [
     "DegenerateWarning",
@@ -178,7 +190,9 @@ def _eigh_rule(g: Any, out: Any, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
         # A phase: dV = V·iθ. LAPACK's first (last) component r of each vector is real: θ = −Im(dv_r)/v_r.
         row = v[..., -1 if upper else 0, :]
         excess = np.imag(np.sum(v * g_vectors, axis=-2))
-        kept = settled_phase(value(excess), np.sum(np.abs(v_ * g_), axis=-2), value(row), v.shape[-1], "the eigenvectors")
+        kept = settled_phase(
+            value(excess), np.sum(np.abs(v_ * g_), axis=-2), value(row), v.shape[-1], "the eigenvectors"
+        )
         shift = over(excess, np.real(row), kept)
         x = x - 1j * row[..., :, None] * shift[..., None, :]
     skew = x - adjoint(x)
@@ -269,10 +283,14 @@ def _eig_rule(g: Any, out: Any) -> Any:
         x = np.matmul(_t(v), g_vectors - np.real(along)[..., None, :] * conjugate(v))
         scale = np.matmul(np.abs(_t(v_)), np.abs(g_))
         if v.dtype.kind == "c":
-            rows = np.take_along_axis(v, _largest(v), axis=-2)  # rows[j, i]: of vector i the component that is the largest of vector j
+            rows = np.take_along_axis(
+                v, _largest(v), axis=-2
+            )  # rows[j, i]: of vector i the component that is the largest of vector j
             entry = np.diagonal(rows, axis1=-2, axis2=-1)
             excess = np.imag(along)
-            kept = settled_phase(value(excess), np.sum(np.abs(v_ * g_), axis=-2), value(entry), v.shape[-1], "the eigenvectors")
+            kept = settled_phase(
+                value(excess), np.sum(np.abs(v_ * g_), axis=-2), value(entry), v.shape[-1], "the eigenvectors"
+            )
             shift = over(excess, np.real(entry), kept)
             x = x - 1j * _t(rows) * shift[..., None, :]
         gap = w[..., None, :] - w[..., :, None]
@@ -307,7 +325,9 @@ def _matched(wanted: Any, values: Any) -> Any:
     # Ties and close pairs: nearest is not one-to-one there. Sorting both by value is.
     once = np.all(np.diff(np.sort(order, axis=-1), axis=-1) == 1)
     if type(once) is np.bool_ and not once:
-        order = np.take_along_axis(np.argsort(values, axis=-1), np.argsort(np.argsort(wanted, axis=-1), axis=-1), axis=-1)
+        order = np.take_along_axis(
+            np.argsort(values, axis=-1), np.argsort(np.argsort(wanted, axis=-1), axis=-1), axis=-1
+        )
     return order
 
 

@@ -134,7 +134,11 @@ def separable(numerator: Any, scale: Any, gap: Any, size: Any, used: Any, inner:
         # Nearly a tie: the error n·eps·scale/gap of the quotient is more than a part τ of itself, and of an ordinary quotient.
         tau = eps**0.375
         error = n * eps * scale
-        near = ~close & (error > tau * magnitude) & (error * largest > tau * gap * np.max(scale, axis=(-2, -1), keepdims=True, initial=0))
+        near = (
+            ~close
+            & (error > tau * magnitude)
+            & (error * largest > tau * gap * np.max(scale, axis=(-2, -1), keepdims=True, initial=0))
+        )
         dropped = dropped | (near & negligible & ~used if used is not False else near & negligible)
         if used is not False:
             warn(np.any(near & used & pairs), NEARLY.format(what=what))
@@ -161,7 +165,10 @@ def lost_in_second_order(numerator: Any, scale: Any, gap: Any, size: Any, used: 
 def check_free(numerator: Any, scale: Any, what: str) -> Any:
     """Warn if the function depends on a basis that is free."""
     eps = float(np.finfo(numerator.dtype).eps)
-    warn(np.any(np.abs(numerator) > MARGIN * max(*numerator.shape[-2:], 1) * eps * scale), _LOST.format(what=what).replace("coincide", "are free"))
+    warn(
+        np.any(np.abs(numerator) > MARGIN * max(*numerator.shape[-2:], 1) * eps * scale),
+        _LOST.format(what=what).replace("coincide", "are free"),
+    )
     return numerator
 
 

@@ -16,7 +16,18 @@ from ..engine.tensor import ArrayLike, Tensor
 from .composed import publish
 from .kinks import at_tie, at_ties
 from .linalg_decompositions import SVDResult, eigh, eigvalsh
-from .linalg_degenerate import adjoint, check_free, conjugate, even, lost_in_second_order, over, separable, settled_phase, unrecorded, value
+from .linalg_degenerate import (
+    adjoint,
+    check_free,
+    conjugate,
+    even,
+    lost_in_second_order,
+    over,
+    separable,
+    settled_phase,
+    unrecorded,
+    value,
+)
 
 __all__ = ["SVDResult", "lstsq", "pinv", "svd", "svdvals"]
 
@@ -111,8 +122,12 @@ def _between(u: Any, s: Any, w: Any, g_u: Any, g_s: Any, g_w: Any, wide: bool) -
     used = _pair_used(g_s, scale)
     pairs = value(plus), scale, np.abs(value(gap)), sizes, used
     near = separable(*pairs, True, "svd: singular values")
-    null = separable(value(minus), scale, value(total), sizes, used, u.dtype.kind != "c", "svd: singular values that are 0")
-    return at_tie(over(plus, gap, near), lost_in_second_order(*pairs), "svd: singular values") + over(minus, total, null)
+    null = separable(
+        value(minus), scale, value(total), sizes, used, u.dtype.kind != "c", "svd: singular values that are 0"
+    )
+    return at_tie(over(plus, gap, near), lost_in_second_order(*pairs), "svd: singular values") + over(
+        minus, total, null
+    )
 
 
 def _pair_used(g: Any, scale: Any) -> Any:
@@ -173,7 +188,15 @@ def _svd_rule(g: Any, out: Any) -> Any:
     if m > k and g_u is not None:
         whole = whole + np.matmul(_outside(u, u2, g_u, g_u2, s, g_s, "svd: the columns that complete U"), conjugate(w))
     if n > k and g_w is not None:
-        beside = _outside(_t(w), None if w2 is None else _t(w2), _t(g_w), None if g_w2 is None else _t(g_w2), s, g_s, "svd: the rows that complete Vᴴ")
+        beside = _outside(
+            _t(w),
+            None if w2 is None else _t(w2),
+            _t(g_w),
+            None if g_w2 is None else _t(g_w2),
+            s,
+            g_s,
+            "svd: the rows that complete Vᴴ",
+        )
         whole = whole + np.matmul(conjugate(u), _t(beside))
     return (whole,)
 
@@ -321,7 +344,11 @@ def _lstsq_rule(g: Any, out: Any, needs: Any, x: Any, y: Any, rcond: Any) -> Any
         g_b = np.matmul(pt, gz)
         if needs[0]:
             rest = conjugate(gz) - np.matmul(p, np.matmul(x, conjugate(gz)))
-            g_x = np.matmul(conjugate(residual), _t(np.matmul(p, conjugate(g_b)))) + np.matmul(np.matmul(pt, conjugate(z)), _t(rest)) - np.matmul(g_b, _t(z))
+            g_x = (
+                np.matmul(conjugate(residual), _t(np.matmul(p, conjugate(g_b))))
+                + np.matmul(np.matmul(pt, conjugate(z)), _t(rest))
+                - np.matmul(g_b, _t(z))
+            )
             g_x = _with_cut(g_x, x, rcond)
     if g_r is not None and g_r.shape[-1]:
         # Of the residual ‖b − x z‖² the solution z is the minimum: dz does not count.

@@ -35,7 +35,9 @@ def _pair(x: Any, y: Any, reduction: str) -> tuple[Any, Any]:
     if not hasattr(y, "dtype"):
         y = np.asarray(y)
     if x.shape != y.shape:
-        raise ValueError(f"the prediction has shape {x.shape}, the target {y.shape}; they must be equal, for broadcasting would pair each with all")
+        raise ValueError(
+            f"the prediction has shape {x.shape}, the target {y.shape}; they must be equal, for broadcasting would pair each with all"
+        )
     if x.dtype.kind != "f":
         x = np.multiply(x, 1.0)
     return x, (y if y.dtype == x.dtype else y.astype(x.dtype))
@@ -154,7 +156,10 @@ def huber_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean", delta: float
 
 
 _huber = _of_difference(lambda s, d, delta: s * np.clip(d, -delta, delta))
-rule(huber_loss, joint=lambda g, needs, out, x_shape, reduction, delta: _huber(g, needs, out, x_shape, reduction, (delta,)))
+rule(
+    huber_loss,
+    joint=lambda g, needs, out, x_shape, reduction, delta: _huber(g, needs, out, x_shape, reduction, (delta,)),
+)
 
 
 # ---------------------------------------------------------------- binary cross-entropy of probabilities
@@ -165,7 +170,9 @@ LEAST_SPREAD = 1e-12
 
 
 @primitive(wrt="x y", real=True)
-def binary_cross_entropy(x: ArrayLike, y: ArrayLike, reduction: str = "mean", weight: ArrayLike | None = None) -> Tensor:
+def binary_cross_entropy(
+    x: ArrayLike, y: ArrayLike, reduction: str = "mean", weight: ArrayLike | None = None
+) -> Tensor:
     """``−(y log p + (1 − y) log(1 − p)) · weight`` of probabilities p = x and targets y in [0, 1].
 
     The logarithms are clipped at −100 and the gradient's denominator ``p (1 − p)`` at 1e-12, as in PyTorch: loss and gradient

@@ -98,7 +98,16 @@ def nancumprod(x: ArrayLike, /, axis: int | None = None, dtype: Any = None, out:
 
 
 @primitive(np.nanmean, masks=True)
-def nanmean(x: ArrayLike, /, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True) -> Tensor:
+def nanmean(
+    x: ArrayLike,
+    /,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike = True,
+) -> Tensor:
     """:func:`mean` of the numbers. Gradient: 1/n at each of the n numbers, 0 at NaN and for NaN alone.
 
     >>> nanmean(np.array([1.0, np.nan, 3.0])).item()
@@ -128,7 +137,9 @@ def nanvar(
     >>> nanvar(np.array([1.0, np.nan, 3.0])).item()
     1.0
     """
-    return np.nanvar(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **variance_options(where, None, correction))
+    return np.nanvar(
+        x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **variance_options(where, None, correction)
+    )
 
 
 @primitive(np.nanstd, masks=True)
@@ -149,7 +160,9 @@ def nanstd(
     >>> nanstd(np.array([1.0, np.nan, 3.0])).item()
     1.0
     """
-    return np.nanstd(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **variance_options(where, None, correction))
+    return np.nanstd(
+        x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **variance_options(where, None, correction)
+    )
 
 
 rule(
@@ -167,7 +180,15 @@ rule(
 
 
 @primitive(np.nanmax, masks=True)
-def nanmax(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True) -> Tensor:
+def nanmax(
+    x: ArrayLike,
+    /,
+    axis: Axis = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: ArrayLike = True,
+) -> Tensor:
     """:func:`max` of the numbers. Gradient: as for max, 0 at NaN.
 
     >>> nanmax(np.array([1.0, np.nan, 3.0])).item()
@@ -177,7 +198,15 @@ def nanmax(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool 
 
 
 @primitive(np.nanmin, masks=True)
-def nanmin(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True) -> Tensor:
+def nanmin(
+    x: ArrayLike,
+    /,
+    axis: Axis = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: ArrayLike = True,
+) -> Tensor:
     """:func:`min` of the numbers. Gradient: as for min, 0 at NaN.
 
     >>> nanmin(np.array([1.0, np.nan, 3.0])).item()

@@ -255,7 +255,9 @@ def _isnat(x: ArrayLike, /) -> Tensor:
 
 def _real_if_close(x: ArrayLike, /, tol: float = 100) -> Tensor:
     """Refused: the dtype of its result depends on the values."""
-    raise TypeError("np.real_if_close on a Tensor: the dtype of its result, and so the gradient, would depend on the values; use np.real(t)")
+    raise TypeError(
+        "np.real_if_close on a Tensor: the dtype of its result, and so the gradient, would depend on the values; use np.real(t)"
+    )
 
 
 _answers: dict[Any, Any] = {

@@ -56,7 +56,9 @@ def check_affine(weight: Any, bias: Any, shape: Axes, meaning: str) -> None:
             raise ValueError(f"{word} has shape {shape_of(given)}; it must be {shape}, {meaning}")
 
 
-def normalized(x: Any, weight: Any, bias: Any, axes: Axes, affine_shape: Axes, eps: float, centred: bool) -> tuple[Any, ...]:
+def normalized(
+    x: Any, weight: Any, bias: Any, axes: Axes, affine_shape: Axes, eps: float, centred: bool
+) -> tuple[Any, ...]:
     """((y, x̂, r), groups' first elements, mean of what remains, variance): x̂ in the shape of x, r with length 1 along the axes."""
     dtype = x.dtype
     if weight is not None or bias is not None:
@@ -104,7 +106,14 @@ def _normalization_gradient(
     g = beside(cast(g, xhat.dtype), xhat, r, weight)
     a = arrangement(xhat, axes, None if weight is None else affine_shape)
     w = None if weight is None else cast(weight, xhat.dtype)
-    gx, gw, gb = a.backward(a.opened(g), w if w is None or a.__class__ is Whole else w.reshape(-1), a.opened(xhat), r, max(a.count, 1), centred)
+    gx, gw, gb = a.backward(
+        a.opened(g),
+        w if w is None or a.__class__ is Whole else w.reshape(-1),
+        a.opened(xhat),
+        r,
+        max(a.count, 1),
+        centred,
+    )
     gx = a.closed(gx)
     if weight is None:
         return (gx,)  # type: ignore[return-value]
@@ -114,7 +123,9 @@ def _normalization_gradient(
 normalization_gradient = on_arrays(_normalization_gradient)
 
 
-def _gradient_rule(k: Any, needs: Any, g: Any, weight: Any, xhat: Any, r: Any, axes: Axes, affine_shape: Any, centred: bool) -> tuple[Any, ...]:
+def _gradient_rule(
+    k: Any, needs: Any, g: Any, weight: Any, xhat: Any, r: Any, axes: Axes, affine_shape: Any, centred: bool
+) -> tuple[Any, ...]:
     """With P = r (1 − mean − x̂ mean(x̂ ·)), which is symmetric: gx = P(g w), gw = Σ g x̂, gb = Σ g."""
     kx, kw, kb = (*k, None, None)[:3]
     w = None if weight is None else np.reshape(weight, affine_shape)
@@ -158,7 +169,9 @@ def _added(parts: list[Any], like: Any) -> Any:
 rule(_normalization_gradient, joint=_gradient_rule)
 
 
-def pulled_back(g: Any, needs: Any, hidden: Any, weight: Any, bias_shape: Any, axes: Axes, affine_shape: Axes, centred: bool) -> list[Any]:
+def pulled_back(
+    g: Any, needs: Any, hidden: Any, weight: Any, bias_shape: Any, axes: Axes, affine_shape: Axes, centred: bool
+) -> list[Any]:
     """The gradients of x (in the shape of x̂), weight and bias, for cotangents of y, x̂ and r."""
     _, xhat, r = hidden
     gy, g_xhat, g_r = g
@@ -204,7 +217,11 @@ def trailing(x: Any, normalized_shape: int | Axes) -> tuple[Axes, Axes]:
 
 @primitive(wrt="x weight bias", multi=True, shown=1, real=True)
 def layer_norm(
-    x: ArrayLike, normalized_shape: int | tuple[int, ...], weight: ArrayLike | None = None, bias: ArrayLike | None = None, eps: float = 1e-5
+    x: ArrayLike,
+    normalized_shape: int | tuple[int, ...],
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    eps: float = 1e-5,
 ) -> Tensor:
     """``(x − mean) / sqrt(var + eps) · weight + bias`` over the last axes, for each of the others alone.
 
@@ -244,7 +261,9 @@ rule(layer_norm, joint=_layer_rule)
 
 
 @primitive(wrt="x weight", multi=True, shown=1, real=True)
-def rms_norm(x: ArrayLike, normalized_shape: int | tuple[int, ...], weight: ArrayLike | None = None, eps: float | None = None) -> Tensor:
+def rms_norm(
+    x: ArrayLike, normalized_shape: int | tuple[int, ...], weight: ArrayLike | None = None, eps: float | None = None
+) -> Tensor:
     """``x / sqrt(mean(x²) + eps) · weight`` over the last axes, for each of the others alone.
 
     Args:
@@ -294,7 +313,9 @@ def grouped(x_shape: Axes, groups: int) -> tuple[Axes, Axes, Axes]:
 
 
 @primitive(wrt="x weight bias", multi=True, shown=1, real=True)
-def group_norm(x: ArrayLike, num_groups: int, weight: ArrayLike | None = None, bias: ArrayLike | None = None, eps: float = 1e-5) -> Tensor:
+def group_norm(
+    x: ArrayLike, num_groups: int, weight: ArrayLike | None = None, bias: ArrayLike | None = None, eps: float = 1e-5
+) -> Tensor:
     """Normalisation of each image over groups of neighbouring channels: ``(x − mean) / sqrt(var + eps) · weight + bias``.
 
     Args:
@@ -329,7 +350,9 @@ def group_norm(x: ArrayLike, num_groups: int, weight: ArrayLike | None = None, b
     return y.reshape(x.shape), xhat, r  # type: ignore[return-value]
 
 
-def _group_rule(g: Any, needs: Any, hidden: Any, x_shape: Any, weight: Any, bias_shape: Any, num_groups: int) -> list[Any]:
+def _group_rule(
+    g: Any, needs: Any, hidden: Any, x_shape: Any, weight: Any, bias_shape: Any, num_groups: int
+) -> list[Any]:
     _, axes, affine_shape = grouped(x_shape, num_groups)
     gx, gw, gb = pulled_back(g, needs, hidden, weight, bias_shape, axes, affine_shape, True)
     return [np.reshape(gx, x_shape), gw, gb]
@@ -339,7 +362,9 @@ rule(group_norm, joint=_group_rule)
 
 
 @composition(real=True)
-def instance_norm(x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None, eps: float = 1e-5) -> Tensor:
+def instance_norm(
+    x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None, eps: float = 1e-5
+) -> Tensor:
     """Normalisation of each channel of each image: :func:`group_norm` with one channel per group.
 
     Args:
@@ -359,7 +384,9 @@ def instance_norm(x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike
     if len(shape) < 3:
         raise ValueError(f"instance_norm: x must have shape (N, C, ...) with axes after the channels, not {shape}")
     if math.prod(shape[2:]) == 1:
-        raise ValueError(f"instance_norm: x of shape {shape} has one number per channel, whose normalised value is always 0")
+        raise ValueError(
+            f"instance_norm: x of shape {shape} has one number per channel, whose normalised value is always 0"
+        )
     return group_norm(x, max(shape[1], 1), weight, bias, eps)
 
 
@@ -408,7 +435,14 @@ rule(_batch_norm, joint=_batch_rule)
 
 
 @primitive(name="batch_norm_inference", wrt="x weight bias", real=True)
-def _batch_norm_inference(x: ArrayLike, mean: Any, variance: Any, weight: ArrayLike | None = None, bias: ArrayLike | None = None, eps: float = 1e-5) -> Tensor:
+def _batch_norm_inference(
+    x: ArrayLike,
+    mean: Any,
+    variance: Any,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
     """``(x − mean) / sqrt(variance + eps) · weight + bias`` with one number per channel, given beforehand."""
     dtype = np.result_type(x, *[p for p in (weight, bias) if p is not None])
     x = cast(x, dtype)
@@ -497,13 +531,19 @@ def batch_norm(
             if not training:
                 raise ValueError(f"batch_norm: {word} is needed where training is False")
         elif shape_of(running) != channels:
-            raise ValueError(f"batch_norm: {word} has shape {shape_of(running)}; it must be {channels}, one number per channel")
+            raise ValueError(
+                f"batch_norm: {word} has shape {shape_of(running)}; it must be {channels}, one number per channel"
+            )
         elif training and not hasattr(running, "dtype"):
-            raise TypeError(f"batch_norm: {word} is updated in place, so it must be an array, not {type(running).__name__}")
+            raise TypeError(
+                f"batch_norm: {word} is updated in place, so it must be an array, not {type(running).__name__}"
+            )
     if not training:
         return _batch_norm_inference(x, running_mean, running_var, weight, bias, eps)
     if x.size == shape[1]:
-        raise ValueError(f"batch_norm: in training there must be more than one value per channel; x has shape {shape}. Use more, or training=False (eval())")
+        raise ValueError(
+            f"batch_norm: in training there must be more than one value per channel; x has shape {shape}. Use more, or training=False (eval())"
+        )
     return _batch_norm(x, weight, bias, running_mean, running_var, momentum, eps)
 
 

@@ -98,7 +98,9 @@ class Rows:
 
     def closed(self, a: Any) -> Any:
         """The inverse of :meth:`opened`."""
-        return a if a.shape == self.shape else a.reshape(self.shape)  # a view would be copied where a gradient is stored
+        return (
+            a if a.shape == self.shape else a.reshape(self.shape)
+        )  # a view would be copied where a gradient is stored
 
     def first(self, a: Any) -> Any:
         """The first element of each group."""
@@ -247,8 +249,17 @@ def arrangement(x: Any, axes: Axes, affine_shape: Axes | None) -> Any:
     shape = x.shape
     ndim = len(shape)
     if in_memory(x) and x.dtype.char in "fd":
-        if len(axes) == ndim - 1 and ndim > 1 and 1 not in axes and (x if ndim == 2 else x.transpose(last_axes(ndim))).flags.c_contiguous:
+        if (
+            len(axes) == ndim - 1
+            and ndim > 1
+            and 1 not in axes
+            and (x if ndim == 2 else x.transpose(last_axes(ndim))).flags.c_contiguous
+        ):
             return columns(shape)
-        if axes[0] == ndim - len(axes) and (affine_shape is None or affine_shape == shape[axes[0] :]) and x.flags.c_contiguous:
+        if (
+            axes[0] == ndim - len(axes)
+            and (affine_shape is None or affine_shape == shape[axes[0] :])
+            and x.flags.c_contiguous
+        ):
             return rows(shape, len(axes))
     return Whole(shape, axes, affine_shape)

@@ -27,7 +27,9 @@ def _pad(x: ArrayLike, /, widths: Widths, constant_values: Any = 0) -> Tensor:
 
 rule(
     _pad,
-    lambda g, x_shape, widths: g[tuple([slice(before, before + size) for (before, _), size in zip(widths, x_shape, strict=True)])],
+    lambda g, x_shape, widths: g[
+        tuple([slice(before, before + size) for (before, _), size in zip(widths, x_shape, strict=True)])
+    ],
 )
 
 _OPTIONS = {
@@ -79,10 +81,17 @@ def pad(
     """
     if callable(mode) or mode == "empty":
         kind = "a function as mode" if callable(mode) else "mode 'empty'"
-        raise TypeError(f"pad: {kind} is not supported on Tensors: the added values would have no gradient; supported modes: {', '.join(_OPTIONS)}")
+        raise TypeError(
+            f"pad: {kind} is not supported on Tensors: the added values would have no gradient; supported modes: {', '.join(_OPTIONS)}"
+        )
     if mode not in _OPTIONS:
         raise ValueError(f"pad: mode '{mode}' is not supported; the modes are {', '.join(_OPTIONS)}")
-    given = {"constant_values": constant_values, "end_values": end_values, "stat_length": stat_length, "reflect_type": reflect_type}
+    given = {
+        "constant_values": constant_values,
+        "end_values": end_values,
+        "stat_length": stat_length,
+        "reflect_type": reflect_type,
+    }
     foreign = [word for word, value in given.items() if value is not None and word not in _OPTIONS[mode]]
     if foreign:
         raise ValueError(f"pad: unsupported keyword arguments for mode '{mode}': {', '.join(foreign)}")
@@ -221,5 +230,7 @@ def _statistics(t: Tensor, axis: int, mode: str, lengths: Any) -> tuple[Tensor, 
     if not left or not right:
         raise ValueError("pad: stat_length of 0 yields no value for padding")
     low = functions[mode](_part(t, axis, 0, left), axis=axis, keepdims=True)
-    high = low if left == right == size else functions[mode](_part(t, axis, size - right, None), axis=axis, keepdims=True)
+    high = (
+        low if left == right == size else functions[mode](_part(t, axis, size - right, None), axis=axis, keepdims=True)
+    )
     return low, high

@@ -28,7 +28,9 @@ def _coefficients(p: ArrayLike, name: str, word: str) -> Tensor:
         TypeError: it is a poly1d, which cannot hold a Tensor.
     """
     if isinstance(p, np.poly1d):
-        raise TypeError(f"{name}: {word} is a poly1d, which does not go with Tensors; pass its coefficients, {word}.coeffs")
+        raise TypeError(
+            f"{name}: {word} is a poly1d, which does not go with Tensors; pass its coefficients, {word}.coeffs"
+        )
     p = np.atleast_1d(lifted(p, name, word))
     if p.ndim != 1:
         raise ValueError(f"{name}: {word} has shape {p.shape}; the coefficients form one row")
@@ -161,7 +163,9 @@ def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = None) -> Tensor:
     if constants.shape[0] == 1 and m > 1:
         constants = np.concatenate([constants] * m)
     if constants.shape[0] < m:
-        raise ValueError(f"polyint: {constants.shape[0]} constants of integration for m = {m}; give one, or one for each")
+        raise ValueError(
+            f"polyint: {constants.shape[0]} constants of integration for m = {m}; give one, or one for each"
+        )
     p = _coefficients(p, "polyint", "p")
     for i in range(m):
         p = np.concatenate([p / _exponents(p), constants[i : i + 1]])
@@ -248,7 +252,15 @@ def _check_rank(rank: Any, order: int) -> None:
 
 
 @composition(np.polyfit)
-def polyfit(x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None = None, full: bool = False, w: ArrayLike | None = None, cov: bool | str = False) -> Any:
+def polyfit(
+    x: ArrayLike,
+    y: ArrayLike,
+    deg: int,
+    rcond: float | None = None,
+    full: bool = False,
+    w: ArrayLike | None = None,
+    cov: bool | str = False,
+) -> Any:
     """The coefficients of the polynomial of degree ``deg`` that fits the points (x, y) best in the sense of least squares.
 
     Args:
@@ -270,7 +282,9 @@ def polyfit(x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None = None, fu
     if order < 1:
         raise ValueError(f"polyfit: deg must not be negative, got {deg}")
     if x.ndim != 1 or x.shape[0] == 0 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0]:
-        raise TypeError(f"polyfit: x of shape {x.shape} and y of shape {y.shape}; they must be (m,) and (m,) or (m, k) with m > 0")
+        raise TypeError(
+            f"polyfit: x of shape {x.shape} and y of shape {y.shape}; they must be (m,) and (m,) or (m, k) with m > 0"
+        )
     if rcond is None:
         rcond = x.shape[0] * float(np.finfo(x.dtype).eps)
     left, right = vander(x, order), y
@@ -295,7 +309,9 @@ def polyfit(x: ArrayLike, y: ArrayLike, deg: int, rcond: float | None = None, fu
         factor: Any = 1
     else:
         if x.shape[0] <= order:
-            raise ValueError("polyfit: the number of points must exceed the number of coefficients to scale the covariance")
+            raise ValueError(
+                "polyfit: the number of points must exceed the number of coefficients to scale the covariance"
+            )
         factor = residuals / (x.shape[0] - order)
     if y.ndim == 1:
         return c, base * factor
@@ -319,8 +335,13 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: ArrayLike, *arg
     moved = np.moveaxis(x, axis, -1)
     outer = moved.shape[:-1]
     if 0 in outer:
-        raise ValueError(f"apply_along_axis: an axis other than {axis} is empty in shape {x.shape}; there is no row to call {func1d} with")
-    results = [lifted(func1d(moved[index], *args, **kwargs), "apply_along_axis", "the result of the function") for index in np.ndindex(*outer)]
+        raise ValueError(
+            f"apply_along_axis: an axis other than {axis} is empty in shape {x.shape}; there is no row to call {func1d} with"
+        )
+    results = [
+        lifted(func1d(moved[index], *args, **kwargs), "apply_along_axis", "the result of the function")
+        for index in np.ndindex(*outer)
+    ]
     inner = results[0].ndim
     stacked: Any = np.reshape(np.stack(results), outer + results[0].shape)
     return np.moveaxis(stacked, range(len(outer), len(outer) + inner), range(axis, axis + inner))
@@ -342,13 +363,17 @@ def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: int | tuple[in
         if result.ndim != a.ndim:
             result = np.expand_dims(result, axis)
             if result.ndim != a.ndim:
-                raise ValueError(f"apply_over_axes: the function gave shape {result.shape} for an array of shape {a.shape} and axis {axis}")
+                raise ValueError(
+                    f"apply_over_axes: the function gave shape {result.shape} for an array of shape {a.shape} and axis {axis}"
+                )
         a = lifted(result, "apply_over_axes")
     return a
 
 
 @primitive(np.unwrap, wrt="x", real=True)
-def unwrap(x: ArrayLike, /, discont: float | None = None, axis: int = -1, *, period: float = 6.283185307179586) -> Tensor:
+def unwrap(
+    x: ArrayLike, /, discont: float | None = None, axis: int = -1, *, period: float = 6.283185307179586
+) -> Tensor:
     """Phases without jumps of more than half a period along ``axis``: multiples of the period are added. Gradient: 1.
 
     >>> unwrap(np.array([0.0, 6.0, 12.0])).round(3).tolist()

@@ -31,7 +31,9 @@ Lengths = int | Sequence[int]
 # ---------------------------------------------------------------- windows
 
 
-def _places(length: int, count: int, kernel: int, stride: int, before: int, dilation: int) -> Iterator[tuple[slice, slice]]:
+def _places(
+    length: int, count: int, kernel: int, stride: int, before: int, dilation: int
+) -> Iterator[tuple[slice, slice]]:
     """For each place of a window along one axis: at which positions it lies on the axis, and the elements that it meets there."""
     for k in range(kernel):
         offset = k * dilation - before
@@ -44,7 +46,9 @@ def _places(length: int, count: int, kernel: int, stride: int, before: int, dila
             yield slice(first, last), slice(start, start + (last - first - 1) * stride + 1, stride)
 
 
-def _along(x: Any, axis: int, count: int, kernel: int, stride: int, before: int, dilation: int, ufunc: np.ufunc, start: Any) -> Any:
+def _along(
+    x: Any, axis: int, count: int, kernel: int, stride: int, before: int, dilation: int, ufunc: np.ufunc, start: Any
+) -> Any:
     """``ufunc`` over the windows along one axis of x; ``start`` where a window is empty. A view of x for a kernel of one element."""
     head = (slice(None),) * axis
     places = list(_places(x.shape[axis], count, kernel, stride, before, dilation))
@@ -63,7 +67,9 @@ def _along(x: Any, axis: int, count: int, kernel: int, stride: int, before: int,
     return out
 
 
-def _pooled(x: Any, size: Pair, kernel: Pair, stride: Pair, before: Pair, dilation: Pair, ufunc: np.ufunc, start: Any) -> Any:
+def _pooled(
+    x: Any, size: Pair, kernel: Pair, stride: Pair, before: Pair, dilation: Pair, ufunc: np.ufunc, start: Any
+) -> Any:
     """``ufunc`` over the windows of x (N, C, H, W)."""
     out = x.transpose(0, 2, 3, 1)
     for axis in (0, 1):
@@ -85,7 +91,12 @@ def _apart(kernel: Pair, stride: Pair, dilation: Pair) -> bool:
 
 def _tiled(length: Pair, count: Pair, kernel: Pair, stride: Pair, before: Pair, dilation: Pair) -> bool:
     """Whether every element is in exactly one window, and every window inside."""
-    return before == (0, 0) and dilation == (1, 1) and kernel == stride and all(n == c * k for n, c, k in zip(length, count, kernel, strict=True))
+    return (
+        before == (0, 0)
+        and dilation == (1, 1)
+        and kernel == stride
+        and all(n == c * k for n, c, k in zip(length, count, kernel, strict=True))
+    )
 
 
 # ---------------------------------------------------------------- maxima
@@ -141,7 +152,9 @@ def _max_pool2d(x: ArrayLike, size: Pair, kernel: Pair, stride: Pair, before: Pa
 
 
 @primitive(wrt="y", name="max_pool_spread", discrete="x top", masks="kink")
-def _max_pool_spread(y: ArrayLike, x: ArrayLike, top: ArrayLike, kernel: Pair, stride: Pair, before: Pair, dilation: Pair) -> Tensor:
+def _max_pool_spread(
+    y: ArrayLike, x: ArrayLike, top: ArrayLike, kernel: Pair, stride: Pair, before: Pair, dilation: Pair
+) -> Tensor:
     """The gradient of the maxima ``top`` of windows of x, with the cotangent y: each y to the k elements of its window that equal top, 1/k each."""
     x, top, y = (t.transpose(0, 2, 3, 1) for t in (x, top, y))
     length, count = x.shape[1:3], top.shape[1:3]
@@ -163,7 +176,9 @@ def _max_pool_spread(y: ArrayLike, x: ArrayLike, top: ArrayLike, kernel: Pair, s
 
 
 @primitive(wrt="y", name="max_pool_gather", discrete="x top", masks="kink")
-def _max_pool_gather(y: ArrayLike, x: ArrayLike, top: ArrayLike, kernel: Pair, stride: Pair, before: Pair, dilation: Pair) -> Tensor:
+def _max_pool_gather(
+    y: ArrayLike, x: ArrayLike, top: ArrayLike, kernel: Pair, stride: Pair, before: Pair, dilation: Pair
+) -> Tensor:
     """The mean of y over the elements of each window of x that equal its maximum ``top``: the adjoint of ``max_pool_spread``."""
     x, top, y = (t.transpose(0, 2, 3, 1) for t in (x, top, y))
     places = _both(x.shape[1:3], top.shape[1:3], kernel, stride, before, dilation)
@@ -257,7 +272,9 @@ def _window(
     before = lengths(padding, axes, name, "padding", least=0)
     spacing = lengths(dilation, axes, name, "dilation", least=1)
     if any(2 * a > d * (k - 1) + 1 for a, k, d in zip(before, kernel, spacing, strict=True)):
-        raise ValueError(f"{name}: padding must be at most half of the window: it is {before}, kernel_size is {kernel}, dilation {spacing}")
+        raise ValueError(
+            f"{name}: padding must be at most half of the window: it is {before}, kernel_size is {kernel}, dilation {spacing}"
+        )
     size = []
     for n, k, s, a, d in zip(x.shape[-axes:], kernel, step, before, spacing, strict=True):
         span = n + 2 * a - d * (k - 1) - 1
@@ -274,16 +291,31 @@ def _window(
         )
     if axes == 1:
         return (1, size[0]), (1, kernel[0]), (1, step[0]), (0, before[0]), (1, spacing[0])
-    return (size[0], size[1]), (kernel[0], kernel[1]), (step[0], step[1]), (before[0], before[1]), (spacing[0], spacing[1])
+    return (
+        (size[0], size[1]),
+        (kernel[0], kernel[1]),
+        (step[0], step[1]),
+        (before[0], before[1]),
+        (spacing[0], spacing[1]),
+    )
 
 
-def _max(name: str, axes: int, x: ArrayLike, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Tensor:
+def _max(
+    name: str, axes: int, x: ArrayLike, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Tensor:
     t, batched = _images(name, axes, x)
-    return _restored(_max_pool2d(t, *_window(name, axes, t, kernel_size, stride, padding, dilation, ceil_mode)), axes, batched)
+    return _restored(
+        _max_pool2d(t, *_window(name, axes, t, kernel_size, stride, padding, dilation, ceil_mode)), axes, batched
+    )
 
 
 def max_pool2d(
-    x: ArrayLike, kernel_size: Lengths, stride: Lengths | None = None, padding: Lengths = 0, dilation: Lengths = 1, ceil_mode: bool = False
+    x: ArrayLike,
+    kernel_size: Lengths,
+    stride: Lengths | None = None,
+    padding: Lengths = 0,
+    dilation: Lengths = 1,
+    ceil_mode: bool = False,
 ) -> Tensor:
     """The maximum of each window of images, as ``torch.nn.functional.max_pool2d``. NaN, if one is NaN.
 
@@ -315,7 +347,12 @@ publish(max_pool2d, _max_pool2d)
 
 @composition(real=True)
 def max_pool1d(
-    x: ArrayLike, kernel_size: Lengths, stride: Lengths | None = None, padding: Lengths = 0, dilation: Lengths = 1, ceil_mode: bool = False
+    x: ArrayLike,
+    kernel_size: Lengths,
+    stride: Lengths | None = None,
+    padding: Lengths = 0,
+    dilation: Lengths = 1,
+    ceil_mode: bool = False,
 ) -> Tensor:
     """The maximum of each window of sequences (N, C, L) or (C, L): :func:`max_pool2d` with one spatial axis.
 
@@ -351,7 +388,15 @@ def _floating(t: Tensor) -> Any:
 
 
 def _average(
-    name: str, axes: int, x: ArrayLike, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool, divisor_override: Any
+    name: str,
+    axes: int,
+    x: ArrayLike,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: Any,
 ) -> Tensor:
     t, batched = _images(name, axes, x)
     size, kernel, step, before, _ = _window(name, axes, t, kernel_size, stride, padding, 1, ceil_mode)
@@ -365,7 +410,11 @@ def _average(
     rows, columns = (_counts(t.shape[a + 2], size[a], kernel[a], step[a], before[a], count_include_pad) for a in (0, 1))
     if len({*rows}) == len({*columns}) == 1 and rows[0] and columns[0]:
         return _restored(cast(sums * (1 / (rows[0] * columns[0])), dtype), axes, batched)
-    shares = np.array([[1 / (r * c) if r and c else 0.0 for c in columns] for r in rows], np.finfo(wide(dtype.type(0)).dtype).dtype, like=t._values)
+    shares = np.array(
+        [[1 / (r * c) if r and c else 0.0 for c in columns] for r in rows],
+        np.finfo(wide(dtype.type(0)).dtype).dtype,
+        like=t._values,
+    )
     return _restored(cast(sums * shares, dtype), axes, batched)
 
 
@@ -407,7 +456,12 @@ def avg_pool2d(
 
 @composition()
 def avg_pool1d(
-    x: ArrayLike, kernel_size: Lengths, stride: Lengths | None = None, padding: Lengths = 0, ceil_mode: bool = False, count_include_pad: bool = True
+    x: ArrayLike,
+    kernel_size: Lengths,
+    stride: Lengths | None = None,
+    padding: Lengths = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
 ) -> Tensor:
     """The mean of each window of sequences (N, C, L) or (C, L): :func:`avg_pool2d` with one spatial axis.
 
@@ -438,9 +492,13 @@ def _adaptive(name: str, axes: int, x: ArrayLike, output_size: Any, mean: bool) 
     if len(given) != axes:
         raise ValueError(f"{name}: output_size must be an integer, None, or {axes} of them, not {output_size!r}")
     inside = t.shape[-axes:]
-    size: Any = lengths(tuple([n if v is None else v for v, n in zip(given, inside, strict=True)]), axes, name, "output_size", least=1)
+    size: Any = lengths(
+        tuple([n if v is None else v for v, n in zip(given, inside, strict=True)]), axes, name, "output_size", least=1
+    )
     if not all(inside):
-        raise ValueError(f"{name}: x of shape {t.shape if axes == 2 else (*t.shape[:2], t.shape[3])} has no elements to pool")
+        raise ValueError(
+            f"{name}: x of shape {t.shape if axes == 2 else (*t.shape[:2], t.shape[3])} has no elements to pool"
+        )
     if axes == 1:
         size, inside = (1, *size), (1, *inside)
     if all(n % p == 0 for n, p in zip(inside, size, strict=True)):
@@ -451,7 +509,9 @@ def _adaptive(name: str, axes: int, x: ArrayLike, output_size: Any, mean: bool) 
             return _restored(cast(sums * (1 / math.prod(kernel)), _floating(t)), axes, batched)
         return _restored(_max_pool2d(t, size, kernel, kernel, (0, 0), (1, 1)), axes, batched)
     # Window i of p goes from ⌊i·n/p⌋ to ⌈(i + 1)·n/p⌉.
-    rows, columns = ([slice(i * n // p, -(-(i + 1) * n // p)) for i in range(p)] for n, p in zip(inside, size, strict=True))
+    rows, columns = (
+        [slice(i * n // p, -(-(i + 1) * n // p)) for i in range(p)] for n, p in zip(inside, size, strict=True)
+    )
     if mean:
         across = stack([np.mean(t[:, :, row], axis=2) for row in rows], axis=2)
         return _restored(stack([np.mean(across[..., column], axis=3) for column in columns], axis=3), axes, batched)

@@ -327,7 +327,9 @@ rule(_cross_last, lambda g, y: _cross_arrays(y, g), lambda g, x: _cross_arrays(g
 
 
 @composition(np.cross)
-def cross(x: ArrayLike, y: ArrayLike, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Tensor:
+def cross(
+    x: ArrayLike, y: ArrayLike, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Tensor:
     """The cross product of vectors of length 3; the other axes broadcast.
 
     Args:
@@ -346,7 +348,9 @@ def cross(x: ArrayLike, y: ArrayLike, axisa: int = -1, axisb: int = -1, axisc: i
     for operand, place in ((x, axisa), (y, axisb)):
         shape = np.shape(operand)
         if not -len(shape) <= place < len(shape) or shape[place] != 3:
-            raise ValueError(f"cross: needs vectors of length 3 along axis {place}, got shape {shape}; append a zero to vectors of length 2")
+            raise ValueError(
+                f"cross: needs vectors of length 3 along axis {place}, got shape {shape}; append a zero to vectors of length 2"
+            )
     last = (-1, np.ndim(x) - 1), (-1, np.ndim(y) - 1)
     left = x if axisa in last[0] else moveaxis(x, axisa, -1)
     right = y if axisb in last[1] else moveaxis(y, axisb, -1)
@@ -377,14 +381,20 @@ def multi_dot(arrays: Sequence[ArrayLike], *, out: None = None) -> Tensor:
     for i, shape in enumerate(shapes):
         if len(shape) != 2 and not (len(shape) == 1 and i in (0, n - 1)):
             raise ValueError(f"multi_dot: array {i} has shape {shape}; all but the first and the last have two axes")
-    sides = [1 if len(shapes[0]) == 1 else shapes[0][0], *[shape[0] for shape in shapes[1:]], 1 if len(shapes[-1]) == 1 else shapes[-1][1]]
+    sides = [
+        1 if len(shapes[0]) == 1 else shapes[0][0],
+        *[shape[0] for shape in shapes[1:]],
+        1 if len(shapes[-1]) == 1 else shapes[-1][1],
+    ]
     # cost[i, j]: multiplications for the product of arrays i..j; split[i, j]: where its last product divides it
     cost = {(i, i): 0 for i in range(n)}
     split = {}
     for length in range(2, n + 1):
         for i in range(n - length + 1):
             j = i + length - 1
-            cost[i, j], split[i, j] = min((cost[i, k] + cost[k + 1, j] + sides[i] * sides[k + 1] * sides[j + 1], k) for k in range(i, j))
+            cost[i, j], split[i, j] = min(
+                (cost[i, k] + cost[k + 1, j] + sides[i] * sides[k + 1] * sides[j + 1], k) for k in range(i, j)
+            )
     done: dict[tuple[int, int], Any] = {(i, i): a for i, a in enumerate(arrays)}
     todo = [(0, n - 1)]
     while todo:

@@ -16,7 +16,18 @@ import numpy as np
 from ..engine.accumulators import Deferred
 from ..engine.registry import primitive, rule
 from ..engine.tensor import ArrayLike, Tensor
-from .recurrent_kernels import GRU, LSTM, RNN, Kind, before, lstm_cell_backward, lstm_cell_forward, plain, project, stacked
+from .recurrent_kernels import (
+    GRU,
+    LSTM,
+    RNN,
+    Kind,
+    before,
+    lstm_cell_backward,
+    lstm_cell_forward,
+    plain,
+    project,
+    stacked,
+)
 
 Arrays = tuple[Any, ...]
 
@@ -28,26 +39,44 @@ def _misfit(name: str, what: str, found: Any, expected: str) -> ValueError:
     return ValueError(f"{name}: {what} has shape {getattr(found, 'shape', ())}; it must be {expected}")
 
 
-def _check(kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, states: Arrays, whole: bool) -> None:
+def _check(
+    kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, states: Arrays, whole: bool
+) -> None:
     if getattr(w_hh, "ndim", 0) != 2 or w_hh.shape[1] != kind.gates * w_hh.shape[0]:
-        raise _misfit(name, "weight_hh", w_hh, f"(hidden, {kind.gates} · hidden)" if kind.gates > 1 else "(hidden, hidden)")
+        raise _misfit(
+            name, "weight_hh", w_hh, f"(hidden, {kind.gates} · hidden)" if kind.gates > 1 else "(hidden, hidden)"
+        )
     size, width = w_hh.shape
     if getattr(x, "ndim", 0) != (3 if whole else 2):
         raise _misfit(name, "x", x, "(time, batch, input)" if whole else "(batch, input)")
     batch, inputs = x.shape[-2:]
     if getattr(w_ih, "shape", ()) != (inputs, width):
-        raise _misfit(name, "weight_ih", w_ih, f"(input, {width}) = ({inputs}, {width}) for x of shape {x.shape} and weight_hh of shape {w_hh.shape}")
+        raise _misfit(
+            name,
+            "weight_ih",
+            w_ih,
+            f"(input, {width}) = ({inputs}, {width}) for x of shape {x.shape} and weight_hh of shape {w_hh.shape}",
+        )
     vector, state = (width,), (batch, size)
     for bias in (b_ih, b_hh):
         if bias is not None and getattr(bias, "shape", ()) != vector:
-            raise _misfit(name, "bias_ih" if bias is b_ih else "bias_hh", bias, f"({width},) for weight_hh of shape {w_hh.shape}")
+            raise _misfit(
+                name, "bias_ih" if bias is b_ih else "bias_hh", bias, f"({width},) for weight_hh of shape {w_hh.shape}"
+            )
     for k, given in enumerate(states):
         if given is not None and getattr(given, "shape", ()) != state:
             word = "hc"[k] + "0" * whole
-            raise _misfit(name, word, given, f"(batch, hidden) = {state} for x of shape {x.shape} and weight_hh of shape {w_hh.shape}")
+            raise _misfit(
+                name,
+                word,
+                given,
+                f"(batch, hidden) = {state} for x of shape {x.shape} and weight_hh of shape {w_hh.shape}",
+            )
 
 
-def _fitting(kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, states: Arrays, whole: bool) -> tuple[Arrays, Any]:
+def _fitting(
+    kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, states: Arrays, whole: bool
+) -> tuple[Arrays, Any]:
     """All arrays in one floating dtype; the states that are not given are zeros.
 
     Raises:
@@ -56,14 +85,19 @@ def _fitting(kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_h
     _check(kind, name, x, w_ih, w_hh, b_ih, b_hh, states, whole)
     dtype = x.dtype
     alike = (
-        dtype is w_ih.dtype and dtype is w_hh.dtype and dtype is (dtype if b_ih is None else b_ih.dtype) and dtype is (dtype if b_hh is None else b_hh.dtype)
+        dtype is w_ih.dtype
+        and dtype is w_hh.dtype
+        and dtype is (dtype if b_ih is None else b_ih.dtype)
+        and dtype is (dtype if b_hh is None else b_hh.dtype)
     )
     if alike and dtype.kind == "f" and not [s for s in states if s is None or s.dtype is not dtype]:
         return (x, w_ih, w_hh, b_ih, b_hh), states  # as in most calls
     dtypes = {v.dtype for v in (x, w_ih, w_hh, b_ih, b_hh, *states) if v is not None}
     if len(dtypes) > 1 or x.dtype.kind != "f":
         dtype = np.result_type(*dtypes, *([] if any(d.kind in "fc" for d in dtypes) else [np.float64]))
-        x, w_ih, w_hh, b_ih, b_hh = (None if v is None else v.astype(dtype, copy=False) for v in (x, w_ih, w_hh, b_ih, b_hh))
+        x, w_ih, w_hh, b_ih, b_hh = (
+            None if v is None else v.astype(dtype, copy=False) for v in (x, w_ih, w_hh, b_ih, b_hh)
+        )
         states = tuple([None if v is None else v.astype(dtype, copy=False) for v in states])
     if type(None) in map(type, states):
         states = tuple([np.zeros_like(x, shape=(x.shape[-2], w_hh.shape[0])) if v is None else v for v in states])
@@ -73,7 +107,18 @@ def _fitting(kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_h
 # ---------------------------------------------------------------- whole sequences
 
 
-def _sequence(kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, states: Arrays, reverse: bool, how: str = "") -> Any:
+def _sequence(
+    kind: Kind,
+    name: str,
+    x: Any,
+    w_ih: Any,
+    w_hh: Any,
+    b_ih: Any,
+    b_hh: Any,
+    states: Arrays,
+    reverse: bool,
+    how: str = "",
+) -> Any:
     """(output, last states …), then what the backward pass reuses."""
     (x, w_ih, w_hh, b_ih, b_hh), states = _fitting(kind, name, x, w_ih, w_hh, b_ih, b_hh, states, True)
     a, w_hh, tail = project(kind, x, w_ih, w_hh, b_ih, b_hh)
@@ -91,7 +136,9 @@ def _rows_sum(d: Any) -> Any:
     return np.dot(np.ones_like(d, shape=(d.shape[0],)), d)
 
 
-def _sequence_rule(kind: Kind, g: Arrays, needs: Any, out: Arrays, operands: Arrays, states: Arrays, reverse: bool, how: str = "") -> Arrays:
+def _sequence_rule(
+    kind: Kind, g: Arrays, needs: Any, out: Arrays, operands: Arrays, states: Arrays, reverse: bool, how: str = ""
+) -> Arrays:
     shown = 1 + kind.states
     x, w_ih, w_hh, b_ih, b_hh = operands
     first = tuple([np.zeros_like(out[1]) if s is None else s for s in states])
@@ -155,7 +202,19 @@ def lstm(
     return _sequence(LSTM, "lstm", x, weight_ih, weight_hh, bias_ih, bias_hh, (h0, c0), reverse)  # type: ignore[no-any-return]
 
 
-def _lstm_rule(g: Any, needs: Any, out: Any, x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, h0: Any, c0: Any, reverse: bool) -> Arrays:
+def _lstm_rule(
+    g: Any,
+    needs: Any,
+    out: Any,
+    x: Any,
+    weight_ih: Any,
+    weight_hh: Any,
+    bias_ih: Any,
+    bias_hh: Any,
+    h0: Any,
+    c0: Any,
+    reverse: bool,
+) -> Arrays:
     return _sequence_rule(LSTM, g, needs, out, (x, weight_ih, weight_hh, bias_ih, bias_hh), (h0, c0), reverse)
 
 
@@ -202,7 +261,18 @@ def gru(
     return _sequence(GRU, "gru", x, weight_ih, weight_hh, bias_ih, bias_hh, (h0,), reverse)  # type: ignore[no-any-return]
 
 
-def _gru_rule(g: Any, needs: Any, out: Any, x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, h0: Any, reverse: bool) -> Arrays:
+def _gru_rule(
+    g: Any,
+    needs: Any,
+    out: Any,
+    x: Any,
+    weight_ih: Any,
+    weight_hh: Any,
+    bias_ih: Any,
+    bias_hh: Any,
+    h0: Any,
+    reverse: bool,
+) -> Arrays:
     return _sequence_rule(GRU, g, needs, out, (x, weight_ih, weight_hh, bias_ih, bias_hh), (h0,), reverse)
 
 
@@ -255,7 +325,17 @@ def _nonlinear(nonlinearity: str) -> None:
 
 
 def _rnn_rule(
-    g: Any, needs: Any, out: Any, x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, h0: Any, nonlinearity: str, reverse: bool
+    g: Any,
+    needs: Any,
+    out: Any,
+    x: Any,
+    weight_ih: Any,
+    weight_hh: Any,
+    bias_ih: Any,
+    bias_hh: Any,
+    h0: Any,
+    nonlinearity: str,
+    reverse: bool,
 ) -> Arrays:
     return _sequence_rule(RNN, g, needs, out, (x, weight_ih, weight_hh, bias_ih, bias_hh), (h0,), reverse, nonlinearity)
 
@@ -307,7 +387,9 @@ class Products(Deferred):
         return total
 
 
-def _cell(kind: Kind, name: str, x: Any, states: Arrays, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, how: str = "") -> Any:
+def _cell(
+    kind: Kind, name: str, x: Any, states: Arrays, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, how: str = ""
+) -> Any:
     """(states after the step …), then what the backward pass reuses."""
     (x, w_ih, w_hh, b_ih, b_hh), states = _fitting(kind, name, x, w_ih, w_hh, b_ih, b_hh, states, False)
     with np.errstate(over="ignore"):
@@ -319,7 +401,9 @@ def _cell(kind: Kind, name: str, x: Any, states: Arrays, w_ih: Any, w_hh: Any, b
     return *last, out, *saved
 
 
-def _cell_rule(kind: Kind, g: Arrays, needs: Any, out: Arrays, operands: Arrays, states: Arrays, how: str = "") -> Arrays:
+def _cell_rule(
+    kind: Kind, g: Arrays, needs: Any, out: Arrays, operands: Arrays, states: Arrays, how: str = ""
+) -> Arrays:
     count = kind.states
     x, w_ih, w_hh, b_ih, b_hh = operands
     if _recorded(out):
@@ -346,7 +430,13 @@ def _cell_rule(kind: Kind, g: Arrays, needs: Any, out: Arrays, operands: Arrays,
 
 @primitive(wrt="x h c weight_ih weight_hh bias_ih bias_hh", multi=True, shown=2, real=True)
 def lstm_cell(
-    x: ArrayLike, h: ArrayLike, c: ArrayLike, weight_ih: ArrayLike, weight_hh: ArrayLike, bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None
+    x: ArrayLike,
+    h: ArrayLike,
+    c: ArrayLike,
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
 ) -> tuple[Tensor, Tensor]:
     """One step of :func:`lstm`: ``c' = σ(z_f) c + σ(z_i) tanh(z_g)``, ``h' = σ(z_o) tanh(c')``.
 
@@ -375,7 +465,9 @@ def lstm_cell(
     return _cell(LSTM, "lstm_cell", x, (h, c), weight_ih, weight_hh, bias_ih, bias_hh)  # type: ignore[no-any-return]
 
 
-def _lstm_cell_rule(g: Any, needs: Any, out: Any, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any) -> Arrays:
+def _lstm_cell_rule(
+    g: Any, needs: Any, out: Any, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
+) -> Arrays:
     return _cell_rule(LSTM, g, needs, out, (x, weight_ih, weight_hh, bias_ih, bias_hh), (h, c))
 
 
@@ -384,7 +476,12 @@ rule(lstm_cell, joint=_lstm_cell_rule)
 
 @primitive(wrt="x h weight_ih weight_hh bias_ih bias_hh", multi=True, shown=1, real=True)
 def gru_cell(
-    x: ArrayLike, h: ArrayLike, weight_ih: ArrayLike, weight_hh: ArrayLike, bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None
+    x: ArrayLike,
+    h: ArrayLike,
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
 ) -> Tensor:
     """One step of :func:`gru`: ``h' = (1 − z) n + z h``.
 
@@ -411,7 +508,9 @@ def gru_cell(
     return _cell(GRU, "gru_cell", x, (h,), weight_ih, weight_hh, bias_ih, bias_hh)  # type: ignore[no-any-return]
 
 
-def _gru_cell_rule(g: Any, needs: Any, out: Any, x: Any, h: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any) -> Arrays:
+def _gru_cell_rule(
+    g: Any, needs: Any, out: Any, x: Any, h: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
+) -> Arrays:
     return _cell_rule(GRU, g, needs, out, (x, weight_ih, weight_hh, bias_ih, bias_hh), (h,))
 
 
@@ -455,7 +554,18 @@ def rnn_cell(
     return _cell(RNN, "rnn_cell", x, (h,), weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity)  # type: ignore[no-any-return]
 
 
-def _rnn_cell_rule(g: Any, needs: Any, out: Any, x: Any, h: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, nonlinearity: str) -> Arrays:
+def _rnn_cell_rule(
+    g: Any,
+    needs: Any,
+    out: Any,
+    x: Any,
+    h: Any,
+    weight_ih: Any,
+    weight_hh: Any,
+    bias_ih: Any,
+    bias_hh: Any,
+    nonlinearity: str,
+) -> Arrays:
     return _cell_rule(RNN, g, needs, out, (x, weight_ih, weight_hh, bias_ih, bias_hh), (h,), nonlinearity)
 
 

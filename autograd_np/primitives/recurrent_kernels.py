@@ -25,7 +25,18 @@ from ..engine.registry import on_arrays
 from .activations import sigmoid, sigmoid_slope
 from .zeros import keep
 
-__all__ = ["GRU", "LSTM", "RNN", "Kind", "before", "lstm_cell_backward", "lstm_cell_forward", "plain", "project", "stacked"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Kind",
+    "before",
+    "lstm_cell_backward",
+    "lstm_cell_forward",
+    "plain",
+    "project",
+    "stacked",
+]
 
 _sigma = on_arrays(sigmoid)
 Arrays = tuple[Any, ...]
@@ -121,7 +132,9 @@ def lstm_forward(a: Any, w_hh: Any, _tail: Any, states: Arrays, reverse: bool, _
     g, cs, tcs, out = [new(a, steps, batch, size) for _ in range(4)]
     u, v, first, second = new(a, 4, batch, size), new(a, 4, batch, size), new(a, batch, size), new(a, batch, size)
     v_g, half, one = v[2], np.full_like(a, -0.5, shape=()), np.ones_like(a, shape=())
-    for q_t, p_t, g_t, c_t, tc_t, h_t, i_t, f_t, o_t in _ordered(reverse, a, p, g, cs, tcs, out, p[:, 0], p[:, 1], p[:, 3]):
+    for q_t, p_t, g_t, c_t, tc_t, h_t, i_t, f_t, o_t in _ordered(
+        reverse, a, p, g, cs, tcs, out, p[:, 0], p[:, 1], p[:, 3]
+    ):
         np.matmul(h, w_hh, out=u)
         np.add(q_t, u, out=v)
         np.exp(v, out=q_t)
@@ -138,7 +151,9 @@ def lstm_forward(a: Any, w_hh: Any, _tail: Any, states: Arrays, reverse: bool, _
     return out, (h, c), (a, p, g, cs, tcs)
 
 
-def lstm_backward(g_out: Any, g_last: Arrays, out: Any, saved: Arrays, w_hh: Any, states: Arrays, reverse: bool, _: str) -> tuple[Any, Any, Arrays]:
+def lstm_backward(
+    g_out: Any, g_last: Arrays, out: Any, saved: Arrays, w_hh: Any, states: Arrays, reverse: bool, _: str
+) -> tuple[Any, Any, Arrays]:
     """Gradients of a, of u (the same), and of the first states."""
     q, p, g, cs, tcs = saved
     steps, _four, batch, size = q.shape
@@ -153,7 +168,9 @@ def lstm_backward(g_out: Any, g_last: Arrays, out: Any, saved: Arrays, w_hh: Any
     sums = (new(q, batch, size), new(q, batch, size))
     flat, back = new(q, steps, batch, 4 * size), w_hh.T
     beside = flat.reshape(steps, batch, 4, size).transpose(0, 2, 1, 3)
-    for g_t, d_t, three, d_o, k_t, f_t, b_t, flat_t in _ordered(not reverse, _rows(g_out, steps), d, d[:, :3], d[:, 3], through, p[:, 1], beside, flat):
+    for g_t, d_t, three, d_o, k_t, f_t, b_t, flat_t in _ordered(
+        not reverse, _rows(g_out, steps), d, d[:, :3], d[:, 3], through, p[:, 1], beside, flat
+    ):
         if g_t is not None:
             dh = np.add(dh, g_t, out=sums[0])
         np.multiply(dh, k_t, out=product)
@@ -233,7 +250,12 @@ def lstm_step_back(a: Any, u: Any, states: Arrays, g: Arrays, _: str) -> tuple[A
     i, f, o, t = _sigma(z_i), _sigma(z_f), _sigma(z_o), np.tanh(z_g)
     c = f * states[1] + i * t
     dc = g[1] + g[0] * o * _over_cosh2(c)
-    parts = [dc * t * sigmoid_slope(z_i), dc * states[1] * sigmoid_slope(z_f), dc * i * _over_cosh2(z_g), g[0] * np.tanh(c) * sigmoid_slope(z_o)]
+    parts = [
+        dc * t * sigmoid_slope(z_i),
+        dc * states[1] * sigmoid_slope(z_f),
+        dc * i * _over_cosh2(z_g),
+        g[0] * np.tanh(c) * sigmoid_slope(z_o),
+    ]
     d = np.concatenate(parts, axis=-1)
     return d, d, (None, dc * f)
 
@@ -260,7 +282,9 @@ def gru_forward(a: Any, w_hh: Any, tail: Any, states: Arrays, reverse: bool, _: 
     u, v, w = new(a, 3, batch, size), new(a, 2, batch, size), new(a, 2, batch, size)
     u_two, u_tail, one = u[:2], u[2], np.ones_like(a, shape=())
     first, second = new(a, batch, size), new(a, batch, size)
-    for q_t, z_t, p_t, u_t, n_t, h_t, r_t, s_t in _ordered(reverse, a[:, :2], a[:, 2], p, u_n, n, out, p[:, 0], p[:, 1]):
+    for q_t, z_t, p_t, u_t, n_t, h_t, r_t, s_t in _ordered(
+        reverse, a[:, :2], a[:, 2], p, u_n, n, out, p[:, 0], p[:, 1]
+    ):
         np.matmul(h, w_hh, out=u)
         np.add(q_t, u_two, out=v)
         np.exp(v, out=q_t)
@@ -280,7 +304,9 @@ def gru_forward(a: Any, w_hh: Any, tail: Any, states: Arrays, reverse: bool, _: 
     return out, (h,), (a, p, u_n, n)
 
 
-def gru_backward(g_out: Any, g_last: Arrays, out: Any, saved: Arrays, w_hh: Any, states: Arrays, reverse: bool, _: str) -> tuple[Any, Any, Arrays]:
+def gru_backward(
+    g_out: Any, g_last: Arrays, out: Any, saved: Arrays, w_hh: Any, states: Arrays, reverse: bool, _: str
+) -> tuple[Any, Any, Arrays]:
     """Gradients of a, of u, and of the first state."""
     a, p, u_n, n = saved
     steps, _three, batch, size = a.shape
@@ -326,13 +352,19 @@ def gru_step_back(a: Any, u: Any, states: Arrays, g: Arrays, _: str) -> tuple[An
     d_n = g[0] * _sigma(-(a_z + u_z)) * _over_cosh2(z_n)
     d_r = d_n * u_n * sigmoid_slope(a_r + u_r)
     d_z = g[0] * (states[0] - np.tanh(z_n)) * sigmoid_slope(a_z + u_z)
-    return np.concatenate([d_r, d_z, d_n], axis=-1), np.concatenate([d_r, d_z, d_n * r], axis=-1), (g[0] * _sigma(a_z + u_z),)
+    return (
+        np.concatenate([d_r, d_z, d_n], axis=-1),
+        np.concatenate([d_r, d_z, d_n * r], axis=-1),
+        (g[0] * _sigma(a_z + u_z),),
+    )
 
 
 # ---------------------------------------------------------------- RNN
 
 
-def rnn_forward(a: Any, w_hh: Any, _tail: Any, states: Arrays, reverse: bool, nonlinearity: str) -> tuple[Any, Arrays, Arrays]:
+def rnn_forward(
+    a: Any, w_hh: Any, _tail: Any, states: Arrays, reverse: bool, nonlinearity: str
+) -> tuple[Any, Arrays, Arrays]:
     """Output, last state, and the arguments of the nonlinearity. ``a`` is overwritten."""
     steps, _one, batch, size = a.shape
     (h,) = states
@@ -348,7 +380,9 @@ def rnn_forward(a: Any, w_hh: Any, _tail: Any, states: Arrays, reverse: bool, no
     return out, (h,), (z,)
 
 
-def rnn_backward(g_out: Any, g_last: Arrays, out: Any, saved: Arrays, w_hh: Any, states: Arrays, reverse: bool, nonlinearity: str) -> tuple[Any, Any, Arrays]:
+def rnn_backward(
+    g_out: Any, g_last: Arrays, out: Any, saved: Arrays, w_hh: Any, states: Arrays, reverse: bool, nonlinearity: str
+) -> tuple[Any, Any, Arrays]:
     """Gradients of a, of u (the same), and of the first state."""
     (z,) = saved
     steps, batch, size = z.shape
@@ -407,7 +441,19 @@ GRU = Kind(3, 1, (-1, -1, 1), True, gru_forward, gru_backward, gru_step, gru_ste
 RNN = Kind(1, 1, (1,), False, rnn_forward, rnn_backward, rnn_step, rnn_step_back)
 
 
-def plain(kind: Kind, g_out: Any, g_last: Arrays, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, states: Arrays, reverse: bool, how: str) -> Arrays:
+def plain(
+    kind: Kind,
+    g_out: Any,
+    g_last: Arrays,
+    x: Any,
+    w_ih: Any,
+    w_hh: Any,
+    b_ih: Any,
+    b_hh: Any,
+    states: Arrays,
+    reverse: bool,
+    how: str,
+) -> Arrays:
     """The gradients of x, the weights, the biases and the states in operations that the tape records: for higher orders.
 
     The forward pass is computed anew from the operands, so that everything here depends on them and on the cotangents alone.
@@ -441,6 +487,8 @@ def plain(kind: Kind, g_out: Any, g_last: Arrays, x: Any, w_ih: Any, w_hh: Any, 
         return np.zeros_like(x), *[None if w is None else np.zeros_like(w) for w in (w_ih, w_hh, b_ih, b_hh)], tuple(g)
     every_a, every_u = np.concatenate(d_a), np.concatenate(d_u)
     d_x = np.reshape(np.matmul(every_a, w_ih.T), x.shape)
-    d_ih = np.matmul(np.reshape(x, (-1, x.shape[2])).T if x.size else np.reshape(x, (every_a.shape[0], x.shape[2])).T, every_a)
+    d_ih = np.matmul(
+        np.reshape(x, (-1, x.shape[2])).T if x.size else np.reshape(x, (every_a.shape[0], x.shape[2])).T, every_a
+    )
     d_hh = np.matmul(np.concatenate(earlier).T, every_u)
     return d_x, d_ih, d_hh, np.sum(every_a, axis=0), np.sum(every_u, axis=0), tuple(g)

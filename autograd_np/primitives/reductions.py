@@ -88,7 +88,16 @@ rule(sum, lambda g, x_shape, axis, keepdims, where: _spread_sum(g, x_shape, axis
 
 
 @primitive(np.mean, masks="where")
-def mean(x: ArrayLike, /, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True) -> Tensor:
+def mean(
+    x: ArrayLike,
+    /,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike = True,
+) -> Tensor:
     """``(1/n) Σ x`` over ``axis``. Gradient: 1/n at every element taken.
 
     Integers give float64, as in NumPy. The mean of nothing is NaN, with NumPy's warning.
@@ -224,7 +233,9 @@ def _conjugate(d: Any) -> Any:
     return np.conjugate(d) if d.dtype.kind == "c" else d
 
 
-def var_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any) -> Any:
+def var_rule(
+    g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
+) -> Any:
     d = _deviation(x, axis, dtype, where, mean)
     g = expand(wide(g), len(x.shape), axis, keepdims)
     n = _freedom(x.shape, axis, where, ddof, correction, g.dtype)
@@ -232,7 +243,9 @@ def var_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, 
     return (2 * g / n if where is True and n else zdiv(2 * g, n)) * _conjugate(d)
 
 
-def _var_mean_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any) -> Any:
+def _var_mean_rule(
+    g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
+) -> Any:
     return -var_rule(g, x, axis, dtype, ddof, keepdims, where, mean, correction)
 
 
@@ -242,14 +255,20 @@ rule(var, var_rule, mean=_var_mean_rule)
 @primitive(wrt="x", discrete="x")
 def peak(x: Any, axis: Any) -> Any:
     """The largest magnitude over ``axis`` with size-1 axes, 1 where that is 0: a scale, without gradient."""
-    top = np.max(np.abs(x), axis=axis, keepdims=True) if count_of(x.shape, axis) else np.real(np.sum(x, axis=axis, keepdims=True))
+    top = (
+        np.max(np.abs(x), axis=axis, keepdims=True)
+        if count_of(x.shape, axis)
+        else np.real(np.sum(x, axis=axis, keepdims=True))
+    )
     return np.where(np.equal(top, 0), 1, top)
 
 
 _peak = on_arrays(peak)
 
 
-def std_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any) -> Any:
+def std_rule(
+    g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
+) -> Any:
     d = _deviation(x, axis, dtype, where, mean)
     if mean is None:
         # The rounding of the mean, taken out: the deviations of equal elements are then 0.
@@ -266,7 +285,9 @@ def std_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, 
     return np.where(flat, 0, zdiv(g, spreads * n)) * _conjugate(at_kink(d, g, total, "a standard deviation"))
 
 
-def _std_mean_rule(g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any) -> Any:
+def _std_mean_rule(
+    g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
+) -> Any:
     return -std_rule(g, x, axis, dtype, ddof, keepdims, where, mean, correction)
 
 
@@ -330,7 +351,15 @@ rule(prod, _prod_rule)
 
 
 @primitive(np.max, np.amax, masks=True)
-def max(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True) -> Tensor:
+def max(
+    x: ArrayLike,
+    /,
+    axis: Axis = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: ArrayLike = True,
+) -> Tensor:
     """The largest element over ``axis`` (NaN, if one is NaN), and no less than ``initial``.
 
     Gradient: 1 at the largest element, 1/k at each of k equal ones. ``initial`` counts as one more
@@ -345,7 +374,15 @@ def max(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = F
 
 
 @primitive(np.min, np.amin, masks=True)
-def min(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: ArrayLike = True) -> Tensor:
+def min(
+    x: ArrayLike,
+    /,
+    axis: Axis = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: ArrayLike = True,
+) -> Tensor:
     """The smallest element over ``axis`` (NaN, if one is NaN), and no more than ``initial``. Ties share as in :func:`max`.
 
     >>> min(np.array([[4.0, 2.0], [3.0, 5.0]]), axis=1)
@@ -420,7 +457,11 @@ def logsumexp(x: ArrayLike, /, axis: Axis = None, keepdims: bool = False) -> Ten
     some = np.maximum(n, 1)
     with np.errstate(divide="ignore"):
         ratio = rest / some
-        value = np.where(np.equal(n, 0), np.log(rest), (complexes.log1p(ratio) if is_complex(x) else np.log1p(ratio)) + np.log(some) + top)
+        value = np.where(
+            np.equal(n, 0),
+            np.log(rest),
+            (complexes.log1p(ratio) if is_complex(x) else np.log1p(ratio)) + np.log(some) + top,
+        )
     if is_complex(x):
         value = complexes.principal(value)
     return value if keepdims else np.squeeze(value, axis=axes_of(axis, len(np.shape(x))))[()]
@@ -433,13 +474,17 @@ _logsumexp = on_arrays(logsumexp)
 
 
 @primitive(np.any, discrete="x")
-def any(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True) -> Tensor:
+def any(
+    x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True
+) -> Tensor:
     """Whether any element over ``axis`` is not 0. No gradient."""
     return np.any(x, axis=axis, keepdims=keepdims, **given(None, where))
 
 
 @primitive(np.all, discrete="x")
-def all(x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True) -> Tensor:
+def all(
+    x: ArrayLike, /, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: ArrayLike = True
+) -> Tensor:
     """Whether every element over ``axis`` is not 0. No gradient."""
     return np.all(x, axis=axis, keepdims=keepdims, **given(None, where))
 

@@ -184,7 +184,10 @@ def trim_zeros(x: ArrayLike, /, trim: str = "fb", axis: int | Sequence[int] | No
     index = [slice(None)] * t.ndim
     for each in axes:
         if where[each].size:
-            index[each] = slice(np.min(where[each]).item() if "f" in sides else None, np.max(where[each]).item() + 1 if "b" in sides else None)
+            index[each] = slice(
+                np.min(where[each]).item() if "f" in sides else None,
+                np.max(where[each]).item() + 1 if "b" in sides else None,
+            )
         else:
             index[each] = slice(0, 0)
     return t[tuple(index)] if index else t

@@ -26,7 +26,8 @@ __all__ = ["BASIC", "Scatter", "is_basic", "repeats", "scatter", "settle"]
 
 # Classes of basic indices. bool is not among them: True and False select by mask.
 BASIC = frozenset(
-    {int, slice, type(None), type(Ellipsis)} | {np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.longlong, np.ulonglong}
+    {int, slice, type(None), type(Ellipsis)}
+    | {np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.longlong, np.ulonglong}
 )
 
 # Up to this many elements np.add.at, 10 ns each, costs less than preparing anything faster.
@@ -64,7 +65,12 @@ def _settle_part(part: Any, copy: bool, found: Primitive) -> Any:
     elif kind is not np.ndarray and isinstance(part, np.ndarray):
         part = base_array(part, found.name, "the index")
         kind = np.ndarray
-    elif not in_memory(part) and not hasattr(kind, "__index__") and not isinstance(part, np.generic) and hasattr(kind, "__len__"):
+    elif (
+        not in_memory(part)
+        and not hasattr(kind, "__index__")
+        and not isinstance(part, np.generic)
+        and hasattr(kind, "__len__")
+    ):
         made = np.asarray(part)
         if made.size == 0 and made.dtype.kind == "f":
             made = made.astype(np.intp)  # [] selects nothing
@@ -118,7 +124,9 @@ def accumulate(buffer: Any, index: Any, g: Any, fresh: bool = False) -> None:
         np.add.at(buffer, index, g)
         return
     if _leads(parts, shape):
-        rows = np.ravel_multi_index(parts, shape[:leading], mode="wrap").ravel() if buffer.size else np.zeros(0, np.intp)
+        rows = (
+            np.ravel_multi_index(parts, shape[:leading], mode="wrap").ravel() if buffer.size else np.zeros(0, np.intp)
+        )
         width = math.prod(shape[leading:])
     else:
         rows, width = beside(np.arange(buffer.size).reshape(shape), *parts)[index].ravel(), 1
@@ -133,7 +141,9 @@ def accumulate(buffer: Any, index: Any, g: Any, fresh: bool = False) -> None:
 
 def _leads(parts: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
     """Whether an index consists of integers and arrays of integers for the leading axes."""
-    return len(parts) <= len(shape) and all(part.__class__ is int or getattr(part, "dtype", shape) in _INTEGERS for part in parts)
+    return len(parts) <= len(shape) and all(
+        part.__class__ is int or getattr(part, "dtype", shape) in _INTEGERS for part in parts
+    )
 
 
 def _add_rows(table: Any, rows: Any, g: Any) -> None:
@@ -188,8 +198,12 @@ def scatter(arrays: ArrayLike, indices: tuple[Any, ...], shape: tuple[int, ...])
     dtypes = {piece.dtype for piece in arrays}
     like = arrays[0]
     if TRACING[0]:
-        like = model(*arrays, *[part for index in indices for part in (index if index.__class__ is tuple else (index,))])
-    buffer: Any = np.zeros_like(like, shape=shape, order="C", dtype=dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes))
+        like = model(
+            *arrays, *[part for index in indices for part in (index if index.__class__ is tuple else (index,))]
+        )
+    buffer: Any = np.zeros_like(
+        like, shape=shape, order="C", dtype=dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes)
+    )
     fresh = True
     for index, piece in zip(indices, arrays, strict=True):
         accumulate(buffer, index, piece, fresh)
@@ -198,7 +212,9 @@ def scatter(arrays: ArrayLike, indices: tuple[Any, ...], shape: tuple[int, ...])
 
 
 def _scatter_rule(g: Any, needs: tuple[bool, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple([(g if index is Ellipsis else g[index]) if need else None for need, index in zip(needs, indices, strict=True)])
+    return tuple(
+        [(g if index is Ellipsis else g[index]) if need else None for need, index in zip(needs, indices, strict=True)]
+    )
 
 
 rule(scatter, joint=_scatter_rule)

@@ -125,14 +125,23 @@ rule(_clip, _clip_x, _clip_min, _clip_max)
 
 
 @primitive(np.nan_to_num, masks=True)
-def nan_to_num(x: ArrayLike, /, copy: bool = True, nan: ArrayLike = 0.0, posinf: ArrayLike | None = None, neginf: ArrayLike | None = None) -> Tensor:
+def nan_to_num(
+    x: ArrayLike,
+    /,
+    copy: bool = True,
+    nan: ArrayLike = 0.0,
+    posinf: ArrayLike | None = None,
+    neginf: ArrayLike | None = None,
+) -> Tensor:
     """``x`` with NaN and infinities replaced by finite numbers, elementwise. Gradient: 1 where x is finite, 0 elsewhere.
 
     Raises:
         TypeError: ``copy=False``, which would write into the array of x.
     """
     if not copy:
-        raise TypeError("nan_to_num: copy=False would overwrite an array that the tape may keep; use the returned Tensor")
+        raise TypeError(
+            "nan_to_num: copy=False would overwrite an array that the tape may keep; use the returned Tensor"
+        )
     return np.nan_to_num(x, True, nan, posinf, neginf)  # type: ignore[no-any-return]
 
 

@@ -29,7 +29,11 @@ def plain(value: Any) -> Any:
     """The arrays behind Tensors, in sequences too."""
     if isinstance(value, Tensor):
         return value._values
-    return [plain(item) for item in value] if isinstance(value, (list, tuple)) and any(isinstance(x, (Tensor, list, tuple)) for x in value) else value
+    return (
+        [plain(item) for item in value]
+        if isinstance(value, (list, tuple)) and any(isinstance(x, (Tensor, list, tuple)) for x in value)
+        else value
+    )
 
 
 def _constant(value: Any) -> Any:
@@ -145,7 +149,14 @@ def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Ten
 
 
 @primitive(np.isin, discrete="element test_elements")
-def isin(element: ArrayLike, test_elements: ArrayLike, assume_unique: bool = False, invert: bool = False, *, kind: str | None = None) -> Tensor:
+def isin(
+    element: ArrayLike,
+    test_elements: ArrayLike,
+    assume_unique: bool = False,
+    invert: bool = False,
+    *,
+    kind: str | None = None,
+) -> Tensor:
     """Whether each element is among the test elements. No gradient.
 
     >>> isin(np.array([1.0, 2.0]), [2.0, 3.0]).tolist()
@@ -178,7 +189,12 @@ def lexsort(keys: Any, axis: int = -1) -> Tensor:
 
 @composition(np.histogram2d, real="x y bins range weights")
 def histogram2d(
-    x: ArrayLike, y: ArrayLike, bins: Any = 10, range: Any = None, density: bool | None = None, weights: ArrayLike | None = None
+    x: ArrayLike,
+    y: ArrayLike,
+    bins: Any = 10,
+    range: Any = None,
+    density: bool | None = None,
+    weights: ArrayLike | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Counts in two dimensions and the edges of the bins. Gradients as for :func:`histogram`."""
     columns = (lifted(x, "histogram2d"), lifted(y, "histogram2d", "y"))
@@ -200,7 +216,11 @@ def histogram2d(
 
 @composition(np.histogramdd, real="sample bins range weights")
 def histogramdd(
-    sample: ArrayLike | Sequence[ArrayLike], bins: Any = 10, range: Any = None, density: bool | None = None, weights: ArrayLike | None = None
+    sample: ArrayLike | Sequence[ArrayLike],
+    bins: Any = 10,
+    range: Any = None,
+    density: bool | None = None,
+    weights: ArrayLike | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Counts in several dimensions and the edges of the bins. Gradients as for :func:`histogram`."""
     if isinstance(bins, (list, tuple)):
@@ -218,11 +238,15 @@ def histogramdd(
     return _binned(columns, bins, range, density, weights, *numpys(False))
 
 
-def _binned(columns: Sequence[Tensor], bins: Any, range: Any, density: Any, weights: Any, counts: Any, edges: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
+def _binned(
+    columns: Sequence[Tensor], bins: Any, range: Any, density: Any, weights: Any, counts: Any, edges: Any
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     """NumPy's ``counts`` and ``edges`` with the gradients that they have."""
     if needing(weights):
         shape = tuple([edge.size for edge in edges])
-        numbers = np.ravel_multi_index(tuple([bin_numbers(x, edge) for x, edge in zip(columns, edges, strict=True)]), shape)
+        numbers = np.ravel_multi_index(
+            tuple([bin_numbers(x, edge) for x, edge in zip(columns, edges, strict=True)]), shape
+        )
         counts = np.reshape(cast(weighted(numbers, weights, math.prod(shape)), float), shape)[(slice(-1),) * len(shape)]
     each = bins if isinstance(bins, list) or np.ndim(bins) else [bins] * len(edges)
     ends = [None] * len(edges) if range is None else range
@@ -270,7 +294,9 @@ def _saving(function: Any) -> Any:
     def save(*args: Any, **kwargs: Any) -> None:
         for value in (*args, *kwargs.values()):
             if isinstance(value, Tensor) and value.requires_grad:
-                raise NonDifferentiableError(f"np.{function.__name__} writes values, not gradients: pass t.numpy() (or t.detach()) for a Tensor that needs one")
+                raise NonDifferentiableError(
+                    f"np.{function.__name__} writes values, not gradients: pass t.numpy() (or t.detach()) for a Tensor that needs one"
+                )
         function(*[plain(value) for value in args], **{word: plain(value) for word, value in kwargs.items()})
 
     save.__name__ = function.__name__

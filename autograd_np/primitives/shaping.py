@@ -90,7 +90,9 @@ def settled(x: ArrayLike, order: str = "A") -> str:
     return order
 
 
-def reshape(x: ArrayLike, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None) -> Tensor:
+def reshape(
+    x: ArrayLike, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None
+) -> Tensor:
     """``x`` with another shape and the same elements in the same order. Gradient: the cotangent in the shape of ``x``.
 
     Args:
@@ -192,7 +194,9 @@ rule(swapaxes, lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2))
 def matrix_transpose(x: ArrayLike, /) -> Tensor:
     """``x`` with its last two axes exchanged."""
     if np.ndim(x) < 2:
-        raise ValueError(f"matrix_transpose: the input must be at least 2-dimensional, but it is {np.ndim(x)}-dimensional")
+        raise ValueError(
+            f"matrix_transpose: the input must be at least 2-dimensional, but it is {np.ndim(x)}-dimensional"
+        )
     return swapaxes(x, -1, -2)
 
 

@@ -41,7 +41,9 @@ __all__ = [
 
 def _no_order(name: str, order: Any) -> None:
     if order is not None:
-        raise TypeError(f"{name}: order= names the fields of structured arrays, which Tensors do not have; leave it out")
+        raise TypeError(
+            f"{name}: order= names the fields of structured arrays, which Tensors do not have; leave it out"
+        )
 
 
 def _kinds(kind: Any, stable: Any) -> dict[str, Any]:
@@ -53,7 +55,9 @@ def _kinds(kind: Any, stable: Any) -> dict[str, Any]:
 
 
 @primitive(np.sort)
-def sort(x: ArrayLike, /, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None) -> Tensor:
+def sort(
+    x: ArrayLike, /, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None
+) -> Tensor:
     """``x`` in increasing order along ``axis`` (None: the flat array), NaN last. Gradient: back along the permutation.
 
     >>> sort(np.array([3.0, 1.0, 2.0]))
@@ -73,14 +77,18 @@ rule(sort, _sort_rule)
 
 
 @primitive(np.argsort, discrete="x")
-def argsort(x: ArrayLike, /, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None) -> Tensor:
+def argsort(
+    x: ArrayLike, /, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None
+) -> Tensor:
     """The indices that sort ``x`` along ``axis``. No gradient."""
     _no_order("argsort", order)
     return np.argsort(x, axis=axis, **_kinds(kind, stable))
 
 
 @primitive(np.partition, wrt="x", masks=True)
-def partition(x: ArrayLike, /, kth: Any, axis: int | None = -1, kind: str = "introselect", order: None = None) -> Tensor:
+def partition(
+    x: ArrayLike, /, kth: Any, axis: int | None = -1, kind: str = "introselect", order: None = None
+) -> Tensor:
     """``x`` rearranged along ``axis`` so that element ``kth`` is the one of the sorted array, the smaller before it.
 
     Gradient: back along the permutation; the elements of the result are found in ``x`` by their rank.
@@ -103,7 +111,9 @@ rule(partition, _partition_rule)
 
 
 @primitive(np.argpartition, wrt="x", discrete="x")
-def argpartition(x: ArrayLike, /, kth: Any, axis: int | None = -1, kind: str = "introselect", order: None = None) -> Tensor:
+def argpartition(
+    x: ArrayLike, /, kth: Any, axis: int | None = -1, kind: str = "introselect", order: None = None
+) -> Tensor:
     """The indices that partition ``x`` along ``axis``. No gradient."""
     _no_order("argpartition", order)
     return np.argpartition(x, kth, axis=axis, kind=kind)
@@ -173,7 +183,9 @@ def _intact(name: str, overwrite_input: bool) -> None:
 
 
 @primitive(np.median, masks=True)
-def median(x: ArrayLike, /, axis: Axis = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False) -> Tensor:
+def median(
+    x: ArrayLike, /, axis: Axis = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Tensor:
     """The middle element over ``axis``, or the mean of the two middle ones. Gradient: 1, or 1/2 each; among equal ones by NumPy's order.
 
     >>> median(np.array([3.0, 1.0, 2.0])).item()
@@ -187,7 +199,9 @@ rule(median, lambda g, x, axis: _quantile_rule(g, x, 0.5, axis, "linear", False)
 
 
 @primitive(np.nanmedian, masks=True)
-def nanmedian(x: ArrayLike, /, axis: Axis = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False) -> Tensor:
+def nanmedian(
+    x: ArrayLike, /, axis: Axis = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Tensor:
     """:func:`median` of the numbers. Gradient: as for median, 0 at NaN.
 
     >>> nanmedian(np.array([3.0, np.nan, 1.0])).item()
@@ -302,7 +316,9 @@ rule(nanpercentile, lambda g, x, q, axis, method: _quantile_rule(g, x, np.true_d
 @primitive(wrt="x", multi=True, discrete="x")
 def unique_indices(x: Any, axis: int | None, equal_nan: bool) -> Any:
     """Of the unique elements (or slices along ``axis``): the index of the first, the inverse and the counts. No gradient."""
-    _, index, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan)
+    _, index, inverse, counts = np.unique(
+        x, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan
+    )
     return index, inverse, counts
 
 
@@ -331,7 +347,9 @@ def unique(
         values = taken_last(np.reshape(x, (-1,)), index)
     else:  # NumPy's slices lie in memory one after the other
         values = np.moveaxis(in_order(np.moveaxis(taken_last(np.moveaxis(x, axis, -1), index), -1, 0)), 0, axis)
-    chosen = [each for each, wanted in ((index, return_index), (inverse, return_inverse), (counts, return_counts)) if wanted]
+    chosen = [
+        each for each, wanted in ((index, return_index), (inverse, return_inverse), (counts, return_counts)) if wanted
+    ]
     return (values, *chosen) if chosen else values
 
 

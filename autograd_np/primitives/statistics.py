@@ -21,7 +21,15 @@ from .sorting import bincount, like
 
 
 @composition(np.average)
-def average(x: ArrayLike, /, axis: Axis = None, weights: ArrayLike | None = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+def average(
+    x: ArrayLike,
+    /,
+    axis: Axis = None,
+    weights: ArrayLike | None = None,
+    returned: bool = False,
+    *,
+    keepdims: bool = False,
+) -> Any:
     """``Σ w·x / Σ w`` over ``axis``; with ``returned`` the pair of it and ``Σ w``.
 
     The weights have the shape of ``x``, or of its axes ``axis``. They have a gradient too.
@@ -45,7 +53,9 @@ def average(x: ArrayLike, /, axis: Axis = None, weights: ArrayLike | None = None
         given = axis if isinstance(axis, tuple) else (axis,)
         given = tuple(a % x.ndim for a in given)
         if w.shape != tuple(x.shape[a] for a in given):
-            raise ValueError(f"average: weights of shape {w.shape} fit neither x of shape {x.shape} nor its axes {axis}")
+            raise ValueError(
+                f"average: weights of shape {w.shape} fit neither x of shape {x.shape} nor its axes {axis}"
+            )
         w = np.transpose(w, tuple(int(i) for i in np.argsort(given)))
         w = np.reshape(w, tuple(size if a in given else 1 for a, size in enumerate(x.shape)))
     dtype = np.result_type(x.dtype, w.dtype, *(["f8"] if x.dtype.kind in "iub" else []))
@@ -54,7 +64,9 @@ def average(x: ArrayLike, /, axis: Axis = None, weights: ArrayLike | None = None
     require(_check_total, total._values)
     result = sum(np.multiply(cast(x, dtype), cast(w, dtype)), axes, keepdims=keepdims) / total
     if returned:
-        return result, total if total.shape == result.shape else np.copy(np.broadcast_to(total, result.shape), order="C")
+        return result, total if total.shape == result.shape else np.copy(
+            np.broadcast_to(total, result.shape), order="C"
+        )
     return result
 
 
@@ -98,7 +110,10 @@ def cov(
         dtype = np.result_type(*[each.dtype for each in operands], np.float64)
     parts = [_rows(each, dtype) for each in operands]
     if not rowvar:
-        parts = [part.T if each.ndim != 1 and (k == 0 or part.shape[0] != 1) else part for k, (part, each) in enumerate(zip(parts, operands, strict=True))]
+        parts = [
+            part.T if each.ndim != 1 and (k == 0 or part.shape[0] != 1) else part
+            for k, (part, each) in enumerate(zip(parts, operands, strict=True))
+        ]
     if parts[0].shape[0] == 0:
         return Tensor(np.zeros((0, 0)))
     x: Any = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=0)
@@ -205,7 +220,10 @@ def bin_numbers(x: ArrayLike, edges: ArrayLike) -> Any:
 
 def needing(*values: Any) -> bool:
     """Whether a Tensor among the values, or in a list or tuple among them, needs a gradient."""
-    return any(needing(*value) if isinstance(value, (list, tuple)) else isinstance(value, Tensor) and value.requires_grad for value in values)
+    return any(
+        needing(*value) if isinstance(value, (list, tuple)) else isinstance(value, Tensor) and value.requires_grad
+        for value in values
+    )
 
 
 def edges_from(x: Tensor, bins: Any, range: Any, edges: Tensor) -> Tensor:
@@ -227,7 +245,9 @@ def edges_from(x: Tensor, bins: Any, range: Any, edges: Tensor) -> Tensor:
 
 def row(bins: Any) -> Any:
     """Edges given as a list that holds Tensors, as one Tensor."""
-    return np.stack(bins) if isinstance(bins, (list, tuple)) and any(isinstance(each, Tensor) for each in bins) else bins
+    return (
+        np.stack(bins) if isinstance(bins, (list, tuple)) and any(isinstance(each, Tensor) for each in bins) else bins
+    )
 
 
 def weighted(numbers: Any, weights: ArrayLike, length: int) -> Tensor:
@@ -254,7 +274,12 @@ def histogram_bin_edges(x: ArrayLike, /, bins: Any = 10, range: Any = None, weig
 
 @composition(np.histogram)
 def histogram(
-    x: ArrayLike, /, bins: Any = 10, range: tuple[float, float] | None = None, density: bool | None = None, weights: ArrayLike | None = None
+    x: ArrayLike,
+    /,
+    bins: Any = 10,
+    range: tuple[float, float] | None = None,
+    density: bool | None = None,
+    weights: ArrayLike | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Counts per bin, or sums of ``weights``, and the edges of the bins.
 

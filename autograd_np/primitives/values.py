@@ -25,7 +25,9 @@ __all__ = ["empty_like", "full", "full_like", "geomspace", "linspace", "logspace
 
 
 @primitive(np.zeros_like, discrete="x")
-def zeros_like(x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Tensor:
+def zeros_like(
+    x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+) -> Tensor:
     """Zeros of the shape and dtype of ``x``, or of those given. No gradient."""
     if dtype is None and shape is None and device is None:
         return np.zeros_like(x, order=order)  # type: ignore[call-overload]
@@ -33,13 +35,17 @@ def zeros_like(x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool
 
 
 @primitive(np.ones_like, discrete="x")
-def ones_like(x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Tensor:
+def ones_like(
+    x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+) -> Tensor:
     """Ones of the shape and dtype of ``x``, or of those given. No gradient."""
     return np.ones_like(x, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]
 
 
 @primitive(np.empty_like, discrete="x")
-def empty_like(x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Tensor:
+def empty_like(
+    x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+) -> Tensor:
     """Arbitrary values of the shape and dtype of ``x``, or of those given. No gradient."""
     return np.empty_like(x, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]
 
@@ -67,7 +73,10 @@ def full_like(
     like = tensor_of(x)
     if shape is None:
         shape = like.shape
-    return copy(broadcast_to(cast(fill_value, like.dtype if dtype is None else dtype), shape), order="C" if order in "KA" else order)
+    return copy(
+        broadcast_to(cast(fill_value, like.dtype if dtype is None else dtype), shape),
+        order="C" if order in "KA" else order,
+    )
 
 
 publish(full_like, _full_like, np.full_like)
@@ -88,7 +97,9 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, order: str = "C")
 
 def _inexact(*values: Any) -> Any:
     """The floating dtype in which NumPy computes a range between the values; a Python number is weak."""
-    return np.result_type(*[raw(v) if hasattr(v, "dtype") or isinstance(v, (int, float, complex)) else np.asarray(v) for v in values], 0.0)
+    return np.result_type(
+        *[raw(v) if hasattr(v, "dtype") or isinstance(v, (int, float, complex)) else np.asarray(v) for v in values], 0.0
+    )
 
 
 def counted(num: int, like: Tensor, dtype: Any = None) -> Any:
@@ -159,7 +170,15 @@ def linspace(
 
 
 @composition(np.logspace)
-def logspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, base: ArrayLike = 10.0, dtype: Any = None, axis: int = 0) -> Tensor:
+def logspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    base: ArrayLike = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Tensor:
     """``base ** linspace(start, stop, num)``. The gradient flows to both ends and to ``base``."""
     if np.ndim(raw(base)):
         shape = np.broadcast_shapes(np.shape(start), np.shape(stop), np.shape(base))
@@ -169,7 +188,9 @@ def logspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = 
 
 
 @composition(np.geomspace)
-def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Tensor:
+def geomspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Tensor:
     """``num`` values from ``start`` to ``stop`` with equal ratios: ``start · (stop / start) ** (k / div)``. The gradient flows to both ends.
 
     An end of zero, which NumPy refuses, gives NaN.
@@ -215,7 +236,12 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(function)
     except ValueError:  # a function in C; the older NumPys give it no signature
         kinds = inspect.Parameter
-        signature = inspect.Signature([kinds("args", kinds.VAR_POSITIONAL), *(kinds(w, kinds.KEYWORD_ONLY, default=None) for w in ("casting", "max_work"))])
+        signature = inspect.Signature(
+            [
+                kinds("args", kinds.VAR_POSITIONAL),
+                *(kinds(w, kinds.KEYWORD_ONLY, default=None) for w in ("casting", "max_work")),
+            ]
+        )
     answer.__name__ = function.__name__
     answer.__doc__ = f"np.{function.__name__} of the arrays behind the Tensors: a plain value."
     answer.__signature__ = signature  # type: ignore[attr-defined]
@@ -250,7 +276,9 @@ plain(
 def _copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     """np.copyto, from a Tensor without gradient into an array; anything else would lose a gradient or write to a Tensor."""
     if isinstance(dst, Tensor):
-        raise TypeError("np.copyto writes into its first argument, which a Tensor does not allow; use np.where(mask, values, t), or write to t.data")
+        raise TypeError(
+            "np.copyto writes into its first argument, which a Tensor does not allow; use np.where(mask, values, t), or write to t.data"
+        )
     for value in (src, where):
         if isinstance(value, Tensor) and value._node is not None:
             raise NonDifferentiableError(

@@ -15,7 +15,12 @@ from .scatter import Scatter
 
 @primitive(np.lib.stride_tricks.sliding_window_view, view=True)
 def sliding_window_view(
-    x: ArrayLike, window_shape: int | tuple[int, ...], axis: int | tuple[int, ...] | None = None, *, subok: bool = False, writeable: bool = False
+    x: ArrayLike,
+    window_shape: int | tuple[int, ...],
+    axis: int | tuple[int, ...] | None = None,
+    *,
+    subok: bool = False,
+    writeable: bool = False,
 ) -> Tensor:
     """Every window of ``x``: the axes of the windows come last. A view, as in NumPy.
 
@@ -41,7 +46,9 @@ def sliding_window_view(
 
 
 def _from_windows(g: Any, x_shape: tuple[int, ...], window_shape: Any, axis: Any) -> Any:
-    places = np.lib.stride_tricks.sliding_window_view(np.arange(np.prod(x_shape, dtype=int)).reshape(x_shape), window_shape, axis)
+    places = np.lib.stride_tricks.sliding_window_view(
+        np.arange(np.prod(x_shape, dtype=int)).reshape(x_shape), window_shape, axis
+    )
     return Scatter(x_shape, [(np.unravel_index(places, x_shape), g)])
 
 

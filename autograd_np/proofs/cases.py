@@ -28,7 +28,7 @@ __all__ = [
 SEED = 20240607
 # Whose operands cannot be varied one by one, so that no differences can be taken of it alone, and where it is proved instead.
 INDIRECT: dict[str, str] = {
-    "power_log": "its first operand is x**y itself; tests/test_proofs.py proves and breaks it through orders 2 to 4 of power",
+    "power_log": "its first operand is x**y itself; tests/proofs/test_proofs.py proves and breaks it through orders 2 to 4 of power",
 }
 
 
@@ -91,7 +91,12 @@ def in_the_complex_plane(found: Primitive | Composed, known: list[Sample]) -> li
         case = Case(found, sample)
         arrays = case.arrays()
         size = sum(a.size for a in arrays)
-        if arrays and sample.order > 0 and sample.expected is None and all(a.size and np.isfinite(a).all() for a in arrays):
+        if (
+            arrays
+            and sample.order > 0
+            and sample.expected is None
+            and all(a.size and np.isfinite(a).all() for a in arrays)
+        ):
             free = [i for i in case.floating if case.parameter[i] not in must]
             proved = proved or (bool(free) and all(case.leaves[i].dtype.kind == "c" for i in free))
             operands = {case.parameter[i] for i in case.floating}
@@ -106,7 +111,17 @@ def in_the_complex_plane(found: Primitive | Composed, known: list[Sample]) -> li
     added = []
     if free and not proved:
         args, kwargs = _turned(case, free)
-        added.append(Sample(args, kwargs, "complex (of every function)", case.sample.order, strided=False, rtol=case.sample.rtol, duck=False))
+        added.append(
+            Sample(
+                args,
+                kwargs,
+                "complex (of every function)",
+                case.sample.order,
+                strided=False,
+                rtol=case.sample.rtol,
+                duck=False,
+            )
+        )
     if real:
         args, kwargs = _turned(case, real)
         added.append(Sample(args, kwargs, "complex: refused", order=0, refused=True))
@@ -118,7 +133,9 @@ def _turned(case: Case, places: list[int]) -> Any:
     rng = np.random.default_rng(zlib.crc32(case.name.encode()))
     leaves = list(case.leaves)
     for i in places:
-        turned = leaves[i] + 1j * rng.uniform(0.1, 0.5, leaves[i].shape) * np.where(rng.random(leaves[i].shape) < 0.5, -1, 1)
+        turned = leaves[i] + 1j * rng.uniform(0.1, 0.5, leaves[i].shape) * np.where(
+            rng.random(leaves[i].shape) < 0.5, -1, 1
+        )
         leaves[i] = turned[()] if isinstance(leaves[i], np.generic) else np.asarray(turned)
     return case._rebuild(leaves)
 
@@ -152,7 +169,9 @@ class Case:
             count = len(flatten(value)[0])
             self.parameter.update(dict.fromkeys(range(at, at + count), word))
             if word in wanted:
-                self.operands += [i for i in range(at, at + count) if isinstance(self.leaves[i], (np.ndarray, np.generic))]
+                self.operands += [
+                    i for i in range(at, at + count) if isinstance(self.leaves[i], (np.ndarray, np.generic))
+                ]
             at += count
         self.floating = [i for i in self.operands if self.leaves[i].dtype.kind in "fc"]
         self.name = primitive.name
@@ -161,7 +180,9 @@ class Case:
         """The floating operands."""
         return [self.leaves[i] for i in self.floating]
 
-    def call(self, function: Callable[..., Any], operands: Sequence[Any], leaves: Sequence[Any] | None = None) -> list[Any]:
+    def call(
+        self, function: Callable[..., Any], operands: Sequence[Any], leaves: Sequence[Any] | None = None
+    ) -> list[Any]:
         """The outputs of ``function`` with ``operands`` in place of the floating ones."""
         filled = list(self.leaves if leaves is None else leaves)
         for i, value in zip(self.floating, operands, strict=True):
@@ -185,7 +206,9 @@ class Case:
         def call(tensors: list[Tensor]) -> list[Tensor]:
             return [y for y in self.call(self.primitive.function, tensors) if y.dtype.kind in "fc"]
 
-        return Check(call, self.arrays(), self.words(), name=self.name, order=order, rtol=self.sample.rtol, seed=seed + order)
+        return Check(
+            call, self.arrays(), self.words(), name=self.name, order=order, rtol=self.sample.rtol, seed=seed + order
+        )
 
     def gradients(
         self, operands: Sequence[Any], *, ones: bool = False, leaves: Sequence[Any] | None = None, strided: bool = False

@@ -78,7 +78,11 @@ def table(lines: Sequence[Row]) -> str:
     widths = [max(len(row[i]) for row in cells) for i in range(len(HEADINGS))]
 
     def one(row: Sequence[str]) -> str:
-        padded = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)), row[-1]]
+        padded = [
+            row[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)),
+            row[-1],
+        ]
         return "  ".join(padded).rstrip()
 
     return "\n".join([one(cells[0]), "  ".join("-" * width for width in widths), *(one(row) for row in cells[1:])])
@@ -96,7 +100,12 @@ def _progress(names: Sequence[str]) -> Iterator[Row]:
         from tqdm import tqdm
     except ImportError:
         for number, row in enumerate(rows(names), 1):
-            print(f"\r\033[Kproved {number} of {len(names)}: {row.name}", end="" if number < len(names) else "\n", file=sys.stderr, flush=True)
+            print(
+                f"\r\033[Kproved {number} of {len(names)}: {row.name}",
+                end="" if number < len(names) else "\n",
+                file=sys.stderr,
+                flush=True,
+            )
             yield row
     else:
         yield from tqdm(rows(names), total=len(names), unit=" primitives", file=sys.stderr)
@@ -145,7 +154,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     meant = [_meant(name, known) for name in options.names]
     for name, found in zip(options.names, meant, strict=True):
         if found is None:
-            near = difflib.get_close_matches(name.rpartition(".")[2], [name for name in known if not name.startswith("_")], n=5)
+            near = difflib.get_close_matches(
+                name.rpartition(".")[2], [name for name in known if not name.startswith("_")], n=5
+            )
             hint = f"did you mean {', '.join(near)}?" if near else "--list prints all names"
             print(f"python -m autograd_np.gradcheck: no primitive named {name!r}; {hint}", file=sys.stderr)
     if None in meant:

@@ -50,7 +50,9 @@ ENDLESS = ("special.hyp1f1",)
 
 def chosen(case: Case) -> bool:
     """Whether a case is among those that are looked at here."""
-    return any(word in case.sample.label for word in WORDS) or any(each is case.sample for each in SAMPLES.get(case.name, ())[:FIRST])
+    return any(word in case.sample.label for word in WORDS) or any(
+        each is case.sample for each in SAMPLES.get(case.name, ())[:FIRST]
+    )
 
 
 def decomposes(case: Case) -> bool:
@@ -58,7 +60,8 @@ def decomposes(case: Case) -> bool:
     function = getattr(case.primitive, "declared", case.primitive.function)
     chapter = str(getattr(function, "__module__", "")).rpartition(".")[2]
     return chapter in DECOMPOSING or (
-        chapter == "linalg_norms" and (case.name == "cond" or any(each in (2, -2, "nuc") for each in case.leaves if np.isscalar(each)))
+        chapter == "linalg_norms"
+        and (case.name == "cond" or any(each in (2, -2, "nuc") for each in case.leaves if np.isscalar(each)))
     )
 
 
@@ -91,7 +94,9 @@ def dense(values: list[Any], rng: Any) -> list[Any]:
 
 def masked_by_rows(u: list[Any], rng: Any) -> list[Any]:
     """The cotangents with 0 in about half of the places along their first axes."""
-    return [np.where(rng.random(v.shape[:1] + (1,) * (v.ndim - 1)) < 0.5, v, v.dtype.type(0)) if v.ndim else v for v in u]
+    return [
+        np.where(rng.random(v.shape[:1] + (1,) * (v.ndim - 1)) < 0.5, v, v.dtype.type(0)) if v.ndim else v for v in u
+    ]
 
 
 def masked_by_elements(u: list[Any], rng: Any) -> list[Any]:
@@ -107,7 +112,8 @@ def placed(arrays: list[Any], where: list[Any], number: float) -> list[Any]:
 def unmoved(before: list[Any], after: list[Any], u: list[Any]) -> bool:
     """Whether the results that have a cotangent are the same."""
     return len(before) == len(after) and all(
-        a.shape == b.shape and np.allclose(a[v != 0], b[v != 0], rtol=1e-9, atol=1e-9 * float(np.max(np.abs(b[v != 0]), initial=0.0)))
+        a.shape == b.shape
+        and np.allclose(a[v != 0], b[v != 0], rtol=1e-9, atol=1e-9 * float(np.max(np.abs(b[v != 0]), initial=0.0)))
         for a, b, v in zip(after, before, u, strict=True)
     )
 
@@ -131,7 +137,11 @@ def sparse(case: Case, taped: Taped) -> list[str]:
     ):
         part = taped.pull(v) if numbers else []
         # (Elements whose derivative happens to be 0 are not free: other gradients depend on them.)
-        free = [np.equal(g, 0) & (np.not_equal(w, 0) | (v is u)) for g, w in zip(part, whole, strict=True)] if numbers else []
+        free = (
+            [np.equal(g, 0) & (np.not_equal(w, 0) | (v is u)) for g, w in zip(part, whole, strict=True)]
+            if numbers
+            else []
+        )
         for number in numbers if any(f.any() for f in free) else ():
             if number == np.inf and case.name in ENDLESS:
                 continue
@@ -144,7 +154,9 @@ def sparse(case: Case, taped: Taped) -> list[str]:
                 continue
             for word, g, e in zip(case.words(), grads, part, strict=True):
                 if (said := differ(g, e, 1e-9, 1e-11)) and np.isfinite(e).all():
-                    wrong.append(f"with {number} where nothing depends on it and cotangents, {words}, the gradient of {word} is {said}")
+                    wrong.append(
+                        f"with {number} where nothing depends on it and cotangents, {words}, the gradient of {word} is {said}"
+                    )
     return wrong
 
 
@@ -160,11 +172,16 @@ def times_zero(case: Case, taped: Taped) -> list[str]:
             continue
         with np.errstate(all="ignore"):
             found = gradients(
-                [y * np.zeros_like(v) for y, v in zip(at.ys, at.values, strict=True)], at.xs, [np.ones_like(v) for v in at.values], allow_unused=True
+                [y * np.zeros_like(v) for y, v in zip(at.ys, at.values, strict=True)],
+                at.xs,
+                [np.ones_like(v) for v in at.values],
+                allow_unused=True,
             )
         for word, g in zip(case.words(), found, strict=True):
             if g is not None and (g != 0).any():
-                wrong.append(f"with operands of {number} and results times 0 the gradient of {word} is {g[g != 0].flat[0]}")
+                wrong.append(
+                    f"with operands of {number} and results times 0 the gradient of {word} is {g[g != 0].flat[0]}"
+                )
     return wrong
 
 
@@ -184,7 +201,12 @@ def huge(case: Case, taped: Taped) -> list[str]:
 def infinite(case: Case, taped: Taped) -> list[str]:
     """What is wrong where one cotangent is infinite, in words: of what makes zeros in a cotangent alone, for in a sum of products 0 · inf is NaN."""
     wrong: list[str] = []
-    if not isinstance(case.primitive, Primitive) or not (case.primitive.masks or case.primitive.masking) or case.name in MIXING or decomposes(case):
+    if (
+        not isinstance(case.primitive, Primitive)
+        or not (case.primitive.masks or case.primitive.masking)
+        or case.name in MIXING
+        or decomposes(case)
+    ):
         return wrong
     u = dense(taped.values, np.random.default_rng(SEED))
     for j, v in enumerate(u):
@@ -205,7 +227,9 @@ def infinite(case: Case, taped: Taped) -> list[str]:
 def odd(case: Case) -> list[str]:
     """What is wrong under cotangents with zeros, huge and infinite numbers, in words."""
     taped = Taped(case, case.arrays())
-    return [] if not taped.ys else [words for each in (sparse, times_zero, huge, infinite) for words in each(case, taped)]
+    return (
+        [] if not taped.ys else [words for each in (sparse, times_zero, huge, infinite) for words in each(case, taped)]
+    )
 
 
 def float16(case: Case) -> list[str]:
@@ -220,11 +244,19 @@ def float16(case: Case) -> list[str]:
     if not taped.ys or case.name in ROUGH or any(y.dtype != np.float16 for y in taped.values):
         return []
     exact = Taped(case, [double[i] for i in case.floating], double)
-    if [y.shape for y in exact.values] != [y.shape for y in taped.values]:  # of polynomials whose leading coefficients cancel in one precision
+    if [y.shape for y in exact.values] != [
+        y.shape for y in taped.values
+    ]:  # of polynomials whose leading coefficients cancel in one precision
         return []
     u = [v.astype(np.float16) for v in dense(taped.values, np.random.default_rng(SEED))]
     wrong = []
-    for word, a, g, e in zip(case.words(), operands, taped.pull(u), exact.pull([v.astype(y.dtype) for v, y in zip(u, exact.values, strict=True)]), strict=True):
+    for word, a, g, e in zip(
+        case.words(),
+        operands,
+        taped.pull(u),
+        exact.pull([v.astype(y.dtype) for v, y in zip(u, exact.values, strict=True)]),
+        strict=True,
+    ):
         if g.dtype != a.dtype:
             wrong.append(f"the gradient of {word} is {g.dtype}, the operand {a.dtype}")
         else:

@@ -42,11 +42,18 @@ class Mismatch:
 
     def __str__(self) -> str:
         kind = "gradient" if self.order == 1 else f"gradient of order {self.order}"
-        where = f"at index {self.index}" if self.index is not None else "along a random direction (each element alone agrees)"
+        where = (
+            f"at index {self.index}"
+            if self.index is not None
+            else "along a random direction (each element alone agrees)"
+        )
         head = f"{self.operation}: {kind} with respect to {self.argument}, {where}: "
         if self.reason:
             return head + self.reason
-        return head + f"the rule gives {self.analytic:.10g}, central differences {self.numeric:.10g} (relative error {self.relative:.2g})"
+        return (
+            head
+            + f"the rule gives {self.analytic:.10g}, central differences {self.numeric:.10g} (relative error {self.relative:.2g})"
+        )
 
 
 class GradcheckError(AssertionError):
@@ -77,7 +84,10 @@ def _only_weight(check: Check, direction: Direction) -> float:
     moved = check.differences(direction, check.step, 3)
     if moved is None or any(y.dtype.kind == "c" for y in check.outputs):
         return 1.0
-    weights = [u[(u != 0) & np.any([row[j] != moved[0][j] for row in moved[1:]], axis=0)] for j, u in enumerate(check.cotangents)]
+    weights = [
+        u[(u != 0) & np.any([row[j] != moved[0][j] for row in moved[1:]], axis=0)]
+        for j, u in enumerate(check.cotangents)
+    ]
     found = np.concatenate([w.ravel() for w in weights])
     return float(found[0]) if found.size == 1 else 1.0
 
@@ -114,14 +124,10 @@ def diagnose(check: Check, number: int, index: tuple[int, ...], grads: Sequence[
             mismatch.reason = f"not differentiable at {point}: left slope {a:.6g}, right slope {b:.6g}; {gives}"
     elif "undefined" in (left, right):
         words = {"slope": "{:.6g}", "undefined": "undefined", "steep": "without bound", "unsettled": "unsettled"}
-        mismatch.reason = (
-            f"not differentiable at {point}, the edge of the domain: left slope {words[left].format(a)}, right slope {words[right].format(b)}; {gives}"
-        )
+        mismatch.reason = f"not differentiable at {point}, the edge of the domain: left slope {words[left].format(a)}, right slope {words[right].format(b)}; {gives}"
     elif "steep" in (left, right):
         words = {"slope": "{:.6g}", "steep": "without bound", "unsettled": "unsettled"}
-        mismatch.reason = (
-            f"not differentiable at {point} (a jump or a vertical tangent): left slope {words[left].format(a)}, right slope {words[right].format(b)}; {gives}"
-        )
+        mismatch.reason = f"not differentiable at {point} (a jump or a vertical tangent): left slope {words[left].format(a)}, right slope {words[right].format(b)}; {gives}"
     return mismatch
 
 

@@ -112,7 +112,9 @@ class Check:
                 break
             self.levels.append(len(outputs))
             self.arrays += cotangents
-            self.labels += [f"the cotangent of {'output' if level == 0 else 'gradient'} {j}" for j in range(len(outputs))]
+            self.labels += [
+                f"the cotangent of {'output' if level == 0 else 'gradient'} {j}" for j in range(len(outputs))
+            ]
             self.scales += [np.abs(u) for u in cotangents]
         self.eps = max([float(np.finfo(y.dtype).eps) for y in self.outputs], default=0.0)
         total = sum(int(np.count_nonzero(s)) for s in self.scales)
@@ -169,7 +171,9 @@ class Check:
         for label, x, g in zip(self.labels, self.arrays, found, strict=True):
             g = np.zeros_like(x) if g is None else np.asarray(g)
             if g.shape != x.shape or g.dtype != x.dtype:
-                raise GradcheckError(f"{self.name}: the gradient of {label} is {g.shape} {g.dtype}, but {label} is {x.shape} {x.dtype}")
+                raise GradcheckError(
+                    f"{self.name}: the gradient of {label} is {g.shape} {g.dtype}, but {label} is {x.shape} {x.dtype}"
+                )
             results.append(g)
         return results
 
@@ -182,9 +186,14 @@ class Check:
         """
         if self._jitter is None:
             found = [np.zeros(a.shape) for a in self.arrays]
-            way = [self.rng.uniform(0.5, 1.0, a.shape) * s * 1e-11 for a, s in zip(self.arrays, self.scales, strict=True)]
+            way = [
+                self.rng.uniform(0.5, 1.0, a.shape) * s * 1e-11 for a, s in zip(self.arrays, self.scales, strict=True)
+            ]
             for side in (-1, 1):
-                rows = [self.analytic([a + side * k * v for a, v in zip(self.arrays, way, strict=True)]) for k in range(1, 7)]
+                rows = [
+                    self.analytic([a + side * k * v for a, v in zip(self.arrays, way, strict=True)])
+                    for k in range(1, 7)
+                ]
                 for before, here, after in zip(rows, rows[1:], rows[2:], strict=False):
                     for i, (f, g, h) in enumerate(zip(before, here, after, strict=True)):
                         bend = np.abs((f - g) - (g - h))
@@ -208,7 +217,9 @@ class Check:
                 except (np.linalg.LinAlgError, FloatingPointError):
                     rows.append([np.full(y.shape, np.nan) for y in self.outputs])
             usable = all(
-                y.shape == y0.shape and bool(np.isfinite(y[u != 0]).all()) for row in rows for y, y0, u in zip(row, self.outputs, self.cotangents, strict=True)
+                y.shape == y0.shape and bool(np.isfinite(y[u != 0]).all())
+                for row in rows
+                for y, y0, u in zip(row, self.outputs, self.cotangents, strict=True)
             )
             direction.cache[key] = rows if usable else None
         return direction.cache[key]  # type: ignore[no-any-return]
@@ -299,7 +310,9 @@ class Check:
 
     # ------------------------------------------------------------ comparing
 
-    def agree(self, direction: Direction, grads: Sequence[Any], steps: Sequence[float]) -> tuple[bool, float, float, float]:
+    def agree(
+        self, direction: Direction, grads: Sequence[Any], steps: Sequence[float]
+    ) -> tuple[bool, float, float, float]:
         """(whether they agree, analytic, numeric, relative error) along a direction."""
         expected = direction.along(grads)
         single = self._single(direction)
@@ -362,7 +375,11 @@ class Check:
         """
         for number, g in enumerate(grads):
             live = self.scales[number] != 0
-            bad: Any = np.argwhere(~np.isfinite(g) & live) if g.ndim else (np.zeros((1, 0), int) if live and not np.isfinite(g) else [])
+            bad: Any = (
+                np.argwhere(~np.isfinite(g) & live)
+                if g.ndim
+                else (np.zeros((1, 0), int) if live and not np.isfinite(g) else [])
+            )
             if len(bad):
                 return diagnose(self, number, tuple(int(i) for i in bad[0]), grads)
         if self.exhaustive:
@@ -393,26 +410,42 @@ class Check:
                 if not rest.size:
                     break
                 top = float(rest.max())
-        bands = [[live & (size > low) & (size <= high) for size, live in zip(sizes, used, strict=True)] for low, high in edges]
+        bands = [
+            [live & (size > low) & (size <= high) for size, live in zip(sizes, used, strict=True)]
+            for low, high in edges
+        ]
         bands.append([live & (size == 0) for size, live in zip(sizes, used, strict=True)])
         for band in bands:
             if not any(mask.any() for mask in band):
                 continue
             for _ in range(2):
-                signs = [self.rng.uniform(0.5, 1, s.shape) * np.where(self.rng.random(s.shape) < 0.5, -1.0, 1.0) for s in self.scales]
+                signs = [
+                    self.rng.uniform(0.5, 1, s.shape) * np.where(self.rng.random(s.shape) < 0.5, -1.0, 1.0)
+                    for s in self.scales
+                ]
                 if any(a.dtype.kind == "c" for a in self.arrays):
                     turn = [self.rng.uniform(0, 2 * np.pi, s.shape) for s in self.scales]
-                    signs = [s * np.exp(1j * t) if a.dtype.kind == "c" else s for s, t, a in zip(signs, turn, self.arrays, strict=True)]
-                moves = [(k, np.where(mask, signs[k] * self.scales[k], 0.0)) for k, mask in enumerate(band) if mask.any()]
+                    signs = [
+                        s * np.exp(1j * t) if a.dtype.kind == "c" else s
+                        for s, t, a in zip(signs, turn, self.arrays, strict=True)
+                    ]
+                moves = [
+                    (k, np.where(mask, signs[k] * self.scales[k], 0.0)) for k, mask in enumerate(band) if mask.any()
+                ]
                 direction = Direction(moves)
                 if self.agree(direction, grads, LADDER)[0]:
                     continue
-                own = [(k, np.where(self.arrays[k] != 0, signs[k] * np.abs(self.arrays[k]), v) * (v != 0)) for k, v in moves]
+                own = [
+                    (k, np.where(self.arrays[k] != 0, signs[k] * np.abs(self.arrays[k]), v) * (v != 0))
+                    for k, v in moves
+                ]
                 if not self.agree(Direction(own), grads, LADDER)[0]:
                     return direction
         return None
 
-    def _search(self, numbers: Sequence[int], grads: Sequence[Any], locate: bool, only: dict[int, Any] | None = None) -> Mismatch | None:
+    def _search(
+        self, numbers: Sequence[int], grads: Sequence[Any], locate: bool, only: dict[int, Any] | None = None
+    ) -> Mismatch | None:
         """The worst element among some variables."""
         worst: tuple[float, int, int, complex] | None = None
         seen = 0
@@ -433,7 +466,13 @@ class Check:
                             return mismatch_at(self, number, int(index), unit, grads)
         if worst is None:
             return None
-        return diagnose(self, worst[1], tuple(int(i) for i in np.unravel_index(worst[2], self.arrays[worst[1]].shape)), grads, worst[3])
+        return diagnose(
+            self,
+            worst[1],
+            tuple(int(i) for i in np.unravel_index(worst[2], self.arrays[worst[1]].shape)),
+            grads,
+            worst[3],
+        )
 
 
 def _scale(a: Any) -> Any:

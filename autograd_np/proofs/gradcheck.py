@@ -71,7 +71,9 @@ def gradcheck(
             labels.append(path)
             places.append(place)
     if not arrays:
-        raise ValueError(f"gradcheck: {name} has no floating input; pass arrays of float64 (integers are treated as constants)")
+        raise ValueError(
+            f"gradcheck: {name} has no floating input; pass arrays of float64 (integers are treated as constants)"
+        )
 
     def call(tensors: list[Tensor]) -> list[Tensor]:
         filled = list(leaves)
@@ -83,7 +85,17 @@ def gradcheck(
 
     try:
         for level in range(1, order + 1):
-            check = Check(call, arrays, labels, name=name, order=level, rtol=rtol, step=STEP if eps is None else eps, seed=seed + level, exhaustive=exhaustive)
+            check = Check(
+                call,
+                arrays,
+                labels,
+                name=name,
+                order=level,
+                rtol=rtol,
+                step=STEP if eps is None else eps,
+                seed=seed + level,
+                exhaustive=exhaustive,
+            )
             if level == 1:
                 _presentable(check, name)
             mismatch = check.verify(check.analytic())
@@ -107,10 +119,14 @@ def _presentable(check: Check, name: str) -> None:
     if not any(np.isfinite(y).any() for y in check.outputs):
         if not any(y.size for y in check.outputs) and check.outputs:
             return
-        raise ValueError(f"gradcheck: {name} returns no finite floating value at this point, so there is nothing to compare")
+        raise ValueError(
+            f"gradcheck: {name} returns no finite floating value at this point, so there is nothing to compare"
+        )
     for y, again in zip(check.outputs, check.values(check.arrays), strict=True):
         if y.shape != again.shape or not np.array_equal(y, again, equal_nan=True):
-            raise GradcheckError(f"{name} is not deterministic: two calls with the same inputs differ; fix the seed of its random numbers inside the function")
+            raise GradcheckError(
+                f"{name} is not deterministic: two calls with the same inputs differ; fix the seed of its random numbers inside the function"
+            )
 
 
 def _differentiable(leaf: Any) -> Any:

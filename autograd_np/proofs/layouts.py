@@ -64,7 +64,10 @@ def otherwise(y: Any) -> Any:
 
 def moved(case: Case, layout: str) -> list[Any] | None:
     """The leaves of the call with its operands in a layout; None where no operand changes by it."""
-    leaves = [LAYOUTS[layout](x) if i in case.operands and isinstance(x, np.ndarray) and x.ndim else x for i, x in enumerate(case.leaves)]
+    leaves = [
+        LAYOUTS[layout](x) if i in case.operands and isinstance(x, np.ndarray) and x.ndim else x
+        for i, x in enumerate(case.leaves)
+    ]
     changed = any(isinstance(x, np.ndarray) and lies(x) != lies(y) for x, y in zip(case.leaves, leaves, strict=True))
     return leaves if changed or layout == "C order" else None
 

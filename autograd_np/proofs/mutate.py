@@ -148,7 +148,11 @@ class Broken:
             if mutation in OUTPUT:
                 change = _each(OUTPUT[mutation])
                 joint = name is None
-                pulled = tuple(change(h) if i == operand and h is not None else h for i, h in enumerate(pulled)) if joint else change(pulled)
+                pulled = (
+                    tuple(change(h) if i == operand and h is not None else h for i, h in enumerate(pulled))
+                    if joint
+                    else change(pulled)
+                )
             return pulled
 
         # A rule's parameter names say what the tape keeps, so the mutant has the original's.
@@ -207,7 +211,9 @@ class Judge:
         """What the rules, as they are now, give."""
         if self.check is not None:
             return self.check.analytic()
-        return [np.asarray(g) for g in self.case.gradients([leaf(np.asarray(a)) for a in self.case.arrays()], ones=True)[1]]
+        return [
+            np.asarray(g) for g in self.case.gradients([leaf(np.asarray(a)) for a in self.case.arrays()], ones=True)[1]
+        ]
 
     def red(self, grads: list[Any]) -> bool:
         """Whether the proof rejects these gradients."""
@@ -216,7 +222,9 @@ class Judge:
         stated = self.case.sample.expected
         assert stated is not None
         return any(
-            e is not None and differ(np.asarray(g), np.broadcast_to(np.asarray(e, dtype=g.dtype), g.shape), 1e-12, 0.0, 1e-15) is not None
+            e is not None
+            and differ(np.asarray(g), np.broadcast_to(np.asarray(e, dtype=g.dtype), g.shape), 1e-12, 0.0, 1e-15)
+            is not None
             for g, e in zip(grads, stated, strict=True)
         )
 
@@ -243,7 +251,11 @@ def _score(name: str) -> Score:
     primitive = REGISTRY.get(name)
     if primitive is None or not primitive.differentiable:
         return result
-    usable = [case for case in (Case(primitive, sample) for sample in cases(name) if sample.order > 0) if case.floating and any(a.size for a in case.arrays())]
+    usable = [
+        case
+        for case in (Case(primitive, sample) for sample in cases(name) if sample.order > 0)
+        if case.floating and any(a.size for a in case.arrays())
+    ]
     usable.sort(key=lambda case: (case.sample.expected is not None, sum(a.size for a in case.arrays()) > 40))
     judges: dict[tuple[int, int], Judge] = {}
 

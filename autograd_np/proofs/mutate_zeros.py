@@ -38,7 +38,11 @@ SINGULAR = (0.0, 1.0, -1.0, np.inf, np.nan)
 
 def plainly(function: Any, product: str, made: dict[int, Any]) -> Any:
     """A copy of a function of the library in which a product is plain, also in the functions it calls; itself where there is none in it."""
-    if not isinstance(function, types.FunctionType) or not function.__module__.startswith("autograd_np.primitives") or hasattr(function, "__wrapped__"):
+    if (
+        not isinstance(function, types.FunctionType)
+        or not function.__module__.startswith("autograd_np.primitives")
+        or hasattr(function, "__wrapped__")
+    ):
         return function
     if id(function) in made:
         return made[id(function)]
@@ -53,7 +57,9 @@ def plainly(function: Any, product: str, made: dict[int, Any]) -> Any:
     cells = tuple([types.CellType(plainly(cell.cell_contents, product, made)) for cell in function.__closure__ or ()])
     same = all(a.cell_contents is b.cell_contents for a, b in zip(cells, function.__closure__ or (), strict=True))
     if changed or not same:
-        copy = types.FunctionType(function.__code__, function.__globals__ | changed, function.__name__, function.__defaults__, cells)
+        copy = types.FunctionType(
+            function.__code__, function.__globals__ | changed, function.__name__, function.__defaults__, cells
+        )
         copy.__kwdefaults__ = function.__kwdefaults__
         made[id(function)] = copy
     return made[id(function)]
@@ -68,7 +74,9 @@ def _words(code: types.CodeType) -> Iterator[str]:
 
 def _replaced(found: Primitive, product: str) -> tuple[dict[str, Any], Any]:
     made: dict[int, Any] = {}
-    return {word: plainly(each, product, made) for word, each in found.rules.items()}, plainly(found.joint, product, made)
+    return {word: plainly(each, product, made) for word, each in found.rules.items()}, plainly(
+        found.joint, product, made
+    )
 
 
 def has_product(name: str, product: str) -> bool:
@@ -118,18 +126,28 @@ def _is_quiet(case: Case, arrays: list[Any]) -> bool:
         xs = [leaf(np.asarray(a)) for a in arrays]
         ys = [y for y in case.call(case.primitive.function, xs) if isinstance(y, Tensor) and y.requires_grad]
         ys = [y * np.zeros(y.shape, y.dtype) for y in ys]
-        first = [g for g in gradients(ys, xs, [np.ones(y.shape, y.dtype) for y in ys], create_graph=True, allow_unused=True) if g is not None]
+        first = [
+            g
+            for g in gradients(ys, xs, [np.ones(y.shape, y.dtype) for y in ys], create_graph=True, allow_unused=True)
+            if g is not None
+        ]
         recorded = [g for g in first if g.requires_grad]
         ones = [np.ones(g.shape, g.dtype) for g in recorded]
         second = gradients(recorded, xs, ones, allow_unused=True) if recorded else []
-    return not any(np.any(np.asarray(g._values if isinstance(g, Tensor) else g)) for g in (*first, *second) if g is not None)
+    return not any(
+        np.any(np.asarray(g._values if isinstance(g, Tensor) else g)) for g in (*first, *second) if g is not None
+    )
 
 
 def _judged(name: str, everything: bool) -> Iterator[Case]:
     """The cases that judge these mutants: those of odd cotangents and kinks, or all."""
     for sample in cases(name):
         case = Case(REGISTRY[name], sample)
-        if sample.order > 0 and case.floating and (everything or cotangents.chosen(case) or sample.expected is not None):
+        if (
+            sample.order > 0
+            and case.floating
+            and (everything or cotangents.chosen(case) or sample.expected is not None)
+        ):
             yield case
 
 
@@ -158,7 +176,11 @@ def without_product(name: str, product: str) -> str:
         before = quiet(case)
         with _without(found, product):
             grads = judge.gradients()
-            if judge.red(grads) or cotangents.odd(case) or any(b and not a for b, a in zip(before, quiet(case), strict=True)):
+            if (
+                judge.red(grads)
+                or cotangents.odd(case)
+                or any(b and not a for b, a in zip(before, quiet(case), strict=True))
+            ):
                 return "killed"
         if any(differ(g, t, 1e-10, 1e-12) is not None for g, t in zip(grads, judge.true, strict=True)):
             result = "survived"
@@ -191,7 +213,9 @@ def _poisoned(case: Case, free: list[Any], only: int | None, elementwise: bool) 
     """The gradients below an operation whose slope is infinite where nothing depends on its result, and 1 elsewhere."""
     with enable_grad():
         xs = [leaf(np.asarray(a)) for a in case.arrays()]
-        steeper = [_steep(elementwise)(x, np.where(f, np.inf, 1.0).astype(x.dtype)) for x, f in zip(xs, free, strict=True)]
+        steeper = [
+            _steep(elementwise)(x, np.where(f, np.inf, 1.0).astype(x.dtype)) for x, f in zip(xs, free, strict=True)
+        ]
         ys = [y for y in case.call(case.primitive.function, steeper) if isinstance(y, Tensor) and y.requires_grad]
         us = cotangents.dense([np.asarray(y._values) for y in ys], np.random.default_rng(SEED))
         if only is not None:

@@ -179,38 +179,62 @@ class Examination:
         ways: list[tuple[str, Callable[[], Any]]] = [
             (self.case.name, lambda: self.case.call(self.primitive.function, wrapped, everything)),
             (f"{self.case.name} on arrays", lambda: self.case.call(self.primitive.function, arrays)),
-            (f"{self.case.name} on Tensors that need a gradient", lambda: self.case.call(self.primitive.function, [leaf(a) for a in arrays])),
+            (
+                f"{self.case.name} on Tensors that need a gradient",
+                lambda: self.case.call(self.primitive.function, [leaf(a) for a in arrays]),
+            ),
         ]
-        ways += [(f"np.{each.__name__}", functools.partial(self.case.call, each, wrapped, everything)) for each in self.primitive.numpy_functions]
+        ways += [
+            (f"np.{each.__name__}", functools.partial(self.case.call, each, wrapped, everything))
+            for each in self.primitive.numpy_functions
+        ]
         for number, (way, call) in enumerate(ways):
             outputs, said = heard(call)
             if number != 1 and self.case.operands:
-                strangers = [type(y).__name__ for y, e in zip(outputs, expected, strict=False) if not isinstance(y, Tensor) and hasattr(e, "dtype")]
+                strangers = [
+                    type(y).__name__
+                    for y, e in zip(outputs, expected, strict=False)
+                    if not isinstance(y, Tensor) and hasattr(e, "dtype")
+                ]
                 if strangers:
                     self.found("value", f"{way} returned {strangers[0]}, not a Tensor")
             if len(outputs) != len(expected):
                 self.found("value", f"{way} returned {len(outputs)} outputs instead of {len(expected)}")
                 continue
             for y, e in zip(values_of(outputs), values_of(expected), strict=True):
-                words = differ(np.zeros_like(y), np.zeros_like(e), 0.0, 0.0) if self.case.name in UNDEFINED else differ(y, e, rtol, atol)
+                words = (
+                    differ(np.zeros_like(y), np.zeros_like(e), 0.0, 0.0)
+                    if self.case.name in UNDEFINED
+                    else differ(y, e, rtol, atol)
+                )
                 if words:
                     self.found("value", f"{way} gives {words}")
             if set(said) - set(allowed):
                 self.found("value", f"{way} warns: {'; '.join(sorted(set(said) - set(allowed)))}")
-            if number == 2 and not self.primitive.differentiable and any(isinstance(y, Tensor) and y.requires_grad for y in outputs):
+            if (
+                number == 2
+                and not self.primitive.differentiable
+                and any(isinstance(y, Tensor) and y.requires_grad for y in outputs)
+            ):
                 self.found("value", "there is no rule for it, and it is not declared piecewise constant (discrete=)")
 
     def constant(self) -> None:
         """What is declared piecewise constant does not change, or jumps, where an operand moves by a hair."""
         before = values_of(self.case.call(self.primitive.function, self.case.arrays()))
         for sign in (-1, 1):
-            moved = [a + a.dtype.type(sign * 1e-9) * (1 + np.abs(a)) if np.isfinite(a).all() else a for a in self.case.arrays()]
+            moved = [
+                a + a.dtype.type(sign * 1e-9) * (1 + np.abs(a)) if np.isfinite(a).all() else a
+                for a in self.case.arrays()
+            ]
             for y, z in zip(before, values_of(self.case.call(self.primitive.function, moved)), strict=True):
                 if y.shape == z.shape and y.dtype.kind in "fc":
                     change = np.abs(z - y)
                     crept = (change > 0) & (change < 1e-6 * np.abs(y))
                     if crept.any():
-                        self.found("constant", f"it is declared piecewise constant, and changes by {change[crept].flat[0]} where its operands change by 1e-9")
+                        self.found(
+                            "constant",
+                            f"it is declared piecewise constant, and changes by {change[crept].flat[0]} where its operands change by 1e-9",
+                        )
                         return
 
     def gradient(self) -> None:
@@ -219,9 +243,15 @@ class Examination:
         outputs, self.reference = self.case.gradients([leaf(np.asarray(a)) for a in arrays])
         for word, a, g in zip(self.case.words(), arrays, self.reference, strict=True):
             if g.shape != a.shape or g.dtype != a.dtype:
-                self.found("gradient", f"the gradient of {word} is {g.shape} {g.dtype}, the operand {a.shape} {a.dtype}")
+                self.found(
+                    "gradient", f"the gradient of {word} is {g.shape} {g.dtype}, the operand {a.shape} {a.dtype}"
+                )
         self.repeatable()
-        if self.sample.order > 0 and self.sample.expected is None and not any(isinstance(y, Tensor) and y.requires_grad for y in outputs):
+        if (
+            self.sample.order > 0
+            and self.sample.expected is None
+            and not any(isinstance(y, Tensor) and y.requires_grad for y in outputs)
+        ):
             self.found("gradient", "no output needs a gradient")
 
     def repeatable(self) -> None:
@@ -235,7 +265,9 @@ class Examination:
             second = gradients(ys, xs, cotangents, retain_graph=True, allow_unused=True)
             # (A product does not announce its zeros to the walk: here the rule keeps them. In cotangents.py the walk does.)
             zeros = gradients([y * np.zeros(y.shape, y.dtype) for y in ys], xs, cotangents, allow_unused=True)
-        for word, a, original, g, again, zero in zip(self.case.words(), arrays, self.case.arrays(), first, second, zeros, strict=True):
+        for word, a, original, g, again, zero in zip(
+            self.case.words(), arrays, self.case.arrays(), first, second, zeros, strict=True
+        ):
             if g is None:
                 continue
             if not np.array_equal(g, again, equal_nan=True):
@@ -295,11 +327,21 @@ class Examination:
         operands = [single[i] for i in self.case.floating]
         if oracle is not None:
             expected = values_of(heard(lambda: self.case.call(oracle, operands, single))[0])
-            given = values_of(heard(lambda: self.case.call(self.primitive.function, [Tensor(np.asarray(a)) for a in operands], single))[0])
+            given = values_of(
+                heard(
+                    lambda: self.case.call(self.primitive.function, [Tensor(np.asarray(a)) for a in operands], single)
+                )[0]
+            )
             for y, e in zip(given, expected, strict=True):
                 if self.case.name in ORACLES and y.dtype != e.dtype:
-                    e = e.astype(y.dtype)  # an independent computation need not be careful about dtypes: check against the rule of float32 in, float32 out
-                    if y.dtype.itemsize > (8 if y.dtype.kind == "c" else 4) and y.dtype.kind in "fc" and "dtype" not in self.sample.kwargs:
+                    e = e.astype(
+                        y.dtype
+                    )  # an independent computation need not be careful about dtypes: check against the rule of float32 in, float32 out
+                    if (
+                        y.dtype.itemsize > (8 if y.dtype.kind == "c" else 4)
+                        and y.dtype.kind in "fc"
+                        and "dtype" not in self.sample.kwargs
+                    ):
                         self.found("float32", f"float32 operands give {y.dtype}")
                 words = differ(y, e, 1e-4, 1e-6)
                 if words:
@@ -309,7 +351,10 @@ class Examination:
         raw, outputs, grads = self._listening(operands, single)
         small = all(y.dtype in (np.float32, np.complex64) for y in outputs if isinstance(y, Tensor) and y.requires_grad)
         if small and any(dtype in (np.float64, np.complex128) for dtype in raw):
-            self.found("float32", "the rule computes in float64 for float32 operands (np.float64 constants are not weak: use float(...))")
+            self.found(
+                "float32",
+                "the rule computes in float64 for float32 operands (np.float64 constants are not weak: use float(...))",
+            )
         _, reference = self.case.gradients([leaf(np.asarray(double[i])) for i in self.case.floating], leaves=double)
         for word, a, g, e in zip(self.case.words(), operands, grads, reference, strict=True):
             if g.dtype != a.dtype:
@@ -329,7 +374,11 @@ class Examination:
         def listening(node: Any, g: Any, parents: Any, kept: Any) -> Any:
             pulled = pull(node, g, parents, kept)
             if node.dtype in (np.float32, np.complex64, None):
-                raw.extend(h.dtype for h, p in zip(pulled, parents, strict=False) if p is not None and h is not None and not isinstance(h, Deferred))
+                raw.extend(
+                    h.dtype
+                    for h, p in zip(pulled, parents, strict=False)
+                    if p is not None and h is not None and not isinstance(h, Deferred)
+                )
             return pulled
 
         self.primitive.pull = listening
@@ -347,7 +396,11 @@ class Examination:
         oracle = self.case.oracle()
         if oracle is not None:
             expected = values_of(heard(lambda: self.case.call(oracle, operands, moved))[0])
-            given = values_of(heard(lambda: self.case.call(self.primitive.function, [Tensor(np.asarray(a)) for a in operands], moved))[0])
+            given = values_of(
+                heard(
+                    lambda: self.case.call(self.primitive.function, [Tensor(np.asarray(a)) for a in operands], moved)
+                )[0]
+            )
             for y, e in zip(given, expected, strict=True):
                 words = differ(y, e, 1e-11, 1e-13)
                 if words:
@@ -378,13 +431,18 @@ class Examination:
         except TypeError:
             # An index may be asked to be NumPy's own.
             outputs, grads = self._ducks(
-                [y if isinstance(x, DuckArray) and x.dtype.kind in "iub" else x for x, y in zip(around, self.case.leaves, strict=True)]
+                [
+                    y if isinstance(x, DuckArray) and x.dtype.kind in "iub" else x
+                    for x, y in zip(around, self.case.leaves, strict=True)
+                ]
             )
         expected = self.case.call(self.primitive.function, [Tensor(np.asarray(a)) for a in arrays])
         for y, e in zip(outputs, expected, strict=True):
             if isinstance(y, Tensor):
                 if not isinstance(y._values, DuckArray):
-                    self.found("duck", f"the output is a Tensor of {type(y._values).__name__}, not of the operands' kind")
+                    self.found(
+                        "duck", f"the output is a Tensor of {type(y._values).__name__}, not of the operands' kind"
+                    )
                     continue
                 words = differ(plain(y._values), values_of([e])[0], 1e-12, 1e-14)
                 if words:
@@ -397,7 +455,9 @@ class Examination:
             if words:
                 self.found("duck", f"the gradient of {word} is {words}")
         if DuckArray.mixed:
-            self.found("duck", f"an ndarray was mixed into {', '.join(DuckArray.mixed)}, where other libraries' arrays refuse")
+            self.found(
+                "duck", f"an ndarray was mixed into {', '.join(DuckArray.mixed)}, where other libraries' arrays refuse"
+            )
 
     def _ducks(self, around: list[Any]) -> tuple[list[Any], list[Any]]:
         ducks = [DuckArray(a) for a in self.case.arrays()]

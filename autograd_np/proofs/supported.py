@@ -105,7 +105,11 @@ def _of(name: str, own: Callable[..., Any]) -> Line:
         if not found.differentiable:
             return Line(name, NO_GRADIENT, since)
         wrt = found.operands if found.joint is not None else [word for word in found.operands if word in found.rules]
-        note = "" if len(found.parameters) == 1 else "in " + _listed("the arrays" if word in ("arrays", "operands") else word for word in wrt)
+        note = (
+            ""
+            if len(found.parameters) == 1
+            else "in " + _listed("the arrays" if word in ("arrays", "operands") else word for word in wrt)
+        )
         return Line(name, DIFFERENTIABLE, "; ".join(filter(None, (note.replace("`the arrays`", "the arrays"), since))))
     if getattr(own, "__composition__", False) and name not in _CONSTANT:
         return Line(name, DIFFERENTIABLE, since)
@@ -137,7 +141,11 @@ def special_lines() -> Iterator[Line]:
             continue
         names: tuple[str, ...] = (row.name, *(alias for alias, name in SPECIAL_ALIASES.items() if name == row.name))
         parameters = row.declared.__code__.co_argcount
-        note = f"in {_listed(row.wrt.split())} of `{row.public if '(' in row.public else _call(row)}`" if parameters > 1 and row.rules else ""
+        note = (
+            f"in {_listed(row.wrt.split())} of `{row.public if '(' in row.public else _call(row)}`"
+            if parameters > 1 and row.rules
+            else ""
+        )
         if "(" in row.public:
             names = (row.public.partition("(")[0],)
         status = DIFFERENTIABLE if row.rules else NO_GRADIENT
@@ -184,7 +192,15 @@ def page() -> str:
     found = list(special_lines())
     count = sum(line.status == DIFFERENTIABLE for line in found)
     supported = [line for line in found if line.status != UNSUPPORTED]
-    parts += ["## scipy.special", "", SPECIAL_HEAD, f"{count} differentiable ufuncs of {len(found)}.", "", *_table(supported), ""]
+    parts += [
+        "## scipy.special",
+        "",
+        SPECIAL_HEAD,
+        f"{count} differentiable ufuncs of {len(found)}.",
+        "",
+        *_table(supported),
+        "",
+    ]
     rest = _listed(line.name for line in found if line.status == UNSUPPORTED)
     parts += [f"Not supported ({_NO_RULE}):", f"{rest}."]
     return "\n".join(parts) + "\n"

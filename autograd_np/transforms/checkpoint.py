@@ -43,14 +43,20 @@ class _Recomputed:
         self.rebuild = rebuild
         # The inputs' data without their nodes, which are the parents; copies of what the caller can write.
         self.leaves = [_kept(t) for t in leaves]
-        self.shared = [t._family() if isinstance(t, Tensor) and t._values is kept else False for t, kept in zip(leaves, self.leaves, strict=True)]
+        self.shared = [
+            t._family() if isinstance(t, Tensor) and t._values is kept else False
+            for t, kept in zip(leaves, self.leaves, strict=True)
+        ]
         self.is_tensor = [isinstance(t, Tensor) for t in leaves]
         self.tracked = [i for i, t in enumerate(leaves) if isinstance(t, Tensor) and t._node is not None]
         self.random_state = np.random.get_state(legacy=False)  # noqa: NPY002 - the global generator is what f may use
 
     def run(self, inputs: Sequence[Tensor]) -> tuple[list[Any], Callable[..., Any]]:
         """Call the function with these Tensors in the places of the tracked arguments."""
-        values = [Tensor.at(v, None, s) if tensor else v for v, tensor, s in zip(self.leaves, self.is_tensor, self.shared, strict=True)]
+        values = [
+            Tensor.at(v, None, s) if tensor else v
+            for v, tensor, s in zip(self.leaves, self.is_tensor, self.shared, strict=True)
+        ]
         for place, t in zip(self.tracked, inputs, strict=True):
             values[place] = t
         args, kwargs = self.rebuild(values)
@@ -66,7 +72,9 @@ class _Recomputed:
         outputs = node.kept[0] if node.kept else ()
         return outputs, [attach(self.leaves[i], node.parents[k]) for k, i in enumerate(self.tracked)]
 
-    def pull(self, node: tape.Node, g: tuple[Any, ...], parents: tuple[tape.Node | None, ...], kept: Any) -> tuple[Any, ...]:
+    def pull(
+        self, node: tape.Node, g: tuple[Any, ...], parents: tuple[tape.Node | None, ...], kept: Any
+    ) -> tuple[Any, ...]:
         before, outer = kept[:2]
         inputs = self.fresh() if outer is None else [alias(t) for t in outer]
         state = np.random.get_state(legacy=False)  # noqa: NPY002
@@ -86,7 +94,9 @@ class _Recomputed:
         found = dict(
             zip(
                 [t.position for t in wanted],
-                tape.gradients_of(seeds, wanted, retain_graph=outer is not None, create_graph=outer is not None, stop_at_targets=True),
+                tape.gradients_of(
+                    seeds, wanted, retain_graph=outer is not None, create_graph=outer is not None, stop_at_targets=True
+                ),
                 strict=True,
             )
         )

@@ -86,10 +86,14 @@ def gradients(
     inputs, rebuild = flatten(xs)
     for x in inputs:
         if not isinstance(x, Tensor) or x._node is None:
-            raise NonDifferentiableError(f"gradients: xs must be Tensors with requires_grad=True, got {describe(x)} without a gradient")
+            raise NonDifferentiableError(
+                f"gradients: xs must be Tensors with requires_grad=True, got {describe(x)} without a gradient"
+            )
     if isinstance(ys, Tensor) and isinstance(grad_ys, (list, tuple)):
         ys = [ys]
-    cotangents = [None] * len(outputs) if grad_ys is None else leaves_like(ys, grad_ys, "gradients: grad_ys", optional=True)
+    cotangents = (
+        [None] * len(outputs) if grad_ys is None else leaves_like(ys, grad_ys, "gradients: grad_ys", optional=True)
+    )
     found = _pull(
         outputs,
         [x._node for x in inputs],
@@ -100,7 +104,9 @@ def gradients(
     if not allow_unused:
         for x, g in zip(inputs, found, strict=True):
             if g is None:
-                raise NonDifferentiableError(f"gradients: ys do not depend on an x ({x.name or describe(x)}); pass allow_unused=True to get None for it")
+                raise NonDifferentiableError(
+                    f"gradients: ys do not depend on an x ({x.name or describe(x)}); pass allow_unused=True to get None for it"
+                )
     return rebuild(found)
 
 
@@ -112,7 +118,9 @@ def _tensors(tree: Any, word: str) -> list[Tensor]:
     return leaves
 
 
-def _pull(outputs: Sequence[Tensor], nodes: Sequence[Any], cotangents: Sequence[Any], *, retain: bool, create: bool) -> list[Any]:
+def _pull(
+    outputs: Sequence[Tensor], nodes: Sequence[Any], cotangents: Sequence[Any], *, retain: bool, create: bool
+) -> list[Any]:
     """Gradients of outputs with respect to nodes: Tensors if ``create``, else owned arrays; None where unused."""
     seeds = []
     for y, g in zip(outputs, cotangents, strict=True):
@@ -156,7 +164,9 @@ class _Call:
         try:
             self.numbers = tuple([operator.index(number) for number in ((argnum,) if self.single else argnum)])  # type: ignore[union-attr, arg-type]
         except TypeError:
-            raise TypeError(f"{name}: argnum is the position of an argument or a tuple of them, not {argnum!r}") from None
+            raise TypeError(
+                f"{name}: argnum is the position of an argument or a tuple of them, not {argnum!r}"
+            ) from None
         if len({number % max(len(args), 1) for number in self.numbers}) < len(self.numbers):
             raise ValueError(f"{name}: argnum {argnum} names an argument twice")
         wrapped = list(args)
@@ -165,7 +175,9 @@ class _Call:
         self.rebuilds = []
         for number in self.numbers:
             if not -len(args) <= number < len(args):
-                raise TypeError(f"{name}: argnum {number} with {len(args)} positional arguments; differentiated arguments are passed by position")
+                raise TypeError(
+                    f"{name}: argnum {number} with {len(args)} positional arguments; differentiated arguments are passed by position"
+                )
             originals, rebuild = flatten(args[number])
             leaves = [self._leaf(original, number) for original in originals]
             wrapped[number] = rebuild(leaves)
@@ -230,7 +242,10 @@ class _Call:
     def pull(self, outputs: Sequence[Tensor], cotangents: Sequence[Any], *, retain: bool, create: bool) -> list[Any]:
         """Gradients with respect to the leaves, zeros where unused, of the form the caller gets."""
         found = _pull(outputs, self.nodes(), cotangents, retain=retain or create, create=create)
-        return [self.form(np.zeros_like(t._values) if g is None else g, original) for g, t, original in zip(found, self.leaves, self.originals, strict=True)]
+        return [
+            self.form(np.zeros_like(t._values) if g is None else g, original)
+            for g, t, original in zip(found, self.leaves, self.originals, strict=True)
+        ]
 
     @staticmethod
     def form(g: Any, original: Any) -> Any:
@@ -261,29 +276,39 @@ def _output(value: Any, name: str) -> Tensor:
     if isinstance(value, Tensor):
         return value
     if isinstance(value, (list, tuple, dict)) or value is None:
-        raise TypeError(f"{name}: the function must return one array or number, not {type(value).__name__}; use vjp or jacobian for pytrees")
+        raise TypeError(
+            f"{name}: the function must return one array or number, not {type(value).__name__}; use vjp or jacobian for pytrees"
+        )
     return Tensor(value)
 
 
 def _scalar(value: Any, name: str) -> Tensor:
     y = _output(value, name)
     if y.size != 1:
-        raise TypeError(f"{name}: the function must return one number, got shape {y.shape}; use jacobian, elementwise_grad or vjp, or sum the result")
+        raise TypeError(
+            f"{name}: the function must return one number, got shape {y.shape}; use jacobian, elementwise_grad or vjp, or sum the result"
+        )
     if y.dtype.kind == "c":
-        raise TypeError(f"{name}: the function returned a complex number; a gradient needs a real one: take .real, .imag or abs")
+        raise TypeError(
+            f"{name}: the function returned a complex number; a gradient needs a real one: take .real, .imag or abs"
+        )
     return y
 
 
 def _function(f: Any, name: str) -> None:
     """Refuse what is no function: above all a value, ``grad(f(x))`` for ``grad(f)(x)``."""
     if not callable(f):
-        raise TypeError(f"{name} takes a function, not {describe(f)}: pass f itself rather than f(x); for a Tensor at hand there is gradients(y, x)")
+        raise TypeError(
+            f"{name} takes a function, not {describe(f)}: pass f itself rather than f(x); for a Tensor at hand there is gradients(y, x)"
+        )
 
 
 def _same_field(y: Tensor, call: _Call) -> None:
     """Refuse a complex function of real arguments, whose derivative a real array cannot hold."""
     if y.dtype.kind == "c" and any(t.dtype.kind != "c" for t in call.leaves):
-        raise TypeError(f"{call.name}: the function returned {describe(y)} for a real argument; differentiate .real and .imag one by one, or use jvp")
+        raise TypeError(
+            f"{call.name}: the function returned {describe(y)} for a real argument; differentiate .real and .imag one by one, or use jvp"
+        )
 
 
 class _ValueAndGrad(Wrapper):
@@ -353,7 +378,9 @@ def grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, has_aux: b
     return _Gradient(f, argnum, has_aux)
 
 
-def value_and_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(
+    f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, has_aux: bool = False
+) -> Callable[..., Any]:
     """The function that computes the value and the gradient of ``f`` in one pass.
 
     The arguments are those of :func:`grad`; the result is ``(value, gradient)``, with ``has_aux``
@@ -451,14 +478,20 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     leaves, rebuild = flatten(call.run(f, {}))
     outputs = [_output(leaf, "jvp") for leaf in leaves]
     # The result depends on Tensors outside through the outputs, or through the tangents.
-    outside = call.depends_outside(outputs) or (call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions))
+    outside = call.depends_outside(outputs) or (
+        call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions)
+    )
     with enable_grad():
-        weights = [Tensor(np.ones_like(y._values), requires_grad=True) if y.dtype.kind in "fc" else None for y in outputs]
+        weights = [
+            Tensor(np.ones_like(y._values), requires_grad=True) if y.dtype.kind in "fc" else None for y in outputs
+        ]
         pairs = [(y, u) for y, u in zip(outputs, weights, strict=True) if u is not None]
         pulled = _pull([y for y, _ in pairs], call.nodes(), [u for _, u in pairs], retain=True, create=True)
         # Conjugation makes the pairing bilinear in the convention of the gradients (dL/dRe - i dL/dIm).
         used = [(g, d) for g, d in zip(pulled, directions, strict=True) if g is not None and g._node is not None]
-        found = _pull([g for g, _ in used], [u._node for _, u in pairs], [d for _, d in used], retain=outside, create=outside)
+        found = _pull(
+            [g for g, _ in used], [u._node for _, u in pairs], [d for _, d in used], retain=outside, create=outside
+        )
     along = iter(found)
     results = []
     for y, u in zip(outputs, weights, strict=True):
@@ -474,7 +507,9 @@ def _directions(primals: Any, tangents: Any, words: str) -> list[Any]:
 
     def kept(leaf: Any) -> Any:
         if isinstance(leaf, Tensor):
-            return Tensor.at(write_guards.keep(leaf._values), leaf._node) if write_guards.writable(leaf._values) else leaf
+            return (
+                Tensor.at(write_guards.keep(leaf._values), leaf._node) if write_guards.writable(leaf._values) else leaf
+            )
         return write_guards.keep(leaf) if write_guards.writable(leaf) else leaf
 
     return [kept(leaf) for leaf in leaves_like(primals, tangents, words)]
@@ -545,16 +580,24 @@ class _HessianProduct(_Derivative):
     def __init__(self, f: Callable[..., Any], argnum: int) -> None:
         super().__init__(f, argnum)
         kinds = inspect.Parameter  # it takes one argument more than f
-        self.__signature__ = inspect.Signature([kinds("values", kinds.VAR_POSITIONAL), kinds("kwargs", kinds.VAR_KEYWORD)])
+        self.__signature__ = inspect.Signature(
+            [kinds("values", kinds.VAR_POSITIONAL), kinds("kwargs", kinds.VAR_KEYWORD)]
+        )
 
     def __call__(self, /, *values: Any, **kwargs: Any) -> Any:
         *arguments, vector = values
         if not arguments:
             raise TypeError("hvp: needs the arguments of f and, last, the vector")
         call = _Call("hvp", tuple(arguments), self.argnum)
-        directions = _directions(arguments[call.numbers[0]] if call.single else tuple([arguments[n] for n in call.numbers]), vector, "hvp: the vector")
+        directions = _directions(
+            arguments[call.numbers[0]] if call.single else tuple([arguments[n] for n in call.numbers]),
+            vector,
+            "hvp: the vector",
+        )
         y = _scalar(call.run(self._function, kwargs), "hvp")
-        outside = call.depends_outside([y]) or (call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions))
+        outside = call.depends_outside([y]) or (
+            call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions)
+        )
         with enable_grad():
             first = _pull([y], call.nodes(), [None], retain=True, create=True)
             used = [(g, d) for g, d in zip(first, directions, strict=True) if g is not None and g._node is not None]

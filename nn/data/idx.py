@@ -68,7 +68,9 @@ def unpacked(data: bytes, name: str) -> bytes:
     if said is not None and said <= most and len(content) > said:
         raise ValueError(f"{name} has more bytes than its header says: {said} would be right")
     if max(said or 0, len(content)) > most:
-        raise ValueError(f"{name} would unpack from {len(data)} bytes to more than {most}, which are not taken from a file of this size")
+        raise ValueError(
+            f"{name} would unpack from {len(data)} bytes to more than {most}, which are not taken from a file of this size"
+        )
     return content
 
 
@@ -77,7 +79,11 @@ def _length(data: bytes) -> int | None:
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES or len(data) < 4 + 4 * data[3]:
         return None
     start = 4 + 4 * data[3]
-    return start + math.prod([int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4)]) * np.dtype(_TYPES[data[2]]).itemsize
+    return (
+        start
+        + math.prod([int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4)])
+        * np.dtype(_TYPES[data[2]]).itemsize
+    )
 
 
 def parse_idx(data: bytes, name: str) -> NDArray[Any]:
@@ -91,7 +97,9 @@ def parse_idx(data: bytes, name: str) -> NDArray[Any]:
     if data[:2] != b"\0\0":
         raise ValueError(f"{name} is not an IDX file: it begins with {data[:4]!r}, an IDX file with two zero bytes")
     if data[2] not in _TYPES:
-        raise ValueError(f"{name} is not an IDX file: the type of its values is {data[2]:#04x}; the types are {', '.join(f'{code:#04x}' for code in _TYPES)}")
+        raise ValueError(
+            f"{name} is not an IDX file: the type of its values is {data[2]:#04x}; the types are {', '.join(f'{code:#04x}' for code in _TYPES)}"
+        )
     dtype, axes = np.dtype(_TYPES[data[2]]), data[3]
     start = 4 + 4 * axes
     if len(data) < start:
@@ -103,7 +111,9 @@ def parse_idx(data: bytes, name: str) -> NDArray[Any]:
     assert expected is not None
     if len(data) != expected:
         what = "is truncated" if len(data) < expected else "has more bytes than its header says"
-        raise ValueError(f"{name} {what}: {len(data)} bytes, and {expected} would be right for {dtype.newbyteorder('=')} values of shape {shape}")
+        raise ValueError(
+            f"{name} {what}: {len(data)} bytes, and {expected} would be right for {dtype.newbyteorder('=')} values of shape {shape}"
+        )
     try:
         return np.frombuffer(data, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
     except ValueError as error:  # 0 elements, and axes too long for memory

@@ -13,7 +13,18 @@ from .sources import DataError, Source, corrupt, obtain
 
 __all__ = ["FASHION_MNIST_CLASSES", "fashion_mnist", "mnist", "tinyshakespeare"]
 
-FASHION_MNIST_CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+FASHION_MNIST_CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 
 # The first sum is that of the file as the mirrors serve it, the second that of the IDX file in it.
 MNIST = Source(
@@ -22,16 +33,28 @@ MNIST = Source(
     mirrors=("https://storage.googleapis.com/cvdf-datasets/mnist", "https://ossci-datasets.s3.amazonaws.com/mnist"),
     files={
         "train-images-idx3-ubyte.gz": frozenset(
-            {"440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"}
+            {
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            }
         ),
         "train-labels-idx1-ubyte.gz": frozenset(
-            {"3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"}
+            {
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            }
         ),
         "t10k-images-idx3-ubyte.gz": frozenset(
-            {"8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"}
+            {
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            }
         ),
         "t10k-labels-idx1-ubyte.gz": frozenset(
-            {"f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"}
+            {
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            }
         ),
     },
 )
@@ -119,7 +142,9 @@ def fashion_mnist(
     return _images(FASHION_MNIST, split, root, flatten, normalize, download)
 
 
-def _images(source: Source, split: str, root: str | os.PathLike[str] | None, flatten: bool, normalize: Any, download: bool) -> Images:
+def _images(
+    source: Source, split: str, root: str | os.PathLike[str] | None, flatten: bool, normalize: Any, download: bool
+) -> Images:
     prefix = {"train": "train", "test": "t10k"}.get(split)
     if prefix is None:
         raise ValueError(f'{source.title}: split is "train" or "test", not {split!r}')
@@ -128,7 +153,9 @@ def _images(source: Source, split: str, root: str | os.PathLike[str] | None, fla
     try:
         images = parse_idx(raw, str(image_path))
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28):
-            raise ValueError(f"{image_path} has {images.dtype} values of shape {images.shape}, not uint8 of shape (N, 28, 28)")
+            raise ValueError(
+                f"{image_path} has {images.dtype} values of shape {images.shape}, not uint8 of shape (N, 28, 28)"
+            )
     except ValueError as error:
         raise corrupt(source, image_path, error) from error
     label_path, raw = obtain(source, f"{prefix}-labels-idx1-ubyte.gz", root, download)
@@ -156,7 +183,9 @@ def _mean_and_std(source: Source, normalize: Any) -> tuple[float, float]:
     except (TypeError, ValueError):
         mean, std = 0.0, 0.0
     if not (np.isfinite(mean) and np.isfinite(std) and std > 0):
-        raise ValueError(f"{source.title}: normalize is True, False or a pair of a mean and a positive standard deviation, not {normalize!r}")
+        raise ValueError(
+            f"{source.title}: normalize is True, False or a pair of a mean and a positive standard deviation, not {normalize!r}"
+        )
     return mean, std
 
 
@@ -177,4 +206,6 @@ def tinyshakespeare(*, root: str | os.PathLike[str] | None = None, download: boo
     try:
         return raw.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise DataError(f"{TINYSHAKESPEARE.title}: {path} is not a text in UTF-8: {error}. Remove it to have it downloaded anew") from error
+        raise DataError(
+            f"{TINYSHAKESPEARE.title}: {path} is not a text in UTF-8: {error}. Remove it to have it downloaded anew"
+        ) from error

@@ -93,10 +93,14 @@ class DataLoader:
         self.prefetch = int(prefetch)
         self.sampler = sampler
         if drop_last and sampler is None and 0 < len(self.dataset) < self.batch_size:
-            raise ValueError(f"DataLoader: drop_last leaves no batch of {self.batch_size} items in a data set of {len(self.dataset)}")
+            raise ValueError(
+                f"DataLoader: drop_last leaves no batch of {self.batch_size} items in a data set of {len(self.dataset)}"
+            )
         self.rng: np.random.Generator | None = None
         if shuffle:
-            self.rng = np.random.default_rng(int(default_generator().integers(2**63))) if rng is None else generator_of(rng)
+            self.rng = (
+                np.random.default_rng(int(default_generator().integers(2**63))) if rng is None else generator_of(rng)
+            )
         self._epoch = 0
         self._skip = 0  # batches of the next loop that a loaded state says were given out before
         self._running: _Epoch | None = None
@@ -168,17 +172,25 @@ class DataLoader:
                 of another kind of bit generator, or has more batches behind it than an epoch has.
         """
         if set(state) != {"epoch", "batch", "generator"}:
-            raise ValueError(f"DataLoader: a state has the keys epoch, batch and generator, not {sorted(map(str, state))}")
+            raise ValueError(
+                f"DataLoader: a state has the keys epoch, batch and generator, not {sorted(map(str, state))}"
+            )
         epoch, batch, generator = int(state["epoch"]), int(state["batch"]), state["generator"]
         if (generator is None) != (self.rng is None):
-            raise ValueError(f"DataLoader: the state is that of a loader with shuffle={generator is not None}, this one has shuffle={self.shuffle}")
+            raise ValueError(
+                f"DataLoader: the state is that of a loader with shuffle={generator is not None}, this one has shuffle={self.shuffle}"
+            )
         if epoch < 0 or batch < 0 or (self.sampler is None and batch >= max(1, len(self))):
-            raise ValueError(f"DataLoader: the state stands at epoch {epoch}, batch {batch}; an epoch of this loader has {len(self)} batches")
+            raise ValueError(
+                f"DataLoader: the state stands at epoch {epoch}, batch {batch}; an epoch of this loader has {len(self)} batches"
+            )
         if self.rng is not None:
             try:
                 self.rng.bit_generator.state = generator
             except (TypeError, ValueError, KeyError) as error:
-                raise ValueError(f"DataLoader: the state of the generator does not fit a {type(self.rng.bit_generator).__name__}: {error}") from error
+                raise ValueError(
+                    f"DataLoader: the state of the generator does not fit a {type(self.rng.bit_generator).__name__}: {error}"
+                ) from error
         self._running = None
         self._epoch, self._skip = epoch, batch
 

@@ -13,7 +13,18 @@ import autograd_np as ag
 
 from ..defaults import default_dtype, generator_of
 
-__all__ = ["ArrayDataset", "ConcatDataset", "Dataset", "Sized", "Subset", "TensorDataset", "as_dataset", "collate", "random_split", "take"]
+__all__ = [
+    "ArrayDataset",
+    "ConcatDataset",
+    "Dataset",
+    "Sized",
+    "Subset",
+    "TensorDataset",
+    "as_dataset",
+    "collate",
+    "random_split",
+    "take",
+]
 
 Array = NDArray[Any]
 
@@ -77,7 +88,9 @@ def collate(items: Sequence[Any]) -> Any:
         for number, item in enumerate(items):
             if not isinstance(item, Mapping) or item.keys() != first.keys():
                 got = sorted(map(str, item)) if isinstance(item, Mapping) else type(item).__name__
-                raise ValueError(f"collate: item 0 of the batch has the keys {sorted(map(str, first))}, item {number} has {got}")
+                raise ValueError(
+                    f"collate: item 0 of the batch has the keys {sorted(map(str, first))}, item {number} has {got}"
+                )
         return {key: collate([item[key] for item in items]) for key in first}
     if isinstance(first, (tuple, list)):
         for number, item in enumerate(items):
@@ -112,7 +125,11 @@ def _array(values: Any) -> Array:
 def _rows(values: Any) -> Array:
     """An array as it is; of lists, floats in the default dtype, as :func:`collate` has them."""
     array = _array(values)
-    return array.astype(default_dtype()) if array.dtype == np.float64 and isinstance(values, (list, tuple)) and not _has_dtype(values) else array
+    return (
+        array.astype(default_dtype())
+        if array.dtype == np.float64 and isinstance(values, (list, tuple)) and not _has_dtype(values)
+        else array
+    )
 
 
 def _has_dtype(values: Any) -> bool:
@@ -150,7 +167,9 @@ class ArrayDataset(Dataset):
         names = self.names or tuple(f"array {number}" for number in range(len(self.arrays)))
         if any(array.ndim == 0 for array in self.arrays) or len({len(array) for array in self.arrays}) > 1:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in zip(names, self.arrays, strict=True))
-            raise ValueError(f"ArrayDataset: the arrays have one row for each item, so their first axes are of equal length; the shapes are {shapes}")
+            raise ValueError(
+                f"ArrayDataset: the arrays have one row for each item, so their first axes are of equal length; the shapes are {shapes}"
+            )
 
     def __len__(self) -> int:
         return len(self.arrays[0])
@@ -294,11 +313,15 @@ def as_dataset(data: Any) -> Any:
             raise TypeError("an array without an axis is no data set")
         return array
     if not isinstance(data, Sized):
-        raise TypeError(f"a data set has __len__ and __getitem__, or is a tuple or a dict of arrays; {type(data).__name__} is neither")
+        raise TypeError(
+            f"a data set has __len__ and __getitem__, or is a tuple or a dict of arrays; {type(data).__name__} is neither"
+        )
     return data
 
 
-def random_split(dataset: Any, lengths: Sequence[float], *, rng: np.random.Generator | int | None = None) -> list[Subset]:
+def random_split(
+    dataset: Any, lengths: Sequence[float], *, rng: np.random.Generator | int | None = None
+) -> list[Subset]:
     """Split a data set at random into parts that share no item.
 
     Args:
@@ -330,6 +353,8 @@ def random_split(dataset: Any, lengths: Sequence[float], *, rng: np.random.Gener
         for number in range(size - sum(counts)):
             counts[number % len(counts)] += 1
     else:
-        raise ValueError(f"random_split: lengths are numbers of items with the sum {size}, or fractions with the sum 1; {given} have the sum {sum(given)}")
+        raise ValueError(
+            f"random_split: lengths are numbers of items with the sum {size}, or fractions with the sum 1; {given} have the sum {sum(given)}"
+        )
     order = generator_of(rng).permutation(size)
     return [Subset(dataset, part) for part in np.split(order, np.cumsum(counts)[:-1])]

@@ -105,13 +105,17 @@ def obtain(source: Source, name: str, root: str | os.PathLike[str] | None, downl
         break
     if not download:
         looked = ", ".join(map(str, places))
-        raise DataError(f"{source.title}: there is no file {name} in {looked}. Allow the download (download=True), or {_remedy(source, name, target)}")
+        raise DataError(
+            f"{source.title}: there is no file {name} in {looked}. Allow the download (download=True), or {_remedy(source, name, target)}"
+        )
     return target, _download(source, name, target)
 
 
 def corrupt(source: Source, path: Path, error: Exception) -> DataError:
     """What to say of a file that is there and is not right."""
-    return DataError(f"{source.title}: {error}. Remove {path} to have it downloaded anew, or put a whole copy in its place")
+    return DataError(
+        f"{source.title}: {error}. Remove {path} to have it downloaded anew, or put a whole copy in its place"
+    )
 
 
 def _spellings(name: str) -> list[str]:
@@ -152,7 +156,9 @@ def _download(source: Source, name: str, target: Path) -> bytes:
         log.warning("no luck with %s", failures[-1])
     else:
         tried = "".join(f"\n  {failure}" for failure in failures)
-        raise DataError(f"{source.title}: {name} could not be downloaded:{tried}\nTry again later, or {_remedy(source, name, target)}")
+        raise DataError(
+            f"{source.title}: {name} could not be downloaded:{tried}\nTry again later, or {_remedy(source, name, target)}"
+        )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(target) as file:

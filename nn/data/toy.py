@@ -27,7 +27,9 @@ def _at_least(value: Any, low: int, name: str) -> int:
 
 def _spread(noise: float) -> float:
     if not (math.isfinite(noise) and noise >= 0):
-        raise ValueError(f"noise is the standard deviation of a normal distribution, a number that is not negative, not {noise!r}")
+        raise ValueError(
+            f"noise is the standard deviation of a normal distribution, a number that is not negative, not {noise!r}"
+        )
     return float(noise)
 
 
@@ -107,7 +109,9 @@ def xor(points: int = 1, noise: float = 0.0, *, rng: np.random.Generator | int |
     """
     points, noise, rng = _at_least(points, 1, "points"), _spread(noise), generator_of(rng)
     corners = np.array([[[0.0, 0.0], [1.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
-    return _labelled([np.repeat(pair, points, axis=0) + noise * rng.standard_normal((2 * points, 2)) for pair in corners])
+    return _labelled(
+        [np.repeat(pair, points, axis=0) + noise * rng.standard_normal((2 * points, 2)) for pair in corners]
+    )
 
 
 def moons(points: int = 100, noise: float = 0.1, *, rng: np.random.Generator | int | None = None) -> Points:
@@ -129,7 +133,9 @@ def moons(points: int = 100, noise: float = 0.1, *, rng: np.random.Generator | i
     return _labelled([arc + noise * rng.standard_normal(arc.shape) for arc in arcs])
 
 
-def circles(points: int = 100, noise: float = 0.05, *, factor: float = 0.5, rng: np.random.Generator | int | None = None) -> Points:
+def circles(
+    points: int = 100, noise: float = 0.05, *, factor: float = 0.5, rng: np.random.Generator | int | None = None
+) -> Points:
     """A circle within a circle.
 
     With t = 2π k / ``points``: class 0 is (cos t, sin t), class 1 is ``factor`` · (cos t, sin t), both plus noise.
@@ -171,14 +177,21 @@ def blobs(
     Returns:
         Positions (classes · points, dimensions) in float32 and classes (classes · points,) in int64.
     """
-    points, classes, noise, rng = _at_least(points, 1, "points"), _at_least(classes, 1, "classes"), _spread(noise), generator_of(rng)
+    points, classes, noise, rng = (
+        _at_least(points, 1, "points"),
+        _at_least(classes, 1, "classes"),
+        _spread(noise),
+        generator_of(rng),
+    )
     if centers is None:
         angle = np.linspace(0.0, 2.0 * math.pi, classes, endpoint=False)
         middle: NDArray[Any] = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     else:
         middle = np.asarray(centers, dtype=np.float64)
         if middle.ndim != 2 or not middle.size:
-            raise ValueError(f"centers has the shape (classes, dimensions), not {middle.shape}; classes= is their number alone")
+            raise ValueError(
+                f"centers has the shape (classes, dimensions), not {middle.shape}; classes= is their number alone"
+            )
     return _labelled([center + noise * rng.standard_normal((points, len(center))) for center in middle])
 
 
@@ -202,7 +215,9 @@ def checkerboard(points: int = 400, cells: int = 4, *, rng: np.random.Generator 
     return x, field.sum(axis=1) % 2
 
 
-def sine(points: int = 1000, noise: float = 0.0, *, rng: np.random.Generator | int | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def sine(
+    points: int = 1000, noise: float = 0.0, *, rng: np.random.Generator | int | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """One period of a sine, a first regression: x = k / ``points``, y = sin(2π x) plus noise.
 
     Args:

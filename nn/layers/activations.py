@@ -59,7 +59,9 @@ class Activation(Module):
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         if inplace:
-            raise ValueError(f"{type(self).__name__}: inplace=True would overwrite an array that the tape keeps; leave it out, the values are the same")
+            raise ValueError(
+                f"{type(self).__name__}: inplace=True would overwrite an array that the tape keeps; leave it out, the values are the same"
+            )
 
     def checked(self) -> None:
         """Let the function itself refuse a wrong option now, and not at the first forward."""

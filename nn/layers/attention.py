@@ -79,7 +79,9 @@ class MultiheadAttention(Module):
     bias_v: Parameter | None
     out_proj: Linear
 
-    torch_layout = MappingProxyType(dict.fromkeys(("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"), (1, 0)))
+    torch_layout = MappingProxyType(
+        dict.fromkeys(("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"), (1, 0))
+    )
 
     def __init__(
         self,
@@ -102,7 +104,9 @@ class MultiheadAttention(Module):
         name = type(self).__name__
         embed_dim, num_heads = whole(name, "embed_dim", embed_dim, 1), whole(name, "num_heads", num_heads, 1)
         if embed_dim % num_heads:
-            raise ValueError(f"MultiheadAttention: num_heads must divide embed_dim; got embed_dim={embed_dim} and num_heads={num_heads}")
+            raise ValueError(
+                f"MultiheadAttention: num_heads must divide embed_dim; got embed_dim={embed_dim} and num_heads={num_heads}"
+            )
         real(name, "dropout", dropout, most=1)
         self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
         self.kdim = embed_dim if kdim is None else whole(name, "kdim", kdim)
@@ -122,7 +126,9 @@ class MultiheadAttention(Module):
             self.register_parameter(name, None if packed else fresh((inputs, embed_dim), start))
         zeros = 0.0 if bias_init is None else bias_init
         self.register_parameter("in_proj_bias", fresh((3 * embed_dim,), zeros) if bias else None)
-        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, dtype=dtype, rng=self.rng, weight_init=weight_init, bias_init=zeros)
+        self.out_proj = Linear(
+            embed_dim, embed_dim, bias=bias, dtype=dtype, rng=self.rng, weight_init=weight_init, bias_init=zeros
+        )
         self.register_parameter("bias_k", fresh((1, 1, embed_dim), "xavier_normal") if add_bias_kv else None)
         self.register_parameter("bias_v", fresh((1, 1, embed_dim), "xavier_normal") if add_bias_kv else None)
 
@@ -209,7 +215,9 @@ class MultiheadAttention(Module):
         heads: list[Any] = []
         for x, w, b in zip((query, key, value), weights, biases, strict=True):
             projected = ag.linear(x, w, b)
-            heads.append(np.transpose(np.reshape(projected, (*projected.shape[:-1], self.num_heads, self.head_dim)), single))
+            heads.append(
+                np.transpose(np.reshape(projected, (*projected.shape[:-1], self.num_heads, self.head_dim)), single)
+            )
         return heads[0], heads[1], heads[2]
 
     def _appended(self, heads: Any, row: Any) -> Any:
@@ -217,7 +225,16 @@ class MultiheadAttention(Module):
         row = np.reshape(row, (self.num_heads, 1, self.head_dim))
         return ag.concatenate([heads, np.broadcast_to(row, (*heads.shape[:-2], 1, self.head_dim))], axis=-2)
 
-    def _mask(self, attn_mask: Any, padding: Any, lead: tuple[int, ...], queries: int, real_keys: int, keys: int, is_causal: bool) -> Any:
+    def _mask(
+        self,
+        attn_mask: Any,
+        padding: Any,
+        lead: tuple[int, ...],
+        queries: int,
+        real_keys: int,
+        keys: int,
+        is_causal: bool,
+    ) -> Any:
         """What is added to the scores or, if all masks are boolean, where attention is allowed; None if everywhere."""
         parts = []
         if attn_mask is not None:

@@ -27,8 +27,12 @@ def _sizes(layer: str, option: str, value: Any, axes: int, least: int) -> tuple[
     sizes = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
     if len(sizes) == 1:
         sizes *= axes
-    if len(sizes) != axes or any(isinstance(v, bool) or not isinstance(v, (int, np.integer)) or v < least for v in sizes):
-        raise ValueError(f"{layer}: {option} must be an integer of at least {least}{f' or {axes} of them' if axes > 1 else ''}, not {value!r}")
+    if len(sizes) != axes or any(
+        isinstance(v, bool) or not isinstance(v, (int, np.integer)) or v < least for v in sizes
+    ):
+        raise ValueError(
+            f"{layer}: {option} must be an integer of at least {least}{f' or {axes} of them' if axes > 1 else ''}, not {value!r}"
+        )
     return tuple([int(v) for v in sizes])
 
 
@@ -64,10 +68,19 @@ class _Convolution(Module):
             if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
                 raise ValueError(f"{name}: {word} must be a positive integer, not {number!r}")
         if in_channels % groups or out_channels % groups:
-            raise ValueError(f"{name}: groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}")
+            raise ValueError(
+                f"{name}: groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}"
+            )
         if padding_mode not in (("zeros",) if transposed else _MODES):
-            raise ValueError(f"{name}: padding_mode must be {'zeros' if transposed else ', '.join(_MODES)}, not {padding_mode!r}")
-        self.in_channels, self.out_channels, self.groups, self.padding_mode = in_channels, out_channels, groups, padding_mode
+            raise ValueError(
+                f"{name}: padding_mode must be {'zeros' if transposed else ', '.join(_MODES)}, not {padding_mode!r}"
+            )
+        self.in_channels, self.out_channels, self.groups, self.padding_mode = (
+            in_channels,
+            out_channels,
+            groups,
+            padding_mode,
+        )
         self.kernel_size = _sizes(name, "kernel_size", kernel_size, axes, 1)
         self.stride = _sizes(name, "stride", stride, axes, 1)
         self.dilation = _sizes(name, "dilation", dilation, axes, 1)
@@ -75,9 +88,13 @@ class _Convolution(Module):
         self.padding: str | tuple[int, ...]
         if isinstance(padding, str):
             if transposed or padding not in ("same", "valid"):
-                raise ValueError(f"{name}: padding must be {'' if transposed else 'same, valid, '}an integer or {axes} of them, not {padding!r}")
+                raise ValueError(
+                    f"{name}: padding must be {'' if transposed else 'same, valid, '}an integer or {axes} of them, not {padding!r}"
+                )
             if padding == "same" and self.stride != (1,) * axes:
-                raise ValueError(f"{name}: padding='same' needs stride 1, not {stride!r}: no padding gives a result of the input's size")
+                raise ValueError(
+                    f"{name}: padding='same' needs stride 1, not {stride!r}: no padding gives a result of the input's size"
+                )
             self.padding = padding
         else:
             self.padding = _sizes(name, "padding", padding, axes, 0)
@@ -122,7 +139,10 @@ class _Convolution(Module):
             widths = [(int(a), int(a)) for a in self.padding]
         inside = np.shape(x)[-axes:]
         least = 1 if self.padding_mode == "reflect" else 0
-        if any(max(pair) > n - least for pair, n in zip(widths, inside, strict=False)) and self.padding_mode != "replicate":
+        if (
+            any(max(pair) > n - least for pair, n in zip(widths, inside, strict=False))
+            and self.padding_mode != "replicate"
+        ):
             raise ValueError(
                 f"padding_mode={self.padding_mode!r} can add at most {'size − 1' if least else 'the size'} on each side; x has shape {np.shape(x)}"
             )
@@ -148,12 +168,18 @@ class _Convolution(Module):
         axes = len(self.kernel_size)
         wanted = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * axes
         if len(wanted) not in (axes, len(shape)) or len(shape) < axes:
-            raise ValueError(f"output_size must have {axes} entries, or one per axis of x, which has shape {shape}; it is {output_size!r}")
+            raise ValueError(
+                f"output_size must have {axes} entries, or one per axis of x, which has shape {shape}; it is {output_size!r}"
+            )
         found = []
-        for n, k, s, a, d, size in zip(shape[-axes:], self.kernel_size, self.stride, self.padding, self.dilation, wanted[-axes:], strict=True):
+        for n, k, s, a, d, size in zip(
+            shape[-axes:], self.kernel_size, self.stride, self.padding, self.dilation, wanted[-axes:], strict=True
+        ):
             least = (n - 1) * s - 2 * int(a) + d * (k - 1) + 1
             if not least <= size < least + s:
-                raise ValueError(f"output_size {output_size!r} is not possible for x of shape {shape}: each entry is one of {s} sizes from {least} up")
+                raise ValueError(
+                    f"output_size {output_size!r} is not possible for x of shape {shape}: each entry is one of {s} sizes from {least} up"
+                )
             found.append(size - least)
         return tuple(found)
 
@@ -210,7 +236,20 @@ class Conv2d(_Convolution):
         weight_init: Any = None,
         bias_init: Any = None,
     ) -> None:
-        options = (kernel_size, stride, padding, 0, dilation, groups, bias, padding_mode, dtype, rng, weight_init, bias_init)
+        options = (
+            kernel_size,
+            stride,
+            padding,
+            0,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            dtype,
+            rng,
+            weight_init,
+            bias_init,
+        )
         super().__init__(2, False, in_channels, out_channels, *options)
 
     def forward(self, x: Any) -> Tensor:
@@ -252,7 +291,20 @@ class Conv1d(_Convolution):
         weight_init: Any = None,
         bias_init: Any = None,
     ) -> None:
-        options = (kernel_size, stride, padding, 0, dilation, groups, bias, padding_mode, dtype, rng, weight_init, bias_init)
+        options = (
+            kernel_size,
+            stride,
+            padding,
+            0,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            dtype,
+            rng,
+            weight_init,
+            bias_init,
+        )
         super().__init__(1, False, in_channels, out_channels, *options)
 
     def forward(self, x: Any) -> Tensor:
@@ -313,7 +365,20 @@ class ConvTranspose2d(_Convolution):
         weight_init: Any = None,
         bias_init: Any = None,
     ) -> None:
-        options = (kernel_size, stride, padding, output_padding, dilation, groups, bias, padding_mode, dtype, rng, weight_init, bias_init)
+        options = (
+            kernel_size,
+            stride,
+            padding,
+            output_padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            dtype,
+            rng,
+            weight_init,
+            bias_init,
+        )
         super().__init__(2, True, in_channels, out_channels, *options)
 
     def forward(self, x: Any, output_size: Any = None) -> Tensor:
@@ -357,7 +422,20 @@ class ConvTranspose1d(_Convolution):
         weight_init: Any = None,
         bias_init: Any = None,
     ) -> None:
-        options = (kernel_size, stride, padding, output_padding, dilation, groups, bias, padding_mode, dtype, rng, weight_init, bias_init)
+        options = (
+            kernel_size,
+            stride,
+            padding,
+            output_padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            dtype,
+            rng,
+            weight_init,
+            bias_init,
+        )
         super().__init__(1, True, in_channels, out_channels, *options)
 
     def forward(self, x: Any, output_size: Any = None) -> Tensor:

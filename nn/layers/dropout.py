@@ -38,7 +38,9 @@ class Dropout(Module):
         if inplace:
             raise TypeError(f"{type(self).__name__}: inplace=True would overwrite what the tape keeps; leave it out")
         self.p = p
-        self.rng = None if rng is None else generator_of(rng)  # a copy of the layer shall go on drawing from the default one
+        self.rng = (
+            None if rng is None else generator_of(rng)
+        )  # a copy of the layer shall go on drawing from the default one
 
     def forward(self, x: Any) -> Tensor:
         """Any shape, which stays."""

@@ -40,7 +40,14 @@ class Embedding(Module):
     weight: Parameter
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, dtype: Any = None, rng: Any = None, weight_init: Any = None
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        *,
+        dtype: Any = None,
+        rng: Any = None,
+        weight_init: Any = None,
     ) -> None:
         super().__init__()
         num_embeddings = whole("Embedding", "num_embeddings", num_embeddings)
@@ -48,13 +55,17 @@ class Embedding(Module):
         if padding_idx is not None:
             padding_idx = whole("Embedding", "padding_idx", padding_idx, -num_embeddings)
             if padding_idx >= num_embeddings:
-                raise ValueError(f"Embedding: padding_idx {padding_idx} is not a row of a table of {num_embeddings} rows")
+                raise ValueError(
+                    f"Embedding: padding_idx {padding_idx} is not a row of a table of {num_embeddings} rows"
+                )
             padding_idx %= num_embeddings
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.padding_idx = padding_idx
         dtype = default_dtype() if dtype is None else dtype
-        values = initialisers.fresh((num_embeddings, embedding_dim), "normal" if weight_init is None else weight_init, dtype=dtype, rng=rng)
+        values = initialisers.fresh(
+            (num_embeddings, embedding_dim), "normal" if weight_init is None else weight_init, dtype=dtype, rng=rng
+        )
         if padding_idx is not None:
             values[padding_idx] = 0
         self.weight = Parameter(values)
@@ -71,7 +82,11 @@ class Embedding(Module):
         Raises:
             ValueError: ``embeddings`` has not two axes.
         """
-        values = embeddings.numpy() if isinstance(embeddings, Tensor) else np.asarray(embeddings, None if hasattr(embeddings, "dtype") else default_dtype())
+        values = (
+            embeddings.numpy()
+            if isinstance(embeddings, Tensor)
+            else np.asarray(embeddings, None if hasattr(embeddings, "dtype") else default_dtype())
+        )
         if values.ndim != 2:
             raise ValueError(f"Embedding.from_pretrained: the table has two axes, not shape {values.shape}")
         rows, dimension = values.shape

@@ -68,7 +68,9 @@ class Linear(Module):
 
         def fresh(shape: Any, given: Any) -> Parameter:
             init = "fan_in_uniform" if given is None else given
-            return Parameter(initialisers.fresh(shape, init, dtype=dtype, rng=generator, fan_in=in_features, fan_out=out_features))
+            return Parameter(
+                initialisers.fresh(shape, init, dtype=dtype, rng=generator, fan_in=in_features, fan_out=out_features)
+            )
 
         self.weight = fresh((in_features, out_features), weight_init)
         self.register_parameter("bias", fresh((out_features,), bias_init) if bias else None)
@@ -132,7 +134,9 @@ class Bilinear(Module):
 
         def fresh(shape: Any, given: Any) -> Parameter:
             init = "fan_in_uniform" if given is None else given
-            return Parameter(initialisers.fresh(shape, init, dtype=dtype, rng=generator, fan_in=in1_features, fan_out=out_features))
+            return Parameter(
+                initialisers.fresh(shape, init, dtype=dtype, rng=generator, fan_in=in1_features, fan_out=out_features)
+            )
 
         self.weight = fresh((out_features, in1_features, in2_features), weight_init)
         self.register_parameter("bias", fresh((out_features,), bias_init) if bias else None)
@@ -145,7 +149,9 @@ class Bilinear(Module):
         """
         one, two = np.shape(x1), np.shape(x2)
         if not one or not two or one[:-1] != two[:-1] or one[-1] != self.in1_features or two[-1] != self.in2_features:
-            raise ValueError(f"{self}: x1 and x2 have shapes {one} and {two}; equal but for the last axes, {self.in1_features} and {self.in2_features}")
+            raise ValueError(
+                f"{self}: x1 and x2 have shapes {one} and {two}; equal but for the last axes, {self.in1_features} and {self.in2_features}"
+            )
         result: Tensor = ag.einsum("...i,kij,...j->...k", x1, self.weight, x2)
         return result if self.bias is None else result + self.bias
 
@@ -229,7 +235,9 @@ class Unflatten(Module):
         known = math.prod([size for size in self.unflattened_size if size != -1])
         free = self.unflattened_size.count(-1)
         if free > 1 or (free and (not known or shape[axis] % known)) or (not free and known != shape[axis]):
-            raise ValueError(f"{self}: axis {self.dim} of x of shape {shape} cannot be divided into {self.unflattened_size}")
+            raise ValueError(
+                f"{self}: axis {self.dim} of x of shape {shape} cannot be divided into {self.unflattened_size}"
+            )
         sizes = [shape[axis] // known if size == -1 else size for size in self.unflattened_size]
         return ag.reshape(x, (*shape[:axis], *sizes, *shape[axis + 1 :]))
 

@@ -23,12 +23,22 @@ class _Normalization(Module):
     weight: Parameter | None
     bias: Parameter | None
 
-    def _affine(self, shape: tuple[int, ...], weight: bool, bias: bool, dtype: Any, rng: Any, weight_init: Any, bias_init: Any) -> Any:
+    def _affine(
+        self, shape: tuple[int, ...], weight: bool, bias: bool, dtype: Any, rng: Any, weight_init: Any, bias_init: Any
+    ) -> Any:
         dtype = default_dtype() if dtype is None else dtype
         rng = generator_of(rng)
-        for name, wanted, given, default in (("weight", weight, weight_init, "ones"), ("bias", bias, bias_init, "zeros")):
+        for name, wanted, given, default in (
+            ("weight", weight, weight_init, "ones"),
+            ("bias", bias, bias_init, "zeros"),
+        ):
             init = default if given is None else given
-            self.register_parameter(name, Parameter(initialisers.fresh(shape, init, dtype=dtype, rng=rng, fan_in=1, fan_out=1)) if wanted else None)
+            self.register_parameter(
+                name,
+                Parameter(initialisers.fresh(shape, init, dtype=dtype, rng=rng, fan_in=1, fan_out=1))
+                if wanted
+                else None,
+            )
         return dtype
 
 
@@ -180,7 +190,9 @@ class LayerNorm(_Normalization):
         self.normalized_shape = _lengths("LayerNorm", normalized_shape)
         self.eps = real("LayerNorm", "eps", eps)
         self.elementwise_affine = elementwise_affine
-        self._affine(self.normalized_shape, elementwise_affine, elementwise_affine and bias, dtype, rng, weight_init, bias_init)
+        self._affine(
+            self.normalized_shape, elementwise_affine, elementwise_affine and bias, dtype, rng, weight_init, bias_init
+        )
 
     def forward(self, x: Any) -> Tensor:
         """Shape (..., *normalized_shape), which stays.
@@ -229,7 +241,11 @@ class RMSNorm(_Normalization):
         self.elementwise_affine = elementwise_affine
         dtype = default_dtype() if dtype is None else dtype
         init = "ones" if weight_init is None else weight_init
-        values = initialisers.fresh(self.normalized_shape, init, dtype=dtype, rng=rng, fan_in=1, fan_out=1) if elementwise_affine else None
+        values = (
+            initialisers.fresh(self.normalized_shape, init, dtype=dtype, rng=rng, fan_in=1, fan_out=1)
+            if elementwise_affine
+            else None
+        )
         self.register_parameter("weight", None if values is None else Parameter(values))
 
     def forward(self, x: Any) -> Tensor:
@@ -278,9 +294,14 @@ class GroupNorm(_Normalization):
         bias_init: Any = None,
     ) -> None:
         super().__init__()
-        num_groups, num_channels = whole("GroupNorm", "num_groups", num_groups, 1), whole("GroupNorm", "num_channels", num_channels)
+        num_groups, num_channels = (
+            whole("GroupNorm", "num_groups", num_groups, 1),
+            whole("GroupNorm", "num_channels", num_channels),
+        )
         if num_channels % num_groups:
-            raise ValueError(f"GroupNorm: {num_channels} channels cannot be divided into {num_groups} groups of equal size")
+            raise ValueError(
+                f"GroupNorm: {num_channels} channels cannot be divided into {num_groups} groups of equal size"
+            )
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = real("GroupNorm", "eps", eps)
@@ -322,7 +343,15 @@ class InstanceNorm2d(_Normalization):
     """
 
     def __init__(
-        self, num_features: int, eps: float = 1e-5, *, affine: bool = False, dtype: Any = None, rng: Any = None, weight_init: Any = None, bias_init: Any = None
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        *,
+        affine: bool = False,
+        dtype: Any = None,
+        rng: Any = None,
+        weight_init: Any = None,
+        bias_init: Any = None,
     ) -> None:
         super().__init__()
         self.num_features = num_features = whole("InstanceNorm2d", "num_features", num_features)
@@ -338,7 +367,9 @@ class InstanceNorm2d(_Normalization):
         """
         shape = x.shape if isinstance(x, Tensor) else np.shape(x)
         if len(shape) not in (3, 4) or shape[-3] != self.num_features:
-            raise ValueError(f"{self}: x must have shape (N, C, H, W) or (C, H, W) with C = {self.num_features}, not {shape}")
+            raise ValueError(
+                f"{self}: x must have shape (N, C, H, W) or (C, H, W) with C = {self.num_features}, not {shape}"
+            )
         if len(shape) == 3:
             return ag.instance_norm(ag.expand_dims(x, 0), self.weight, self.bias, self.eps)[0]
         return ag.instance_norm(x, self.weight, self.bias, self.eps)

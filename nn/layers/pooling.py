@@ -56,7 +56,9 @@ class _MaxPool(_Pool):
 
     def extra_repr(self) -> str:
         """All options."""
-        return ", ".join(f"{word}={getattr(self, word)}" for word in ("kernel_size", "stride", "padding", "dilation", "ceil_mode"))
+        return ", ".join(
+            f"{word}={getattr(self, word)}" for word in ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+        )
 
     def _options(self) -> tuple[Any, ...]:
         return self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
@@ -137,14 +139,28 @@ class AvgPool2d(_Pool):
 
     def forward(self, x: Any) -> Tensor:
         """The means of ``x``."""
-        options = self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override
+        options = (
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
         return self._pool(ag.avg_pool2d, x, *options)
 
 
 class AvgPool1d(_Pool):
     """The mean of each window of sequences (N, C, L) or (C, L): as :class:`AvgPool2d`, with one integer in place of each pair."""
 
-    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> None:
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
         super().__init__()
         # PyTorch shows these as tuples.
         sizes = (kernel_size, kernel_size if stride is None else stride, padding)
@@ -157,7 +173,9 @@ class AvgPool1d(_Pool):
 
     def forward(self, x: Any) -> Tensor:
         """The means of ``x``."""
-        return self._pool(ag.avg_pool1d, x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+        return self._pool(
+            ag.avg_pool1d, x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
+        )
 
 
 class _Adaptive(_Pool):

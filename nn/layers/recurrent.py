@@ -39,11 +39,17 @@ def matrix(shape: tuple[int, int], gates: int, start: Any, dtype: Any, rng: Rng)
         return Parameter(initialisers.fresh(shape, "fan_in_uniform", dtype=dtype, rng=rng, fan_in=size))
     if isinstance(start, np.ndarray | Tensor):
         return Parameter(initialisers.fresh(shape, start, dtype=dtype, rng=rng))
-    return Parameter(np.concatenate([initialisers.fresh((inputs, size), start, dtype=dtype, rng=rng) for _ in range(gates)], axis=1))
+    return Parameter(
+        np.concatenate([initialisers.fresh((inputs, size), start, dtype=dtype, rng=rng) for _ in range(gates)], axis=1)
+    )
 
 
 def vector(length: int, gates: int, start: Any, dtype: Any, rng: Rng) -> Parameter:
-    return Parameter(initialisers.fresh((length,), "fan_in_uniform" if start is None else start, dtype=dtype, rng=rng, fan_in=length // gates))
+    return Parameter(
+        initialisers.fresh(
+            (length,), "fan_in_uniform" if start is None else start, dtype=dtype, rng=rng, fan_in=length // gates
+        )
+    )
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -87,18 +93,31 @@ class _Recurrent(Module):
         if dropout and num_layers == 1:
             words = f"{name}: dropout={dropout} stands between layers, so with num_layers=1 it does nothing; put an nn.Dropout behind the layer"
             warnings.warn(words, UserWarning, stacklevel=3)
-        self.bias, self.batch_first, self.dropout, self.bidirectional = bool(bias), bool(batch_first), float(dropout), bool(bidirectional)
+        self.bias, self.batch_first, self.dropout, self.bidirectional = (
+            bool(bias),
+            bool(batch_first),
+            float(dropout),
+            bool(bidirectional),
+        )
         dtype = default_dtype() if dtype is None else dtype
         generator = None if rng is None else generator_of(rng)
         gates = GATES[self.mode]
         width = gates * self.hidden_size
-        self._suffixes = [f"_l{layer}{direction}" for layer in range(self.num_layers) for direction in (("", "_reverse") if self.bidirectional else ("",))]
+        self._suffixes = [
+            f"_l{layer}{direction}"
+            for layer in range(self.num_layers)
+            for direction in (("", "_reverse") if self.bidirectional else ("",))
+        ]
         for k, suffix in enumerate(self._suffixes):
             inputs = self.input_size if k < self._directions else self._directions * self.hidden_size
             self.register_parameter("weight_ih" + suffix, matrix((inputs, width), gates, weight_init, dtype, generator))
-            self.register_parameter("weight_hh" + suffix, matrix((self.hidden_size, width), gates, weight_init, dtype, generator))
+            self.register_parameter(
+                "weight_hh" + suffix, matrix((self.hidden_size, width), gates, weight_init, dtype, generator)
+            )
             for word in ("bias_ih", "bias_hh"):
-                self.register_parameter(word + suffix, vector(width, gates, bias_init, dtype, generator) if self.bias else None)
+                self.register_parameter(
+                    word + suffix, vector(width, gates, bias_init, dtype, generator) if self.bias else None
+                )
         self.torch_layout = {word + suffix: (1, 0) for suffix in self._suffixes for word in ("weight_ih", "weight_hh")}
         self.rng = generator
 
@@ -138,7 +157,9 @@ class _Recurrent(Module):
                 state = array(state, dtype)
                 if shape_of(state) != expected:
                     meaning = "(layers · directions, batch, hidden)" if batched else "(layers · directions, hidden)"
-                    raise ValueError(f"{name}: {word} has shape {shape_of(state)}; for an input of shape {shape} it must be {meaning} = {expected}")
+                    raise ValueError(
+                        f"{name}: {word} has shape {shape_of(state)}; for an input of shape {shape} it must be {meaning} = {expected}"
+                    )
                 if not batched:
                     state = state[:, None]
             prepared.append(state)
@@ -235,7 +256,19 @@ class RNN(_Recurrent):
         weight_init: Any = None,
         bias_init: Any = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, rng, weight_init, bias_init)
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            dtype,
+            rng,
+            weight_init,
+            bias_init,
+        )
         self.nonlinearity = nonlinear("RNN", nonlinearity)
 
     def _layer(self, x: Any, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -314,7 +347,19 @@ class GRU(_Recurrent):
         weight_init: Any = None,
         bias_init: Any = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, rng, weight_init, bias_init)
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            dtype,
+            rng,
+            weight_init,
+            bias_init,
+        )
 
     def _layer(self, x: Any, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
@@ -378,8 +423,22 @@ class LSTM(_Recurrent):
         bias_init: Any = None,
     ) -> None:
         if proj_size:
-            raise ValueError(f"LSTM: proj_size={proj_size}: projected states are not supported; put nn.Linear({hidden_size}, {proj_size}) behind the layer")
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, rng, weight_init, bias_init)
+            raise ValueError(
+                f"LSTM: proj_size={proj_size}: projected states are not supported; put nn.Linear({hidden_size}, {proj_size}) behind the layer"
+            )
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            dtype,
+            rng,
+            weight_init,
+            bias_init,
+        )
 
     def _layer(self, x: Any, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)

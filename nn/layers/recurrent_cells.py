@@ -21,10 +21,15 @@ class _Cell(Module):
 
     mode: str
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool, dtype: Any, rng: Rng, weight_init: Any, bias_init: Any) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool, dtype: Any, rng: Rng, weight_init: Any, bias_init: Any
+    ) -> None:
         super().__init__()
         name = type(self).__name__
-        self.input_size, self.hidden_size = size_of(name, "input_size", input_size), size_of(name, "hidden_size", hidden_size)
+        self.input_size, self.hidden_size = (
+            size_of(name, "input_size", input_size),
+            size_of(name, "hidden_size", hidden_size),
+        )
         self.bias = bool(bias)
         dtype = default_dtype() if dtype is None else dtype
         generator = None if rng is None else generator_of(rng)
@@ -49,15 +54,21 @@ class _Cell(Module):
         x = array(x, dtype)
         shape = shape_of(x)
         if len(shape) not in (1, 2) or shape[-1] != self.input_size:
-            raise ValueError(f"{name}: the input has shape {shape}; it must be (batch, {self.input_size}), or ({self.input_size},) for one without a batch")
+            raise ValueError(
+                f"{name}: the input has shape {shape}; it must be (batch, {self.input_size}), or ({self.input_size},) for one without a batch"
+            )
         expected = (*shape[:-1], self.hidden_size)
         if states[0] is None:
-            states = (np.zeros(expected, x.dtype if x.dtype == dtype else np.result_type(x.dtype, dtype)),) * len(states)
+            states = (np.zeros(expected, x.dtype if x.dtype == dtype else np.result_type(x.dtype, dtype)),) * len(
+                states
+            )
         else:
             states = tuple([array(state, dtype) for state in states])
             for word, state in zip(words, states, strict=True):
                 if shape_of(state) != expected:
-                    raise ValueError(f"{name}: {word} has shape {shape_of(state)}; for an input of shape {shape} it must be {expected}")
+                    raise ValueError(
+                        f"{name}: {word} has shape {shape_of(state)}; for an input of shape {shape} it must be {expected}"
+                    )
         if len(shape) == 1:
             return x[None], tuple([state[None] for state in states]), False
         return x, states, True
@@ -117,7 +128,9 @@ class RNNCell(_Cell):
             ValueError: the shapes do not fit.
         """
         x, (h,), batched = self._prepared(x, (hx,), ("hx",))
-        h = ag.rnn_cell(x, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, nonlinearity=self.nonlinearity)
+        h = ag.rnn_cell(
+            x, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, nonlinearity=self.nonlinearity
+        )
         return h if batched else h[0]
 
     def extra_repr(self) -> str:
@@ -149,7 +162,15 @@ class GRUCell(_Cell):
     mode = "GRU"
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: Any = None, rng: Rng = None, weight_init: Any = None, bias_init: Any = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        dtype: Any = None,
+        rng: Rng = None,
+        weight_init: Any = None,
+        bias_init: Any = None,
     ) -> None:
         super().__init__(input_size, hidden_size, bias, dtype, rng, weight_init, bias_init)
 
@@ -185,7 +206,15 @@ class LSTMCell(_Cell):
     mode = "LSTM"
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: Any = None, rng: Rng = None, weight_init: Any = None, bias_init: Any = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        dtype: Any = None,
+        rng: Rng = None,
+        weight_init: Any = None,
+        bias_init: Any = None,
     ) -> None:
         super().__init__(input_size, hidden_size, bias, dtype, rng, weight_init, bias_init)
 

@@ -20,7 +20,13 @@ from .dropout import Dropout
 from .linear import Linear
 from .normalization import LayerNorm
 
-__all__ = ["PositionalEncoding", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer"]
+__all__ = [
+    "PositionalEncoding",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+]
 
 Activation = str | Callable[[Any], Any]
 
@@ -119,7 +125,9 @@ class TransformerEncoderLayer(_Layer):
         self.dropout1 = Dropout(dropout, rng=rng)
         self.dropout2 = Dropout(dropout, rng=rng)
 
-    def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Tensor:
+    def forward(
+        self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False
+    ) -> Tensor:
         """The layer's output, of the shape of ``src``; the masks are those of :class:`MultiheadAttention` (True forbids)."""
 
         def attention(x: Any) -> Any:
@@ -191,7 +199,9 @@ class TransformerDecoderLayer(_Layer):
             return self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal)[0]
 
         def attention_to_memory(x: Any) -> Any:
-            return self.multihead_attn(x, memory, memory, memory_key_padding_mask, False, memory_mask, is_causal=memory_is_causal)[0]
+            return self.multihead_attn(
+                x, memory, memory, memory_key_padding_mask, False, memory_mask, is_causal=memory_is_causal
+            )[0]
 
         x = self._residual(tgt, self.norm1, self_attention, self.dropout1)
         x = self._residual(x, self.norm2, attention_to_memory, self.dropout2)
@@ -209,7 +219,12 @@ class _Stack(Module):
         if num_layers < 0:
             raise ValueError(f"{type(self).__name__}: num_layers={num_layers} is negative")
         # The copies draw their dropout from the one generator of the layer: copies of it would give every layer the same mask.
-        shared = {id(value): value for module in layer.modules() for value in module.__dict__.values() if isinstance(value, np.random.Generator)}
+        shared = {
+            id(value): value
+            for module in layer.modules()
+            for value in module.__dict__.values()
+            if isinstance(value, np.random.Generator)
+        }
         self.layers = ModuleList([copy.deepcopy(layer, dict(shared)) for _ in range(num_layers)])
         self.num_layers = num_layers
         self.norm = norm
@@ -262,7 +277,16 @@ class TransformerDecoder(_Stack):
         """The last layer's output, normalised, of the shape of ``tgt``."""
         x = tgt
         for layer in self.layers:
-            x = layer(x, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask, tgt_is_causal, memory_is_causal)
+            x = layer(
+                x,
+                memory,
+                tgt_mask,
+                memory_mask,
+                tgt_key_padding_mask,
+                memory_key_padding_mask,
+                tgt_is_causal,
+                memory_is_causal,
+            )
         return x if self.norm is None else self.norm(x)  # type: ignore[no-any-return]
 
 
@@ -288,7 +312,16 @@ class PositionalEncoding(Module):
 
     pe: Any
 
-    def __init__(self, d_model: int, dropout: float = 0.1, max_len: int = 5000, batch_first: bool = False, *, dtype: Any = None, rng: Rng = None) -> None:
+    def __init__(
+        self,
+        d_model: int,
+        dropout: float = 0.1,
+        max_len: int = 5000,
+        batch_first: bool = False,
+        *,
+        dtype: Any = None,
+        rng: Rng = None,
+    ) -> None:
         super().__init__()
         self.d_model, self.max_len, self.batch_first = d_model, max_len, batch_first
         self.dropout = Dropout(dropout, rng=rng)

@@ -36,7 +36,15 @@ __all__ = [
 # ---------------------------------------------------------------- of classes
 
 
-def cross_entropy(input: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0) -> Tensor:
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
     """``−Σ_c q_c log softmax(input)_c`` of unnormalised scores and a target distribution q, stable for any magnitude.
 
     Args:
@@ -57,11 +65,15 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, *, ignore_index: 
     """
     x = operand(input, "cross_entropy")
     if not x.ndim:
-        raise ValueError("cross_entropy: the input must have an axis of classes: (N, C), (N, C, d1, ...), or (C,) for one row")
+        raise ValueError(
+            "cross_entropy: the input must have an axis of classes: (N, C), (N, C, d1, ...), or (C,) for one row"
+        )
     ignored: int | None = ignore_index
     if np.shape(target) == x.shape:
         if ignore_index >= 0:
-            raise ValueError(f"cross_entropy: ignore_index={ignore_index} is for class numbers; give the rows to ignore probabilities of 0")
+            raise ValueError(
+                f"cross_entropy: ignore_index={ignore_index} is for class numbers; give the rows to ignore probabilities of 0"
+            )
         ignored = None
     elif raw(target).dtype.kind not in "iub" or not tracing.assume(_any_equal, raw(target), ignore_index):
         ignored = None  # the loss has a shorter way where nothing is ignored
@@ -74,7 +86,9 @@ def _any_equal(labels: Any, number: int) -> bool:
     return bool(np.count_nonzero(np.equal(labels, number)))
 
 
-def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
+def nll_loss(
+    input: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
     """``−weight[y] · input_y`` of log-probabilities (from ``log_softmax``) and class numbers y; see :func:`cross_entropy`.
 
     >>> nll_loss([[-0.5, -1.0], [-2.0, -0.25]], [0, 1]).item()
@@ -82,7 +96,9 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     """
     x = operand(input, "nll_loss")
     if not x.ndim:
-        raise ValueError("nll_loss: the input must have an axis of classes: (N, C), (N, C, d1, ...), or (C,) for one row")
+        raise ValueError(
+            "nll_loss: the input must have an axis of classes: (N, C), (N, C, d1, ...), or (C,) for one row"
+        )
     check_reduction("nll_loss", reduction)
     axis = 1 if x.ndim > 1 else 0
     y, valid = class_numbers("nll_loss", target, x.shape, axis, ignore_index)
@@ -93,7 +109,9 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     if weight is not None:
         scale = raw(weight).astype(x.dtype, copy=False)
         if scale.shape != (x.shape[axis],):
-            raise ValueError(f"nll_loss: weight has shape {scale.shape}; it must hold one number for each of the {x.shape[axis]} classes")
+            raise ValueError(
+                f"nll_loss: weight has shape {scale.shape}; it must hold one number for each of the {x.shape[axis]} classes"
+            )
         scale = scale[y]
         loss = loss * scale
     if reduction == "mean" and (scale is not None or valid is not None):
@@ -128,7 +146,9 @@ def _check_probabilities(values: Any) -> None:
         )
 
 
-def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None) -> Tensor:
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
+) -> Tensor:
     """``−(pos_weight · t log σ(z) + (1 − t) log σ(−z)) · weight`` of logits z, stable for any magnitude.
 
     ``weight`` and ``pos_weight`` broadcast against the input.
@@ -205,7 +225,9 @@ def smooth_l1_loss(input: Any, target: Any, *, reduction: str = "mean", beta: fl
     return loss if beta == 1 else loss / beta
 
 
-def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> Tensor:
+def gaussian_nll_loss(
+    input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Tensor:
     """``(log v + (x − t)² / v) / 2`` with v the variance, not below eps: Nix & Weigend 1994.
 
     Args:
@@ -228,7 +250,9 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     if v.ndim == x.ndim - 1 and v.ndim and v.shape == x.shape[:-1]:
         v = ag.expand_dims(v, -1)
     elif v.ndim and v.shape not in (x.shape, (*x.shape[:-1], 1)):
-        raise ValueError(f"gaussian_nll_loss: the input has shape {x.shape}, var {v.shape}; it must be that shape, that without the last axis, or a number")
+        raise ValueError(
+            f"gaussian_nll_loss: the input has shape {x.shape}, var {v.shape}; it must be that shape, that without the last axis, or a number"
+        )
     values = raw(v)
     tracing.require(_check_variances, values)
     low = np.maximum(values, eps) - values
@@ -241,10 +265,14 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
 
 def _check_variances(values: Any) -> None:
     if (values < 0).any():
-        raise ValueError("gaussian_nll_loss: a variance is negative; end that branch of the network with softplus or exp")
+        raise ValueError(
+            "gaussian_nll_loss: a variance is negative; end that branch of the network with softplus or exp"
+        )
 
 
-def poisson_nll_loss(input: Any, target: Any, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean") -> Tensor:
+def poisson_nll_loss(
+    input: Any, target: Any, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean"
+) -> Tensor:
     """``e^x − t x`` of log-rates x and counts t; without ``log_input`` ``x − t log(x + eps)`` of rates x.
 
     ``full`` adds Stirling's approximation of log t! where t > 1: ``t log t − t + log(2πt) / 2``.

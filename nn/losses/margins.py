@@ -41,7 +41,9 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tens
     try:
         shape = np.broadcast_shapes(a.shape, b.shape)
     except ValueError:
-        raise ValueError(f"cosine_similarity: x1 has shape {a.shape}, x2 {b.shape}; they must be equal, or 1 where they differ") from None
+        raise ValueError(
+            f"cosine_similarity: x1 has shape {a.shape}, x2 {b.shape}; they must be equal, or 1 where they differ"
+        ) from None
     _check_axis("cosine_similarity", dim, shape)
     # The lengths are those of the vectors compared: an axis of length 1 stands for as many equal numbers as the other has.
     a, b = (x if x.shape == shape else ag.broadcast_to(x, shape) for x in (a, b))
@@ -80,7 +82,9 @@ def _check_axis(name: str, dim: int, shape: Any) -> None:
 # ---------------------------------------------------------------- margins
 
 
-def hinge_loss(input: Any, target: Any, *, margin: float = 1.0, squared: bool = False, reduction: str = "mean") -> Tensor:
+def hinge_loss(
+    input: Any, target: Any, *, margin: float = 1.0, squared: bool = False, reduction: str = "mean"
+) -> Tensor:
     """``max(0, margin − t x)`` of scores x and targets t = ±1, squared if asked: the loss of support vector machines.
 
     Raises:
@@ -95,7 +99,9 @@ def hinge_loss(input: Any, target: Any, *, margin: float = 1.0, squared: bool = 
     return reduced("hinge_loss", ag.square(loss) if squared else loss, reduction)  # type: ignore[no-any-return]
 
 
-def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, *, reduction: str = "mean") -> Tensor:
+def multi_margin_loss(
+    input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, *, reduction: str = "mean"
+) -> Tensor:
     """``Σ_{c ≠ y} weight[y] · max(0, margin − x_y + x_c)^p / C`` of scores x and class numbers y: the hinge loss for many classes.
 
     Args:
@@ -121,7 +127,9 @@ def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: float = 1.0, 
     if weight is not None:
         scale = raw(weight).astype(x.dtype, copy=False)
         if scale.shape != (classes,):
-            raise ValueError(f"{name}: weight has shape {scale.shape}; it must hold one number for each of the {classes} classes")
+            raise ValueError(
+                f"{name}: weight has shape {scale.shape}; it must hold one number for each of the {classes} classes"
+            )
         loss = loss * scale[y]
     return reduced(name, loss, reduction)  # type: ignore[no-any-return]
 
@@ -133,7 +141,9 @@ def soft_margin_loss(input: Any, target: Any, *, reduction: str = "mean") -> Ten
     return reduced("soft_margin_loss", ag.softplus(-t * x), reduction)  # type: ignore[no-any-return]
 
 
-def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, *, reduction: str = "mean") -> Tensor:
+def margin_ranking_loss(
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, *, reduction: str = "mean"
+) -> Tensor:
     """``max(0, margin − t (x1 − x2))``: t = 1 where x1 should rank higher, −1 where x2 should."""
     name = "margin_ranking_loss"
     a, b = pair(name, input1, input2, ("input1", "input2"))
@@ -142,7 +152,9 @@ def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0
     return reduced(name, ag.relu(margin - t * (a - b)), reduction)  # type: ignore[no-any-return]
 
 
-def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, *, reduction: str = "mean") -> Tensor:
+def cosine_embedding_loss(
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, *, reduction: str = "mean"
+) -> Tensor:
     """``1 − cos(x1, x2)`` where t = 1, ``max(0, cos(x1, x2) − margin)`` where t = −1.
 
     Args:
@@ -165,7 +177,15 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
 
 
 def triplet_margin_loss(
-    anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, *, reduction: str = "mean"
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+    *,
+    reduction: str = "mean",
 ) -> Tensor:
     """``max(0, d(anchor, positive) − d(anchor, negative) + margin)`` with d the :func:`pairwise_distance`.
 

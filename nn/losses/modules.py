@@ -65,7 +65,11 @@ class Loss(Module):
     def extra_repr(self) -> str:
         """The options, and the reduction unless it is the mean."""
         shown = [f"{name}={getattr(self, name)!r}" for name in self.options]
-        shown += [f"{name}=<{getattr(self, name).shape[0] if getattr(self, name).ndim else 1}>" for name in self._buffers if getattr(self, name) is not None]
+        shown += [
+            f"{name}=<{getattr(self, name).shape[0] if getattr(self, name).ndim else 1}>"
+            for name in self._buffers
+            if getattr(self, name) is not None
+        ]
         return ", ".join([*shown, *([] if self.reduction == "mean" else [f"reduction={self.reduction!r}"])])
 
 
@@ -91,7 +95,9 @@ class CrossEntropyLoss(Loss):
     options = ("ignore_index", "label_smoothing")
     weight: Any
 
-    def __init__(self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
+    ) -> None:
         super().__init__(reduction=reduction)
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"CrossEntropyLoss: label_smoothing = {label_smoothing} is not in [0, 1]")
@@ -102,7 +108,12 @@ class CrossEntropyLoss(Loss):
     def forward(self, input: Any, target: Any) -> Tensor:
         """Logits (N, C, …) or (C,), and their targets."""
         return functions.cross_entropy(
-            input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction, label_smoothing=self.label_smoothing
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
         )
 
 
@@ -154,7 +165,9 @@ class BCEWithLogitsLoss(Loss):
 
     def forward(self, input: Any, target: Any) -> Tensor:
         """Logits and targets in [0, 1], of one shape."""
-        return functions.binary_cross_entropy_with_logits(input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight)
+        return functions.binary_cross_entropy_with_logits(
+            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
+        )
 
 
 class KLDivLoss(Loss):
@@ -181,7 +194,7 @@ class MSELoss(Loss):
     >>> MSELoss()(np.array([1.0, 2.0]), np.array([[1.0], [4.0]]))
     Traceback (most recent call last):
     ValueError: mse_loss: the input has shape (2,), the target (2, 1); they must be equal, for a loss does not broadcast; if they hold the same elements, write target.reshape((2,)) or input.reshape((2, 1))
-    """  # noqa: E501
+    """
 
     def forward(self, input: Any, target: Any) -> Tensor:
         """Prediction and target of one shape."""
@@ -248,7 +261,9 @@ class PoissonNLLLoss(Loss):
 
     options = ("log_input", "full", "eps")
 
-    def __init__(self, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean") -> None:
+    def __init__(
+        self, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean"
+    ) -> None:
         super().__init__(reduction=reduction)
         self.log_input = log_input
         self.full = full
@@ -256,7 +271,9 @@ class PoissonNLLLoss(Loss):
 
     def forward(self, input: Any, target: Any) -> Tensor:
         """(Log-)rates and counts of one shape."""
-        return functions.poisson_nll_loss(input, target, self.log_input, self.full, eps=self.eps, reduction=self.reduction)
+        return functions.poisson_nll_loss(
+            input, target, self.log_input, self.full, eps=self.eps, reduction=self.reduction
+        )
 
 
 # ---------------------------------------------------------------- margins
@@ -337,7 +354,9 @@ class TripletMarginLoss(Loss):
 
     options = ("margin", "p", "eps", "swap")
 
-    def __init__(self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, *, reduction: str = "mean") -> None:
+    def __init__(
+        self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, *, reduction: str = "mean"
+    ) -> None:
         super().__init__(reduction=reduction)
         self.margin = margin
         self.p = p
@@ -346,4 +365,6 @@ class TripletMarginLoss(Loss):
 
     def forward(self, anchor: Any, positive: Any, negative: Any) -> Tensor:
         """Three arrays of vectors of one shape (N, D)."""
-        return margins.triplet_margin_loss(anchor, positive, negative, self.margin, self.p, self.eps, self.swap, reduction=self.reduction)
+        return margins.triplet_margin_loss(
+            anchor, positive, negative, self.margin, self.p, self.eps, self.swap, reduction=self.reduction
+        )

@@ -55,7 +55,9 @@ def differing(name: str, first: Any, second: Any, words: tuple[str, str]) -> Val
     remedy = ""
     if np.prod(first, dtype=int) == np.prod(second, dtype=int):
         remedy = f"; if they hold the same elements, write {words[1]}.reshape({first}) or {words[0]}.reshape({second})"
-    return ValueError(f"{name}: the {words[0]} has shape {first}, the {words[1]} {second}; they must be equal, for a loss does not broadcast{remedy}")
+    return ValueError(
+        f"{name}: the {words[0]} has shape {first}, the {words[1]} {second}; they must be equal, for a loss does not broadcast{remedy}"
+    )
 
 
 def check_reduction(name: str, reduction: str, also: tuple[str, ...] = ()) -> str:
@@ -118,7 +120,9 @@ def _check_classes(name: str, y: Any, classes: int) -> None:
     bad = (y < 0) | (y >= classes)
     if bad.any():
         first = y[bad].flat[0] if y.ndim else y
-        raise IndexError(f"{name}: target {first} is not a class number; there are {classes} classes, 0 to {classes - 1}")
+        raise IndexError(
+            f"{name}: target {first} is not a class number; there are {classes} classes, 0 to {classes - 1}"
+        )
 
 
 def of_class(x: Any, y: Any, axis: int) -> Any:

@@ -21,4 +21,18 @@ from .sgd import SGD
 
 from .. import schedules as lr_scheduler  # isort: skip - it takes Optimizer from here
 
-__all__ = ["LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Lion", "NAdam", "Optimizer", "ParameterState", "RAdam", "RMSprop", "lr_scheduler"]
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "NAdam",
+    "Optimizer",
+    "ParameterState",
+    "RAdam",
+    "RMSprop",
+    "lr_scheduler",
+]

@@ -107,9 +107,15 @@ class Adam(Moments):
         beta1, beta2 = group["betas"]
         # lr/bias₁ · m / (sqrt(v)/root + eps) = (lr·root/bias₁) · m / (sqrt(v) + eps·root): one pass less.
         root = math.sqrt(1.0 - beta2**step)
-        return (step,), (beta1, 1.0 - beta1, beta2, 1.0 - beta2, group["eps"] * root, group["lr"] * root / (1.0 - beta1**step)), None
+        return (
+            (step,),
+            (beta1, 1.0 - beta1, beta2, 1.0 - beta2, group["eps"] * root, group["lr"] * root / (1.0 - beta1**step)),
+            None,
+        )
 
-    def update(self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any) -> None:
+    def update(
+        self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any
+    ) -> None:
         m, v, step = state[0], state[1], w[0]
         self.accumulate(g, m, v, c, step)
         if group["amsgrad"]:
@@ -172,7 +178,15 @@ class NAdam(Moments):
 
     counts = ("step", "mu_product")
     first_counts: ClassVar[Counters] = (0, 1.0)
-    coefficient_names = ("beta1", "one_minus_beta1", "beta2", "one_minus_beta2", "eps_t", "lr_of_gradient", "lr_of_mean")
+    coefficient_names = (
+        "beta1",
+        "one_minus_beta1",
+        "beta2",
+        "one_minus_beta2",
+        "eps_t",
+        "lr_of_gradient",
+        "lr_of_mean",
+    )
     at_least_zero: ClassVar[tuple[str, ...]] = ("lr", "eps", "weight_decay", "momentum_decay")
 
     def __init__(
@@ -210,9 +224,15 @@ class NAdam(Moments):
         root = math.sqrt(1.0 - beta2**step)
         of_gradient = group["lr"] * root * (1.0 - mu) / (1.0 - product)
         of_mean = group["lr"] * root * mu_next / (1.0 - product * mu_next)
-        return (step, product), (beta1, 1.0 - beta1, beta2, 1.0 - beta2, group["eps"] * root, of_gradient, of_mean), None
+        return (
+            (step, product),
+            (beta1, 1.0 - beta1, beta2, 1.0 - beta2, group["eps"] * root, of_gradient, of_mean),
+            None,
+        )
 
-    def update(self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any) -> None:
+    def update(
+        self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any
+    ) -> None:
         m, v = state
         step, other = w[:2]
         self.accumulate(g, m, v, c, step)
@@ -262,7 +282,14 @@ class RAdam(Moments):
     ) -> None:
         super().__init__(
             params,
-            {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize},
+            {
+                "lr": lr,
+                "betas": betas,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "decoupled_weight_decay": decoupled_weight_decay,
+                "maximize": maximize,
+            },
         )
 
     def coefficients(self, group: Group, counters: Counters) -> Coefficients:
@@ -274,10 +301,14 @@ class RAdam(Moments):
         rate = group["lr"] / (1.0 - beta1**step)
         rectified = length > 5.0
         if rectified:
-            rate *= math.sqrt((length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length) * bias2)
+            rate *= math.sqrt(
+                (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length) * bias2
+            )
         return (step,), (beta1, 1.0 - beta1, beta2, 1.0 - beta2, group["eps"], rate), rectified
 
-    def update(self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any) -> None:
+    def update(
+        self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any
+    ) -> None:
         m, v = state
         step = w[0]
         self.accumulate(g, m, v, c, step)

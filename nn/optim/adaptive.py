@@ -71,7 +71,9 @@ class Adagrad(Optimizer):
     def coefficients(self, group: Group, counters: Counters) -> Coefficients:
         return (counters[0] + 1,), (group["lr"] / (1.0 + counters[0] * group["lr_decay"]), group["eps"]), None
 
-    def update(self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any) -> None:
+    def update(
+        self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any
+    ) -> None:
         total, step = state[0], w[0]
         np.multiply(g, g, step)
         np.add(total, step, total)
@@ -123,7 +125,15 @@ class RMSprop(Optimizer):
     ) -> None:
         super().__init__(
             params,
-            {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered, "weight_decay": weight_decay, "maximize": maximize},
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "alpha": alpha,
+                "eps": eps,
+                "centered": centered,
+                "weight_decay": weight_decay,
+                "maximize": maximize,
+            },
         )
 
     def slots(self, group: Group) -> tuple[str, ...]:
@@ -143,7 +153,9 @@ class RMSprop(Optimizer):
         alpha = group["alpha"]
         return (counters[0] + 1,), (alpha, 1.0 - alpha, group["eps"], group["lr"], group["momentum"], 0.0), None
 
-    def update(self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any) -> None:
+    def update(
+        self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any
+    ) -> None:
         v = state[0]
         step, other = w[:2]
         np.multiply(g, g, step)
@@ -198,7 +210,16 @@ class Adadelta(Optimizer):
     coefficient_names = ("rho", "one_minus_rho", "eps", "lr")
     below_one: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, params: Iterable[Any], lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0, *, maximize: bool = False) -> None:
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0,
+        *,
+        maximize: bool = False,
+    ) -> None:
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize})
 
     def check(self, group: Group) -> None:
@@ -215,7 +236,9 @@ class Adadelta(Optimizer):
     def coefficients(self, group: Group, counters: Counters) -> Coefficients:
         return (counters[0] + 1,), (group["rho"], 1.0 - group["rho"], group["eps"], group["lr"]), None
 
-    def update(self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any) -> None:
+    def update(
+        self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any
+    ) -> None:
         v, u = state
         step, other = w[:2]
         np.multiply(g, g, step)

@@ -49,7 +49,19 @@ _MIXTURE = (
 class Pass:
     """What one step has to know of a group: its options as they are now, and the numbers that units with equal counts share."""
 
-    __slots__ = ("after", "bare", "before", "decoupled", "group", "maximize", "numbers", "phase", "real", "slots", "weight_decay")
+    __slots__ = (
+        "after",
+        "bare",
+        "before",
+        "decoupled",
+        "group",
+        "maximize",
+        "numbers",
+        "phase",
+        "real",
+        "slots",
+        "weight_decay",
+    )
 
     def __init__(self, group: Group, slots: tuple[str, ...]) -> None:
         self.group = group
@@ -115,7 +127,9 @@ class Optimizer:
     counts: ClassVar[tuple[str, ...]] = ("step",)
     first_counts: ClassVar[Counters] = (0,)
     slot_names: ClassVar[tuple[str, ...]] = ()  # every name that slots() can give
-    coefficient_names: ClassVar[tuple[str, ...]] = ()  # what the numbers of coefficients() are called in a compiled program
+    coefficient_names: ClassVar[
+        tuple[str, ...]
+    ] = ()  # what the numbers of coefficients() are called in a compiled program
     at_least_zero: ClassVar[tuple[str, ...]] = ("lr", "eps", "weight_decay")
     below_one: ClassVar[tuple[str, ...]] = ("betas",)
 
@@ -130,7 +144,9 @@ class Optimizer:
         self._scratch: dict[Any, list[Any]] = {}
         self._numbers: dict[Any, tuple[list[float], list[Any]]] = {}
         self._looked_at: dict[int, Group] = {}  # options of later groups that have been found to give numbers
-        self._writing = False  # from the first write of a step to its end, and after a step that was interrupted in between
+        self._writing = (
+            False  # from the first write of a step to its end, and after a step that was interrupted in between
+        )
         self.check(self.defaults)
         for group in listed(type(self).__name__, params):
             self.add_param_group(group)
@@ -162,7 +178,9 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__}.coefficients")
 
-    def update(self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any) -> None:
+    def update(
+        self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any
+    ) -> None:
         """Change p and the state in place; NumPy calls on arrays of one shape.
 
         Args:
@@ -181,7 +199,9 @@ class Optimizer:
         name = type(self).__name__
         for option in self.at_least_zero:
             if option in group and not isinstance(group[option], numbers.Real):
-                raise TypeError(f"{name}: {option} is a number; got {group[option]!r}, a {type(group[option]).__name__}")
+                raise TypeError(
+                    f"{name}: {option} is a number; got {group[option]!r}, a {type(group[option]).__name__}"
+                )
             if option in group and not 0.0 <= group[option] < math.inf:
                 raise ValueError(f"{name}: {option} is at least 0 and finite; got {group[option]!r}")
         for option in self.below_one:
@@ -268,12 +288,18 @@ class Optimizer:
     def _torn(self, error: BaseException) -> None:
         """A step, plain or compiled, was interrupted while it wrote: say so in the exception, and let the next step and state_dict() warn."""
         self._writing = True
-        self._units = [[*units] for units in self._units]  # other lists: a compiled step is traced anew, and comes by the warning
+        self._units = [
+            [*units] for units in self._units
+        ]  # other lists: a compiled step is traced anew, and comes by the warning
         error.add_note(f"{type(self).__name__}: the step was interrupted while it wrote: {_MIXTURE}")
 
     def _warn(self, what: str, level: int) -> None:
         """Warn of parameters and state that an interrupted step left."""
-        warnings.warn(f"{type(self).__name__} {what} what a step left that was interrupted while it wrote: {_MIXTURE}", RuntimeWarning, stacklevel=level)
+        warnings.warn(
+            f"{type(self).__name__} {what} what a step left that was interrupted while it wrote: {_MIXTURE}",
+            RuntimeWarning,
+            stacklevel=level,
+        )
 
     def _look_ahead(self) -> None:
         """Find out before the first group is written whether the others can be."""
@@ -293,7 +319,14 @@ class Optimizer:
                     float(value)
             self._looked_at[k] = dict(group)
 
-    def _settle(self, k: int, candidates: list[ag.Tensor], saved: Mapping[int, Counters] | None = None, *, all_of_them: bool = False) -> None:
+    def _settle(
+        self,
+        k: int,
+        candidates: list[ag.Tensor],
+        saved: Mapping[int, Counters] | None = None,
+        *,
+        all_of_them: bool = False,
+    ) -> None:
         """Give state to the parameters of group k that have their first gradient (or, with ``saved``, a saved state)."""
         here = [p for p in candidates if all_of_them or (p.grad is not None if saved is None else id(p) in saved)]
         if not here:
@@ -304,10 +337,14 @@ class Optimizer:
         here = [p for p in here if id(p) not in held]
         for p in here:
             if saved is None and not all_of_them and not p.writable().flags.writeable:
-                raise ValueError(f"{type(self).__name__}: a parameter {p.shape} {p.dtype} lies in memory that is read-only; make it of a copy of its array")
+                raise ValueError(
+                    f"{type(self).__name__}: a parameter {p.shape} {p.dtype} lies in memory that is read-only; make it of a copy of its array"
+                )
 
         def add(params: list[ag.Tensor], packed: bool) -> None:
-            self._units[k].append(Unit(params, packed, [saved[id(p)] if saved is not None else self.first_counts for p in params]))
+            self._units[k].append(
+                Unit(params, packed, [saved[id(p)] if saved is not None else self.first_counts for p in params])
+            )
 
         packs: dict[Any, list[ag.Tensor]] = {}
         for p in here:
@@ -500,8 +537,15 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 index[id(p)] = len(index)
-            groups.append({**{k: copied(v) for k, v in group.items() if k != "params"}, "params": [index[id(p)] for p in group["params"]]})
-        state = {index[id(p)]: {k: copied(v) for k, v in values.items()} for p, values in self.state.items() if len(values)}
+            groups.append(
+                {
+                    **{k: copied(v) for k, v in group.items() if k != "params"},
+                    "params": [index[id(p)] for p in group["params"]],
+                }
+            )
+        state = {
+            index[id(p)]: {k: copied(v) for k, v in values.items()} for p, values in self.state.items() if len(values)
+        }
         return {"state": dict(sorted(state.items())), "param_groups": groups}
 
     def load_state_dict(self, state_dict: Any) -> None:
@@ -515,13 +559,17 @@ class Optimizer:
             raise ValueError(f"{name}: the state has no 'state' and 'param_groups'; give what state_dict() returned")
         saved_groups = list(state_dict["param_groups"])
         if len(saved_groups) != len(self.param_groups):
-            raise ValueError(f"{name}: the saved state has {len(saved_groups)} groups of parameters, this optimizer {len(self.param_groups)}")
+            raise ValueError(
+                f"{name}: the saved state has {len(saved_groups)} groups of parameters, this optimizer {len(self.param_groups)}"
+            )
         groups: list[Group] = []
         params: dict[int, ag.Tensor] = {}
         for i, (saved, group) in enumerate(zip(saved_groups, self.param_groups, strict=True)):
             indices = [int(k) for k in saved["params"]]
             if len(indices) != len(group["params"]):
-                raise ValueError(f"{name}: the saved group {i} has {len(indices)} parameters, this optimizer's {len(group['params'])}")
+                raise ValueError(
+                    f"{name}: the saved group {i} has {len(indices)} parameters, this optimizer's {len(group['params'])}"
+                )
             params.update(zip(indices, group["params"], strict=True))
             options = {k: copied(v) for k, v in saved.items() if k != "params"}
             for k, v in options.items():
@@ -529,7 +577,9 @@ class Optimizer:
                     options[k] = tuple(v)
             missing = sorted(set(self.defaults) - set(options))
             if missing:
-                raise ValueError(f"{name}: the saved group {i} has no option {missing[0]!r}; was it saved by another kind of optimizer?")
+                raise ValueError(
+                    f"{name}: the saved group {i} has no option {missing[0]!r}; was it saved by another kind of optimizer?"
+                )
             complete = {**options, "params": group["params"]}
             # A schedule that falls to 0 may have rounded to just below it, and what it has set must load.
             lr = complete.get("lr")
@@ -550,11 +600,15 @@ class Optimizer:
             if key in self.counts:
                 checked[key] = int(number(value)) if key == "step" else float(number(value))
             elif key not in self.slot_names:
-                raise ValueError(f"{name}: the saved state of parameter {index} has {key!r}, which {name} has not; was it saved by another kind of optimizer?")
+                raise ValueError(
+                    f"{name}: the saved state of parameter {index} has {key!r}, which {name} has not; was it saved by another kind of optimizer?"
+                )
             elif value is not None:
                 value = np.asarray(value)
                 if value.shape != p.shape:
-                    raise ValueError(f"{name}: the saved {key!r} of parameter {index} has shape {value.shape}, the parameter {p.shape}")
+                    raise ValueError(
+                        f"{name}: the saved {key!r} of parameter {index} has shape {value.shape}, the parameter {p.shape}"
+                    )
                 checked[key] = value.astype(p.dtype)
         absent = [key for key in self.counts if key not in checked]
         if absent:

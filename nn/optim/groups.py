@@ -20,15 +20,21 @@ def listed(name: str, params: Any) -> list[Group]:
     """The argument ``params`` of an optimizer as a list of groups; ``name`` is the optimizer's, for messages."""
     if isinstance(params, (ag.Tensor, np.ndarray, str, dict, set, frozenset)):
         what = "one Tensor: put it into a list" if isinstance(params, ag.Tensor) else f"a {type(params).__name__}"
-        raise TypeError(f"{name}: params is a list (or another ordered iterable) of Tensors or of dicts with 'params'; got {what}")
+        raise TypeError(
+            f"{name}: params is a list (or another ordered iterable) of Tensors or of dicts with 'params'; got {what}"
+        )
     if callable(getattr(params, "parameters", None)):
-        raise TypeError(f"{name}: params is an iterable of Tensors; pass model.parameters() instead of the {type(params).__name__}")
+        raise TypeError(
+            f"{name}: params is an iterable of Tensors; pass model.parameters() instead of the {type(params).__name__}"
+        )
     try:
         items = list(params)
     except TypeError:
         raise TypeError(f"{name}: params is an iterable of Tensors; got {type(params).__name__}") from None
     if not items:
-        raise ValueError(f"{name}: the list of parameters is empty (a generator gives its items only once: make a list of it, or call parameters() anew)")
+        raise ValueError(
+            f"{name}: the list of parameters is empty (a generator gives its items only once: make a list of it, or call parameters() anew)"
+        )
     if any(isinstance(item, dict) for item in items):
         return items
     return [{"params": items}]
@@ -37,7 +43,11 @@ def listed(name: str, params: Any) -> list[Group]:
 def completed(name: str, group: Any, defaults: Group, others: Sequence[Group]) -> Group:
     """A group with all its options, after a check of its parameters; ``others`` are the groups there are."""
     if not isinstance(group, dict) or "params" not in group:
-        raise TypeError(f"{name}: a group is a dict with 'params'; got {group!r}" if not isinstance(group, dict) else f"{name}: the group has no 'params'")
+        raise TypeError(
+            f"{name}: a group is a dict with 'params'; got {group!r}"
+            if not isinstance(group, dict)
+            else f"{name}: the group has no 'params'"
+        )
     params = group["params"]
     if isinstance(params, ag.Tensor):
         params = [params]
@@ -56,7 +66,9 @@ def completed(name: str, group: Any, defaults: Group, others: Sequence[Group]) -
         if not isinstance(p, ag.Tensor):
             raise TypeError(f"{title} is {p!r:.60}, a {type(p).__name__}; parameters are Tensors that need gradients")
         if not p.is_leaf:
-            raise ValueError(f"{title} is the result of {p.op}; only leaves can be optimized: Tensor(t.numpy().copy(), requires_grad=True) makes one")
+            raise ValueError(
+                f"{title} is the result of {p.op}; only leaves can be optimized: Tensor(t.numpy().copy(), requires_grad=True) makes one"
+            )
         # A frozen Parameter has no gradient and stays where it is, until it is thawed.
         if not p.requires_grad and not isinstance(p, Parameter):
             raise ValueError(f"{title} ({p.shape} {p.dtype}) needs no gradient; make it with requires_grad=True")

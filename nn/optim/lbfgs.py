@@ -93,7 +93,12 @@ class LBFGS(Optimizer):
         super().add_param_group(group)
 
     def _flat_grad(self) -> Any:
-        return np.concatenate([_reals(np.conjugate(p.grad) if p.grad is not None else np.zeros(p.shape, p.dtype)) for p in self.param_groups[0]["params"]])
+        return np.concatenate(
+            [
+                _reals(np.conjugate(p.grad) if p.grad is not None else np.zeros(p.shape, p.dtype))
+                for p in self.param_groups[0]["params"]
+            ]
+        )
 
     def _move(self, t: float, d: Any) -> None:
         start = 0
@@ -206,7 +211,16 @@ class LBFGS(Optimizer):
                 break
             if np.abs(d * t).max() <= tolerance_change or abs(loss - loss_before) < tolerance_change:
                 break
-        memory.update(d=d, t=float(t), old_dirs=differences, old_stps=steps, ro=ro, H_diag=scale, prev_flat_grad=g_before, prev_loss=loss_before)
+        memory.update(
+            d=d,
+            t=float(t),
+            old_dirs=differences,
+            old_stps=steps,
+            ro=ro,
+            H_diag=scale,
+            prev_flat_grad=g_before,
+            prev_loss=loss_before,
+        )
         return first
 
     @property
@@ -219,7 +233,9 @@ class LBFGS(Optimizer):
         checked: dict[str, Any] = {}
         for key, value in values.items():
             if index != 0 or key not in (*self.NUMBERS, *self.ARRAYS, *self.LISTS):
-                raise ValueError(f"LBFGS: the saved state of parameter {index} has {key!r}, which LBFGS has not; was it saved by another kind of optimizer?")
+                raise ValueError(
+                    f"LBFGS: the saved state of parameter {index} has {key!r}, which LBFGS has not; was it saved by another kind of optimizer?"
+                )
             if key in self.NUMBERS:
                 checked[key] = number(value)
                 continue
@@ -230,7 +246,9 @@ class LBFGS(Optimizer):
             arrays = [value] if key in self.ARRAYS else list(value)
             for array in arrays:
                 if np.shape(array) != (size,):
-                    raise ValueError(f"LBFGS: the saved {key!r} has shape {np.shape(array)}, the parameters have {size} numbers")
+                    raise ValueError(
+                        f"LBFGS: the saved {key!r} has shape {np.shape(array)}, the parameters have {size} numbers"
+                    )
             checked[key] = np.asarray(value) if key in self.ARRAYS else [np.asarray(v) for v in arrays]
         if len({len(checked.get(key, ())) for key in self.LISTS}) > 1:
             raise ValueError("LBFGS: old_dirs, old_stps and ro of the saved state differ in length")
@@ -269,7 +287,9 @@ def _two_loops(g: Any, differences: list[Any], steps: list[Any], ro: list[float]
     return q
 
 
-def cubic_minimum(x1: float, f1: float, g1: float, x2: float, f2: float, g2: float, bounds: tuple[float, float] | None = None) -> float:
+def cubic_minimum(
+    x1: float, f1: float, g1: float, x2: float, f2: float, g2: float, bounds: tuple[float, float] | None = None
+) -> float:
     """Where the cubic through two points with given slopes is least, within the bounds (Nocedal and Wright, eq. 3.59)."""
     low, high = bounds if bounds is not None else (min(x1, x2), max(x1, x2))
     if x1 == x2:
@@ -327,7 +347,9 @@ def strong_wolfe(
             bracket = [before, now]
             break
         t_before = before[0]
-        longer = cubic_minimum(t_before, before[1], before[3], t, f_new, slope_new, (t + 0.01 * (t - t_before), t * 10.0))
+        longer = cubic_minimum(
+            t_before, before[1], before[3], t, f_new, slope_new, (t + 0.01 * (t - t_before), t * 10.0)
+        )
         before = now
         t = longer
         f_new, g_new = along(t)

@@ -56,7 +56,16 @@ class Lion(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay, "maximize": maximize, "decoupled_weight_decay": True})
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "betas": betas,
+                "weight_decay": weight_decay,
+                "maximize": maximize,
+                "decoupled_weight_decay": True,
+            },
+        )
 
     def check(self, group: Group) -> None:
         super().check(group)
@@ -70,7 +79,9 @@ class Lion(Optimizer):
         beta1, beta2 = group["betas"]
         return (counters[0] + 1,), (beta1, 1.0 - beta1, beta2, 1.0 - beta2, group["lr"]), None
 
-    def update(self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any) -> None:
+    def update(
+        self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any
+    ) -> None:
         m = state[0]
         step, other = w[:2]
         np.multiply(m, c[0], step)

@@ -62,13 +62,22 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(
             params,
-            {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov, "maximize": maximize},
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "dampening": dampening,
+                "weight_decay": weight_decay,
+                "nesterov": nesterov,
+                "maximize": maximize,
+            },
         )
 
     def check(self, group: Group) -> None:
         super().check(group)
         if group["nesterov"] and (not group["momentum"] > 0 or group["dampening"] != 0):
-            raise ValueError(f"SGD: nesterov needs momentum and no dampening; got momentum {group['momentum']!r}, dampening {group['dampening']!r}")
+            raise ValueError(
+                f"SGD: nesterov needs momentum and no dampening; got momentum {group['momentum']!r}, dampening {group['dampening']!r}"
+            )
 
     def slots(self, group: Group) -> tuple[str, ...]:
         return ("momentum_buffer",) if group["momentum"] != 0 else ()
@@ -83,7 +92,9 @@ class SGD(Optimizer):
         share = 1.0 - group["dampening"] if counters[0] else 1.0
         return (counters[0] + 1,), (group["lr"], group["momentum"], share), None
 
-    def update(self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any) -> None:
+    def update(
+        self, group: Group, p: Any, g: Any, state: tuple[Any, ...], c: list[Any], w: tuple[Any, ...], phase: Any
+    ) -> None:
         step = w[0]
         if group["momentum"] == 0:
             np.multiply(g, c[0], step)

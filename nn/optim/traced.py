@@ -39,7 +39,11 @@ def relocate(optimizer: Optimizer) -> None:
             joined = tracing.side_by_side(unit.params)  # (as an optimizer before this one has left them)
             if joined is not None and joined is not unit.data:
                 unit.take(joined)
-            moved = [tracing.relocate(p, view) for p, view in zip(unit.params, unit.data_views, strict=True)] if joined is None else []
+            moved = (
+                [tracing.relocate(p, view) for p, view in zip(unit.params, unit.data_views, strict=True)]
+                if joined is None
+                else []
+            )
             unit.together = all(moved)
 
 
@@ -102,13 +106,20 @@ class _Watched(dict[str, Any]):
         return super().get(key, default)
 
 
-_SHARED = frozenset({"defaults", "param_groups", "_units", "_waiting", "_scratch", "_numbers", "_looked_at", "_writing"})
+_SHARED = frozenset(
+    {"defaults", "param_groups", "_units", "_waiting", "_scratch", "_numbers", "_looked_at", "_writing"}
+)
 
 
 def _own(optimizer: Optimizer) -> Any:
     """What an optimizer from outside holds beside what they all do: numbers and texts, and which objects."""
     return [
-        (key, value if isinstance(value, (bool, int, float, complex, str)) else (id(value), len(value) if hasattr(value, "__len__") else None))
+        (
+            key,
+            value
+            if isinstance(value, (bool, int, float, complex, str))
+            else (id(value), len(value) if hasattr(value, "__len__") else None),
+        )
         for key, value in vars(optimizer).items()
         if key not in _SHARED
     ]
@@ -116,13 +127,26 @@ def _own(optimizer: Optimizer) -> Any:
 
 def _switches(group: dict[str, Any]) -> Any:
     """The options that change what is computed, rather than with which numbers."""
-    return [(key, value if isinstance(value, (bool, str)) else value == 0) for key, value in sorted(group.items()) if not isinstance(value, (list, tuple))]
+    return [
+        (key, value if isinstance(value, (bool, str)) else value == 0)
+        for key, value in sorted(group.items())
+        if not isinstance(value, (list, tuple))
+    ]
 
 
 class _Guard:
     """What a compiled update of one group rests on, and what is done around each replay."""
 
-    def __init__(self, optimizer: Optimizer, k: int, group: dict[str, Any], slots: tuple[str, ...], steps: list[_Numbers], own: Any, read: Any) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        k: int,
+        group: dict[str, Any],
+        slots: tuple[str, ...],
+        steps: list[_Numbers],
+        own: Any,
+        read: Any,
+    ) -> None:
         self.optimizer, self.k, self.group, self.steps, self.slots = optimizer, k, group, steps, slots
         self.groups = len(optimizer.param_groups)
         self.seen = dict(group)
@@ -136,7 +160,12 @@ class _Guard:
         """True if the program does what the next step asks for, else NaN, which equals nothing; the step's numbers are computed on the way."""
         group, optimizer = self.group, self.optimizer
         units, groups = optimizer._units[self.k], optimizer.param_groups
-        if units is not self.units or len(units) != self.count or len(groups) != self.groups or groups[self.k] is not group:
+        if (
+            units is not self.units
+            or len(units) != self.count
+            or len(groups) != self.groups
+            or groups[self.k] is not group
+        ):
             return math.nan
         try:
             same = group == self.seen
@@ -230,7 +259,11 @@ class _Numbers:
         decay = group.get("weight_decay", 0.0)
         flushed = []
         for name, factor, first in self.optimizer.decays(group):
-            bias = flush_bias(unit.real, float(factor), first) if name in unit.state and name in self.current.slots else None
+            bias = (
+                flush_bias(unit.real, float(factor), first)
+                if name in unit.state and name in self.current.slots
+                else None
+            )
             if bias is not None:
                 flushed.append((unit.state[name][unit.starts[self.i] : unit.starts[self.j]], bias))
         return tracing.Numbers(
@@ -260,7 +293,9 @@ class _Numbers:
 def _span(optimizer: Optimizer, unit: Unit, current: Pass, i: int, j: int, grads: list[Any], numbers: _Numbers) -> None:
     """Parameters i to j - 1 of a unit, whose counts are equal."""
     words = [*optimizer.coefficient_names]
-    current.numbers = [tracing.state(array, words[m] if m < len(words) else f"c{m}") for m, array in enumerate(numbers.arrays)]
+    current.numbers = [
+        tracing.state(array, words[m] if m < len(words) else f"c{m}") for m, array in enumerate(numbers.arrays)
+    ]
     if current.weight_decay != 0:
         tracing.name(current.numbers[-1], "one_minus_lr_decay" if current.decoupled else "weight_decay")
     current.phase = numbers.phase

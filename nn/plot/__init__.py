@@ -14,4 +14,14 @@ from .distributions import activations, histograms
 from .plane import dataset, decision_boundary
 from .results import confusion_matrix, curves, images
 
-__all__ = ["PALETTE", "activations", "confusion_matrix", "curves", "dataset", "decision_boundary", "histograms", "images", "save"]
+__all__ = [
+    "PALETTE",
+    "activations",
+    "confusion_matrix",
+    "curves",
+    "dataset",
+    "decision_boundary",
+    "histograms",
+    "images",
+    "save",
+]

@@ -20,7 +20,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["ACCENT", "INK", "MARKERS", "PALETTE", "array_of", "axes_for", "colours", "evaluating", "grid_for", "matplotlib", "save", "tidy"]
+__all__ = [
+    "ACCENT",
+    "INK",
+    "MARKERS",
+    "PALETTE",
+    "array_of",
+    "axes_for",
+    "colours",
+    "evaluating",
+    "grid_for",
+    "matplotlib",
+    "save",
+    "tidy",
+]
 
 Array = NDArray[Any]
 
@@ -58,7 +71,10 @@ def colours(count: int) -> list[Any]:
     """A colour for each of ``count`` classes: those of Okabe and Ito as far as they go, beyond that steps of viridis."""
     if count <= len(PALETTE):
         return list(PALETTE[:count])
-    return [matplotlib().colors.to_hex(colour) for colour in matplotlib().colormaps["viridis"](np.linspace(0.0, 0.95, count))]
+    return [
+        matplotlib().colors.to_hex(colour)
+        for colour in matplotlib().colormaps["viridis"](np.linspace(0.0, 0.95, count))
+    ]
 
 
 def tidy(ax: Axes, title: str | None = None) -> None:
@@ -73,7 +89,8 @@ def tidy(ax: Axes, title: str | None = None) -> None:
 def _figure(size: tuple[float, float]) -> Figure:
     """A new figure of a size in inches, with a margin of 0.08."""
     package = matplotlib()
-    return package.figure.Figure(figsize=size, layout=package.layout_engine.ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))  # type: ignore[no-any-return]
+    layout = package.layout_engine.ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    return package.figure.Figure(figsize=size, layout=layout)  # type: ignore[no-any-return]
 
 
 def axes_for(ax: Axes | None, size: tuple[float, float]) -> Axes:

@@ -51,7 +51,17 @@ def histograms(
         KeyError: a name is not among the parameters.
     """
     found = dict(model.named_parameters()) if isinstance(model, Module) else dict(model)
-    return _panels("histograms", "parameters", {name: array_of(value) for name, value in found.items()}, names, bins, columns, title, ax, "value")
+    return _panels(
+        "histograms",
+        "parameters",
+        {name: array_of(value) for name, value in found.items()},
+        names,
+        bins,
+        columns,
+        title,
+        ax,
+        "value",
+    )
 
 
 def activations(
@@ -97,7 +107,11 @@ def activations(
 
         return hook
 
-    handles = [module.register_forward_hook(hook_of(path or type(module).__name__)) for path, module in model.named_modules() if not any(module.children())]
+    handles = [
+        module.register_forward_hook(hook_of(path or type(module).__name__))
+        for path, module in model.named_modules()
+        if not any(module.children())
+    ]
     try:
         with ag.no_grad(), evaluating(model):
             model(*inputs)
@@ -134,23 +148,43 @@ def _panels(
     if bins < 1 or (columns is not None and columns < 1):
         raise ValueError(f"{caller}: bins = {bins} and columns = {columns} must be at least 1")
     if not found or len(found) > MOST:
-        raise ValueError(f"{caller}: 1 to {MOST} {what} can be drawn, not {len(found)}; names= chooses among them: {', '.join(found)}")
+        raise ValueError(
+            f"{caller}: 1 to {MOST} {what} can be drawn, not {len(found)}; names= chooses among them: {', '.join(found)}"
+        )
     for name, values in found.items():
         if values.dtype.kind not in "fiu" or not values.size or not np.all(np.isfinite(values)):
-            raise ValueError(f"{caller}: {name} holds no numbers, or inf or NaN (shape {values.shape}, dtype {values.dtype})")
+            raise ValueError(
+                f"{caller}: {name} holds no numbers, or inf or NaN (shape {values.shape}, dtype {values.dtype})"
+            )
     columns = min(len(found), columns or (4 if len(found) > 9 else 3))
     figure, axes = grid_for(ax, len(found), columns, (3.3, 2.5))
     for i, ((name, values), one) in enumerate(zip(found.items(), axes, strict=True)):
         flat = values.reshape(-1).astype(np.float64)
         tidy(one)
-        one.set_title((titles or {}).get(name, f"{name}  {_shape(values)}"), color=INK, fontsize=9.5, pad=14, loc="left")
-        one.hist(flat, bins=min(bins, math.ceil(2 * math.sqrt(flat.size))), color=PALETTE[0], edgecolor="white", linewidth=0.3)
+        one.set_title(
+            (titles or {}).get(name, f"{name}  {_shape(values)}"), color=INK, fontsize=9.5, pad=14, loc="left"
+        )
+        one.hist(
+            flat,
+            bins=min(bins, math.ceil(2 * math.sqrt(flat.size))),
+            color=PALETTE[0],
+            edgecolor="white",
+            linewidth=0.3,
+        )
         one.axvline(float(flat.mean()), color=PALETTE[1], linewidth=1.2)
         note = f"mean {flat.mean():.3g}, std {flat.std():.3g}"
         if zeros and np.any(flat == 0):
             note += f", {np.mean(flat == 0):.0%} are 0"
         # Above the bars, where it covers none of them.
-        one.text(0.0, 1.015, note.replace("-", "\N{MINUS SIGN}"), transform=one.transAxes, fontsize=8, color="#555555", va="bottom")
+        one.text(
+            0.0,
+            1.015,
+            note.replace("-", "\N{MINUS SIGN}"),
+            transform=one.transAxes,
+            fontsize=8,
+            color="#555555",
+            va="bottom",
+        )
         one.yaxis.set_major_locator(matplotlib().ticker.MaxNLocator(3, integer=True))
         one.xaxis.set_major_locator(matplotlib().ticker.MaxNLocator(5))
         if i >= len(found) - columns:

@@ -115,7 +115,12 @@ def decision_boundary(
     hues = np.array([matplotlib().colors.to_rgb(colour) for colour in colours(count)])
     # A mixture of the classes' colours, thinned with white so that the points stand out.
     ax.imshow(
-        1.0 - 0.45 * (shares @ (1.0 - hues)), origin="lower", extent=(left, right, bottom, top), interpolation="bilinear", aspect=ax.get_aspect(), zorder=0
+        1.0 - 0.45 * (shares @ (1.0 - hues)),
+        origin="lower",
+        extent=(left, right, bottom, top),
+        interpolation="bilinear",
+        aspect=ax.get_aspect(),
+        zorder=0,
     )
     for k in range(count if count > 2 else 1):
         lead = shares[..., k] - np.delete(shares, k, axis=-1).max(axis=-1)
@@ -134,7 +139,8 @@ def _points(X: Any, name: str) -> Array:  # noqa: N803
         raise ValueError(f"{name}: X holds points of the plane and has shape (N, 2) with N ≥ 1, not {points.shape}")
     if points.dtype.kind not in "fiu" or not np.all(np.isfinite(points)):
         raise ValueError(
-            f"{name}: X holds finite real numbers; its dtype is {points.dtype}" + (", and some are inf or NaN" if points.dtype.kind == "f" else "")
+            f"{name}: X holds finite real numbers; its dtype is {points.dtype}"
+            + (", and some are inf or NaN" if points.dtype.kind == "f" else "")
         )
     return points if points.dtype.kind == "f" else points.astype(np.float64)
 
@@ -142,7 +148,9 @@ def _points(X: Any, name: str) -> Array:  # noqa: N803
 def _labels(y: Any, count: int, name: str) -> Array:
     labels = array_of(y)
     if labels.shape not in {(count,), (count, 1)}:
-        raise ValueError(f"{name}: y has the class of each of the {count} points, shape ({count},) or ({count}, 1), not {labels.shape}")
+        raise ValueError(
+            f"{name}: y has the class of each of the {count} points, shape ({count},) or ({count}, 1), not {labels.shape}"
+        )
     whole = labels.dtype.kind in "biuf" and bool(np.all(labels == np.floor(labels))) and bool(np.all(labels >= 0))
     if not whole:
         raise ValueError(f"{name}: the classes in y are whole numbers from 0")
@@ -202,7 +210,9 @@ def _shares(answers: Array, scores: Scores, labels: Array | None) -> Array:
     values = answers.astype(np.float64)
     if scores == "probabilities":
         if np.any(values < 0) or np.any(values > 1):
-            raise ValueError('decision_boundary: the answers are not between 0 and 1; scores="logits" takes any numbers')
+            raise ValueError(
+                'decision_boundary: the answers are not between 0 and 1; scores="logits" takes any numbers'
+            )
         return np.stack([1.0 - values, values], axis=1) if values.ndim == 1 else values
     if scores == "logits":
         if values.ndim == 1:
@@ -229,7 +239,12 @@ def _plane(ax: Axes, title: str, limits: tuple[tuple[float, float], tuple[float,
 def _scatter(ax: Axes, points: Array, labels: Array | None, names: list[str], edge: str) -> None:
     """The points, smaller where there are many, and a legend below them."""
     size = float(np.clip(90.0 / np.sqrt(len(points)), 2.0, 7.0))
-    style: dict[str, Any] = {"linestyle": "none", "markersize": size, "markeredgecolor": edge, "markeredgewidth": 0.5 if size > 3 else 0.25}
+    style: dict[str, Any] = {
+        "linestyle": "none",
+        "markersize": size,
+        "markeredgecolor": edge,
+        "markeredgewidth": 0.5 if size > 3 else 0.25,
+    }
     if labels is None:
         ax.plot(points[:, 0], points[:, 1], marker="o", color="#444444", label="points", zorder=2, **style)
         return
@@ -237,7 +252,15 @@ def _scatter(ax: Axes, points: Array, labels: Array | None, names: list[str], ed
     for k in present:
         chosen = points[labels == k]
         colour = colours(len(names))[k]
-        ax.plot(chosen[:, 0], chosen[:, 1], marker=MARKERS[k % len(MARKERS)], color=colour, label=names[k], zorder=2, **style)
+        ax.plot(
+            chosen[:, 0],
+            chosen[:, 1],
+            marker=MARKERS[k % len(MARKERS)],
+            color=colour,
+            label=names[k],
+            zorder=2,
+            **style,
+        )
     # Outside of the axes the legend cannot cover a point.
     ax.legend(
         loc="upper center", bbox_to_anchor=(0.5, 0.0), borderaxespad=4.4, ncols=min(5, len(present)), frameon=False, fontsize=9,

@@ -55,8 +55,12 @@ def curves(
         TypeError: ``history`` is no mapping.
     """
     if not isinstance(history, Mapping):
-        raise TypeError(f'curves: a history is lists of numbers by name, such as {{"loss": losses}}, not a {type(history).__name__}')
-    series = {str(name): np.asarray([float(v) for v in history[name]], np.float64) for name in history if name not in CLOCKS}
+        raise TypeError(
+            f'curves: a history is lists of numbers by name, such as {{"loss": losses}}, not a {type(history).__name__}'
+        )
+    series = {
+        str(name): np.asarray([float(v) for v in history[name]], np.float64) for name in history if name not in CLOCKS
+    }
     panels = list(dict.fromkeys(name.removeprefix("val_") for name in series))
     panels.sort(key=lambda name: (name == "lr") - ("loss" in name))
     if names is not None:
@@ -77,11 +81,17 @@ def curves(
     figure, axes = grid_for(ax, len(panels), len(panels), (4.6, 3.6) if len(panels) > 1 else (6.4, 4.0))
     for panel, one in zip(panels, axes, strict=True):
         words = (labels or {}).get(panel, {"lr": "learning rate"}.get(panel, panel.replace("_", " ")))
-        pair = [(which, drawn[key]) for which, key in (("training", panel), ("validation", f"val_{panel}")) if key in drawn]
+        pair = [
+            (which, drawn[key]) for which, key in (("training", panel), ("validation", f"val_{panel}")) if key in drawn
+        ]
         _curve(one, positions, pair, alone=panel == "lr")
         finite = np.concatenate([values[np.isfinite(values)] for _, values in pair])
         positive = bool(finite.size) and finite.min() > 0
-        if positive and ((log is None and finite.max() > 20 * finite.min()) or log) and ("loss" in panel or panel == "lr"):
+        if (
+            positive
+            and ((log is None and finite.max() > 20 * finite.min()) or log)
+            and ("loss" in panel or panel == "lr")
+        ):
             one.set_yscale("log")
         elif "accuracy" in panel and finite.size and finite.min() >= 0 and finite.max() <= 1:
             one.yaxis.set_major_formatter(matplotlib().ticker.FuncFormatter(lambda share, _: f"{100 * share:.6g}%"))
@@ -93,7 +103,9 @@ def curves(
             if length == 1:
                 one.set_xlim(0.5, 1.5)
     if title:
-        figure.suptitle(title, color=INK, fontsize=13) if len(panels) > 1 else axes[0].set_title(title, color=INK, fontsize=12, pad=8)
+        figure.suptitle(title, color=INK, fontsize=13) if len(panels) > 1 else axes[0].set_title(
+            title, color=INK, fontsize=12, pad=8
+        )
     return figure
 
 
@@ -135,7 +147,9 @@ def confusion_matrix(
     """
     counts = array_of(matrix.compute() if hasattr(matrix, "compute") else matrix)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size or counts.dtype.kind not in "fiu":
-        raise ValueError(f"confusion_matrix: a square matrix of numbers is drawn, not shape {counts.shape} and dtype {counts.dtype}")
+        raise ValueError(
+            f"confusion_matrix: a square matrix of numbers is drawn, not shape {counts.shape} and dtype {counts.dtype}"
+        )
     if not np.all(counts >= 0) or not np.all(np.isfinite(counts)):
         raise ValueError("confusion_matrix: counts are finite and not negative")
     size = len(counts)
@@ -173,8 +187,12 @@ def confusion_matrix(
             for j in range(size):
                 text = f"{counts[i, j]:,.0f}" if whole else f"{counts[i, j]:.2f}"
                 if counts[i, j] or i == j or size <= 4:
-                    ax.text(j, i, text, ha="center", va="center", fontsize=font, color=_ink_on(shades(norm(shares[i, j]))))
-    bar = ax.figure.colorbar(image, cax=ax.inset_axes((1.03, 0.0, 0.04, 1.0)), ticks=[0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0])
+                    ax.text(
+                        j, i, text, ha="center", va="center", fontsize=font, color=_ink_on(shades(norm(shares[i, j])))
+                    )
+    bar = ax.figure.colorbar(
+        image, cax=ax.inset_axes((1.03, 0.0, 0.04, 1.0)), ticks=[0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0]
+    )
     bar.minorticks_off()
     bar.set_label("share of the true class" if counted else "share", color=INK, fontsize=10)
     bar.ax.yaxis.set_major_formatter(matplotlib().ticker.PercentFormatter(1.0, decimals=0))
@@ -274,7 +292,9 @@ def _pixels(images: Any) -> Array:
     elif values.ndim != 3:
         raise ValueError(f"images: shape (N, H, W), (N, 1, H, W) or (N, 3, H, W) is drawn, not {values.shape}")
     if not values.size or values.dtype.kind not in "fiub":
-        raise ValueError(f"images: at least one image of real numbers is drawn, not shape {values.shape} and dtype {values.dtype}")
+        raise ValueError(
+            f"images: at least one image of real numbers is drawn, not shape {values.shape} and dtype {values.dtype}"
+        )
     coloured = values.ndim == 4
     if coloured and values.dtype == np.uint8:
         return np.asarray(values / 255.0)
@@ -300,5 +320,7 @@ def _classes(values: Any, count: int, name: str, class_names: Sequence[str] | No
         raise ValueError(f"images: {name} are integers, not {classes.dtype}")
     classes = classes.astype(np.int64)
     if class_names is not None and (classes.min() < 0 or classes.max() >= len(class_names)):
-        raise ValueError(f"images: {name} go from {classes.min()} to {classes.max()}, and class_names has {len(class_names)} names")
+        raise ValueError(
+            f"images: {name} go from {classes.min()} to {classes.max()}, and class_names has {len(class_names)} names"
+        )
     return classes

@@ -71,14 +71,18 @@ class LRScheduler:
         else:
             for i, group in enumerate(optimizer.param_groups):
                 if "initial_lr" not in group:
-                    raise KeyError(f"initial_lr: group {i} has none to go on from at last_epoch={last_epoch}; load the optimizer's state, or start with -1")
+                    raise KeyError(
+                        f"initial_lr: group {i} has none to go on from at last_epoch={last_epoch}; load the optimizer's state, or start with -1"
+                    )
         self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self._begin()
 
     def _checked(self, optimizer: Any) -> Optimizer:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(self).__name__}: the first argument is an optimizer, not a {type(optimizer).__name__}")
+            raise TypeError(
+                f"{type(self).__name__}: the first argument is an optimizer, not a {type(optimizer).__name__}"
+            )
         return optimizer
 
     def _begin(self) -> None:
@@ -130,7 +134,9 @@ class LRScheduler:
         """The schedule's numbers and the options it sets in the groups, as plain data."""
         hidden = ("optimizer", "_schedulers", "lr_lambdas")
         state: dict[str, Any] = {k: plain(v) for k, v in self.__dict__.items() if k not in hidden}
-        state["groups"] = [{k: plain(group[k]) for k in self.options if k in group} for group in self.optimizer.param_groups]
+        state["groups"] = [
+            {k: plain(group[k]) for k in self.options if k in group} for group in self.optimizer.param_groups
+        ]
         if self._parts():
             state["schedulers"] = [part.state_dict() for part in self._parts()]
         return state
@@ -153,9 +159,13 @@ class LRScheduler:
         groups = len(self.optimizer.param_groups)
         for key in ("groups", "base_lrs", "_last_lr"):
             if key in state and len(state[key]) != groups:
-                raise ValueError(f"{name}: the saved state is for {len(state[key])} groups of parameters, the optimizer has {groups}")
+                raise ValueError(
+                    f"{name}: the saved state is for {len(state[key])} groups of parameters, the optimizer has {groups}"
+                )
         if len(state.get("schedulers", ())) != len(self._parts()):
-            raise ValueError(f"{name}: the saved state has {len(state['schedulers'])} schedules inside, this one {len(self._parts())}")
+            raise ValueError(
+                f"{name}: the saved state has {len(state['schedulers'])} schedules inside, this one {len(self._parts())}"
+            )
         for part, saved in zip(self._parts(), state.get("schedulers", ()), strict=True):
             part._check_state(saved)
 

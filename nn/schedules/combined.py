@@ -75,10 +75,14 @@ class SequentialLR(_Several):
         last_epoch: see :class:`LRScheduler`.
     """
 
-    def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1
+    ) -> None:
         self.optimizer = self._gather(schedulers, self._checked(optimizer))
         if len(milestones) != len(self._schedulers) - 1:
-            raise ValueError(f"SequentialLR: {len(self._schedulers)} schedules need {len(self._schedulers) - 1} milestones; got {len(milestones)}")
+            raise ValueError(
+                f"SequentialLR: {len(self._schedulers)} schedules need {len(self._schedulers) - 1} milestones; got {len(milestones)}"
+            )
         self.milestones = list(milestones)
         self.last_epoch = last_epoch + 1
         # Each of them has set its first rate: undo that, and let the first begin again.

@@ -27,7 +27,12 @@ __all__ = [
 
 
 class _ByLambda(LRScheduler):
-    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]], last_epoch: int = -1) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
+        last_epoch: int = -1,
+    ) -> None:
         self._checked(optimizer)
         self.lr_lambdas: list[Callable[[int], float]] = per_group(optimizer, "lr_lambda", lr_lambda)
         for function in self.lr_lambdas:
@@ -39,7 +44,9 @@ class _ByLambda(LRScheduler):
         """The schedule's numbers; of callable objects what they hold, of functions nothing."""
         state = super().state_dict()
         plain = (types.FunctionType, types.BuiltinFunctionType, type)
-        state["lr_lambdas"] = [None if isinstance(f, plain) else copy.deepcopy(getattr(f, "__dict__", None)) for f in self.lr_lambdas]
+        state["lr_lambdas"] = [
+            None if isinstance(f, plain) else copy.deepcopy(getattr(f, "__dict__", None)) for f in self.lr_lambdas
+        ]
         return state
 
     def _load(self, state: Mapping[str, Any]) -> None:
@@ -73,7 +80,11 @@ class MultiplicativeLR(_ByLambda):
 
     def get_lr(self) -> list[float]:
         rates = self._rates()
-        return rates if self._initial else [rate * f(self.last_epoch) for rate, f in zip(rates, self.lr_lambdas, strict=True)]
+        return (
+            rates
+            if self._initial
+            else [rate * f(self.last_epoch) for rate, f in zip(rates, self.lr_lambdas, strict=True)]
+        )
 
     def _restart(self) -> None:
         # It has no rates of its own to begin from: as in PyTorch it multiplies the one it finds, by the factor of epoch 0.
@@ -117,7 +128,9 @@ class StepLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         rates = self._rates()
-        return rates if self.last_epoch == 0 or self.last_epoch % self.step_size else [rate * self.gamma for rate in rates]
+        return (
+            rates if self.last_epoch == 0 or self.last_epoch % self.step_size else [rate * self.gamma for rate in rates]
+        )
 
 
 class MultiStepLR(LRScheduler):
@@ -130,7 +143,9 @@ class MultiStepLR(LRScheduler):
         last_epoch: see :class:`LRScheduler`.
     """
 
-    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
         self.milestones = sorted(milestones)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -167,7 +182,9 @@ class ConstantLR(LRScheduler):
         last_epoch: see :class:`LRScheduler`.
     """
 
-    def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
+    ) -> None:
         if not 0.0 < factor <= 1.0:
             raise ValueError(f"ConstantLR: factor lies in (0, 1]; got {factor!r}")
         self.factor = factor
@@ -177,7 +194,11 @@ class ConstantLR(LRScheduler):
     def get_lr(self) -> list[float]:
         if self.last_epoch == 0:
             return [rate * self.factor for rate in self._rates()]
-        return [rate * (1.0 / self.factor) for rate in self._rates()] if self.last_epoch == self.total_iters else self._rates()
+        return (
+            [rate * (1.0 / self.factor) for rate in self._rates()]
+            if self.last_epoch == self.total_iters
+            else self._rates()
+        )
 
 
 class LinearLR(LRScheduler):
@@ -191,7 +212,14 @@ class LinearLR(LRScheduler):
         last_epoch: see :class:`LRScheduler`.
     """
 
-    def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5, last_epoch: int = -1) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1.0 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ) -> None:
         if not 0.0 < start_factor <= 1.0:
             raise ValueError(f"LinearLR: start_factor lies in (0, 1]; got {start_factor!r}")
         if not 0.0 <= end_factor <= 1.0:
@@ -250,7 +278,10 @@ class CosineAnnealingLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def _closed(self) -> list[float]:
-        return [self.eta_min + (base - self.eta_min) * (1.0 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2.0 for base in self.base_lrs]
+        return [
+            self.eta_min + (base - self.eta_min) * (1.0 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2.0
+            for base in self.base_lrs
+        ]
 
     def get_lr(self) -> list[float]:
         if self._initial:
@@ -259,7 +290,9 @@ class CosineAnnealingLR(LRScheduler):
             return self._closed()
         if (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:  # the factor below is 0/0
             rise = (1.0 - math.cos(math.pi / self.T_max)) / 2.0
-            return [rate + (base - self.eta_min) * rise for rate, base in zip(self._rates(), self.base_lrs, strict=True)]
+            return [
+                rate + (base - self.eta_min) * rise for rate, base in zip(self._rates(), self.base_lrs, strict=True)
+            ]
         now = 1.0 + math.cos(math.pi * self.last_epoch / self.T_max)
         before = 1.0 + math.cos(math.pi * (self.last_epoch - 1) / self.T_max)
         return [now / before * (rate - self.eta_min) + self.eta_min for rate in self._rates()]
@@ -276,7 +309,14 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         last_epoch: see :class:`LRScheduler`.
     """
 
-    def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1) -> None:  # noqa: N803 - PyTorch's names
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        T_0: int,  # noqa: N803 - PyTorch's names
+        T_mult: int = 1,  # noqa: N803
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+    ) -> None:
         self.T_0 = whole("CosineAnnealingWarmRestarts: T_0", T_0, 1)
         self.T_i = self.T_0
         self.T_mult = whole("CosineAnnealingWarmRestarts: T_mult", T_mult, 1)
@@ -285,7 +325,10 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        return [self.eta_min + (base - self.eta_min) * (1.0 + math.cos(math.pi * self.T_cur / self.T_i)) / 2.0 for base in self.base_lrs]
+        return [
+            self.eta_min + (base - self.eta_min) * (1.0 + math.cos(math.pi * self.T_cur / self.T_i)) / 2.0
+            for base in self.base_lrs
+        ]
 
     def step(self, epoch: float | None = None) -> None:
         """Count, or go to an epoch: ``step(epoch + batch / batches)`` after each batch makes a smooth curve."""

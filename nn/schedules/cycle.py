@@ -57,7 +57,9 @@ class OneCycleLR(LRScheduler):
         if total_steps is not None:
             self.total_steps = whole("OneCycleLR: total_steps", total_steps, 1)
         elif epochs is not None and steps_per_epoch is not None:
-            self.total_steps = whole("OneCycleLR: epochs", epochs, 1) * whole("OneCycleLR: steps_per_epoch", steps_per_epoch, 1)
+            self.total_steps = whole("OneCycleLR: epochs", epochs, 1) * whole(
+                "OneCycleLR: steps_per_epoch", steps_per_epoch, 1
+            )
         else:
             raise ValueError("OneCycleLR: give total_steps, or epochs and steps_per_epoch")
         if not 0.0 <= pct_start <= 1.0:
@@ -80,7 +82,9 @@ class OneCycleLR(LRScheduler):
         highs = per_group(optimizer, "OneCycleLR: max_momentum", max_momentum)
         lows = per_group(optimizer, "OneCycleLR: base_momentum", base_momentum)
         if cycle_momentum and not {"momentum", "betas"} & set(optimizer.defaults):
-            raise ValueError(f"OneCycleLR: {type(optimizer).__name__} has no momentum and no betas; pass cycle_momentum=False")
+            raise ValueError(
+                f"OneCycleLR: {type(optimizer).__name__} has no momentum and no betas; pass cycle_momentum=False"
+            )
         if last_epoch == -1:
             for group, top, high, low in zip(optimizer.param_groups, tops, highs, lows, strict=True):
                 group["initial_lr"] = top / div_factor

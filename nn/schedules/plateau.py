@@ -63,7 +63,11 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _better(self, value: float) -> bool:
         sign = 1.0 if self.mode == "min" else -1.0
-        bar = self.best * (1.0 - sign * self.threshold) if self.threshold_mode == "rel" else self.best - sign * self.threshold
+        bar = (
+            self.best * (1.0 - sign * self.threshold)
+            if self.threshold_mode == "rel"
+            else self.best - sign * self.threshold
+        )
         return sign * value < sign * bar
 
     @writing(TORN)

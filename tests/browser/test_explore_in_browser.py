@@ -19,13 +19,23 @@ import autograd_np as ag
 import nn
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not there")
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 CAN_RENDER = importlib.util.find_spec("pygraphviz") is not None or shutil.which("dot") is not None
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not there"),
     pytest.mark.skipif(not CAN_RENDER, reason="neither dot nor pygraphviz is there"),
 ]
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 Y = np.array([[0], [1], [1], [0]], np.float32)
 HOSTILE = '"><script>alert(1)</script>'
@@ -50,7 +60,16 @@ class Net:
         self.loss.backward()
         w, b, v, c = (t.numpy() for t in self.model.parameters())
         hidden = X @ w + b
-        self.forward = [w, b, v, c, hidden, np.maximum(hidden, 0), np.maximum(hidden, 0) @ v + c, np.asarray(self.loss.item())]
+        self.forward = [
+            w,
+            b,
+            v,
+            c,
+            hidden,
+            np.maximum(hidden, 0),
+            np.maximum(hidden, 0) @ v + c,
+            np.asarray(self.loss.item()),
+        ]
         self.grads = [t.grad for t in self.model.parameters()]
 
 
@@ -94,12 +113,16 @@ def parsed(text: str) -> float:
 def numbers(figure: Any) -> Any:
     """The numbers in the cells of a heat map, in full."""
     cells = figure.locator("td")
-    return np.array([parsed(title.rpartition("= ")[2]) for title in cells.evaluate_all("cells => cells.map((cell) => cell.title)")])
+    return np.array(
+        [parsed(title.rpartition("= ")[2]) for title in cells.evaluate_all("cells => cells.map((cell) => cell.title)")]
+    )
 
 
 def shown(page: Any, heading: str) -> Any:
     """The first heat map below a heading of the panel."""
-    found = page.locator("#panel").locator(f"xpath=.//h3[starts-with(normalize-space(.), '{heading}')]/following-sibling::figure[1]")
+    found = page.locator("#panel").locator(
+        f"xpath=.//h3[starts-with(normalize-space(.), '{heading}')]/following-sibling::figure[1]"
+    )
     assert found.count(), f"{heading}: {page.locator('#panel').inner_text()}"
     return numbers(found.first)
 
@@ -110,7 +133,9 @@ def now(page: Any) -> str:
 
 
 def move(page: Any, step: int) -> None:
-    page.locator("#step").evaluate("(slider, step) => { slider.value = step; slider.dispatchEvent(new Event('input')); }", step)
+    page.locator("#step").evaluate(
+        "(slider, step) => { slider.value = step; slider.dispatchEvent(new Event('input')); }", step
+    )
 
 
 def current(page: Any) -> Any:
@@ -157,11 +182,17 @@ def test_formulas_follow_the_cell(net: Net, open_page: Open) -> None:
     move(page, 5)
     w, b, hidden = net.forward[0], net.forward[1], net.forward[4]
     lines = page.locator("#panel .lines").first
-    assert lines.inner_text().replace("\xa0", " ").startswith("out[0, 0]\n= x[0, 0] · weight[0, 0] + x[0, 1] · weight[1, 0] + bias[0]")
+    assert (
+        lines.inner_text()
+        .replace("\xa0", " ")
+        .startswith("out[0, 0]\n= x[0, 0] · weight[0, 0] + x[0, 1] · weight[1, 0] + bias[0]")
+    )
     page.locator("#panel table").first.locator("td").nth(3 * 4 + 1).click()
     text = lines.inner_text().replace("\xa0", " ")
     assert text.startswith("out[3, 1]\n")
-    assert [abs(float(f"{v:.4g}")) for v in (w[0, 1], w[1, 1], b[1])] == [abs(parsed(v)) for v in re.findall(r"[\d.]{4,}", text.splitlines()[-2])]
+    assert [abs(float(f"{v:.4g}")) for v in (w[0, 1], w[1, 1], b[1])] == [
+        abs(parsed(v)) for v in re.findall(r"[\d.]{4,}", text.splitlines()[-2])
+    ]
     assert parsed(text.rpartition("= ")[2]) == float(f"{hidden[3, 1]:.4g}")
     page.keyboard.press("ArrowUp")
     assert lines.inner_text().startswith("out[2,")
@@ -173,14 +204,22 @@ def test_a_walk_by_keyboard(net: Net, open_page: Open) -> None:
     reached = []
     for _ in range(14):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.id || document.activeElement.getAttribute('data-id') || document.activeElement.className.baseVal"))
+        reached.append(
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.getAttribute('data-id') || document.activeElement.className.baseVal"
+            )
+        )
     for name in ("words", "depth", "zoom-in", "zoom-fit", "play", "after", "step", "panel"):
         assert name in reached, (name, reached)
     page.locator("#step").focus()
     for _ in range(8):
         page.keyboard.press("ArrowRight")
     assert now(page).startswith("Step 9 of 16, backward")
-    assert page.locator("#step").get_attribute("aria-valuetext").startswith("Step 9 of 16, backward: binary_cross_entropy_with_logits, in BCEWithLogitsLoss")
+    assert (
+        page.locator("#step")
+        .get_attribute("aria-valuetext")
+        .startswith("Step 9 of 16, backward: binary_cross_entropy_with_logits, in BCEWithLogitsLoss")
+    )
     assert page.locator("#live").inner_text() == now(page)
     page.keyboard.press("End")
     np.testing.assert_array_equal(shown(page, "Gradient").astype(np.float32), net.grads[0].ravel())
@@ -231,7 +270,9 @@ def boxes(page: Any) -> dict[str, Any]:
 def apart(places: dict[str, Any]) -> bool:
     rows = list(places.values())
     return not any(
-        a[0] < b[0] + b[2] - 1 and b[0] < a[0] + a[2] - 1 and a[1] < b[1] + b[3] - 1 and b[1] < a[1] + a[3] - 1 for i, a in enumerate(rows) for b in rows[:i]
+        a[0] < b[0] + b[2] - 1 and b[0] < a[0] + a[2] - 1 and a[1] < b[1] + b[3] - 1 and b[1] < a[1] + a[3] - 1
+        for i, a in enumerate(rows)
+        for b in rows[:i]
     )
 
 
@@ -250,7 +291,9 @@ def test_modules_close_and_open_one_by_one(net: Net, open_page: Open) -> None:
     move(page, 5)
     assert current(page).get_attribute("data-id") == "p1", "a step inside is seen at the closed module"
     assert page.locator("#panel h2").inner_text().startswith("linear")
-    tips = page.evaluate("[...document.querySelectorAll('#graph [data-head]')].map((edge) => [edge.dataset.tail, edge.dataset.head])")
+    tips = page.evaluate(
+        "[...document.querySelectorAll('#graph [data-head]')].map((edge) => [edge.dataset.tail, edge.dataset.head])"
+    )
     assert ["p1", "n5"] in tips
     page.locator("#graph [data-id=p1]").focus()
     page.keyboard.press("Enter")
@@ -273,7 +316,9 @@ def test_depth(net: Net, open_page: Open) -> None:
 def test_every_choice_of_closed_modules_has_boxes_apart(tmp_path: Path, open_page: Open) -> None:
     nn.manual_seed(0)
     layer = nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0)
-    path = ag.explore(layer(np.random.default_rng(0).normal(size=(3, 2, 4)).astype(np.float32)).sum(), tmp_path / "net.html")
+    path = ag.explore(
+        layer(np.random.default_rng(0).normal(size=(3, 2, 4)).astype(np.float32)).sum(), tmp_path / "net.html"
+    )
     page = open_page(path)
     count = page.evaluate("data.parts.length")
     assert count > 6
@@ -282,9 +327,13 @@ def test_every_choice_of_closed_modules_has_boxes_apart(tmp_path: Path, open_pag
         page.evaluate("(closed) => picture.setClosed(new Set(closed))", closed)
         found = boxes(page)
         assert apart(found), closed
-        ends = page.evaluate("[...document.querySelectorAll('#graph [data-head]')].flatMap((edge) => [edge.dataset.tail, edge.dataset.head])")
+        ends = page.evaluate(
+            "[...document.querySelectorAll('#graph [data-head]')].flatMap((edge) => [edge.dataset.tail, edge.dataset.head])"
+        )
         assert set(ends) <= set(found)
-        assert page.evaluate("[...document.querySelectorAll('#graph path')].every((path) => !/NaN|undefined|Infinity/.test(path.getAttribute('d')))")
+        assert page.evaluate(
+            "[...document.querySelectorAll('#graph path')].every((path) => !/NaN|undefined|Infinity/.test(path.getAttribute('d')))"
+        )
 
 
 def test_search(net: Net, open_page: Open) -> None:
@@ -320,7 +369,10 @@ def test_zoom_and_pan_by_mouse(net: Net, open_page: Open) -> None:
     before = view()
     page.mouse.move(x, y)
     page.mouse.wheel(0, -300)
-    page.wait_for_function("(before) => !document.querySelector('#graph > g').getAttribute('transform').includes(before)", arg=f"scale({before[2]}")
+    page.wait_for_function(
+        "(before) => !document.querySelector('#graph > g').getAttribute('transform').includes(before)",
+        arg=f"scale({before[2]}",
+    )
     assert view()[2] > before[2]
     near = (20 - view()[0]) / view()[2], (20 - before[0]) / before[2]
     assert abs(near[0] - near[1]) < 1, "what is under the pointer stays there"
@@ -355,14 +407,19 @@ def test_a_phone(net: Net, open_page: Open) -> None:
     assert panel["y"] >= graph["y"] + graph["height"], "the panel is below"
     page.get_by_role("button", name="Next step").tap()
     assert now(page).startswith("Step 2 of 16")
-    sizes = page.evaluate("[...document.querySelectorAll('#walk button')].map((button) => button.getBoundingClientRect().height)")
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('#walk button')].map((button) => button.getBoundingClientRect().height)"
+    )
     assert min(sizes) >= 44
     page.locator("#graph [data-id=n7]").tap()
     assert now(page).startswith("Step 8 of 16")
     client = page.context.new_cdp_session(page)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:
-        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]})
+        client.send(
+            "Input.dispatchTouchEvent",
+            {"type": kind, "touchPoints": [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]},
+        )
 
     before = page.locator("#graph > g").get_attribute("transform")
     x, y = graph["x"] + 180, graph["y"] + 150
@@ -409,7 +466,9 @@ def test_the_table_of_the_tape(net: Net, open_page: Open) -> None:
     rows = page.locator("#tape tbody tr")
     rows.first.wait_for()
     assert rows.count() == 8
-    assert re.match(r"5\s+relu\s+4\s+\(4, 4\)\s+float32\s+Sequential/1\s+test_explore_in_browser\.py:\d+", rows.nth(5).inner_text())
+    assert re.match(
+        r"5\s+relu\s+4\s+\(4, 4\)\s+float32\s+Sequential/1\s+test_explore_in_browser\.py:\d+", rows.nth(5).inner_text()
+    )
     page.get_by_role("button", name="Backward step of 5, relu").click()
     assert now(page).startswith("Step 11 of 16, backward: relu")
     assert rows.nth(5).get_attribute("aria-current") == "step"
@@ -483,7 +542,13 @@ def test_hostile_names_and_odd_arrays(tmp_path: Path, open_page: Open) -> None:
         move(page, step)
         texts.append(page.locator("#panel").inner_text())
     whole = "\n".join(texts)
-    for words in ("real part", "imaginary part", "empty: it has no numbers", "of 2400 numbers shown, evenly spaced", "bool"):
+    for words in (
+        "real part",
+        "imaginary part",
+        "empty: it has no numbers",
+        "of 2400 numbers shown, evenly spaced",
+        "bool",
+    ):
         assert words in whole
     assert page.locator("script").count() == 2
 

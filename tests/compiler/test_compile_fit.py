@@ -21,7 +21,13 @@ CLASSES = (XS[:, 0] > 0).astype(int) + (XS[:, 1] > 0.5)
 def deep() -> nn.Sequential:
     nn.manual_seed(0)
     # (A bias before the normalisation has a gradient of rounding errors alone, which Adam would scale up.)
-    return nn.Sequential(nn.Linear(5, 12, bias=False, dtype=D), nn.BatchNorm1d(12, dtype=D), nn.ReLU(), nn.Dropout(0.2), nn.Linear(12, 3, dtype=D))
+    return nn.Sequential(
+        nn.Linear(5, 12, bias=False, dtype=D),
+        nn.BatchNorm1d(12, dtype=D),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(12, 3, dtype=D),
+    )
 
 
 def rows(history: Any, other: Any, ulps: float = 4096) -> None:
@@ -40,7 +46,18 @@ def runs(make: Any, epochs: int = 4, **options: Any) -> Any:
     for compiled in (False, True):
         model, loss, optimizer, more = make()
         nn.manual_seed(9)
-        history = nn.fit(model, loss, optimizer, (XS, CLASSES), epochs, batch_size=16, progress=False, compile=compiled, **more, **options)
+        history = nn.fit(
+            model,
+            loss,
+            optimizer,
+            (XS, CLASSES),
+            epochs,
+            batch_size=16,
+            progress=False,
+            compile=compiled,
+            **more,
+            **options,
+        )
         results.append((history, model, optimizer))
     (one, a, first), (two, b, second) = results
     rows(one, two)
@@ -58,7 +75,12 @@ def test_a_run_with_validation_metrics_and_a_schedule_per_epoch() -> None:
     def make() -> Any:
         model = deep()
         optimizer = nn.Adam(model.parameters(), lr=0.02)
-        return model, nn.CrossEntropyLoss(), optimizer, {"schedule": nn.schedules.ExponentialLR(optimizer, 0.8), "metrics": [nn.Accuracy(), entropy]}
+        return (
+            model,
+            nn.CrossEntropyLoss(),
+            optimizer,
+            {"schedule": nn.schedules.ExponentialLR(optimizer, 0.8), "metrics": [nn.Accuracy(), entropy]},
+        )
 
     def entropy(predictions: Any, target: Any) -> float:
         assert isinstance(predictions, np.ndarray)
@@ -73,7 +95,12 @@ def test_a_run_with_a_schedule_per_batch_clipping_and_penalties() -> None:
         model = deep()
         model.regularize(l2=1e-2)
         optimizer = nn.SGD(model.parameters(), lr=0.05, momentum=0.9)
-        return model, nn.CrossEntropyLoss(), optimizer, {"schedule": nn.schedules.OneCycleLR(optimizer, max_lr=0.1, total_steps=40), "schedule_every": "batch"}
+        return (
+            model,
+            nn.CrossEntropyLoss(),
+            optimizer,
+            {"schedule": nn.schedules.OneCycleLR(optimizer, max_lr=0.1, total_steps=40), "schedule_every": "batch"},
+        )
 
     results = runs(make, max_norm=0.5)
     assert "penalty" in results[1][0]
@@ -86,7 +113,12 @@ def test_plateau_early_stopping_and_best_weights() -> None:
         model = deep()
         optimizer = nn.Adam(model.parameters(), lr=0.1)
         hooks = [nn.EarlyStopping(patience=2), nn.LambdaCallback(on_epoch_end=lambda run, row: None)]
-        return model, nn.CrossEntropyLoss(), optimizer, {"callbacks": hooks, "schedule": nn.schedules.ReduceLROnPlateau(optimizer, patience=1, factor=0.5)}
+        return (
+            model,
+            nn.CrossEntropyLoss(),
+            optimizer,
+            {"callbacks": hooks, "schedule": nn.schedules.ReduceLROnPlateau(optimizer, patience=1, factor=0.5)},
+        )
 
     results = runs(make, epochs=30, validation=(X, LABELS))
     assert results[1][0].stopped is not None
@@ -103,7 +135,17 @@ def test_a_program_for_each_size_of_batch_and_no_more(monkeypatch: Any) -> None:
 
     monkeypatch.setattr(ag.Compiled, "__init__", counted)
     model = deep()
-    nn.fit(model, nn.CrossEntropyLoss(), nn.Adam(model.parameters()), (XS, CLASSES), 5, batch_size=16, validation=(X, LABELS), progress=False, compile=True)
+    nn.fit(
+        model,
+        nn.CrossEntropyLoss(),
+        nn.Adam(model.parameters()),
+        (XS, CLASSES),
+        5,
+        batch_size=16,
+        validation=(X, LABELS),
+        progress=False,
+        compile=True,
+    )
     assert [step.cache_info() for step in made] == [(23, 2, 0, 2), (4, 1, 0, 1)]
 
 
@@ -135,7 +177,18 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(tmp_path: Path) -> Non
             data = nn.DataLoader((XS.astype(np.float32), CLASSES), batch_size=16, shuffle=True, rng=5)
             nn.manual_seed(3)
             schedule = nn.schedules.CosineAnnealingLR(optimizer, 6)
-            history = nn.fit(model, nn.CrossEntropyLoss(), optimizer, data, stop, schedule=schedule, checkpoint=path, resume=True, progress=False, compile=True)
+            history = nn.fit(
+                model,
+                nn.CrossEntropyLoss(),
+                optimizer,
+                data,
+                stop,
+                schedule=schedule,
+                checkpoint=path,
+                resume=True,
+                progress=False,
+                compile=True,
+            )
         found.append((history.rows, model.state_dict(), optimizer.state_dict()))
     for rows_, state, moments in found[1:]:
         assert rows_ == found[0][0]
@@ -147,7 +200,16 @@ def test_the_same_seed_gives_the_same_run() -> None:
     states = []
     for _ in range(2):
         model = deep()
-        nn.fit(model, nn.CrossEntropyLoss(), nn.Adam(model.parameters(), lr=0.02), (XS, CLASSES), 3, batch_size=16, progress=False, compile=True)
+        nn.fit(
+            model,
+            nn.CrossEntropyLoss(),
+            nn.Adam(model.parameters(), lr=0.02),
+            (XS, CLASSES),
+            3,
+            batch_size=16,
+            progress=False,
+            compile=True,
+        )
         states.append(model.state_dict())
     same_state(*states, 0)
 
@@ -165,7 +227,10 @@ def test_a_loss_that_is_not_finite_leaves_everything(steps: int) -> None:
         nn.manual_seed(1)
         nn.fit(reference, nn.CrossEntropyLoss(), second, batches[:-1], 1, progress=False, compile=True)
     nn.manual_seed(1)
-    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="fit: the loss became loss = nan; lower the learning rate"):
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(FloatingPointError, match="fit: the loss became loss = nan; lower the learning rate"),
+    ):
         nn.fit(model, nn.CrossEntropyLoss(), optimizer, batches, 1, progress=False, compile=True)
     same_state(reference.state_dict(), model.state_dict(), 0)
     same_state(second.state_dict(), optimizer.state_dict(), 0)
@@ -174,7 +239,9 @@ def test_a_loss_that_is_not_finite_leaves_everything(steps: int) -> None:
 def test_lists_as_targets_are_no_part_of_the_program() -> None:
     model = network()
     batches = [(X[i : i + 4].tolist(), LABELS[i : i + 4].tolist()) for i in range(0, 24, 4)]
-    history = nn.fit(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), lr=0.1), batches, 2, progress=False, compile=True)
+    history = nn.fit(
+        model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), lr=0.1), batches, 2, progress=False, compile=True
+    )
     other = network()
     expected = nn.fit(other, nn.CrossEntropyLoss(), nn.SGD(other.parameters(), lr=0.1), batches, 2, progress=False)
     rows(expected, history)
@@ -201,7 +268,20 @@ def test_a_model_that_gives_several_arrays() -> None:
         model = Both()
         nn.manual_seed(2)
         optimizer = nn.Adam(model.parameters(), lr=0.02)
-        histories.append(nn.fit(model, loss, optimizer, (X, Y), 5, batch_size=8, metrics=error, validation=(X, Y), progress=False, compile=compiled))
+        histories.append(
+            nn.fit(
+                model,
+                loss,
+                optimizer,
+                (X, Y),
+                5,
+                batch_size=8,
+                metrics=error,
+                validation=(X, Y),
+                progress=False,
+                compile=compiled,
+            )
+        )
     rows(*histories)
 
 
@@ -235,8 +315,12 @@ def test_evaluate_and_predict() -> None:
         assert one.keys() == two.keys()
         for name in one:
             np.testing.assert_allclose(two[name], one[name], rtol=1e-14)
-    assert nn.evaluate(model, None, (XS, CLASSES), nn.Accuracy(), compile=True) == nn.evaluate(model, None, (XS, CLASSES), nn.Accuracy())
-    np.testing.assert_allclose(nn.predict(model, XS, batch_size=16, compile=True), nn.predict(model, XS, batch_size=16), rtol=1e-13)
+    assert nn.evaluate(model, None, (XS, CLASSES), nn.Accuracy(), compile=True) == nn.evaluate(
+        model, None, (XS, CLASSES), nn.Accuracy()
+    )
+    np.testing.assert_allclose(
+        nn.predict(model, XS, batch_size=16, compile=True), nn.predict(model, XS, batch_size=16), rtol=1e-13
+    )
     assert nn.predict(model, XS[:0], compile=True).shape == (0, 3)
     assert model.training
     assert all(p.grad is None for p in model.parameters())
@@ -347,5 +431,7 @@ def test_optimizers_on_a_surface(examples: Any) -> None:
             run = ag.compile(step) if compiled else step
             paths.append([(float(run().item()), *position.tolist()) for _ in range(30)])
             if isinstance(run, ag.Compiled):
-                assert run.cache_info().hits >= 27  # (the first call finds no gradients, later ones those of the call before)
+                assert (
+                    run.cache_info().hits >= 27
+                )  # (the first call finds no gradients, later ones those of the call before)
         np.testing.assert_allclose(paths[1], paths[0], rtol=1e-12)

@@ -49,7 +49,11 @@ def test_optimizer_for_200_steps(name: str) -> None:
 
 
 def test_every_optimizer_is_in_the_table() -> None:
-    kinds = {name for name in nn.__all__ if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Optimizer)}
+    kinds = {
+        name
+        for name in nn.__all__
+        if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Optimizer)
+    }
     assert kinds - {"Optimizer", "LBFGS"} == {kind.__name__ for kind, _ in OPTIMIZERS.values()}
 
 
@@ -87,19 +91,31 @@ def around(loss: Any, call: Any) -> Any:
 # name → (the loss, or a function of (predictions, target) around it, the target)
 LOSSES: dict[str, tuple[Any, Any]] = {
     "CrossEntropyLoss": (lambda: nn.CrossEntropyLoss(), CLASSES),
-    "CrossEntropyLoss weights, ignored": (lambda: nn.CrossEntropyLoss([1.0, 2.0, 0.5], ignore_index=1, label_smoothing=0.1), CLASSES),
+    "CrossEntropyLoss weights, ignored": (
+        lambda: nn.CrossEntropyLoss([1.0, 2.0, 0.5], ignore_index=1, label_smoothing=0.1),
+        CLASSES,
+    ),
     "CrossEntropyLoss soft": (lambda: nn.CrossEntropyLoss(), SOFT),
     "CrossEntropyLoss sum": (lambda: nn.CrossEntropyLoss(reduction="sum"), CLASSES),
     "NLLLoss": (lambda: around(nn.NLLLoss([1.0, 2.0, 0.5]), lambda f, p, y: f(ag.log_softmax(p, axis=-1), y)), CLASSES),
     "BCELoss": (lambda: around(nn.BCELoss(), lambda f, p, y: f(ag.sigmoid(p), y)), TRUTHS),
     "BCEWithLogitsLoss": (lambda: nn.BCEWithLogitsLoss(pos_weight=[1.0, 2.0, 3.0]), TRUTHS),
-    "KLDivLoss": (lambda: around(nn.KLDivLoss(reduction="batchmean"), lambda f, p, y: f(ag.log_softmax(p, axis=-1), y)), SOFT),
-    "KLDivLoss zeros": (lambda: around(nn.KLDivLoss(reduction="sum"), lambda f, p, y: f(ag.log_softmax(p, axis=-1), y)), TRUTHS),
+    "KLDivLoss": (
+        lambda: around(nn.KLDivLoss(reduction="batchmean"), lambda f, p, y: f(ag.log_softmax(p, axis=-1), y)),
+        SOFT,
+    ),
+    "KLDivLoss zeros": (
+        lambda: around(nn.KLDivLoss(reduction="sum"), lambda f, p, y: f(ag.log_softmax(p, axis=-1), y)),
+        TRUTHS,
+    ),
     "MSELoss": (lambda: nn.MSELoss(), Y[:6]),
     "L1Loss": (lambda: nn.L1Loss(), Y[:6]),
     "HuberLoss": (lambda: nn.HuberLoss(delta=0.5), Y[:6]),
     "SmoothL1Loss": (lambda: nn.SmoothL1Loss(beta=0.5), Y[:6]),
-    "GaussianNLLLoss": (lambda: around(nn.GaussianNLLLoss(full=True), lambda f, p, y: f(p[0], y, positive(p[1]))), Y[:6]),
+    "GaussianNLLLoss": (
+        lambda: around(nn.GaussianNLLLoss(full=True), lambda f, p, y: f(p[0], y, positive(p[1]))),
+        Y[:6],
+    ),
     "PoissonNLLLoss": (lambda: nn.PoissonNLLLoss(full=True), np.floor(positive(Y[:6]).numpy() * 3)),
     "HingeLoss": (lambda: nn.HingeLoss(squared=True), SIGNS),
     "MultiMarginLoss": (lambda: nn.MultiMarginLoss(2, weight=[1.0, 2.0, 0.5]), CLASSES),
@@ -125,7 +141,9 @@ def test_loss(name: str) -> None:
 
 
 def test_every_loss_is_in_the_table() -> None:
-    kinds = {name for name in nn.__all__ if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Loss)}
+    kinds = {
+        name for name in nn.__all__ if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Loss)
+    }
     assert kinds - {"Loss"} == {name.split()[0] for name in LOSSES}
 
 

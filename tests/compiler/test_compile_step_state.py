@@ -44,7 +44,9 @@ def equal(one: Any, other: Any, ulps: float = 512) -> None:
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_schedule(name: str) -> None:
-    one, other = twins(nn.SGD if name == "OneCycleLR" else nn.Adam, **({"momentum": 0.9} if name == "OneCycleLR" else {}))
+    one, other = twins(
+        nn.SGD if name == "OneCycleLR" else nn.Adam, **({"momentum": 0.9} if name == "OneCycleLR" else {})
+    )
     schedules = [SCHEDULES[name](optimizer) for _, optimizer, _ in (one, other)]
     for _ in range(30):
         for (_, _, step), schedule in zip((one, other), schedules, strict=True):
@@ -76,7 +78,10 @@ def test_options_changed_by_hand() -> None:
 def test_groups_of_parameters() -> None:
     def make() -> Any:
         model = network()
-        groups = [{"params": model[0].parameters(), "lr": 0.05, "weight_decay": 0.1}, {"params": model[2].parameters(), "betas": (0.8, 0.9), "amsgrad": True}]
+        groups = [
+            {"params": model[0].parameters(), "lr": 0.05, "weight_decay": 0.1},
+            {"params": model[2].parameters(), "betas": (0.8, 0.9), "amsgrad": True},
+        ]
         return model, nn.CrossEntropyLoss(), nn.Adam(groups, lr=0.01)
 
     compared(make, [(X, LABELS)] * 30, 512)
@@ -87,7 +92,11 @@ def test_a_group_that_is_added() -> None:
     for compiled in (False, True):
         model, loss = network(), nn.CrossEntropyLoss()
         optimizer = nn.Adam(model[0].parameters(), lr=0.02)
-        step: Any = nn.compile_step(model, loss, optimizer) if compiled else lambda *batch, m=model, f=loss, o=optimizer: eager(m, f, o, *batch)
+        step: Any = (
+            nn.compile_step(model, loss, optimizer)
+            if compiled
+            else lambda *batch, m=model, f=loss, o=optimizer: eager(m, f, o, *batch)
+        )
         for i in range(10):
             if i == 5:
                 optimizer.add_param_group({"params": model[2].parameters(), "lr": 0.01})
@@ -179,7 +188,9 @@ def test_two_steps_on_one_model() -> None:
         optimizers = nn.Adam(model.parameters(), lr=0.01), nn.SGD(model.parameters(), lr=0.05, momentum=0.9)
         losses = nn.CrossEntropyLoss(), nn.MSELoss()
         steps: list[Any] = [
-            nn.compile_step(model, loss, optimizer) if compiled else lambda *batch, f=loss, o=optimizer, m=model: eager(m, f, o, *batch)
+            nn.compile_step(model, loss, optimizer)
+            if compiled
+            else lambda *batch, f=loss, o=optimizer, m=model: eager(m, f, o, *batch)
             for loss, optimizer in zip(losses, optimizers, strict=True)
         ]
         for _ in range(10):
@@ -196,11 +207,16 @@ def test_parameters_of_two_models_in_turn() -> None:
     found = []
     for compiled in (False, True):
         nn.manual_seed(0)
-        maker, critic = nn.Sequential(nn.Linear(5, 4, dtype=D), nn.Tanh()), nn.Sequential(nn.Linear(4, 6, dtype=D), nn.Tanh(), nn.Linear(6, 3, dtype=D))
+        maker, critic = (
+            nn.Sequential(nn.Linear(5, 4, dtype=D), nn.Tanh()),
+            nn.Sequential(nn.Linear(4, 6, dtype=D), nn.Tanh(), nn.Linear(6, 3, dtype=D)),
+        )
         both = nn.Sequential(maker, critic)
         optimizers = nn.Adam(maker.parameters(), lr=0.01), nn.Adam(critic.parameters(), lr=0.01)
         steps: list[Any] = [
-            nn.compile_step(both, nn.MSELoss(), optimizer) if compiled else lambda *batch, m=both, o=optimizer: eager(m, nn.MSELoss(), o, *batch)
+            nn.compile_step(both, nn.MSELoss(), optimizer)
+            if compiled
+            else lambda *batch, m=both, o=optimizer: eager(m, nn.MSELoss(), o, *batch)
             for optimizer in optimizers
         ]
         for _ in range(10):
@@ -215,9 +231,15 @@ def test_modes_and_exchanged_parts() -> None:
     results = []
     for compiled in (False, True):
         nn.manual_seed(0)
-        model = nn.Sequential(nn.Linear(5, 8, dtype=D), nn.BatchNorm1d(8, dtype=D), nn.Dropout(0.5), nn.Linear(8, 3, dtype=D))
+        model = nn.Sequential(
+            nn.Linear(5, 8, dtype=D), nn.BatchNorm1d(8, dtype=D), nn.Dropout(0.5), nn.Linear(8, 3, dtype=D)
+        )
         optimizer, loss = nn.SGD(model.parameters(), lr=0.05), nn.CrossEntropyLoss()
-        step: Any = nn.compile_step(model, loss, optimizer) if compiled else lambda *batch, m=model, f=loss, o=optimizer: eager(m, f, o, *batch)
+        step: Any = (
+            nn.compile_step(model, loss, optimizer)
+            if compiled
+            else lambda *batch, m=model, f=loss, o=optimizer: eager(m, f, o, *batch)
+        )
         for i in range(16):
             model.train(i % 4 != 1)
             if i == 6:
@@ -296,7 +318,11 @@ def test_a_parameter_that_has_a_gradient_now_and_then() -> None:
         nn.manual_seed(0)
         model = Branches()
         optimizer, loss = nn.Adam(model.parameters(), lr=0.02), nn.CrossEntropyLoss()
-        step: Any = nn.compile_step(model, loss, optimizer) if compiled else lambda *batch, m=model, f=loss, o=optimizer: eager(m, f, o, *batch)
+        step: Any = (
+            nn.compile_step(model, loss, optimizer)
+            if compiled
+            else lambda *batch, m=model, f=loss, o=optimizer: eager(m, f, o, *batch)
+        )
         for i in range(20):
             model.use = "right" if i % 5 == 2 else "left"
             step(X, LABELS)
@@ -508,7 +534,11 @@ def test_an_optimizer_of_ones_own() -> None:
     for compiled in (False, True):
         model, loss = network(), nn.CrossEntropyLoss()
         optimizer = Mine(model.parameters(), 0.1)
-        step: Any = nn.compile_step(model, loss, optimizer) if compiled else lambda *batch, m=model, f=loss, o=optimizer: eager(m, f, o, *batch)
+        step: Any = (
+            nn.compile_step(model, loss, optimizer)
+            if compiled
+            else lambda *batch, m=model, f=loss, o=optimizer: eager(m, f, o, *batch)
+        )
         for i in range(15):
             optimizer.param_groups[0]["lr"] = 0.1 / (i + 1)
             if i == 4:
@@ -558,12 +588,28 @@ class Foreign:
 @pytest.mark.parametrize(
     ("make", "error", "match"),
     [
-        (lambda m: (m, nn.MSELoss(), nn.LBFGS(m.parameters())), TypeError, "compile_step: LBFGS computes the loss several times in a step"),
-        (lambda m: (m, nn.MSELoss(), Foreign()), TypeError, "the optimizer is one of nn.optim, or derived from nn.Optimizer, .* not a Foreign"),
+        (
+            lambda m: (m, nn.MSELoss(), nn.LBFGS(m.parameters())),
+            TypeError,
+            "compile_step: LBFGS computes the loss several times in a step",
+        ),
+        (
+            lambda m: (m, nn.MSELoss(), Foreign()),
+            TypeError,
+            "the optimizer is one of nn.optim, or derived from nn.Optimizer, .* not a Foreign",
+        ),
         (lambda m: (m, nn.MSELoss(), nn.Adam), TypeError, "not the class Adam"),
         (lambda m: (m, nn.MSELoss(), OtherStep(m.parameters())), TypeError, r"OtherStep has a step\(\) of its own"),
-        (lambda m: (m, nn.MSELoss, nn.Adam(m.parameters())), TypeError, "the loss is a function .* not the class MSELoss"),
-        (lambda m: (m.forward, nn.MSELoss(), nn.Adam(m.parameters())), TypeError, "the model is an nn.Module, not a method"),
+        (
+            lambda m: (m, nn.MSELoss, nn.Adam(m.parameters())),
+            TypeError,
+            "the loss is a function .* not the class MSELoss",
+        ),
+        (
+            lambda m: (m.forward, nn.MSELoss(), nn.Adam(m.parameters())),
+            TypeError,
+            "the model is an nn.Module, not a method",
+        ),
     ],
 )
 def test_what_is_refused(make: Any, error: Any, match: str) -> None:
@@ -584,7 +630,9 @@ def test_a_bad_backend() -> None:
 
 def test_a_loss_per_sample_is_refused() -> None:
     model, _, optimizer = made()
-    with pytest.raises(TypeError, match=r"compile_step: the loss must be one number, a Tensor, not one of shape \(24,\)"):
+    with pytest.raises(
+        TypeError, match=r"compile_step: the loss must be one number, a Tensor, not one of shape \(24,\)"
+    ):
         nn.compile_step(model, nn.CrossEntropyLoss(reduction="none"), optimizer)(X, LABELS)
 
 
@@ -606,7 +654,9 @@ def test_a_loss_that_looks_at_numbers_is_refused() -> None:
 
 def full() -> Any:
     nn.manual_seed(0)
-    model = nn.Sequential(nn.Linear(5, 8, dtype=D), nn.BatchNorm1d(8, dtype=D), nn.Dropout(0.2), nn.Tanh(), nn.Linear(8, 3, dtype=D))
+    model = nn.Sequential(
+        nn.Linear(5, 8, dtype=D), nn.BatchNorm1d(8, dtype=D), nn.Dropout(0.2), nn.Tanh(), nn.Linear(8, 3, dtype=D)
+    )
     return model, nn.CrossEntropyLoss(), nn.Adam(model.parameters(), lr=0.02)
 
 

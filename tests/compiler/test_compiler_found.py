@@ -185,7 +185,11 @@ def test_gradients_that_are_there_before(clear):
                 w.grad = np.array([1.0, float(i)])
             before = w.grad
             step(np.array([1.0, i]))
-            found += [w.numpy().copy(), np.zeros(2) if w.grad is None else w.grad.copy(), np.zeros(2) if before is None else before.copy()]
+            found += [
+                w.numpy().copy(),
+                np.zeros(2) if w.grad is None else w.grad.copy(),
+                np.zeros(2) if before is None else before.copy(),
+            ]
         if compiled:
             assert step.cache_info().hits >= 2
         return found

@@ -164,7 +164,9 @@ def test_running_statistics_are_the_arrays_that_the_module_holds() -> None:
     step = ag.compile(inference(layer))
     for _ in range(3):
         step(ROWS)
-    assert [array for _, array in layer.named_buffers()] == held or all(a is b for a, b in zip(held, (x for _, x in layer.named_buffers()), strict=True))
+    assert [array for _, array in layer.named_buffers()] == held or all(
+        a is b for a, b in zip(held, (x for _, x in layer.named_buffers()), strict=True)
+    )
     assert int(layer.num_batches_tracked) == 3
 
 
@@ -203,7 +205,9 @@ def test_labels_to_ignore_may_come_and_go() -> None:
         (lambda: nn.Embedding(4, 3), (TABLE.TOKENS,), (TABLE.TOKENS + 7,), IndexError),
     ],
 )
-def test_what_eager_refuses_a_replay_refuses(make: Callable[[], Any], good: Any, bad: Any, error: type[Exception]) -> None:
+def test_what_eager_refuses_a_replay_refuses(
+    make: Callable[[], Any], good: Any, bad: Any, error: type[Exception]
+) -> None:
     model = make()
     run = ag.compile(inference(model))
     for _ in range(2):

@@ -51,7 +51,9 @@ def bit_for_bit(monkeypatch: pytest.MonkeyPatch, all_loops: None) -> None:
     monkeypatch.setattr(chains, "_REDUCED", {"maximum", "minimum"})
     for table in ("UNARY", "BINARY"):
         # (Of fmax and fmin of 0 and -0, and of remainders, NumPy's own loops give the one or the other at the ends of arrays.)
-        monkeypatch.setattr(programs, table, [function for function in getattr(programs, table) if function not in (np.fmax, np.fmin)])
+        monkeypatch.setattr(
+            programs, table, [function for function in getattr(programs, table) if function not in (np.fmax, np.fmin)]
+        )
 
 
 def loops(compiled: Any) -> int:
@@ -63,11 +65,17 @@ def loops(compiled: Any) -> int:
 NAMES = [function.__name__ for function in programs.OPERATIONS]
 OFTEN = ("elementwise", "binary", "operator")
 WHICH = [i for i, name in enumerate(NAMES) if name in OFTEN] * 3 + [
-    i for i, name in enumerate(NAMES) if name in ("view", "join", "cast", "in_place", "in_part", "reduction", "with_options")
+    i
+    for i, name in enumerate(NAMES)
+    if name in ("view", "join", "cast", "in_place", "in_part", "reduction", "with_options")
 ]
 STEP = st.tuples(st.sampled_from(WHICH), st.integers(0, 40), st.integers(0, 40), st.integers(0, 263))
 SHAPES = [(4,), (7,), (3, 4), (4, 4), (1, 4), (3, 1), (2, 3, 4), (2, 1, 4)]
-ARGUMENT = st.tuples(st.sampled_from(SHAPES), st.sampled_from([*["f4", "f8"] * 4, "i8", "i4", "?", "u1", "c8"]), st.sampled_from(programs.LAYOUTS))
+ARGUMENT = st.tuples(
+    st.sampled_from(SHAPES),
+    st.sampled_from([*["f4", "f8"] * 4, "i8", "i4", "?", "u1", "c8"]),
+    st.sampled_from(programs.LAYOUTS),
+)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[*HealthCheck])
@@ -79,7 +87,9 @@ ARGUMENT = st.tuples(st.sampled_from(SHAPES), st.sampled_from([*["f4", "f8"] * 4
     captured=st.lists(st.sampled_from(range(4)), max_size=1),
     aliases=st.sampled_from([0, 0, 0, 1, 2, 3]),
 )
-def test_random_programs(specification: Any, steps: Any, returned: Any, seed: int, captured: Any, aliases: int, bit_for_bit: None) -> None:
+def test_random_programs(
+    specification: Any, steps: Any, returned: Any, seed: int, captured: Any, aliases: int, bit_for_bit: None
+) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         programs.agree(specification, steps, returned, [programs.CAPTURED[i].copy() for i in captured], aliases, seed)
@@ -108,7 +118,9 @@ def assert_bits(found: Any, expected: Any, what: str) -> None:
     np.testing.assert_array_equal(found, expected, err_msg=what)
     if expected.dtype.kind == "f":
         kept = ~np.isnan(expected)
-        np.testing.assert_array_equal(np.signbit(found)[kept], np.signbit(expected)[kept], err_msg=f"{what}: the sign of a zero")
+        np.testing.assert_array_equal(
+            np.signbit(found)[kept], np.signbit(expected)[kept], err_msg=f"{what}: the sign of a zero"
+        )
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "i8", "?"])
@@ -128,7 +140,15 @@ def test_every_operation_on_special_numbers(dtype: str, all_loops: None) -> None
                 made += [function(a, b), function(a, 2), function(1, b)]
             except TypeError:
                 continue
-        return [*made, np.where(a != 0, a, b), np.where(a == b, a, 1), a.astype("f4"), a.astype("f8"), a.astype("?"), np.clip(a, b, b)]
+        return [
+            *made,
+            np.where(a != 0, a, b),
+            np.where(a == b, a, 1),
+            a.astype("f4"),
+            a.astype("f8"),
+            a.astype("?"),
+            np.clip(a, b, b),
+        ]
 
     with np.errstate(all="ignore"):
         expected = results(a, b)
@@ -140,12 +160,26 @@ def test_every_operation_on_special_numbers(dtype: str, all_loops: None) -> None
         assert_bits(x, y, f"result {i}")
 
 
-@pytest.mark.parametrize("pair", [("f4", "f8"), ("f4", "i4"), ("f4", "i8"), ("i4", "i8"), ("?", "f4"), ("?", "i4"), ("f8", "?"), ("i8", "f8")])
+@pytest.mark.parametrize(
+    "pair",
+    [("f4", "f8"), ("f4", "i4"), ("f4", "i8"), ("i4", "i8"), ("?", "f4"), ("?", "i4"), ("f8", "?"), ("i8", "f8")],
+)
 def test_dtypes_meet_as_numpys_do(pair: tuple[str, str], all_loops: None) -> None:
     a, b = (np.abs(np.round(4 * RNG.normal(size=(3, 5)))).astype(dtype) for dtype in pair)
 
     def function(a: Any, b: Any) -> list[Any]:
-        return [a + b, a * b, a / (b + 1), np.maximum(a, b), a < b, np.where(b > 1, a, b), a * 2, b * 0.5, (a + b) * np.float32(0.1), (a * 3 + b).sum(0)]
+        return [
+            a + b,
+            a * b,
+            a / (b + 1),
+            np.maximum(a, b),
+            a < b,
+            np.where(b > 1, a, b),
+            a * 2,
+            b * 0.5,
+            (a + b) * np.float32(0.1),
+            (a * 3 + b).sum(0),
+        ]
 
     compiled = ag.compile(function)
     for _ in range(2):
@@ -157,7 +191,12 @@ def test_dtypes_meet_as_numpys_do(pair: tuple[str, str], all_loops: None) -> Non
 
 # ---------------------------------------------------------------- sums, and other reductions
 
-LAYOUTS: list[Callable[[Any], Any]] = [lambda x: x, np.asfortranarray, lambda x: np.repeat(x, 2, axis=-1)[..., ::2], lambda x: x[::-1]]
+LAYOUTS: list[Callable[[Any], Any]] = [
+    lambda x: x,
+    np.asfortranarray,
+    lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    lambda x: x[::-1],
+]
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
@@ -172,7 +211,12 @@ def test_reductions(shape: tuple[int, ...], layout: int, dtype: str) -> None:
         y = x * row + 1
         found = [y]
         for axis in axes:
-            found += [(y * y).sum(axis=axis), y.max(axis=axis, keepdims=True), (y - 2).min(axis=axis), (y * 3).mean(axis=axis)]
+            found += [
+                (y * y).sum(axis=axis),
+                y.max(axis=axis, keepdims=True),
+                (y - 2).min(axis=axis),
+                (y * 3).mean(axis=axis),
+            ]
         return found
 
     compiled = ag.compile(function)
@@ -183,7 +227,9 @@ def test_reductions(shape: tuple[int, ...], layout: int, dtype: str) -> None:
         assert type(a) is type(b)
         assert a.dtype == b.dtype
         assert a.shape == b.shape
-        np.testing.assert_allclose(a, b, rtol=4e-6 if dtype == "f4" else 1e-14, atol=1e-6 if dtype == "f4" else 1e-15, err_msg=str(i))
+        np.testing.assert_allclose(
+            a, b, rtol=4e-6 if dtype == "f4" else 1e-14, atol=1e-6 if dtype == "f4" else 1e-15, err_msg=str(i)
+        )
 
 
 def test_a_sum_of_a_million_is_as_exact_as_numpys() -> None:

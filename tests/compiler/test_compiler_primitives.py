@@ -28,13 +28,24 @@ UNKNOWN: dict[str, tuple[str, set[str]]] = {
     "add_reduceat": (_SLICES, {"a head left out"}),
     "argwhere": (_LENGTH, set()),
     "bincount": (_LENGTH, {"counts", "weights"}),
-    "compress": (_LENGTH, {"", "negative axis", "flattened, shorter than the array", "nothing", "complex (of every function)"}),
+    "compress": (
+        _LENGTH,
+        {"", "negative axis", "flattened, shorter than the array", "nothing", "complex (of every function)"},
+    ),
     "delete": (_LENGTH, {"a mask"}),
     "extract": (_LENGTH, set()),
     "flatnonzero": (_LENGTH, set()),
     "getitem": (
         "a mask selects as many elements as it has truths",
-        {"mask", "mask of rows", "mask of columns", "integer and mask", "mask with integers", "empty mask", "mask by comparison"},
+        {
+            "mask",
+            "mask of rows",
+            "mask of columns",
+            "integer and mask",
+            "mask with integers",
+            "empty mask",
+            "mask by comparison",
+        },
     ),
     "histogram": ("the numbers choose how many bins there are", {"bins by name"}),
     "histogram_bin_edges": ("the numbers choose how many bins there are", {"bins by name"}),
@@ -72,7 +83,13 @@ def array_leaves(case: Case) -> list[int]:
 
 
 def reversed_elements(x: Any) -> Any:
-    return x if isinstance(x, np.generic) else np.ascontiguousarray(x.reshape(-1)[::-1]).reshape(x.shape) if x.ndim else x.copy()
+    return (
+        x
+        if isinstance(x, np.generic)
+        else np.ascontiguousarray(x.reshape(-1)[::-1]).reshape(x.shape)
+        if x.ndim
+        else x.copy()
+    )
 
 
 def scaled(x: Any) -> Any:
@@ -112,7 +129,11 @@ def backward(case: Case, arguments: list[int]) -> Callable[..., Any]:
             for i, x in zip(case.floating, operands, strict=True):
                 full[i] = x
             args, kwargs = case._rebuild(full)
-            return [y for y in as_list(case.primitive.function(*args, **kwargs)) if isinstance(y, Tensor) and y.dtype.kind in "fc" and y.requires_grad]
+            return [
+                y
+                for y in as_list(case.primitive.function(*args, **kwargs))
+                if isinstance(y, Tensor) and y.dtype.kind in "fc" and y.requires_grad
+            ]
 
         ys, pullback = ag.vjp(value, *[filled[i] for i in case.floating])
         return pullback([cotangent(y) for y in ys])
@@ -187,7 +208,9 @@ def ways(case: Case) -> list[tuple[str, Callable[..., Any], list[int]]]:
         if word == "gradient" and not (case.primitive.differentiable and case.floating):
             continue
         choices = [every] if case.floating == every else [every, case.floating]
-        found += [(f"{word}, arguments {arguments}", make(case, arguments), arguments) for arguments in choices if arguments]
+        found += [
+            (f"{word}, arguments {arguments}", make(case, arguments), arguments) for arguments in choices if arguments
+        ]
     return found
 
 

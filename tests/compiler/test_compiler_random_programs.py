@@ -364,7 +364,16 @@ def applicable(steps: list[Step], values: list[Any]) -> list[Step]:
     for step in steps:
         try:
             made = perform(step, values)
-        except (RefusedError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, np.exceptions.AxisError, np.linalg.LinAlgError):
+        except (
+            RefusedError,
+            TypeError,
+            ValueError,
+            IndexError,
+            AttributeError,
+            ZeroDivisionError,
+            np.exceptions.AxisError,
+            np.linalg.LinAlgError,
+        ):
             continue
         if any(item.dtype.hasobject for item in made):
             continue
@@ -398,7 +407,9 @@ def assert_same(a: Any, b: Any, word: str) -> None:
     assert a.shape == b.shape, f"{word}: {a.shape} for {b.shape}"
     if a.size and isinstance(a, np.ndarray):
         stepped = [n for n, length in enumerate(a.shape) if length > 1]
-        assert [a.strides[n] for n in stepped] == [b.strides[n] for n in stepped], f"{word}: strides {a.strides} for {b.strides}"
+        assert [a.strides[n] for n in stepped] == [b.strides[n] for n in stepped], (
+            f"{word}: strides {a.strides} for {b.strides}"
+        )
     np.testing.assert_array_equal(a, b, word)
     if a.dtype.kind in "fc":
         for part in ("real", "imag"):
@@ -410,23 +421,48 @@ def assert_same(a: Any, b: Any, word: str) -> None:
 def sharing(results: Any, arguments: list[Any]) -> list[bool]:
     """Which of the results share memory with which argument and with each other."""
     arrays = [*results, *arguments]
-    return [isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and bool(np.shares_memory(a, b)) for n, a in enumerate(results) for b in arrays[n + 1 :]]
+    return [
+        isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and bool(np.shares_memory(a, b))
+        for n, a in enumerate(results)
+        for b in arrays[n + 1 :]
+    ]
 
 
-def agree(specification: list[Any], steps: list[Step], returned: list[int], captured: list[Any], aliases: int = 0, seed: int = 0) -> None:
+def agree(
+    specification: list[Any],
+    steps: list[Step],
+    returned: list[int],
+    captured: list[Any],
+    aliases: int = 0,
+    seed: int = 0,
+) -> None:
     """Hold the compiled function to the plain one, over a first call and two replays."""
     rng = np.random.default_rng(seed)
 
     def fresh() -> list[Any]:
         made = [laid_out(numbers(rng, shape, dtype), layout) for shape, dtype, layout in specification]
         if aliases and made and isinstance(made[0], np.ndarray):
-            made.append([made[0], made[0][::-1] if made[0].ndim else made[0], made[0][...], made[0][:1] if made[0].ndim else made[0].T][aliases % 4])
+            made.append(
+                [
+                    made[0],
+                    made[0][::-1] if made[0].ndim else made[0],
+                    made[0][...],
+                    made[0][:1] if made[0].ndim else made[0].T,
+                ][aliases % 4]
+            )
         return made
 
     def twin(arguments: list[Any]) -> list[Any]:
         made = [laid_out(np.array(x), layout) for x, (_, _, layout) in zip(arguments, specification, strict=False)]
         if len(arguments) > len(made):
-            made.append([made[0], made[0][::-1] if made[0].ndim else made[0], made[0][...], made[0][:1] if made[0].ndim else made[0].T][aliases % 4])
+            made.append(
+                [
+                    made[0],
+                    made[0][::-1] if made[0].ndim else made[0],
+                    made[0][...],
+                    made[0][:1] if made[0].ndim else made[0].T,
+                ][aliases % 4]
+            )
         return made
 
     with np.errstate(all="ignore"):
@@ -451,7 +487,9 @@ def agree(specification: list[Any], steps: list[Step], returned: list[int], capt
                 assert_same(a, b, f"call {call}, argument {n}")
             for n, (a, b) in enumerate(zip(others, mine, strict=True)):
                 assert_same(a, b, f"call {call}, captured array {n}")
-            assert sharing(found, [*again, *others]) == sharing(expected, [*arguments, *mine]), f"call {call}: what shares memory"
+            assert sharing(found, [*again, *others]) == sharing(expected, [*arguments, *mine]), (
+                f"call {call}: what shares memory"
+            )
             for a, b in kept:
                 assert_same(a, b, f"after call {call}: a result of an earlier one")
             kept = []
@@ -478,7 +516,13 @@ PROGRAM = {
     "returned": st.lists(st.integers(0, 9), min_size=1, max_size=3),
     "seed": st.integers(0, 2**31),
 }
-CAPTURED = [np.array([0.5, -1.0, 2.0, 0.0]), np.arange(12, dtype=np.float32).reshape(3, 4), np.array([[1], [0], [2]]), np.array(3.0), np.zeros((0, 4))]
+CAPTURED = [
+    np.array([0.5, -1.0, 2.0, 0.0]),
+    np.arange(12, dtype=np.float32).reshape(3, 4),
+    np.array([[1], [0], [2]]),
+    np.array(3.0),
+    np.zeros((0, 4)),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -491,19 +535,25 @@ def bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @SETTINGS
 @given(**PROGRAM)
-def test_a_compiled_program_does_what_the_plain_one_does(specification: Any, steps: Any, returned: Any, seed: int) -> None:
+def test_a_compiled_program_does_what_the_plain_one_does(
+    specification: Any, steps: Any, returned: Any, seed: int
+) -> None:
     agree(specification, steps, returned, [], seed=seed)
 
 
 @SETTINGS
 @given(**PROGRAM, captured=st.lists(st.sampled_from(range(len(CAPTURED))), min_size=1, max_size=2))
-def test_with_arrays_that_the_program_uses_and_writes(specification: Any, steps: Any, returned: Any, seed: int, captured: Any) -> None:
+def test_with_arrays_that_the_program_uses_and_writes(
+    specification: Any, steps: Any, returned: Any, seed: int, captured: Any
+) -> None:
     agree(specification, steps, returned, [CAPTURED[i].copy() for i in captured], seed=seed)
 
 
 @SETTINGS
 @given(**PROGRAM, aliases=st.integers(1, 4))
-def test_with_arguments_that_share_memory(specification: Any, steps: Any, returned: Any, seed: int, aliases: int) -> None:
+def test_with_arguments_that_share_memory(
+    specification: Any, steps: Any, returned: Any, seed: int, aliases: int
+) -> None:
     agree(specification, steps, returned, [], aliases, seed)
 
 
@@ -531,14 +581,34 @@ def recorded(*steps: tuple[str, int, int, int]) -> list[Step]:
 # Programs that once were wrong: (arguments, steps, results).
 FOUND: dict[str, tuple[list[Any], list[Step], list[int]]] = {
     "an array of one part": ([((1,), "f8", "step")], recorded(("view", 0, 39, 26), ("binary", 1, 1, 2)), [0, 1]),
-    "reshape in Fortran's order": ([((3, 4), "u1", "negative")], recorded(("view", 0, 2, 29), ("binary", 1, 1, 2)), [0]),
-    "an out that is larger than the result": ([((4, 4), "f8", "plain"), ((4,), "f8", "plain")], recorded(("method", 0, 0, 10), ("in_place", 2, 1, 5)), [0]),
-    "an out of another dtype": ([((7,), "f4", "plain"), ((7,), "f8", "plain")], recorded(("method", 0, 0, 10), ("in_place", 2, 1, 5)), [0]),
+    "reshape in Fortran's order": (
+        [((3, 4), "u1", "negative")],
+        recorded(("view", 0, 2, 29), ("binary", 1, 1, 2)),
+        [0],
+    ),
+    "an out that is larger than the result": (
+        [((4, 4), "f8", "plain"), ((4,), "f8", "plain")],
+        recorded(("method", 0, 0, 10), ("in_place", 2, 1, 5)),
+        [0],
+    ),
+    "an out of another dtype": (
+        [((7,), "f4", "plain"), ((7,), "f8", "plain")],
+        recorded(("method", 0, 0, 10), ("in_place", 2, 1, 5)),
+        [0],
+    ),
     "an out with where": ([((4,), "f8", "plain")], recorded(("method", 0, 0, 10), ("in_place", 1, 0, 13)), [0]),
     "a constant that is returned twice": ([((4, 3), "c8", "plain")], recorded(("cast", 0, 0, 5)), [0, 0]),
-    "neighbours in blocks": ([((3, 4), "u1", "plain")], recorded(("in_part", 0, 0, 25), ("operator", 1, 0, 3), ("scan", 2, 0, 7)), [0]),
+    "neighbours in blocks": (
+        [((3, 4), "u1", "plain")],
+        recorded(("in_part", 0, 0, 25), ("operator", 1, 0, 3), ("scan", 2, 0, 7)),
+        [0],
+    ),
     "the square of truth values": ([((3, 4), "?", "plain")], recorded(("operator", 0, 0, 7)), [0]),
-    "the sign of zeros": ([((3,), "c16", "plain")], recorded(("cast", 0, 0, 3), ("method", 1, 0, 14), ("operator", 1, 0, 8)), [0, 1]),
+    "the sign of zeros": (
+        [((3,), "c16", "plain")],
+        recorded(("cast", 0, 0, 3), ("method", 1, 0, 14), ("operator", 1, 0, 8)),
+        [0, 1],
+    ),
     "a part of constants": ([((2, 3, 4), "f4", "plain")], recorded(("cast", 0, 0, 3), ("view", 1, 4, 2)), [0]),
     "a mean over no axes": ([((1,), "f4", "plain")], recorded(("reduction", 0, 4, 1), ("operator", 1, 3, 13)), [0, 0]),
 }
@@ -559,7 +629,13 @@ def test_sums_in_another_order_agree_to_rounding(dtype: Any, monkeypatch: pytest
 
     def f(x: Any) -> Any:
         y = np.exp(x)
-        return y.sum(axis=0) * 2, y.mean(axis=-1) + 1, np.sum(y) / 3, y.mean() * 2, (y * y).sum(axis=0, keepdims=True) - 1
+        return (
+            y.sum(axis=0) * 2,
+            y.mean(axis=-1) + 1,
+            np.sum(y) / 3,
+            y.mean() * 2,
+            (y * y).sum(axis=0, keepdims=True) - 1,
+        )
 
     for shape in ((300, 7), (64,), (5, 6, 7), (1, 3), (1000, 2)):
         g = ag.compile(f)

@@ -39,7 +39,9 @@ with open(sys.argv[1] + "/results.pkl", "wb") as file:
 def alone(folder: Path, name: str, function: str, arguments: tuple[Any, ...], times: int) -> Any:
     """What a saved program returns in a process of its own."""
     (folder / "arguments.pkl").write_bytes(pickle.dumps((arguments, function, times)))
-    done = subprocess.run([sys.executable, "-I", "-c", RUNNER, str(folder), name], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", RUNNER, str(folder), name], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return pickle.loads((folder / "results.pkl").read_bytes())
 
@@ -92,7 +94,10 @@ def test_training_goes_on_to_the_last_bit(name: str, tmp_path: Path) -> None:
 def test_groups_with_options_of_their_own(tmp_path: Path) -> None:
     nn.manual_seed(0)
     model = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 3))
-    groups = [{"params": [*model[0].parameters()], "lr": 0.1}, {"params": [*model[2].parameters()], "weight_decay": 0.1}]
+    groups = [
+        {"params": [*model[0].parameters()], "lr": 0.1},
+        {"params": [*model[2].parameters()], "weight_decay": 0.1},
+    ]
     step = nn.compile_step(model, nn.CrossEntropyLoss(), nn.Adam(groups, lr=0.01))
     given = batch()
     for _ in range(5):
@@ -104,7 +109,15 @@ def test_groups_with_options_of_their_own(tmp_path: Path) -> None:
 def test_a_network_with_images_dropout_and_running_statistics(tmp_path: Path) -> None:
     nn.manual_seed(0)
     rng = np.random.default_rng(0)
-    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.1), nn.Linear(36, 3))
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.1),
+        nn.Linear(36, 3),
+    )
     step = nn.compile_step(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), lr=0.01, momentum=0.9))
     given = rng.normal(size=(5, 1, 8, 8)).astype(np.float32), rng.integers(0, 3, 5)
     for _ in range(3):
@@ -127,12 +140,21 @@ def test_inference_is_one_script(tmp_path: Path) -> None:
     compiled(x)
     compiled.save(tmp_path / "network.py")
     expected = predict(x).numpy()
-    np.testing.assert_allclose(alone(tmp_path, "network", compiled._last.emitted.name, (x,), 1)[0], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        alone(tmp_path, "network", compiled._last.emitted.name, (x,), 1)[0], expected, rtol=1e-5, atol=1e-6
+    )
     np.save(tmp_path / "x.npy", x)
-    done = subprocess.run([sys.executable, "-I", str(tmp_path / "network.py"), str(tmp_path / "x.npy")], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", str(tmp_path / "network.py"), str(tmp_path / "x.npy")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(compiled(x).numpy())
-    without = subprocess.run([sys.executable, "-I", str(tmp_path / "network.py")], capture_output=True, text=True, check=False)
+    without = subprocess.run(
+        [sys.executable, "-I", str(tmp_path / "network.py")], capture_output=True, text=True, check=False
+    )
     assert "x: (12, 2) float32" in without.stderr
 
 

@@ -93,7 +93,11 @@ def test_an_array_whose_numbers_were_looked_at_is_not_written() -> None:
     assert count[0] == 0
 
 
-@pytest.mark.parametrize("f", [np.linalg.eigvals, lambda a: np.linalg.eig(a)[0], np.emath.sqrt, np.emath.log], ids=["eigvals", "eig", "sqrt", "log"])
+@pytest.mark.parametrize(
+    "f",
+    [np.linalg.eigvals, lambda a: np.linalg.eig(a)[0], np.emath.sqrt, np.emath.log],
+    ids=["eigvals", "eig", "sqrt", "log"],
+)
 def test_real_numbers_that_become_complex_ones_are_refused(f: Callable[..., Any]) -> None:
     real, other = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([[-2.0, 1.0], [-1.0, -2.0]])
     compiled = ag.compile(lambda a: f(a) * 1.0)

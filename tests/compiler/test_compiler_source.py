@@ -53,7 +53,15 @@ def recurrent() -> tuple[Any, tuple[Any, ...]]:
 def images() -> tuple[Any, tuple[Any, ...]]:
     nn.manual_seed(0)
     rng = np.random.default_rng(0)
-    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.1), nn.Linear(36, 3))
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.1),
+        nn.Linear(36, 3),
+    )
     step = nn.compile_step(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), lr=0.01, momentum=0.9))
     return step, (rng.normal(size=(5, 1, 8, 8)).astype(np.float32), rng.integers(0, 3, 5))
 
@@ -200,7 +208,9 @@ def test_source_of_the_spiral_has_names_sections_modules_and_shapes() -> None:
     step, batch = spiral()
     step(*batch)
     text = step.source
-    assert text.startswith("# One training step of Sequential with CrossEntropyLoss and Adam.\n#\n# arguments x (300, 2) float32, y (300,) int64\n")
+    assert text.startswith(
+        "# One training step of Sequential with CrossEntropyLoss and Adam.\n#\n# arguments x (300, 2) float32, y (300,) int64\n"
+    )
     assert "parameters (387,) float32 holding W1 (2, 64), b1 (64,), W2 (64, 3), b2 (3,), m (387,) float32" in text
     body = text[text.index("def step(x, y):") :]
     places = [
@@ -287,7 +297,19 @@ def test_plain_program_of_a_plain_function() -> None:
 
 def test_order_of_operations_is_kept() -> None:
     def f(a: Any, b: Any, c: Any) -> Any:
-        return a - (b - c), a / (b * c), a * (b / c), -(a**2), (a + b) + c, a + (b + c), (a @ b) @ c, a @ (b @ c), (a > b) & (b < c), -a * b, a - -b
+        return (
+            a - (b - c),
+            a / (b * c),
+            a * (b / c),
+            -(a**2),
+            (a + b) + c,
+            a + (b + c),
+            (a @ b) @ c,
+            a @ (b @ c),
+            (a > b) & (b < c),
+            -a * b,
+            a - -b,
+        )
 
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=(3, 3)) for _ in range(3)]
@@ -346,7 +368,13 @@ def test_a_long_run_of_stretches_is_a_loop_with_names() -> None:
 
 def test_source_before_the_first_call() -> None:
     compiled = ag.compile(lambda x: x + 1)
-    for look in (lambda: compiled.source, lambda: compiled.source_plain, lambda: compiled.given, compiled.explain, lambda: compiled.save("x.py")):
+    for look in (
+        lambda: compiled.source,
+        lambda: compiled.source_plain,
+        lambda: compiled.given,
+        compiled.explain,
+        lambda: compiled.save("x.py"),
+    ):
         with pytest.raises(RuntimeError, match="before the first call"):
             look()
 
@@ -363,7 +391,11 @@ def test_a_constant_that_is_written_to_is_nobody_elses() -> None:
             return self.left(x) * self.right(z)
 
     rng = np.random.default_rng(0)
-    x, z, y = rng.normal(size=(4, 2)).astype(np.float32), rng.normal(size=(4, 2)).astype(np.float32), rng.normal(size=(4, 8)).astype(np.float32)
+    x, z, y = (
+        rng.normal(size=(4, 2)).astype(np.float32),
+        rng.normal(size=(4, 2)).astype(np.float32),
+        rng.normal(size=(4, 8)).astype(np.float32),
+    )
     models = []
     for k in range(2):
         nn.manual_seed(0)

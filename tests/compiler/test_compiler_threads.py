@@ -49,7 +49,10 @@ def model_and_step(compiled: bool) -> tuple[nn.Module, Any, Any]:
 
 def batches() -> list[tuple[Any, Any]]:
     rng = np.random.default_rng(3)
-    return [(rng.normal(size=(4, SIZE // 100)).astype(np.float32), rng.normal(size=(4, 100)).astype(np.float32)) for _ in range(6)]
+    return [
+        (rng.normal(size=(4, SIZE // 100)).astype(np.float32), rng.normal(size=(4, 100)).astype(np.float32))
+        for _ in range(6)
+    ]
 
 
 def test_an_update_by_two_threads_is_the_update() -> None:

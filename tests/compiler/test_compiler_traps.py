@@ -511,7 +511,14 @@ def test_a_captured_array_that_decides():
         return y[mask], len(np.flatnonzero(mask))
 
     g = ag.compile(f)
-    for write in (lambda: None, lambda: None, lambda: limits.__setitem__(0, 3), lambda: limits.__setitem__(1, 0), lambda: mask.fill(True), lambda: None):
+    for write in (
+        lambda: None,
+        lambda: None,
+        lambda: limits.__setitem__(0, 3),
+        lambda: limits.__setitem__(1, 0),
+        lambda: mask.fill(True),
+        lambda: None,
+    ):
         write()
         mine, theirs = g(X), f(X)
         same(mine[0], theirs[0])
@@ -973,7 +980,18 @@ def test_what_does_not_depend_on_numbers_is_allowed():
             y = y * 2
         parts = [row * k for k, row in enumerate(y)]
         a, b = x
-        return np.stack(parts), a + b, np.shape(x), np.ndim(x), np.result_type(x, 1), y.flags.c_contiguous, x.itemsize, x.nbytes, copy.copy(x), copy.deepcopy(x)
+        return (
+            np.stack(parts),
+            a + b,
+            np.shape(x),
+            np.ndim(x),
+            np.result_type(x, 1),
+            y.flags.c_contiguous,
+            x.itemsize,
+            x.nbytes,
+            copy.copy(x),
+            copy.deepcopy(x),
+        )
 
     g = ag.compile(f)
     for mode in ("twice", "once", "twice"):
@@ -1043,7 +1061,9 @@ def test_a_generator_draws_as_it_would():
         return space["f"], lambda f: f(X)
 
     def of_traced(rng):
-        return (lambda x: rng.normal(x, 1) + rng.permutation(x) + rng.permuted(x, axis=0) + rng.choice(x[0], size=3)), lambda f: f(X)
+        return (
+            lambda x: rng.normal(x, 1) + rng.permutation(x) + rng.permuted(x, axis=0) + rng.choice(x[0], size=3)
+        ), lambda f: f(X)
 
     def number(rng):
         return (lambda x: x.astype(np.float32) * rng.random() + rng.normal(0.0, 2.0)), lambda f: f(X)
@@ -1052,9 +1072,26 @@ def test_a_generator_draws_as_it_would():
         return (lambda x: ag.dropout(x, 0.5, rng=rng)), lambda f: f(X).numpy()
 
     def of_numbers(rng):
-        return (lambda x: x.astype(np.float32) * (2 * rng.random() ** 2 - rng.normal()) + np.sqrt(rng.random())), lambda f: f(X)
+        return (
+            lambda x: x.astype(np.float32) * (2 * rng.random() ** 2 - rng.normal()) + np.sqrt(rng.random())
+        ), lambda f: f(X)
 
-    for make in (closure, argument, keyword, attribute, default, listed, in_a_tuple, in_a_dict, partial, global_, of_traced, number, of_numbers, dropout):
+    for make in (
+        closure,
+        argument,
+        keyword,
+        attribute,
+        default,
+        listed,
+        in_a_tuple,
+        in_a_dict,
+        partial,
+        global_,
+        of_traced,
+        number,
+        of_numbers,
+        dropout,
+    ):
         check(make)
 
 
@@ -1145,7 +1182,9 @@ def test_trees_of_arguments_and_results():
     def flat(tree):
         if isinstance(tree, dict):
             return [leaf for key in tree for leaf in [key, *flat(tree[key])]]
-        return [type(tree), *[leaf for item in tree for leaf in flat(item)]] if isinstance(tree, (list, tuple)) else [tree]
+        return (
+            [type(tree), *[leaf for item in tree for leaf in flat(item)]] if isinstance(tree, (list, tuple)) else [tree]
+        )
 
     g = ag.compile(f)
     for options in ({}, {"scale": 3.0}, {"extra": X}, {"extra": None}, {"names": ("b", "c")}, {}):
@@ -1176,7 +1215,24 @@ def test_static_arguments():
         return x * a
 
     g = ag.compile(f)
-    values = [1, True, 1.0, "ab", None, np.sin, lambda x: x + 1, 0.0, -0.0, float("nan"), slice(0, 2), np.dtype("f4"), slice(1, 2), 2**70, False, 0]
+    values = [
+        1,
+        True,
+        1.0,
+        "ab",
+        None,
+        np.sin,
+        lambda x: x + 1,
+        0.0,
+        -0.0,
+        float("nan"),
+        slice(0, 2),
+        np.dtype("f4"),
+        slice(1, 2),
+        2**70,
+        False,
+        0,
+    ]
     for _ in range(2):
         for a in values:
             same(g(X, a), f(X, a))
@@ -1290,7 +1346,11 @@ class Sub(np.ndarray):
         return NotImplemented
 
 
-@pytest.mark.parametrize("argument", [X.view(Sub), np.ma.masked_array(X), np.array([1, "a", None], dtype=object)], ids=["subclass", "masked", "object"])
+@pytest.mark.parametrize(
+    "argument",
+    [X.view(Sub), np.ma.masked_array(X), np.array([1, "a", None], dtype=object)],
+    ids=["subclass", "masked", "object"],
+)
 def test_arrays_with_other_arithmetic_are_refused(argument):
     with pytest.raises(CompileError):
         ag.compile(lambda x: x + 1)(argument)
@@ -1344,7 +1404,11 @@ def test_copies_and_pickles():
     at_the_top(X)
     assert pickle.loads(pickle.dumps(at_the_top)) is at_the_top
     in_another_name(X)
-    for again in (pickle.loads(pickle.dumps(in_another_name)), copy.copy(in_another_name), copy.deepcopy(in_another_name)):
+    for again in (
+        pickle.loads(pickle.dumps(in_another_name)),
+        copy.copy(in_another_name),
+        copy.deepcopy(in_another_name),
+    ):
         for _ in range(2):
             same(again(X), ordinary(X))
         replayed(again)

@@ -72,7 +72,9 @@ def outcomes(files: list[tuple[str, Path]]) -> list[Outcome]:
     asked = "".join(json.dumps([reader, str(path)]) + "\n" for reader, path in files)
     command = [sys.executable, "-W", "error", "-c", READER, str(MEMORY)]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, check=False, input=asked, capture_output=True, text=True, cwd=TOP, timeout=600, env=environment)
+    done = subprocess.run(
+        command, check=False, input=asked, capture_output=True, text=True, cwd=TOP, timeout=600, env=environment
+    )
     found = [Outcome(*json.loads(line)) for line in done.stdout.splitlines()]
     assert len(found) == len(files), f"the reader died of {files[len(found)][1]}: {done.stderr}"
     return found
@@ -94,12 +96,19 @@ def archive(*entries: Entry) -> bytes:
     for entry in entries:
         size = len(entry.raw) if entry.size is None else entry.size
         crc = zlib.crc32(entry.raw) if entry.crc is None else entry.crc
-        fields = struct.pack("<HHHHHIII", 20, 0x800, entry.method, 0, 33, crc, len(entry.raw), size) + struct.pack("<HH", len(entry.name), 0)
+        fields = struct.pack("<HHHHHIII", 20, 0x800, entry.method, 0, 33, crc, len(entry.raw), size) + struct.pack(
+            "<HH", len(entry.name), 0
+        )
         if not entry.again:
             at = len(content)
             content += b"PK\x03\x04" + fields + entry.name + entry.raw
         directory += b"PK\x01\x02" + struct.pack("<H", 20) + fields + struct.pack("<HHHII", 0, 0, 0, 0, at) + entry.name
-    return content + directory + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, len(entries), len(entries), len(directory), len(content), 0)
+    return (
+        content
+        + directory
+        + b"PK\x05\x06"
+        + struct.pack("<HHHHIIH", 0, 0, len(entries), len(entries), len(directory), len(content), 0)
+    )
 
 
 def npy(header: str, data: bytes = b"", version: tuple[int, int] = (1, 0), length: int | None = None) -> bytes:

@@ -131,7 +131,11 @@ def test_repr():
     assert repr(nn.Threshold(0, 1)) == "Threshold(threshold=0, value=1)"
 
 
-@given(st.sampled_from(sorted(set(TABLE) - {"GLU", "PReLU"})), st.lists(st.integers(0, 4), min_size=2, max_size=4), st.sampled_from([np.float16, np.float32]))
+@given(
+    st.sampled_from(sorted(set(TABLE) - {"GLU", "PReLU"})),
+    st.lists(st.integers(0, 4), min_size=2, max_size=4),
+    st.sampled_from([np.float16, np.float32]),
+)
 def test_every_shape(name, shape, dtype):
     x = np.linspace(-3, 3, int(np.prod(shape)), dtype=dtype).reshape(shape)
     out = TABLE[name][0](x)

@@ -44,9 +44,13 @@ LAYERS = {
     "post_norm": lambda: nn.TransformerEncoderLayer(6, 2, 7, batch_first=True, **F64),
     "pre_norm": lambda: nn.TransformerEncoderLayer(6, 2, 7, batch_first=True, norm_first=True, **F64),
     "gelu": lambda: nn.TransformerEncoderLayer(6, 2, 7, activation="gelu", norm_first=True, **F64),
-    "layer_without_bias": lambda: nn.TransformerEncoderLayer(6, 2, 7, batch_first=True, bias=False, layer_norm_eps=1e-3, **F64),
+    "layer_without_bias": lambda: nn.TransformerEncoderLayer(
+        6, 2, 7, batch_first=True, bias=False, layer_norm_eps=1e-3, **F64
+    ),
     "encoder": lambda: nn.TransformerEncoder(
-        nn.TransformerEncoderLayer(6, 2, 7, batch_first=True, norm_first=True, **F64), 2, nn.LayerNorm(6, dtype=np.float64)
+        nn.TransformerEncoderLayer(6, 2, 7, batch_first=True, norm_first=True, **F64),
+        2,
+        nn.LayerNorm(6, dtype=np.float64),
     ),
     "decoder_post_norm": lambda: nn.TransformerDecoderLayer(6, 2, 7, batch_first=True, **F64),
     "decoder_pre_norm": lambda: nn.TransformerDecoderLayer(6, 2, 7, batch_first=True, norm_first=True, **F64),
@@ -55,7 +59,9 @@ LAYERS = {
 
 
 def part(case, word):
-    return {name.removeprefix(word + "/"): array for name, array in REFERENCE[case].items() if name.startswith(word + "/")}
+    return {
+        name.removeprefix(word + "/"): array for name, array in REFERENCE[case].items() if name.startswith(word + "/")
+    }
 
 
 def layout(module, name):
@@ -78,7 +84,11 @@ def arguments(case):
     inputs = {name: ag.Tensor(array, requires_grad=True) for name, array in part(case, "input").items()}
     options = dict(part(case, "option"))
     if "query" in inputs:
-        inputs = {"query": inputs["query"], "key": inputs.get("key", inputs["query"]), "value": inputs.get("value", inputs["query"])}
+        inputs = {
+            "query": inputs["query"],
+            "key": inputs.get("key", inputs["query"]),
+            "value": inputs.get("value", inputs["query"]),
+        }
     if case == "positions_first":
         options["average_attn_weights"] = False
     return inputs, options
@@ -162,7 +172,12 @@ def test_one_array_or_three_equal_ones_are_the_same() -> None:
     layer = heads()
     x = draw(3, 5, 8)
     for options in ({}, {"is_causal": True, "need_weights": False}):
-        np.testing.assert_allclose(layer(x, x, x, **options)[0].numpy(), layer(x, x.copy(), x.copy(), **options)[0].numpy(), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(
+            layer(x, x, x, **options)[0].numpy(),
+            layer(x, x.copy(), x.copy(), **options)[0].numpy(),
+            rtol=1e-4,
+            atol=1e-6,
+        )
 
 
 def test_causal_is_the_mask() -> None:
@@ -254,7 +269,9 @@ def test_layers_of_a_stack_have_weights_and_masks_of_their_own() -> None:
     for ours, theirs in zip(encoder.layers[0].parameters(), encoder.layers[2].parameters(), strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
     x = draw(5, 3, 8)
-    first, second = (np.equal(each.dropout(np.ones_like(x)).numpy(), 0) for each in (encoder.layers[0], encoder.layers[1]))
+    first, second = (
+        np.equal(each.dropout(np.ones_like(x)).numpy(), 0) for each in (encoder.layers[0], encoder.layers[1])
+    )
     assert (first != second).any()
 
 
@@ -304,9 +321,18 @@ def test_positional_encoding() -> None:
         (lambda: heads()(draw(3, 5, 8), draw(2, 5, 8), draw(2, 5, 8)), ["(3, 5, 8)", "(2, 5, 8)"]),
         (lambda: heads()(draw(3, 5, 8), draw(3, 5, 8), draw(3, 4, 8)), ["(3, 4, 8)"]),
         (lambda: heads()(draw(3, 5, 8), draw(5, 8), draw(5, 8)), ["(5, 8)"]),
-        (lambda: nn.MultiheadAttention(8, 2)(*[draw(4, 5, 8)] * 3, key_padding_mask=np.ones((4, 5))), ["key_padding_mask", "(4, 5)", "(5, 4)"]),
-        (lambda: nn.MultiheadAttention(8, 2)(draw(3, 5, 8), draw(3, 5, 8)[:, :4], draw(3, 5, 8)[:, :4]), ["batch_first=True"]),
-        (lambda: heads()(*[draw(3, 5, 8)] * 3, attn_mask=np.zeros((5, 4), bool)), ["attn_mask", "(5, 4)", "(5, 5)", "(6, 5, 5)"]),
+        (
+            lambda: nn.MultiheadAttention(8, 2)(*[draw(4, 5, 8)] * 3, key_padding_mask=np.ones((4, 5))),
+            ["key_padding_mask", "(4, 5)", "(5, 4)"],
+        ),
+        (
+            lambda: nn.MultiheadAttention(8, 2)(draw(3, 5, 8), draw(3, 5, 8)[:, :4], draw(3, 5, 8)[:, :4]),
+            ["batch_first=True"],
+        ),
+        (
+            lambda: heads()(*[draw(3, 5, 8)] * 3, attn_mask=np.zeros((5, 4), bool)),
+            ["attn_mask", "(5, 4)", "(5, 5)", "(6, 5, 5)"],
+        ),
     ],
 )
 def test_refuses(make, words) -> None:

@@ -60,7 +60,15 @@ EVERYTHING = hnp.arrays(
     ),
     hnp.array_shapes(min_dims=0, min_side=0, max_side=3),
 )
-KEYS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary(), st.tuples(st.integers(), st.text()))
+KEYS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(),
+    st.binary(),
+    st.tuples(st.integers(), st.text()),
+)
 LEAVES = st.one_of(
     KEYS,
     st.integers(min_value=2**100, max_value=2**130),
@@ -69,12 +77,16 @@ LEAVES = st.one_of(
     EVERYTHING,
     EVERYTHING.filter(lambda a: a.size).map(lambda a: a.reshape(-1)[0]),
 )
-BRANCHES = lambda inner: st.one_of(st.lists(inner, max_size=3), st.lists(inner, max_size=3).map(tuple), st.dictionaries(KEYS, inner, max_size=3))
+BRANCHES = lambda inner: st.one_of(
+    st.lists(inner, max_size=3), st.lists(inner, max_size=3).map(tuple), st.dictionaries(KEYS, inner, max_size=3)
+)
 TREES = st.recursive(LEAVES, BRANCHES, max_leaves=8)
 
 
 @given(tree=TREES)
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_any_tree_comes_back(tree: Any, tmp_path: Path) -> None:
     nn.save_checkpoint(tmp_path / "c.npz", tree=tree)
     [(name, found)] = nn.load_checkpoint(tmp_path / "c.npz").items()
@@ -131,7 +143,9 @@ def test_the_description_is_json_that_every_reader_takes(tmp_path: Path) -> None
     assert all(abs(item) < 2**53 for item in document["parts"]["a"] if isinstance(item, int))
 
 
-@pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64, np.random.PCG64DXSM])
+@pytest.mark.parametrize(
+    "kind", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64, np.random.PCG64DXSM]
+)
 def test_a_generator_goes_on_where_it_was(kind: Any, tmp_path: Path) -> None:
     rng = np.random.Generator(kind(3))
     rng.integers(10, size=7, dtype=np.uint8)
@@ -235,7 +249,9 @@ def test_descriptions_that_are_none(document: str, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("contents") / "c.npz"
-    nn.save_checkpoint(path, model={"w": np.ones((4, 3), np.float32), "b": np.arange(3)}, big=2**127 + 1, list=[1.5, (None, "text")])
+    nn.save_checkpoint(
+        path, model={"w": np.ones((4, 3), np.float32), "b": np.arange(3)}, big=2**127 + 1, list=[1.5, (None, "text")]
+    )
     return path.read_bytes()
 
 

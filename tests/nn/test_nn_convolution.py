@@ -40,7 +40,9 @@ def with_parameters(case: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     found = arrays(case)
     given = {role.removeprefix("value_"): value for role, value in found.items() if role.startswith("value_")}
     layer = layer_of(case, **({"dtype": np.float64} if given else {}))
-    assert {name: p.shape for name, p in layer.named_parameters()} == {name: value.shape for name, value in given.items()}
+    assert {name: p.shape for name, p in layer.named_parameters()} == {
+        name: value.shape for name, value in given.items()
+    }
     for name, value in given.items():
         getattr(layer, name).writable()[...] = value
     return layer, found
@@ -124,9 +126,15 @@ def test_initial_values(name: str) -> None:
         (lambda: nn.Conv2d(3, 4, (1, 2, 3)), "kernel_size"),
         (lambda: nn.Conv2d(3, 4, 3, stride=1.5), "stride must be an integer"),  # type: ignore[arg-type]
         (lambda: nn.Conv2d(3, 4, 3, padding=-1), "padding must be an integer of at least 0"),
-        (lambda: nn.Conv2d(3, 4, 3, padding="full"), "padding must be same, valid, an integer or 2 of them, not 'full'"),
+        (
+            lambda: nn.Conv2d(3, 4, 3, padding="full"),
+            "padding must be same, valid, an integer or 2 of them, not 'full'",
+        ),
         (lambda: nn.Conv2d(3, 4, 3, padding="same", stride=2), "padding='same' needs stride 1"),
-        (lambda: nn.Conv2d(3, 4, 3, padding_mode="mirror"), "padding_mode must be zeros, reflect, replicate, circular, not 'mirror'"),
+        (
+            lambda: nn.Conv2d(3, 4, 3, padding_mode="mirror"),
+            "padding_mode must be zeros, reflect, replicate, circular, not 'mirror'",
+        ),
         (lambda: nn.ConvTranspose2d(3, 4, 3, padding_mode="reflect"), "padding_mode must be zeros"),
         (lambda: nn.ConvTranspose2d(3, 4, 3, padding="same"), "padding must be an integer"),  # type: ignore[arg-type]
     ],
@@ -139,10 +147,22 @@ def test_options_that_are_refused(make: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("layer", "shape", "message"),
     [
-        (nn.Conv2d(3, 4, 3), (2, 5, 8, 8), r"Conv2d\(3, 4, .*\(2, 5, 8, 8\) has 5 channels; weight of shape \(4, 3, 3, 3\)"),
-        (nn.Conv2d(3, 4, 3), (8, 8), r"Conv2d\(3, 4, .*x must have shape \(N, C, H, W\) or \(C, H, W\); it has shape \(8, 8\)"),
+        (
+            nn.Conv2d(3, 4, 3),
+            (2, 5, 8, 8),
+            r"Conv2d\(3, 4, .*\(2, 5, 8, 8\) has 5 channels; weight of shape \(4, 3, 3, 3\)",
+        ),
+        (
+            nn.Conv2d(3, 4, 3),
+            (8, 8),
+            r"Conv2d\(3, 4, .*x must have shape \(N, C, H, W\) or \(C, H, W\); it has shape \(8, 8\)",
+        ),
         (nn.Conv2d(3, 4, 9), (2, 3, 8, 8), r"Conv2d.*reaches over more than the padded input"),
-        (nn.Conv2d(1, 1, 3, padding=3, padding_mode="reflect"), (1, 1, 3, 3), r"'reflect' can add at most size − 1 on each side"),
+        (
+            nn.Conv2d(1, 1, 3, padding=3, padding_mode="reflect"),
+            (1, 1, 3, 3),
+            r"'reflect' can add at most size − 1 on each side",
+        ),
         (nn.ConvTranspose2d(3, 4, 3), (2, 5, 8, 8), r"ConvTranspose2d\(3, 4, .*\(2, 5, 8, 8\) has 5 channels"),
         (nn.MaxPool2d(3), (1, 2, 2), r"MaxPool2d\(kernel_size=3, .*size \(0, 0\)"),
         (nn.AvgPool2d(2, padding=2), (1, 4, 4), r"AvgPool2d.*padding must be at most half"),
@@ -175,7 +195,15 @@ def test_a_convolutional_network_learns() -> None:
     labels = rng.integers(0, 2, 32)
     images = rng.normal(size=(32, 1, 8, 8)).astype(np.float32) * 0.3
     images[labels == 1, :, 2:6, 3:5] += 1
-    model = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(4, 8, 3),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
     model.append(nn.Linear(8, 2))
     optimizer = nn.Adam(model.parameters(), lr=0.02)
     for _ in range(40):

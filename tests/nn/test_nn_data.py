@@ -166,7 +166,10 @@ def test_collate() -> None:
     assert same(collate(["a", "bc"]), np.array(["a", "bc"]))
     assert same(collate([np.float64(1), np.float64(2)]), np.array([1.0, 2.0]))
     assert same(collate([ag.Tensor([1.0]), ag.Tensor([2.0], requires_grad=True)]), np.array([[1.0], [2.0]]))
-    assert same(collate([{"a": (1, [2, 3])}, {"a": (4, [5, 6])}]), {"a": (np.array([1, 4]), (np.array([2, 5]), np.array([3, 6])))})
+    assert same(
+        collate([{"a": (1, [2, 3])}, {"a": (4, [5, 6])}]),
+        {"a": (np.array([1, 4]), (np.array([2, 5]), np.array([3, 6])))},
+    )
     found = collate([Pair(1, np.zeros(2)), Pair(2, np.ones(2))])
     assert isinstance(found, Pair)
     assert found.y.shape == (2, 2)
@@ -206,8 +209,12 @@ SOURCES = [
 
 @given(st.sampled_from(SOURCES), st.integers(1, 12), st.booleans(), st.booleans(), st.integers(0, 3), st.integers(0, 5))
 @settings(deadline=None, max_examples=60)
-def test_an_epoch_gives_every_item_once(source: Any, batch_size: int, shuffle: bool, drop_last: bool, prefetch: int, seed: int) -> None:
-    size = len(source[0]) if isinstance(source, tuple) else len(source["x"]) if isinstance(source, dict) else len(source)
+def test_an_epoch_gives_every_item_once(
+    source: Any, batch_size: int, shuffle: bool, drop_last: bool, prefetch: int, seed: int
+) -> None:
+    size = (
+        len(source[0]) if isinstance(source, tuple) else len(source["x"]) if isinstance(source, dict) else len(source)
+    )
     if drop_last and size < batch_size:
         with pytest.raises(ValueError, match="drop_last leaves no batch"):
             DataLoader(source, batch_size, drop_last=True)
@@ -218,15 +225,26 @@ def test_an_epoch_gives_every_item_once(source: Any, batch_size: int, shuffle: b
         batches, again = list(loader), list(plain)
         assert same(batches, again), "prefetching changes nothing, and the same seed gives the same order"
         assert len(batches) == len(loader)
-        firsts = [next(iter(batch.values())) if isinstance(batch, dict) else batch[0] if isinstance(batch, tuple) else batch for batch in batches]
-        assert all(isinstance(first, np.ndarray) and first.flags.c_contiguous and first.flags.owndata for first in firsts)
+        firsts = [
+            next(iter(batch.values())) if isinstance(batch, dict) else batch[0] if isinstance(batch, tuple) else batch
+            for batch in batches
+        ]
+        assert all(
+            isinstance(first, np.ndarray) and first.flags.c_contiguous and first.flags.owndata for first in firsts
+        )
         sizes = [len(first) for first in firsts]
         assert sizes[:-1] == [batch_size] * (len(sizes) - 1)
         assert sum(sizes) == (size - size % batch_size if drop_last else size)
         if not drop_last:
             together = np.sort(np.concatenate([first.ravel() for first in firsts]))
             whole = next(iter(DataLoader(source, size)))
-            whole = next(iter(whole.values())) if isinstance(whole, dict) else whole[0] if isinstance(whole, tuple) else whole
+            whole = (
+                next(iter(whole.values()))
+                if isinstance(whole, dict)
+                else whole[0]
+                if isinstance(whole, tuple)
+                else whole
+            )
             np.testing.assert_array_equal(together, np.sort(whole.ravel()))
 
 
@@ -278,7 +296,10 @@ def test_collate_fn_takes_the_items() -> None:
 def test_senseless_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         DataLoader(np.arange(3), **options)
-    assert repr(DataLoader(np.arange(3), 2, True, rng=0, prefetch=1)) == "DataLoader(3 items, batch_size=2, shuffle=True, prefetch=1)"
+    assert (
+        repr(DataLoader(np.arange(3), 2, True, rng=0, prefetch=1))
+        == "DataLoader(3 items, batch_size=2, shuffle=True, prefetch=1)"
+    )
     assert list(DataLoader(np.zeros((0, 2)), 4)) == []
 
 
@@ -364,7 +385,10 @@ def test_an_exception_arrives_with_its_traceback(prefetch: int) -> None:
     assert [int(next(loop)[0]) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(LookupError, match="no such item") as caught:
         next(loop)
-    assert any(frame.name == "__getitem__" and frame.filename == __file__ for frame in traceback.extract_tb(caught.value.__traceback__))
+    assert any(
+        frame.name == "__getitem__" and frame.filename == __file__
+        for frame in traceback.extract_tb(caught.value.__traceback__)
+    )
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
@@ -453,7 +477,11 @@ def test_point_sets(name: str) -> None:
 def test_point_sets_are_their_formulas() -> None:
     t = np.linspace(0, np.pi, 7)
     x, _ = data.moons(7, noise=0.0)
-    np.testing.assert_allclose(x, np.concatenate([np.column_stack([np.cos(t), np.sin(t)]), np.column_stack([1 - np.cos(t), 0.5 - np.sin(t)])]), atol=1e-6)
+    np.testing.assert_allclose(
+        x,
+        np.concatenate([np.column_stack([np.cos(t), np.sin(t)]), np.column_stack([1 - np.cos(t), 0.5 - np.sin(t)])]),
+        atol=1e-6,
+    )
     x, y = data.circles(9, noise=0.0, factor=0.25)
     np.testing.assert_allclose(np.hypot(*x.T), np.where(y == 0, 1, 0.25), rtol=1e-6)
     x, y = data.blobs(2, noise=0.0, centers=[[1, 2, 3], [4, 5, 6]])
@@ -469,7 +497,9 @@ def test_point_sets_are_their_formulas() -> None:
     x, values = data.sine(8)
     assert x.dtype == values.dtype == np.float32
     np.testing.assert_allclose(values, np.sin(2 * np.pi * x), atol=1e-6)
-    assert np.std(data.sine(2000, 0.1, rng=0)[1] - np.sin(2 * np.pi * data.sine(2000)[0])) == pytest.approx(0.1, rel=0.1)
+    assert np.std(data.sine(2000, 0.1, rng=0)[1] - np.sin(2 * np.pi * data.sine(2000)[0])) == pytest.approx(
+        0.1, rel=0.1
+    )
 
 
 def test_the_bayes_limits_of_the_spirals() -> None:

@@ -25,13 +25,20 @@ from nn import data
 from nn.data import idx, known, sources
 
 TOP = Path(__file__).resolve().parents[2]
-FILES = ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]
+FILES = [
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+]
 CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 
 
 def packed(array: np.ndarray) -> bytes:
     """The array as an IDX file."""
-    header = bytes([0, 0, CODES[array.dtype.str[1:]], array.ndim]) + b"".join(length.to_bytes(4, "big") for length in array.shape)
+    header = bytes([0, 0, CODES[array.dtype.str[1:]], array.ndim]) + b"".join(
+        length.to_bytes(4, "big") for length in array.shape
+    )
     return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
 
 
@@ -40,7 +47,9 @@ def small(seed: int = 0) -> dict[str, bytes]:
     rng = np.random.default_rng(seed)
     files = {}
     for name, count in (("train", 12), ("t10k", 5)):
-        files[f"{name}-images-idx3-ubyte.gz"] = gzip.compress(packed(rng.integers(0, 256, (count, 28, 28), np.uint8)), mtime=0)
+        files[f"{name}-images-idx3-ubyte.gz"] = gzip.compress(
+            packed(rng.integers(0, 256, (count, 28, 28), np.uint8)), mtime=0
+        )
         files[f"{name}-labels-idx1-ubyte.gz"] = gzip.compress(packed(rng.integers(0, 10, count, np.uint8)), mtime=0)
     return files
 
@@ -51,7 +60,9 @@ def somebody_elses_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("AUTOGRAD_NP_DATA", raising=False)
     monkeypatch.setattr(sources, "cache_folder", lambda: tmp_path / "cache")
     for name in ("MNIST", "FASHION_MNIST", "TINYSHAKESPEARE"):
-        monkeypatch.setattr(known, name, dataclasses.replace(getattr(known, name), mirrors=("http://127.0.0.1:9/closed",), addresses=()))
+        monkeypatch.setattr(
+            known, name, dataclasses.replace(getattr(known, name), mirrors=("http://127.0.0.1:9/closed",), addresses=())
+        )
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
 
@@ -108,7 +119,13 @@ def folder_of(path: Path, files: dict[str, bytes]) -> Path:
 # ---------------------------------------------------------------------------------------- the format
 
 
-@given(hnp.arrays(st.sampled_from([np.uint8, np.int8, np.int16, np.int32, np.float32, np.float64]), hnp.array_shapes(max_dims=5, min_side=0)), st.booleans())
+@given(
+    hnp.arrays(
+        st.sampled_from([np.uint8, np.int8, np.int16, np.int32, np.float32, np.float64]),
+        hnp.array_shapes(max_dims=5, min_side=0),
+    ),
+    st.booleans(),
+)
 @settings(deadline=None)
 def test_what_was_written_is_read(array: np.ndarray, zipped: bool) -> None:
     content = packed(array)
@@ -161,7 +178,9 @@ def test_read_idx_names_a_missing_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("dotted", [True, False])
 @pytest.mark.parametrize("place", ["root", "root/mnist", "root/MNIST/raw", "variable/mnist", "cache"])
-def test_a_folder_is_read(place: str, dotted: bool, zipped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_read(
+    place: str, dotted: bool, zipped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = small()
     spelled = {}
     for name, content in files.items():
@@ -171,7 +190,9 @@ def test_a_folder_is_read(place: str, dotted: bool, zipped: bool, tmp_path: Path
     if place.startswith("variable"):
         monkeypatch.setenv("AUTOGRAD_NP_DATA", str(tmp_path / "variable"))
     if place == "cache":
-        sums = {name: frozenset({hashlib.sha256(gzip.decompress(content)).hexdigest()}) for name, content in files.items()}
+        sums = {
+            name: frozenset({hashlib.sha256(gzip.decompress(content)).hexdigest()}) for name, content in files.items()
+        }
         monkeypatch.setattr(known, "MNIST", dataclasses.replace(known.MNIST, files=sums))
     folder_of(tmp_path / (f"{place}/mnist" if place == "cache" else place), spelled)
     images, labels = data.mnist(root=root, download=False)
@@ -215,14 +236,18 @@ def test_the_two_sets_of_images_are_not_mixed_up(tmp_path: Path, monkeypatch: py
     assert len(data.FASHION_MNIST_CLASSES) == 10
 
 
-def test_the_root_goes_before_the_variable_goes_before_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_root_goes_before_the_variable_goes_before_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for seed, place in enumerate(["root", "variable/mnist", "cache/mnist"]):
         folder_of(tmp_path / place, small(seed))
     sums = {name: frozenset({hashlib.sha256(content).hexdigest()}) for name, content in small(2).items()}
     monkeypatch.setattr(known, "MNIST", dataclasses.replace(known.MNIST, files=sums))
 
     def seed_of(images: np.ndarray) -> int:
-        return [np.array_equal(images[:, 0], idx.parse_idx(gzip.decompress(small(seed)[FILES[2]]), "")) for seed in range(3)].index(True)
+        return [
+            np.array_equal(images[:, 0], idx.parse_idx(gzip.decompress(small(seed)[FILES[2]]), "")) for seed in range(3)
+        ].index(True)
 
     assert seed_of(data.mnist("test", normalize=False)[0]) == 2
     monkeypatch.setenv("AUTOGRAD_NP_DATA", str(tmp_path / "variable"))
@@ -235,7 +260,11 @@ def test_the_root_goes_before_the_variable_goes_before_the_cache(tmp_path: Path,
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        (FILES[0], gzip.compress(packed(np.zeros((12, 28, 27), np.uint8))), r"shape \(12, 28, 27\), not uint8 of shape \(N, 28, 28\)"),
+        (
+            FILES[0],
+            gzip.compress(packed(np.zeros((12, 28, 27), np.uint8))),
+            r"shape \(12, 28, 27\), not uint8 of shape \(N, 28, 28\)",
+        ),
         (FILES[0], gzip.compress(packed(np.zeros((12, 28, 28), np.float32))), "float32"),
         (FILES[1], gzip.compress(packed(np.zeros(11, np.uint8))), "each of the 12 images"),
         (FILES[1], gzip.compress(packed(np.full(12, 10, np.uint8))), "class 10"),
@@ -269,7 +298,9 @@ def test_a_download_is_kept(tmp_path: Path, mirrors: Any) -> None:
 
 
 @pytest.mark.parametrize("by", ["root", "variable"])
-def test_a_download_goes_to_the_folder_that_was_named(by: str, tmp_path: Path, mirrors: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_goes_to_the_folder_that_was_named(
+    by: str, tmp_path: Path, mirrors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mirrors(small())
     if by == "variable":
         monkeypatch.setenv("AUTOGRAD_NP_DATA", str(tmp_path / "mine"))
@@ -328,14 +359,23 @@ def test_the_next_mirror_makes_up_for_a_bad_one(
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_bad_mirrors_are_all_named_and_nothing_is_left(kind: str, tmp_path: Path, mirrors: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_mirrors_are_all_named_and_nothing_is_left(
+    kind: str, tmp_path: Path, mirrors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sources, "_LARGEST", 1_000_000)
     answer, said = BAD[kind]
     mirrors({FILES[2]: answer}, {}, right=small())
     with pytest.raises(data.DataError, match=said) as caught:
         data.mnist("test")
     message = str(caught.value)
-    for part in (*known.MNIST.urls(FILES[2]), "404", f"put {FILES[2]} from", str(tmp_path / "cache" / "mnist"), "AUTOGRAD_NP_DATA", "root="):
+    for part in (
+        *known.MNIST.urls(FILES[2]),
+        "404",
+        f"put {FILES[2]} from",
+        str(tmp_path / "cache" / "mnist"),
+        "AUTOGRAD_NP_DATA",
+        "root=",
+    ):
         assert part in message
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
@@ -346,7 +386,9 @@ def test_without_a_network_the_error_says_what_to_put_where(tmp_path: Path) -> N
             load()
         assert "http://127.0.0.1:9/closed" in str(caught.value)
         assert f"put {name} from" in str(caught.value)
-    with pytest.raises(data.DataError, match=r"there is no file train-images-idx3-ubyte.gz in .*cache.mnist.*download=True"):
+    with pytest.raises(
+        data.DataError, match=r"there is no file train-images-idx3-ubyte.gz in .*cache.mnist.*download=True"
+    ):
         data.mnist(download=False)
     assert list(tmp_path.iterdir()) == []
 
@@ -403,9 +445,19 @@ from nn.data import known
 known.MNIST = dataclasses.replace(known.MNIST, mirrors=(sys.argv[1],), files=eval(sys.argv[2]))
 print(data.mnist("test", root=sys.argv[3])[0].shape)
 """
-    command = [sys.executable, "-c", code, known.MNIST.mirrors[0], repr(dict(known.MNIST.files)), str(tmp_path / "shared")]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        known.MNIST.mirrors[0],
+        repr(dict(known.MNIST.files)),
+        str(tmp_path / "shared"),
+    ]
     environment = {**os.environ, "PYTHONPATH": str(TOP)}
-    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(4)]
+    running = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(4)
+    ]
     for process in running:
         assert process.communicate(timeout=60)[0].strip() == "(5, 1, 28, 28)"
     assert sorted(path.name for path in (tmp_path / "shared" / "mnist").iterdir()) == FILES[2:]
@@ -415,7 +467,11 @@ def test_tinyshakespeare_has_its_own_addresses(tmp_path: Path, mirrors: Any, mon
     text = b"First Citizen:\nBefore we proceed any further, hear me speak.\n"
     requests = mirrors({}, {"other.txt": text}, right={"input.txt": text}, source="TINYSHAKESPEARE")
     first, second = known.TINYSHAKESPEARE.mirrors
-    monkeypatch.setattr(known, "TINYSHAKESPEARE", dataclasses.replace(known.TINYSHAKESPEARE, mirrors=(first,), addresses=(second + "/other.txt",)))
+    monkeypatch.setattr(
+        known,
+        "TINYSHAKESPEARE",
+        dataclasses.replace(known.TINYSHAKESPEARE, mirrors=(first,), addresses=(second + "/other.txt",)),
+    )
     assert data.tinyshakespeare() == text.decode()
     assert requests == ["0/input.txt", "1/other.txt"]
     assert (tmp_path / "cache" / "tinyshakespeare" / "input.txt").read_bytes() == text

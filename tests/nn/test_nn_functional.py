@@ -89,7 +89,11 @@ def test_distances():
     ag.sum(out).backward()
     assert out.tolist() == [[0, 0, 0]]
     assert np.isfinite(zero.grad).all()
-    assert F.normalize(a.astype(np.float32)).dtype == F.cosine_similarity(a.astype(np.float32), b.astype(np.float32)).dtype == np.float32
+    assert (
+        F.normalize(a.astype(np.float32)).dtype
+        == F.cosine_similarity(a.astype(np.float32), b.astype(np.float32)).dtype
+        == np.float32
+    )
 
 
 # ---------------------------------------------------------------- padding
@@ -105,7 +109,12 @@ def test_pad_counts_from_the_last_axis():
     assert F.pad(x, (1, -2, -1, 0)).tolist() == [[0, 3]]
     assert F.pad(x, ()).tolist() == x.tolist()
     assert ag.gradcheck(lambda x: F.pad(x, (1, -1, 0, 1), "constant", 2.0) ** 2, x + 1.0, order=2)
-    for call in (lambda: F.pad(x, (1,)), lambda: F.pad(x, (1, 1) * 3), lambda: F.pad(x, (1, 1), "mirror"), lambda: F.pad(x, (1, 1), "reflect", 1.0)):
+    for call in (
+        lambda: F.pad(x, (1,)),
+        lambda: F.pad(x, (1, 1) * 3),
+        lambda: F.pad(x, (1, 1), "mirror"),
+        lambda: F.pad(x, (1, 1), "reflect", 1.0),
+    ):
         with pytest.raises(ValueError, match="pad"):
             call()
 

@@ -69,7 +69,12 @@ def test_names_from_the_file_do_not_fill_the_screen(suffix: str, content: bytes,
 
 
 def test_what_is_well_compressed_is_read(tmp_path: Path) -> None:
-    state = {"zeros": np.zeros(6_000_000), "count": np.arange(1000), "F": np.asfortranarray(np.eye(300)), "empty": np.zeros((0, 3), np.int8)}
+    state = {
+        "zeros": np.zeros(6_000_000),
+        "count": np.arange(1000),
+        "F": np.asfortranarray(np.eye(300)),
+        "empty": np.zeros((0, 3), np.int8),
+    }
     np.savez_compressed(tmp_path / "w.npz", **state)  # type: ignore[arg-type]
     for name, array in nn.load(tmp_path / "w.npz").items():
         np.testing.assert_array_equal(array, state[name])
@@ -87,7 +92,9 @@ def test_large_arrays_are_read_in_pieces(tmp_path: Path) -> None:
 
 def test_a_gzip_file_of_several_members_is_read(tmp_path: Path) -> None:
     header = b"\0\0\x08\x01\0\0\0\x06"
-    (tmp_path / "w.gz").write_bytes(gzip.compress(header) + gzip.compress(b"\1\2\3") + gzip.compress(b"\4\5\6") + bytes(3))
+    (tmp_path / "w.gz").write_bytes(
+        gzip.compress(header) + gzip.compress(b"\1\2\3") + gzip.compress(b"\4\5\6") + bytes(3)
+    )
     assert nn.data.read_idx(tmp_path / "w.gz").tolist() == [1, 2, 3, 4, 5, 6]
 
 
@@ -146,14 +153,32 @@ def test_the_name_of_the_writer_is_taken(tmp_path: Path) -> None:
 def written(folder: Path) -> dict[str, tuple[str, Path]]:
     """A file of each format, with what reads it."""
     rng = np.random.default_rng(1)
-    state = {"w": rng.normal(size=(5, 4)), "b": rng.normal(size=3).astype(np.float32), "n": np.arange(3), "none": np.zeros((0, 2))}
+    state = {
+        "w": rng.normal(size=(5, 4)),
+        "b": rng.normal(size=3).astype(np.float32),
+        "n": np.arange(3),
+        "none": np.zeros((0, 2)),
+    }
     nn.save(state, folder / "w.npz", metadata={"epoch": "3"})
     nn.save(state, folder / "w.safetensors", metadata={"epoch": "3"})
     np.savez_compressed(folder / "z.npz", **state)  # type: ignore[arg-type]
-    nn.save_checkpoint(folder / "c.npz", state=state, rows=[{"loss": 0.5, "when": (1, 2**70)}], generator=np.random.default_rng(0).bit_generator.state)
+    nn.save_checkpoint(
+        folder / "c.npz",
+        state=state,
+        rows=[{"loss": 0.5, "when": (1, 2**70)}],
+        generator=np.random.default_rng(0).bit_generator.state,
+    )
     pixels = rng.integers(256, size=(3, 5), dtype=np.uint8)
-    (folder / "x.gz").write_bytes(gzip.compress(b"\0\0\x08\x02" + np.array(pixels.shape, ">u4").tobytes() + pixels.tobytes(), mtime=0))
-    readers = {"w.npz": "load", "w.safetensors": "load", "z.npz": "load", "c.npz": "load_checkpoint", "x.gz": "read_idx"}
+    (folder / "x.gz").write_bytes(
+        gzip.compress(b"\0\0\x08\x02" + np.array(pixels.shape, ">u4").tobytes() + pixels.tobytes(), mtime=0)
+    )
+    readers = {
+        "w.npz": "load",
+        "w.safetensors": "load",
+        "z.npz": "load",
+        "c.npz": "load_checkpoint",
+        "x.gz": "read_idx",
+    }
     return {name: (reader, folder / name) for name, reader in readers.items()}
 
 
@@ -195,7 +220,9 @@ def test_what_is_read_is_what_was_written(count: int, tmp_path: Path) -> None:
             place.write_bytes(altered(content, rng))
             cases.append((name, reader, place))
     refused = 0
-    for (name, reader, place), outcome in zip(cases, outcomes([(reader, place) for _, reader, place in cases]), strict=True):
+    for (name, reader, place), outcome in zip(
+        cases, outcomes([(reader, place) for _, reader, place in cases]), strict=True
+    ):
         if outcome.how == "read":
             assert outcome.what == right[name].what, place
             continue

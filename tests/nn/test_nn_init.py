@@ -161,7 +161,9 @@ def test_callables_get_what_they_ask_for():
         partial(lambda std, s, r: r.normal(0, std, s), 0.02),
     ):
         np.testing.assert_array_equal(init.fresh((2, 3), call, rng=5), expected)
-    np.testing.assert_array_equal(init.fresh((2, 3), init.fresh((2, 3), "normal", rng=1)), init.fresh((2, 3), "normal", rng=1))
+    np.testing.assert_array_equal(
+        init.fresh((2, 3), init.fresh((2, 3), "normal", rng=1)), init.fresh((2, 3), "normal", rng=1)
+    )
     np.testing.assert_array_equal(init.fresh((2,), ag.Tensor([1.0, 2.0], requires_grad=True)), [1, 2])
     with pytest.raises(ValueError, match=r"values of shape \(3, 2\) for a parameter of shape \(2, 3\)"):
         init.fresh((2, 3), lambda shape, rng: np.zeros((3, 2)))
@@ -217,7 +219,11 @@ def test_a_write_between_forward_and_backward_is_seen():
         loss.backward()
 
 
-@given(st.sampled_from(init.names()), st.lists(st.integers(0, 5), min_size=2, max_size=4), st.sampled_from([np.float16, np.float32, np.float64]))
+@given(
+    st.sampled_from(init.names()),
+    st.lists(st.integers(0, 5), min_size=2, max_size=4),
+    st.sampled_from([np.float16, np.float32, np.float64]),
+)
 def test_every_name_on_every_shape(name, shape, dtype):
     if name == "eye":
         shape = shape[:2]

@@ -52,14 +52,21 @@ class Run:
     def __init__(self, kind: str) -> None:
         rng = np.random.default_rng(0)
         self.params = [ag.Tensor(rng.normal(size=shape), requires_grad=True) for shape in [(2, 3), (4,), (5, 4), (3,)]]
-        groups: Any = self.params if kind.startswith("LBFGS") else [{"params": self.params[:3]}, {"params": self.params[3:], "lr": 0.05}]
+        groups: Any = (
+            self.params
+            if kind.startswith("LBFGS")
+            else [{"params": self.params[:3]}, {"params": self.params[3:], "lr": 0.05}]
+        )
         self.optimizer = KINDS[kind](groups)
         self.closure = kind.startswith("LBFGS")
         self.steps = 0
 
     def loss(self) -> ag.Tensor:
         self.optimizer.zero_grad()
-        loss = sum((ag.sum((p - 1.0) ** 2 * np.arange(1.0, 1.0 + p.size).reshape(p.shape)) for p in self.params), ag.Tensor(0.0))
+        loss = sum(
+            (ag.sum((p - 1.0) ** 2 * np.arange(1.0, 1.0 + p.size).reshape(p.shape)) for p in self.params),
+            ag.Tensor(0.0),
+        )
         loss.backward()
         return loss
 
@@ -93,7 +100,9 @@ class Run:
         return b"".join([part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode() for part in parts])
 
 
-def interrupted(call: Callable[[], Any], at: int, where: str, error: BaseException | None = None) -> tuple[BaseException | None, int]:
+def interrupted(
+    call: Callable[[], Any], at: int, where: str, error: BaseException | None = None
+) -> tuple[BaseException | None, int]:
     """Call, and raise KeyboardInterrupt at an instruction of the files in a folder; what came out, and how many instructions were run."""
     count = 0
 
@@ -252,7 +261,11 @@ class Compiled:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             state = self.optimizer.state_dict()["state"]
-        return b"".join(np.asarray(value).tobytes() for part in (self.model.state_dict(), *state.values()) for value in part.values())
+        return b"".join(
+            np.asarray(value).tobytes()
+            for part in (self.model.state_dict(), *state.values())
+            for value in part.values()
+        )
 
     def check(self, error: BaseException | None, old: bytes, new: bytes) -> bool:
         """A step that is over is whole or says so, in the exception and to the next; returns whether it said so."""
@@ -429,7 +442,14 @@ def test_fit_says_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(optim.Adam, "update", stop)
     with pytest.raises(KeyboardInterrupt) as caught:
-        nn.fit(model, nn.MSELoss(), optimizer, (np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)), epochs=1, progress=False)
+        nn.fit(
+            model,
+            nn.MSELoss(),
+            optimizer,
+            (np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)),
+            epochs=1,
+            progress=False,
+        )
     assert "fit(resume=True)" in notes(caught.value)
 
 

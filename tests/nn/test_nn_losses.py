@@ -82,10 +82,19 @@ SIGNS = np.array([1.0, -1.0, 1.0, -1.0])
 @pytest.mark.parametrize(
     ("loss", "inputs"),
     [
-        (lambda r: nn.CrossEntropyLoss(label_smoothing=0.1, weight=[1.0, 2.0, 0.5], reduction=r).double(), lambda n: (n(4, 3), np.array([0, 2, -100, 1]))),
-        (lambda r: nn.NLLLoss(weight=[1.0, 2.0, 0.5], reduction=r).double(), lambda n: (n(4, 3), np.array([0, 2, -100, 1]))),
+        (
+            lambda r: nn.CrossEntropyLoss(label_smoothing=0.1, weight=[1.0, 2.0, 0.5], reduction=r).double(),
+            lambda n: (n(4, 3), np.array([0, 2, -100, 1])),
+        ),
+        (
+            lambda r: nn.NLLLoss(weight=[1.0, 2.0, 0.5], reduction=r).double(),
+            lambda n: (n(4, 3), np.array([0, 2, -100, 1])),
+        ),
         (lambda r: nn.BCELoss(reduction=r), lambda n: (np.abs(np.tanh(n(4))) * 0.9 + 0.05, np.abs(np.tanh(n(4))))),
-        (lambda r: nn.BCEWithLogitsLoss(reduction=r, pos_weight=[2.0, 1.0, 0.5]).double(), lambda n: (n(4, 3), np.abs(np.tanh(n(4, 3))))),
+        (
+            lambda r: nn.BCEWithLogitsLoss(reduction=r, pos_weight=[2.0, 1.0, 0.5]).double(),
+            lambda n: (n(4, 3), np.abs(np.tanh(n(4, 3)))),
+        ),
         (lambda r: nn.MSELoss(reduction=r), lambda n: (n(4, 3), n(4, 3))),
         (lambda r: nn.HuberLoss(reduction=r, delta=0.7), lambda n: (n(4, 3), n(4, 3))),
         (lambda r: nn.SmoothL1Loss(reduction=r, beta=0.7), lambda n: (n(4, 3), n(4, 3))),
@@ -118,7 +127,18 @@ def test_second_order(loss, inputs, reduction):
 
 # ---------------------------------------------------------------- shapes
 
-PAIRWISE = ["MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCELoss", "BCEWithLogitsLoss", "KLDivLoss", "PoissonNLLLoss", "HingeLoss", "SoftMarginLoss"]
+PAIRWISE = [
+    "MSELoss",
+    "L1Loss",
+    "HuberLoss",
+    "SmoothL1Loss",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "KLDivLoss",
+    "PoissonNLLLoss",
+    "HingeLoss",
+    "SoftMarginLoss",
+]
 
 
 @pytest.mark.parametrize("name", PAIRWISE)
@@ -157,7 +177,12 @@ def test_shapes_of_the_others():
         F.pairwise_distance(np.float64(0), np.float64(1))
 
 
-@given(st.lists(st.integers(0, 4), max_size=3), st.sampled_from(["mean", "sum", "none"]), st.sampled_from([np.float32, np.float64]), st.sampled_from(PAIRWISE))
+@given(
+    st.lists(st.integers(0, 4), max_size=3),
+    st.sampled_from(["mean", "sum", "none"]),
+    st.sampled_from([np.float32, np.float64]),
+    st.sampled_from(PAIRWISE),
+)
 def test_every_shape(shape, reduction, dtype, name):
     rng = np.random.default_rng(0)
     x = ag.Tensor(rng.uniform(0.1, 0.9, shape).astype(dtype), requires_grad=True)
@@ -333,7 +358,13 @@ def test_few_nodes():
     x = ag.Tensor(np.ones((4, 3)), requires_grad=True)
     for loss in (nn.MSELoss(), nn.L1Loss(), nn.HuberLoss(), nn.SmoothL1Loss(), nn.BCEWithLogitsLoss(), nn.BCELoss()):
         loss(x, np.ones((4, 3))).backward()
-        assert loss(x, np.ones((4, 3))).op in ("mse_loss", "l1_loss", "huber_loss", "binary_cross_entropy_with_logits", "binary_cross_entropy")
+        assert loss(x, np.ones((4, 3))).op in (
+            "mse_loss",
+            "l1_loss",
+            "huber_loss",
+            "binary_cross_entropy_with_logits",
+            "binary_cross_entropy",
+        )
 
 
 # ---------------------------------------------------------------- as modules
@@ -356,11 +387,16 @@ def test_weights_are_state():
 def test_repr():
     assert repr(nn.MSELoss()) == "MSELoss()"
     assert repr(nn.HuberLoss(delta=0.5, reduction="sum")) == "HuberLoss(delta=0.5, reduction='sum')"
-    assert repr(nn.CrossEntropyLoss(weight=[1.0, 2.0])) == "CrossEntropyLoss(ignore_index=-100, label_smoothing=0.0, weight=<2>)"
+    assert (
+        repr(nn.CrossEntropyLoss(weight=[1.0, 2.0]))
+        == "CrossEntropyLoss(ignore_index=-100, label_smoothing=0.0, weight=<2>)"
+    )
 
 
 def test_smooth_l1_is_huber_over_beta():
     rng = np.random.default_rng(1)
     x, t = rng.normal(size=(2, 30))
     for beta in (0.1, 1.0, 3.0):
-        assert F.smooth_l1_loss(x, t, beta=beta).item() == pytest.approx(F.huber_loss(x, t, delta=beta).item() / beta, rel=1e-14)
+        assert F.smooth_l1_loss(x, t, beta=beta).item() == pytest.approx(
+            F.huber_loss(x, t, delta=beta).item() / beta, rel=1e-14
+        )

@@ -24,12 +24,18 @@ def written_out(predicted: Any, true: Any, classes: int) -> tuple[list[int], lis
     return tp, fp, fn
 
 
-labels = st.integers(2, 5).flatmap(lambda c: st.tuples(st.just(c), st.lists(st.tuples(st.integers(0, c - 1), st.integers(0, c - 1)), min_size=1, max_size=30)))
+labels = st.integers(2, 5).flatmap(
+    lambda c: st.tuples(
+        st.just(c), st.lists(st.tuples(st.integers(0, c - 1), st.integers(0, c - 1)), min_size=1, max_size=30)
+    )
+)
 
 
 @given(labels, st.sampled_from([0.0, 1.0]))
 @settings(deadline=None)
-def test_precision_recall_and_f1_are_their_definitions(case: tuple[int, list[tuple[int, int]]], zero_division: float) -> None:
+def test_precision_recall_and_f1_are_their_definitions(
+    case: tuple[int, list[tuple[int, int]]], zero_division: float
+) -> None:
     classes, pairs = case
     predicted, true = np.array(pairs).T
     tp, fp, fn = written_out(predicted, true, classes)
@@ -87,7 +93,11 @@ def test_the_known_figures_of_a_known_table() -> None:
         assert metric.compute() == pytest.approx(macro)
 
 
-@given(st.integers(1, 4), st.lists(st.lists(st.sampled_from([-1.0, 0.0, 0.5, 2.0]), min_size=4, max_size=4), min_size=1, max_size=12), st.data())
+@given(
+    st.integers(1, 4),
+    st.lists(st.lists(st.sampled_from([-1.0, 0.0, 0.5, 2.0]), min_size=4, max_size=4), min_size=1, max_size=12),
+    st.data(),
+)
 @settings(deadline=None)
 def test_top_k_is_being_among_the_first_of_a_stable_order(k: int, rows: list[list[float]], data: st.DataObject) -> None:
     true = data.draw(st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)))
@@ -105,9 +115,24 @@ def test_every_form_of_predictions_and_targets_means_the_same() -> None:
     expected = np.mean(np.argmax(logits, axis=1) == true)
     one_hot = np.eye(3)[true]
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    predictions = [logits, probabilities, np.argmax(logits, axis=1), np.argmax(logits, axis=1)[:, None], ag.Tensor(logits, requires_grad=True)]
+    predictions = [
+        logits,
+        probabilities,
+        np.argmax(logits, axis=1),
+        np.argmax(logits, axis=1)[:, None],
+        ag.Tensor(logits, requires_grad=True),
+    ]
     for given_predictions in predictions:
-        for targets in (true, true[:, None], true.astype(np.float32), true.astype(np.uint8), one_hot, one_hot.astype(bool), ag.Tensor(one_hot), list(true)):
+        for targets in (
+            true,
+            true[:, None],
+            true.astype(np.float32),
+            true.astype(np.uint8),
+            one_hot,
+            one_hot.astype(bool),
+            ag.Tensor(one_hot),
+            list(true),
+        ):
             assert metrics.accuracy(given_predictions, targets) == pytest.approx(expected)
 
 
@@ -191,7 +216,15 @@ def test_senseless_options_are_refused() -> None:
         metrics.confusion_matrix(np.array([0]), np.array([-1]), 3)
 
 
-KINDS = [metrics.Accuracy(), metrics.Precision(3), metrics.Recall(3), metrics.F1(3), metrics.MeanSquaredError(), metrics.MeanAbsoluteError(), metrics.R2Score()]
+KINDS = [
+    metrics.Accuracy(),
+    metrics.Precision(3),
+    metrics.Recall(3),
+    metrics.F1(3),
+    metrics.MeanSquaredError(),
+    metrics.MeanAbsoluteError(),
+    metrics.R2Score(),
+]
 
 
 @pytest.mark.parametrize("metric", KINDS, ids=lambda metric: metric.name)

@@ -111,7 +111,13 @@ def test_parameter_keeps_its_kind_when_copied_and_pickled() -> None:
 
 def test_attributes_register_in_order() -> None:
     net = Net()
-    assert [name for name, _ in net.named_parameters()] == ["first.weight", "first.bias", "rest.0.weight", "rest.1.0.weight", "rest.1.0.bias"]
+    assert [name for name, _ in net.named_parameters()] == [
+        "first.weight",
+        "first.bias",
+        "rest.0.weight",
+        "rest.1.0.weight",
+        "rest.1.0.bias",
+    ]
     assert [name for name, _ in net.named_modules()] == ["", "first", "rest", "rest.0", "rest.1", "rest.1.0"]
     assert [name for name, _ in net.named_children()] == ["first", "rest"]
     assert [name for name, _ in net.first.named_buffers()] == ["calls", "scratch"]
@@ -246,7 +252,10 @@ def test_conversion() -> None:
 
 def test_penalty_is_what_its_formula_says_and_has_its_gradient() -> None:
     net = Net().double().regularize(l1=0.3, l2=0.2, bias_l2=0.7)
-    expected = sum(0.3 * np.abs(p.numpy()).sum() + 0.2 * (p.numpy() ** 2).sum() if p.ndim > 1 else 0.7 * (p.numpy() ** 2).sum() for p in net.parameters())
+    expected = sum(
+        0.3 * np.abs(p.numpy()).sum() + 0.2 * (p.numpy() ** 2).sum() if p.ndim > 1 else 0.7 * (p.numpy() ** 2).sum()
+        for p in net.parameters()
+    )
     penalty = net.penalty()
     assert isinstance(penalty, ag.Tensor)
     np.testing.assert_allclose(penalty.item(), expected, rtol=1e-14)

@@ -24,8 +24,12 @@ def network(seed: int = 0) -> nn.Sequential:
     return nn.Sequential(nn.Linear(2, 8, rng=seed), nn.Tanh(), nn.Linear(8, 2, rng=seed))
 
 
-def fit(model: nn.Module, epochs: int = 2, data: Any = (X, Y), loss: Any = None, optimizer: Any = None, **options: Any) -> nn.History:
-    return nn.fit(model, loss or nn.CrossEntropyLoss(), optimizer or nn.SGD(model.parameters(), lr=0.1), data, epochs, **options)
+def fit(
+    model: nn.Module, epochs: int = 2, data: Any = (X, Y), loss: Any = None, optimizer: Any = None, **options: Any
+) -> nn.History:
+    return nn.fit(
+        model, loss or nn.CrossEntropyLoss(), optimizer or nn.SGD(model.parameters(), lr=0.1), data, epochs, **options
+    )
 
 
 # ------------------------------------------------------------------------------------------------ callbacks
@@ -51,7 +55,15 @@ def test_best_weights_start_anew_with_each_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("monitor", "mode"),
-    [("val_mse", "min"), ("mae", "min"), ("val_MeanSquaredError", "min"), ("val_loss", "min"), ("val_accuracy", "max"), ("val_f1", "max"), ("r2", "max")],
+    [
+        ("val_mse", "min"),
+        ("mae", "min"),
+        ("val_MeanSquaredError", "min"),
+        ("val_loss", "min"),
+        ("val_accuracy", "max"),
+        ("val_f1", "max"),
+        ("r2", "max"),
+    ],
 )
 def test_what_is_better_small(monitor: str, mode: str) -> None:
     assert nn.EarlyStopping(monitor).mode == mode
@@ -217,7 +229,10 @@ def test_modules_appended_to_a_plain_list_are_noticed() -> None:
         nn.SGD(nn.Sequential(Appending()).parameters(), lr=0.1)
 
 
-@pytest.mark.parametrize("value", [[[nn.Linear(2, 2)], [nn.ReLU()]], [nn.Linear(2, 2), np.tanh], {"a": [nn.Linear(2, 2)]}, (("a", nn.ReLU()),)])
+@pytest.mark.parametrize(
+    "value",
+    [[[nn.Linear(2, 2)], [nn.ReLU()]], [nn.Linear(2, 2), np.tanh], {"a": [nn.Linear(2, 2)]}, (("a", nn.ReLU()),)],
+)
 def test_modules_within_plain_lists_are_noticed(value: Any) -> None:
     module = nn.Module()
     with pytest.raises(TypeError, match="does not register what it holds"):
@@ -283,7 +298,15 @@ def test_a_resumed_run_has_the_losss_parameters_and_the_order_of_the_validation_
         model, loss = network(seed), Scaled()
         optimizer = nn.Adam([*model.parameters(), *loss.parameters()], lr=0.1)
         validation = nn.DataLoader((X, Y), 7, shuffle=True)
-        return fit(model, epochs, nn.DataLoader((X, Y), 16, shuffle=True, prefetch=2), loss, optimizer, validation=validation, **options)
+        return fit(
+            model,
+            epochs,
+            nn.DataLoader((X, Y), 16, shuffle=True, prefetch=2),
+            loss,
+            optimizer,
+            validation=validation,
+            **options,
+        )
 
     whole = run(0, 6)
     run(0, 3, checkpoint=tmp_path / "run.npz")
@@ -302,10 +325,16 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "error"), [("run.ckpt", nn.SavingError), ("no/run.npz", FileNotFoundError)])
-def test_a_checkpoint_that_cannot_be_written_is_noticed_before_the_work(tmp_path: Path, name: str, error: type[Exception]) -> None:
+def test_a_checkpoint_that_cannot_be_written_is_noticed_before_the_work(
+    tmp_path: Path, name: str, error: type[Exception]
+) -> None:
     steps: list[float] = []
     with pytest.raises(error):
-        fit(network(), checkpoint=tmp_path / name, callbacks=nn.LambdaCallback(on_batch_end=lambda training, loss: steps.append(loss)))
+        fit(
+            network(),
+            checkpoint=tmp_path / name,
+            callbacks=nn.LambdaCallback(on_batch_end=lambda training, loss: steps.append(loss)),
+        )
     assert not steps
 
 
@@ -341,7 +370,9 @@ def test_one_epoch_is_marked_1() -> None:
 def test_long_names_above_images_do_not_overlap() -> None:
     pytest.importorskip("matplotlib")
     names = ["T-shirt/top", "Ankle boot", "Sneaker"]
-    figure = nn.plot.images(np.random.default_rng(0).random((9, 28, 28)), [0, 1, 2] * 3, [1, 0, 2] * 3, class_names=names)
+    figure = nn.plot.images(
+        np.random.default_rng(0).random((9, 28, 28)), [0, 1, 2] * 3, [1, 0, 2] * 3, class_names=names
+    )
     figure.canvas.draw()
     boxes = [ax.title.get_window_extent() for ax in figure.axes]
     assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
@@ -352,7 +383,10 @@ def test_long_names_above_images_do_not_overlap() -> None:
 def test_coordinates_of_different_units_can_both_be_read() -> None:
     pytest.importorskip("matplotlib")
     points = X * np.array([1000.0, 1.0])
-    for ax in (nn.plot.dataset(points, Y), nn.plot.decision_boundary(lambda p: p[:, 0] / 1000, points, Y, resolution=20)):
+    for ax in (
+        nn.plot.dataset(points, Y),
+        nn.plot.decision_boundary(lambda p: p[:, 0] / 1000, points, Y, resolution=20),
+    ):
         ax.figure.canvas.draw()
         box = ax.get_window_extent()
         assert box.height > 0.5 * box.width
@@ -380,7 +414,9 @@ def program(*options: str, folder: Path) -> str:
     examples = Path(__file__).parents[2] / "examples"
     environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
     command = [sys.executable, "-c", PROGRAM, str(examples), *options]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, encoding="cp1252", check=True, timeout=60).stdout
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, encoding="cp1252", check=True, timeout=60
+    ).stdout
 
 
 def test_programs_print_where_letters_are_missing(tmp_path: Path) -> None:

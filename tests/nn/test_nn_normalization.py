@@ -35,7 +35,9 @@ def built(case):
     layer = getattr(nn, name)(*args, **options, dtype=np.float64)
     for key, p in layer.named_parameters():
         p.writable()[...] = ours(layer, key, MADE[f"{case}/parameter/{key}"])
-    assert {key for key, _ in layer.named_parameters()} == {k.split("/")[-1] for k in MADE if k.startswith(f"{case}/parameter/")}
+    assert {key for key, _ in layer.named_parameters()} == {
+        k.split("/")[-1] for k in MADE if k.startswith(f"{case}/parameter/")
+    }
     return layer
 
 
@@ -61,7 +63,9 @@ def test_as_pytorch(case, channels_last) -> None:
             if x.requires_grad:
                 np.testing.assert_allclose(x.grad, MADE[f"{case}/{step}/input_gradient/{i}"], rtol=1e-9, atol=1e-11)
         for key, p in layer.named_parameters():
-            np.testing.assert_allclose(p.grad, ours(layer, key, MADE[f"{case}/{step}/gradient/{key}"]), rtol=1e-9, atol=1e-11)
+            np.testing.assert_allclose(
+                p.grad, ours(layer, key, MADE[f"{case}/{step}/gradient/{key}"]), rtol=1e-9, atol=1e-11
+            )
         buffers = dict(layer.named_buffers())
         assert set(buffers) == {k.split("/")[-1] for k in MADE if k.startswith(f"{case}/{step}/buffer/")}
         for key, b in buffers.items():
@@ -192,7 +196,12 @@ def test_dropout_seeds_and_modes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layer", "shape"), [(nn.Dropout1d(0.5, rng=0), (8, 6, 3)), (nn.Dropout2d(0.5, rng=0), (8, 6, 3, 2)), (nn.Dropout2d(0.5, rng=0), (6, 3, 2))]
+    ("layer", "shape"),
+    [
+        (nn.Dropout1d(0.5, rng=0), (8, 6, 3)),
+        (nn.Dropout2d(0.5, rng=0), (8, 6, 3, 2)),
+        (nn.Dropout2d(0.5, rng=0), (6, 3, 2)),
+    ],
 )
 def test_whole_channels_drop(layer, shape) -> None:
     axes = tuple(range(-layer.axes, 0))

@@ -71,7 +71,9 @@ def options_of(kind: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("form", PATHS)
 @pytest.mark.parametrize("case", make.CASES)
-def test_trajectory_is_pytorchs(case: str, form: str, reference: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trajectory_is_pytorchs(
+    case: str, form: str, reference: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     kind, options = make.CASES[case]
     cls = getattr(optim, kind)
     for name, value in PATHS[form].items():
@@ -236,12 +238,22 @@ def test_float32_is_kept(kind: str, form: str, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("kind", ALL)
 def test_mixed_dtypes_and_layouts_give_the_same(kind: str) -> None:
     rng = np.random.default_rng(5)
-    values = [rng.normal(size=(30, 40)), rng.normal(size=(7,)).astype(np.float32), rng.normal(size=(200, 100)), rng.normal(size=(150, 120))]
+    values = [
+        rng.normal(size=(30, 40)),
+        rng.normal(size=(7,)).astype(np.float32),
+        rng.normal(size=(200, 100)),
+        rng.normal(size=(150, 120)),
+    ]
     grads = [rng.normal(size=v.shape).astype(v.dtype) for v in values]
 
     def run(fortran: bool) -> list[Any]:
         # A Fortran-ordered parameter, and a large parameter with a Fortran-ordered gradient.
-        own = [values[0].copy(), values[1].copy(), np.asfortranarray(values[2]) if fortran else values[2].copy(), values[3].copy()]
+        own = [
+            values[0].copy(),
+            values[1].copy(),
+            np.asfortranarray(values[2]) if fortran else values[2].copy(),
+            values[3].copy(),
+        ]
         params = [ag.Tensor(v, requires_grad=True) for v in own]
         optimizer = getattr(optim, kind)(params, **options_of(kind))
         for k in range(3):
@@ -331,7 +343,9 @@ def test_a_step_allocates_nothing(kind: str, decay: float) -> None:
 def test_moments_of_dead_units_do_not_become_subnormal(kind: str, dtype: Any, size: int) -> None:
     p = ag.Tensor(np.ones(size, dtype), requires_grad=True)
     cls = getattr(optim, kind)
-    options = {"SGD": {"momentum": 0.5}, "RMSprop": {"alpha": 0.6}, "Adadelta": {"rho": 0.6}}.get(kind, {"betas": (0.5, 0.6)})
+    options = {"SGD": {"momentum": 0.5}, "RMSprop": {"alpha": 0.6}, "Adadelta": {"rho": 0.6}}.get(
+        kind, {"betas": (0.5, 0.6)}
+    )
     optimizer = cls([p], **options)
     p.grad = np.full(size, 0.1, dtype)
     optimizer.step()
@@ -343,7 +357,9 @@ def test_moments_of_dead_units_do_not_become_subnormal(kind: str, dtype: Any, si
             if isinstance(a, np.ndarray):
                 flat = np.abs(a.ravel()[:3])
                 assert np.all((flat == 0) | (flat >= tiny)), name
-    assert all(np.all(a == 0) for name, a in optimizer.state[p].items() if isinstance(a, np.ndarray) and name != "acc_delta")
+    assert all(
+        np.all(a == 0) for name, a in optimizer.state[p].items() if isinstance(a, np.ndarray) and name != "acc_delta"
+    )
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -541,7 +557,11 @@ GOOD = ag.Tensor([1.0], requires_grad=True)
         (lambda: optim.LBFGS([GOOD], line_search_fn="armijo"), ValueError, "armijo"),
         (lambda: optim.LBFGS([GOOD], max_iter=0), ValueError, "max_iter"),
         (lambda: optim.LBFGS([GOOD], history_size=0), ValueError, "history_size"),
-        (lambda: optim.LBFGS([{"params": [GOOD]}, {"params": [ag.Tensor([1.0], requires_grad=True)]}]), ValueError, "one group"),
+        (
+            lambda: optim.LBFGS([{"params": [GOOD]}, {"params": [ag.Tensor([1.0], requires_grad=True)]}]),
+            ValueError,
+            "one group",
+        ),
         (lambda: optim.LBFGS([GOOD]).step(), TypeError, "closure"),
     ],
 )
@@ -566,14 +586,20 @@ def advance(optimizer: optim.Optimizer, params: list[ag.Tensor], steps: range) -
 @pytest.mark.parametrize("through", ["as it is", "json", "deepcopy", "pickle"])
 @pytest.mark.parametrize("kind", [*ALL, "LBFGS"])
 def test_a_restored_optimizer_goes_on_bit_for_bit(kind: str, through: str) -> None:
-    options = {"Adam": {"amsgrad": True}, "RMSprop": {"centered": True, "momentum": 0.5}, "LBFGS": {"max_iter": 3, "history_size": 3}}.get(
-        kind, options_of(kind)
-    )
+    options = {
+        "Adam": {"amsgrad": True},
+        "RMSprop": {"centered": True, "momentum": 0.5},
+        "LBFGS": {"max_iter": 3, "history_size": 3},
+    }.get(kind, options_of(kind))
     params = start()
     optimizer = getattr(optim, kind)(params, **options)
     advance(optimizer, params, range(3, 24))
     if through in ("deepcopy", "pickle"):
-        others, twin = copy.deepcopy((params, optimizer)) if through == "deepcopy" else pickle.loads(pickle.dumps((params, optimizer)))
+        others, twin = (
+            copy.deepcopy((params, optimizer))
+            if through == "deepcopy"
+            else pickle.loads(pickle.dumps((params, optimizer)))
+        )
     else:
         saved = optimizer.state_dict()
         if through == "json":

@@ -26,7 +26,23 @@ IMAGES, SEQUENCE, ROWS = normal(2, 4, 6, 6), normal(2, 4, 9), normal(5, 8)
 TOKENS = np.array([[0, 2, 1], [3, 3, 0]])
 
 ACTIVATIONS = [
-    *("ReLU", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Sigmoid", "Tanh", "Softplus", "Softsign", "Tanhshrink", "Hardtanh", "ReLU6"),
+    *(
+        "ReLU",
+        "LeakyReLU",
+        "ELU",
+        "SELU",
+        "CELU",
+        "GELU",
+        "SiLU",
+        "Mish",
+        "Sigmoid",
+        "Tanh",
+        "Softplus",
+        "Softsign",
+        "Tanhshrink",
+        "Hardtanh",
+        "ReLU6",
+    ),
     *("Hardsigmoid", "Hardswish", "Hardshrink", "Softshrink", "LogSigmoid"),
 ]
 # name → (how it is made, what it is called with). `None` for what is no layer of its own.
@@ -114,7 +130,9 @@ def outputs(result: Any) -> list[ag.Tensor]:
 
 
 def test_the_table_has_every_module() -> None:
-    modules = {name for name in NAMES if inspect.isclass(getattr(nn, name)) and issubclass(getattr(nn, name), nn.Module)}
+    modules = {
+        name for name in NAMES if inspect.isclass(getattr(nn, name)) and issubclass(getattr(nn, name), nn.Module)
+    }
     assert modules == set(LAYERS)
 
 

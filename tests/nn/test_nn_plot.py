@@ -25,7 +25,10 @@ Y = np.array([0, 1, 1, 0])
 class Affine(nn.Module):
     def __init__(self, weight: Any, bias: Any) -> None:
         super().__init__()
-        self.weight, self.bias = nn.Parameter(np.asarray(weight, np.float32)), nn.Parameter(np.asarray(bias, np.float32))
+        self.weight, self.bias = (
+            nn.Parameter(np.asarray(weight, np.float32)),
+            nn.Parameter(np.asarray(bias, np.float32)),
+        )
 
     def forward(self, x: Any) -> Any:
         return x @ self.weight + self.bias
@@ -38,7 +41,9 @@ class Relu(nn.Module):
 
 def network() -> nn.Sequential:
     rng = np.random.default_rng(0)
-    return nn.Sequential(Affine(rng.normal(size=(2, 8)), np.zeros(8)), Relu(), Affine(rng.normal(size=(8, 3)), np.zeros(3)))
+    return nn.Sequential(
+        Affine(rng.normal(size=(2, 8)), np.zeros(8)), Relu(), Affine(rng.normal(size=(8, 3)), np.zeros(3))
+    )
 
 
 def texts(ax: Axes) -> list[str]:
@@ -242,11 +247,19 @@ def test_one_region_has_no_line() -> None:
 
 # ---------------------------------------------------------------------------------------------- training
 
-HISTORY = {"loss": [2.0, 1.0, 0.05], "accuracy": [0.2, 0.6, 0.9], "val_loss": [2.1, 1.2, 0.4], "val_accuracy": [0.1, 0.5, 0.8], "lr": [0.1, 0.05, 0.025]}
+HISTORY = {
+    "loss": [2.0, 1.0, 0.05],
+    "accuracy": [0.2, 0.6, 0.9],
+    "val_loss": [2.1, 1.2, 0.4],
+    "val_accuracy": [0.1, 0.5, 0.8],
+    "lr": [0.1, 0.05, 0.025],
+}
 
 
 def test_curves_show_training_and_validation_together(tmp_path: Path) -> None:
-    figure = nn.plot.curves({"epoch": [1, 2, 3], "lr": HISTORY["lr"], **HISTORY}, labels={"loss": "cross-entropy (nats)"}, title="A run")
+    figure = nn.plot.curves(
+        {"epoch": [1, 2, 3], "lr": HISTORY["lr"], **HISTORY}, labels={"loss": "cross-entropy (nats)"}, title="A run"
+    )
     assert [ax.get_ylabel() for ax in figure.axes] == ["cross-entropy (nats)", "accuracy", "learning rate"]
     for ax, name in zip(figure.axes, ("loss", "accuracy"), strict=False):
         assert legend(ax) == ["training", "validation"]
@@ -270,7 +283,9 @@ def test_chosen_curves_on_given_axes() -> None:
     figure = Figure()
     left, right = figure.subplots(1, 2)
     assert nn.plot.curves(HISTORY, ["accuracy"], ax=left) is figure
-    assert nn.plot.curves(HISTORY, ["loss"], log=False, ax=right, x=[10, 20, 30], x_label="step", title="Loss") is figure
+    assert (
+        nn.plot.curves(HISTORY, ["loss"], log=False, ax=right, x=[10, 20, 30], x_label="step", title="Loss") is figure
+    )
     assert left.get_ylabel() == "accuracy"
     assert (right.get_yscale(), right.get_xlabel(), right.get_title()) == ("linear", "step", "Loss")
     np.testing.assert_array_equal(right.lines[0].get_xdata(), [10, 20, 30])
@@ -299,7 +314,9 @@ def test_curves_of_one_scale_do_not_lie_about_negative_losses() -> None:
         ({"loss": [1.0]}, {"ax": "axes"}, TypeError, "ax is a matplotlib Axes, not str"),
     ],
 )
-def test_histories_that_cannot_be_drawn(history: Any, options: dict[str, Any], error: type[Exception], words: str) -> None:
+def test_histories_that_cannot_be_drawn(
+    history: Any, options: dict[str, Any], error: type[Exception], words: str
+) -> None:
     with pytest.raises(error, match=words):
         nn.plot.curves(history, **options)
 
@@ -352,9 +369,20 @@ def test_matrices_that_cannot_be_drawn(matrix: Any, names: Any, words: str) -> N
 
 
 def test_wrong_predictions_are_marked(tmp_path: Path) -> None:
-    figure = nn.plot.images(np.random.default_rng(0).random((4, 1, 8, 8)), [0, 1, 2, 1], [0, 2, 2, 1], class_names=["ant", "bee", "cow"], title="Animals")
+    figure = nn.plot.images(
+        np.random.default_rng(0).random((4, 1, 8, 8)),
+        [0, 1, 2, 1],
+        [0, 2, 2, 1],
+        class_names=["ant", "bee", "cow"],
+        title="Animals",
+    )
     assert [ax.get_title() for ax in figure.axes] == ["ant", "cow, not bee", "cow", "bee"]
-    assert [to_hex(ax.spines["left"].get_edgecolor()).upper() == nn.plot.PALETTE[1] for ax in figure.axes] == [False, True, False, False]
+    assert [to_hex(ax.spines["left"].get_edgecolor()).upper() == nn.plot.PALETTE[1] for ax in figure.axes] == [
+        False,
+        True,
+        False,
+        False,
+    ]
     assert figure.get_suptitle() == "Animals"
     ink(figure, tmp_path)
 
@@ -374,7 +402,9 @@ def test_images_are_stretched_together_and_colours_kept() -> None:
     colour = np.random.default_rng(0).random((1, 3, 4, 5))
     np.testing.assert_array_equal(nn.plot.images(colour).axes[0].images[0].get_array(), np.moveaxis(colour[0], 0, -1))
     bytes_ = (colour * 255).astype(np.uint8)
-    np.testing.assert_allclose(nn.plot.images(bytes_).axes[0].images[0].get_array(), np.moveaxis(bytes_[0], 0, -1) / 255)
+    np.testing.assert_allclose(
+        nn.plot.images(bytes_).axes[0].images[0].get_array(), np.moveaxis(bytes_[0], 0, -1) / 255
+    )
 
 
 def test_columns_of_images() -> None:
@@ -412,7 +442,12 @@ def test_images_without_enough_names_or_columns() -> None:
 def test_histograms_count_every_value(tmp_path: Path) -> None:
     model = network()
     figure = nn.plot.histograms(model, title="Weights")
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["0.weight  2×8", "0.bias  8", "2.weight  8×3", "2.bias  3"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [
+        "0.weight  2×8",
+        "0.bias  8",
+        "2.weight  8×3",
+        "2.bias  3",
+    ]
     for ax, parameter in zip(figure.axes, model.parameters(), strict=True):
         assert sum(bar.get_height() for bar in ax.patches) == parameter.size
     assert "mean" in texts(figure.axes[0])[0]
@@ -488,7 +523,9 @@ def test_distributions_that_cannot_be_drawn(call: Any, error: type[Exception], w
 # ------------------------------------------------------------------------------------------------- files
 
 
-@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF"), (".PNG", b"\x89PNG")])
+@pytest.mark.parametrize(
+    ("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF"), (".PNG", b"\x89PNG")]
+)
 def test_saved_pictures_are_whole_and_the_same_each_time(suffix: str, start: bytes, tmp_path: Path) -> None:
     for name in ("a", "b"):
         nn.plot.save(nn.plot.dataset(X, Y), tmp_path / f"{name}{suffix}")

@@ -51,9 +51,13 @@ def test_pytorchs_values_and_gradients(name: str, training: bool) -> None:
     layout = layer.torch_layout
     theirs = {word.removeprefix("parameter "): value for word, value in found.items() if word.startswith("parameter ")}
     assert set(theirs) == {word for word, _ in layer.named_parameters()}
-    layer.load_state_dict({word: value.transpose(layout[word]) if word in layout else value for word, value in theirs.items()})
+    layer.load_state_dict(
+        {word: value.transpose(layout[word]) if word in layout else value for word, value in theirs.items()}
+    )
     x = ag.Tensor(found["x"], requires_grad=True)
-    states = [ag.Tensor(found[f"state {k}"], requires_grad=True) for k in range(2 if kind in (nn.LSTM, nn.LSTMCell) else 1)]
+    states = [
+        ag.Tensor(found[f"state {k}"], requires_grad=True) for k in range(2 if kind in (nn.LSTM, nn.LSTMCell) else 1)
+    ]
     outputs = listed(layer(x, given_state(kind, *states)))
     total: Any = 0
     for k, y in enumerate(outputs):
@@ -71,7 +75,9 @@ def test_pytorchs_values_and_gradients(name: str, training: bool) -> None:
 # ---------------------------------------------------------------- gradients
 
 
-@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True, "batch_first": True}, {"bias": False}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"num_layers": 2, "bidirectional": True, "batch_first": True}, {"bias": False}], ids=str
+)
 @pytest.mark.parametrize("kind", [*LAYERS.values()])
 def test_gradcheck_of_inputs_states_and_parameters(kind: Any, options: dict[str, Any]) -> None:
     layer = built(kind, 2, 2, **options)
@@ -204,7 +210,9 @@ def test_default_initial_values_are_pytorchs(kind: Any) -> None:
         assert np.abs(values).max() <= 1 / 8
         assert abs(values.std() * 8 * 3**0.5 - 1) < 0.2
     again = kind(300, 64, rng=0)
-    assert all(np.array_equal(p.numpy(), q.numpy()) for p, q in zip(layer.parameters(), again.parameters(), strict=True))
+    assert all(
+        np.array_equal(p.numpy(), q.numpy()) for p, q in zip(layer.parameters(), again.parameters(), strict=True)
+    )
 
 
 @pytest.mark.parametrize("kind", EVERY)
@@ -245,7 +253,9 @@ def test_dropout_stands_between_layers_in_training_only(kind: Any) -> None:
 def test_dropout_of_everything_leaves_the_biases() -> None:
     layer, plain = nn.GRU(3, 4, num_layers=2, dropout=1.0, rng=0), nn.GRU(4, 4, rng=0)
     x = np.random.default_rng(0).normal(size=(4, 2, 3)).astype(np.float32)
-    plain.load_state_dict({word.replace("l1", "l0"): value for word, value in layer.state_dict().items() if "l1" in word})
+    plain.load_state_dict(
+        {word.replace("l1", "l0"): value for word, value in layer.state_dict().items() if "l1" in word}
+    )
     np.testing.assert_array_equal(layer(x)[0].numpy(), plain(np.zeros((4, 2, 4), np.float32))[0].numpy())
 
 
@@ -264,7 +274,10 @@ def test_dropout_follows_the_default_generator() -> None:
 def test_repr() -> None:
     assert repr(nn.RNN(2, 3, nonlinearity="relu")) == "RNN(2, 3, nonlinearity='relu')"
     assert repr(nn.GRU(2, 3)) == "GRU(2, 3)"
-    assert repr(nn.LSTM(2, 3, 2, False, True, 0.1, True)) == "LSTM(2, 3, num_layers=2, bias=False, batch_first=True, dropout=0.1, bidirectional=True)"
+    assert (
+        repr(nn.LSTM(2, 3, 2, False, True, 0.1, True))
+        == "LSTM(2, 3, num_layers=2, bias=False, batch_first=True, dropout=0.1, bidirectional=True)"
+    )
     assert repr(nn.LSTMCell(2, 3, bias=False)) == "LSTMCell(2, 3, bias=False)"
     assert repr(nn.RNNCell(2, 3, nonlinearity="relu")) == "RNNCell(2, 3, nonlinearity='relu')"
 

@@ -29,7 +29,9 @@ def test_threshold_lets_nan_through(function):
     np.testing.assert_array_equal(x.grad, np.array([1.0, 0.0, 1.0], np.float32))
 
 
-@pytest.mark.parametrize(("one", "two", "dim"), [((1, 1), (1, 3), 1), ((4, 3), (1, 3), 0), ((2, 3), (3,), 1), ((2, 1, 3), (4, 3), 0)])
+@pytest.mark.parametrize(
+    ("one", "two", "dim"), [((1, 1), (1, 3), 1), ((4, 3), (1, 3), 0), ((2, 3), (3,), 1), ((2, 1, 3), (4, 3), 0)]
+)
 def test_cosine_similarity_of_shapes_that_broadcast(one, two, dim):
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=one), rng.normal(size=two)
@@ -90,7 +92,11 @@ def test_pad_up_to_the_bounds():
         (lambda: nn.LayerNorm(()), ValueError, "LayerNorm: normalized_shape is empty"),
         (lambda: nn.Unflatten(1, 5), TypeError, "Unflatten: unflattened_size is a tuple"),
         (lambda: nn.Softmax(1.5), TypeError, "Softmax: dim is the number of an axis, not 1.5"),
-        (lambda: nn.ModuleDict({1: nn.ReLU()}), ValueError, "ModuleDict: the name of a module is a string without dots, not 1"),
+        (
+            lambda: nn.ModuleDict({1: nn.ReLU()}),
+            ValueError,
+            "ModuleDict: the name of a module is a string without dots, not 1",
+        ),
         (lambda: nn.utils.clip_grad_norm_(nn.Linear(2, 2), 1.0), TypeError, "model.parameters()"),
         (lambda: nn.SGD([nn.Parameter([1.0])], lr="a"), TypeError, "SGD: lr is a number; got 'a', a str"),
         (lambda: nn.SGD([nn.Parameter([1.0])], lr=None), TypeError, "SGD: lr is a number; got None"),
@@ -105,12 +111,20 @@ def test_wrong_options_are_named(make, kind, words):
 @pytest.mark.parametrize(
     ("call", "kind", "words"),
     [
-        (lambda: nn.Sequential(nn.Linear(3, 4), nn.Linear(5, 2))(zeros(2, 3)), ValueError, ["Linear(in_features=5", "(2, 4)", "(5, 2)"]),
+        (
+            lambda: nn.Sequential(nn.Linear(3, 4), nn.Linear(5, 2))(zeros(2, 3)),
+            ValueError,
+            ["Linear(in_features=5", "(2, 4)", "(5, 2)"],
+        ),
         (lambda: nn.LayerNorm(3)(zeros(2, 4)), ValueError, ["LayerNorm((3,)", "(2, 4)"]),
         (lambda: nn.RMSNorm(3)(zeros(2, 4)), ValueError, ["RMSNorm((3,)", "(2, 4)"]),
         (lambda: nn.Embedding(5, 3)([5]), IndexError, ["Embedding(5, 3)", "index 5"]),
         (lambda: nn.Embedding(5, 3)(zeros(2)), TypeError, ["Embedding(5, 3)", "integers"]),
-        (lambda: nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular")(zeros(4)), ValueError, ["Conv2d(3, 4", "(N, C, H, W)", "(4,)"]),
+        (
+            lambda: nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular")(zeros(4)),
+            ValueError,
+            ["Conv2d(3, 4", "(N, C, H, W)", "(4,)"],
+        ),
         (lambda: F.cosine_similarity(zeros(2, 3), zeros(2, 4)), ValueError, ["cosine_similarity", "(2, 3)", "(2, 4)"]),
         (lambda: F.cosine_similarity(zeros(3), zeros(3)), ValueError, ["cosine_similarity", "dim=1", "dim=-1"]),
         (lambda: F.normalize(zeros(3)), ValueError, ["normalize", "dim=1", "(3,)"]),
@@ -130,7 +144,10 @@ def test_errors_name_the_layer_and_the_shapes(call, kind, words):
         ("huber_loss", lambda: ag.huber_loss(zeros(2), zeros(2), delta=0)),
         ("mse_loss", lambda: ag.mse_loss(zeros(2), zeros(3))),
         ("binary_cross_entropy", lambda: ag.binary_cross_entropy(zeros(2), zeros(2), weight=zeros(4, 2))),
-        ("scaled_dot_product_attention", lambda: ag.scaled_dot_product_attention(zeros(2, 3, 4), zeros(2, 3, 5), zeros(2, 3, 4))),
+        (
+            "scaled_dot_product_attention",
+            lambda: ag.scaled_dot_product_attention(zeros(2, 3, 4), zeros(2, 3, 5), zeros(2, 3, 4)),
+        ),
     ],
 )
 def test_errors_name_the_operation_once(name, call):
@@ -189,7 +206,11 @@ def test_a_frozen_parameter_stays_until_it_is_thawed():
     model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
     model[0].requires_grad_(False)
     first = model[0].weight.numpy().copy()
-    for optimizer in (nn.Adam(model.parameters(), weight_decay=0.1), nn.SGD(model.parameters(), 0.1, momentum=0.9), nn.LBFGS(model.parameters())):
+    for optimizer in (
+        nn.Adam(model.parameters(), weight_decay=0.1),
+        nn.SGD(model.parameters(), 0.1, momentum=0.9),
+        nn.LBFGS(model.parameters()),
+    ):
 
         def closure(optimizer=optimizer):
             optimizer.zero_grad()

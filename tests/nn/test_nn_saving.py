@@ -120,7 +120,9 @@ def test_safetensors_has_pytorchs_layout(tmp_path: Path) -> None:
     assert same(stored["1.0.weight"], model[1][0].weight.numpy().T)
     assert same(stored["2.kernel"], np.transpose(model[2].kernel.numpy(), (2, 0, 1)))
     assert same(stored["0.count"], np.array(0))
-    assert same_states({k: stored[k] for k in sorted(stored)}, dict(sorted(nn.load(tmp_path / "m.safetensors").items())))
+    assert same_states(
+        {k: stored[k] for k in sorted(stored)}, dict(sorted(nn.load(tmp_path / "m.safetensors").items()))
+    )
 
 
 def test_safetensors_says_it_has_pytorchs_layout(tmp_path: Path) -> None:
@@ -159,7 +161,10 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@given(state=st.dictionaries(NAMES, ARRAYS, max_size=4), metadata=st.dictionaries(NAMES, st.text(st.characters(exclude_categories=["Cs"])), max_size=3))
+@given(
+    state=st.dictionaries(NAMES, ARRAYS, max_size=4),
+    metadata=st.dictionaries(NAMES, st.text(st.characters(exclude_categories=["Cs"])), max_size=3),
+)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_state_comes_back(suffix: str, state: dict[str, Any], metadata: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / f"state{suffix}"
@@ -176,7 +181,12 @@ def test_any_state_comes_back(suffix: str, state: dict[str, Any], metadata: dict
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_any_memory_order_comes_back(suffix: str, tmp_path: Path) -> None:
     a = np.arange(24.0).reshape(2, 3, 4)
-    state = {"F": np.asfortranarray(a), "T": a.transpose(1, 2, 0), "step": a[:, ::-2, 1::2], "zero": np.broadcast_to(a[0, 0], (3, 4))}
+    state = {
+        "F": np.asfortranarray(a),
+        "T": a.transpose(1, 2, 0),
+        "step": a[:, ::-2, 1::2],
+        "zero": np.broadcast_to(a[0, 0], (3, 4)),
+    }
     nn.save(state, tmp_path / f"a{suffix}")
     assert same_states(dict(sorted(nn.load(tmp_path / f"a{suffix}").items())), dict(sorted(state.items())))
 
@@ -189,7 +199,10 @@ def test_the_same_content_is_the_same_file(suffix: str, tmp_path: Path) -> None:
 
 
 def test_arrays_of_safetensors_begin_at_multiples_of_their_items(tmp_path: Path) -> None:
-    nn.save({"a": np.ones(3, bool), "b": np.ones(3, np.float16), "c": np.ones(3), "d": np.ones(1, np.float32)}, tmp_path / "m.safetensors")
+    nn.save(
+        {"a": np.ones(3, bool), "b": np.ones(3, np.float16), "c": np.ones(3), "d": np.ones(1, np.float32)},
+        tmp_path / "m.safetensors",
+    )
     content = (tmp_path / "m.safetensors").read_bytes()
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
@@ -224,7 +237,9 @@ def test_precision_is_the_models(suffix: str, stored: Any, own: Any, tmp_path: P
 def test_bfloat16_is_read(tmp_path: Path) -> None:
     values = np.array([[1.0, -2.5, 3.140625], [0.0, np.inf, 2.0**-130]], np.float32)
     halves = (values.view(np.uint32) >> 16).astype("<u2")
-    (tmp_path / "m.safetensors").write_bytes(raw_safetensors({"w": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]}}, halves.tobytes()))
+    (tmp_path / "m.safetensors").write_bytes(
+        raw_safetensors({"w": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]}}, halves.tobytes())
+    )
     found = nn.load(tmp_path / "m.safetensors")["w"]
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, (halves.astype(np.uint32) << 16).view(np.float32))
@@ -232,7 +247,9 @@ def test_bfloat16_is_read(tmp_path: Path) -> None:
 
 
 def test_a_dtype_that_numpy_lacks_is_named(tmp_path: Path) -> None:
-    (tmp_path / "m.safetensors").write_bytes(raw_safetensors({"w": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]}}, b"ab"))
+    (tmp_path / "m.safetensors").write_bytes(
+        raw_safetensors({"w": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]}}, b"ab")
+    )
     with pytest.raises(SavingError, match=r"m\.safetensors.*w has dtype F8_E4M3.*\.float\(\)"):
         nn.load(tmp_path / "m.safetensors")
 
@@ -257,7 +274,9 @@ def test_other_kinds_of_numbers_are_refused(suffix: str, name: str, value: Any, 
         state["weight"] = state["weight"].T
     nn.save(state, path)
     model = Dense(3, 2)
-    with pytest.raises(SavingError, match=rf"m\{suffix} does not fit the model, which stays as it was: {name}: .*{words}"):
+    with pytest.raises(
+        SavingError, match=rf"m\{suffix} does not fit the model, which stays as it was: {name}: .*{words}"
+    ):
         nn.load(path, model)
     assert same_states(model.state_dict(), Dense(3, 2).state_dict())
 
@@ -426,13 +445,17 @@ def test_a_foreign_entry_is_refused(tmp_path: Path) -> None:
         nn.load(tmp_path / "m.npz")
 
 
-def test_altered_values_of_safetensors_are_noticed_and_foreign_files_have_no_checksum(contents: dict[str, bytes], tmp_path: Path) -> None:
+def test_altered_values_of_safetensors_are_noticed_and_foreign_files_have_no_checksum(
+    contents: dict[str, bytes], tmp_path: Path
+) -> None:
     content = bytearray(contents[".safetensors"])
     content[-1] ^= 1
     (tmp_path / "m.safetensors").write_bytes(content)
     with pytest.raises(SavingError, match="checksum"):
         nn.load(tmp_path / "m.safetensors")
-    (tmp_path / "f.safetensors").write_bytes(raw_safetensors({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, struct.pack("<f", 2.5)))
+    (tmp_path / "f.safetensors").write_bytes(
+        raw_safetensors({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, struct.pack("<f", 2.5))
+    )
     assert same(nn.load(tmp_path / "f.safetensors")["w"], np.array([2.5], np.float32))
 
 
@@ -530,7 +553,9 @@ def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_failed_write_leaves_the_old_file(suffix: str, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file(
+    suffix: str, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / f"m{suffix}"
     nn.save({"w": np.ones(2)}, path)
     old = path.read_bytes()
@@ -563,7 +588,9 @@ def test_permissions_are_those_of_a_new_file_and_links_are_followed(tmp_path: Pa
     (tmp_path / "runs").mkdir()
     nn.save({"w": np.ones(1)}, tmp_path / "runs" / "m.npz")
     (tmp_path / "plain").write_bytes(b"")
-    assert stat.S_IMODE((tmp_path / "runs" / "m.npz").stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+    assert stat.S_IMODE((tmp_path / "runs" / "m.npz").stat().st_mode) == stat.S_IMODE(
+        (tmp_path / "plain").stat().st_mode
+    )
     (tmp_path / "latest.npz").symlink_to(Path("runs", "m.npz"))
     nn.save({"w": np.zeros(1)}, tmp_path / "latest.npz")
     assert (tmp_path / "latest.npz").is_symlink()

@@ -22,7 +22,14 @@ class Networks(nn.Module):
         super().__init__()
         self.mlp = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
         self.cnn = nn.Sequential(
-            nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(24, 5)
+            nn.Conv2d(2, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(4, 6, 3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(24, 5),
         )
         self.lstm = nn.LSTM(3, 5, num_layers=2, batch_first=True)
         self.encoder = nn.TransformerEncoderLayer(8, 2, dim_feedforward=16, batch_first=True)
@@ -78,7 +85,9 @@ def test_our_weights_load_in_pytorch(name: str, expected: dict[str, Any], tmp_pa
     from safetensors.torch import load_file, save_file, save_model
 
     theirs = {
-        "mlp": lambda: torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.ReLU(), torch.nn.Linear(8, 3)),
+        "mlp": lambda: torch.nn.Sequential(
+            torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.ReLU(), torch.nn.Linear(8, 3)
+        ),
         "cnn": lambda: torch.nn.Sequential(
             torch.nn.Conv2d(2, 4, 3, padding=1),
             torch.nn.BatchNorm2d(4),
@@ -98,7 +107,9 @@ def test_our_weights_load_in_pytorch(name: str, expected: dict[str, Any], tmp_pa
     x = expected[f"{name}_input"]
     with torch.no_grad():
         y = theirs(torch.from_numpy(x))
-    np.testing.assert_allclose(answer(networks, name, x), (y[0] if isinstance(y, tuple) else y).numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        answer(networks, name, x), (y[0] if isinstance(y, tuple) else y).numpy(), rtol=1e-4, atol=1e-5
+    )
 
     save_file(theirs.state_dict(), tmp_path / "back.safetensors")
     save_model(theirs, tmp_path / "model.safetensors")

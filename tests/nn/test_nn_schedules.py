@@ -122,8 +122,14 @@ def test_warm_restarts_take_fractions_of_an_epoch() -> None:
     ("make_it", "value"),
     [
         (lambda o, e: schedules.StepLR(o, 3, 0.5, last_epoch=e), lambda t: 0.5 ** (t // 3)),
-        (lambda o, e: schedules.CosineAnnealingLR(o, 20, last_epoch=e), lambda t: 0.5 * (1 + math.cos(math.pi * t / 20))),
-        (lambda o, e: schedules.CosineAnnealingWarmRestarts(o, 5, 2, last_epoch=e), lambda t: 0.5 * (1 + math.cos(math.pi * (t - 5) / 10))),
+        (
+            lambda o, e: schedules.CosineAnnealingLR(o, 20, last_epoch=e),
+            lambda t: 0.5 * (1 + math.cos(math.pi * t / 20)),
+        ),
+        (
+            lambda o, e: schedules.CosineAnnealingWarmRestarts(o, 5, 2, last_epoch=e),
+            lambda t: 0.5 * (1 + math.cos(math.pi * (t - 5) / 10)),
+        ),
         (lambda o, e: schedules.LambdaLR(o, lambda t: 1 / (1 + t), last_epoch=e), lambda t: 1 / (1 + t)),
         (lambda o, e: schedules.ExponentialLR(o, 0.9, last_epoch=e), lambda t: 0.9**t),
     ],
@@ -169,7 +175,9 @@ def test_a_rate_changed_by_hand_stays_changed() -> None:
 
 def test_nested_sequences() -> None:
     optimizer = one_group()
-    inner = schedules.SequentialLR(optimizer, [schedules.ConstantLR(optimizer, 0.5, 50), schedules.ExponentialLR(optimizer, 0.5)], [2])
+    inner = schedules.SequentialLR(
+        optimizer, [schedules.ConstantLR(optimizer, 0.5, 50), schedules.ExponentialLR(optimizer, 0.5)], [2]
+    )
     chain = schedules.ChainedScheduler([schedules.StepLR(optimizer, 1, 0.5), schedules.ExponentialLR(optimizer, 0.5)])
     schedule = schedules.SequentialLR(optimizer, [inner, chain], [4])
     rates = []
@@ -211,7 +219,11 @@ def test_nested_sequences() -> None:
         (lambda o: schedules.ChainedScheduler([]), ValueError, "no schedules"),
         (lambda o: schedules.ChainedScheduler([o]), TypeError, "SGD"),
         (lambda o: schedules.ChainedScheduler([schedules.ReduceLROnPlateau(o)]), ValueError, "metric"),
-        (lambda o: schedules.ChainedScheduler([schedules.StepLR(o, 1), schedules.StepLR(one_group(), 1)]), ValueError, "another optimizer"),
+        (
+            lambda o: schedules.ChainedScheduler([schedules.StepLR(o, 1), schedules.StepLR(one_group(), 1)]),
+            ValueError,
+            "another optimizer",
+        ),
         (lambda o: schedules.SequentialLR(o, [schedules.StepLR(o, 1)], [1]), ValueError, "0 milestones"),
     ],
 )
@@ -224,7 +236,11 @@ def test_a_wrong_state_changes_nothing() -> None:
     schedule = schedules.StepLR(one_group(), 3)
     schedule.step()
     before = schedule.state_dict()
-    for wrong in (schedules.ExponentialLR(one_group(), 0.5).state_dict(), schedules.StepLR(two_groups(), 3).state_dict(), [1]):
+    for wrong in (
+        schedules.ExponentialLR(one_group(), 0.5).state_dict(),
+        schedules.StepLR(two_groups(), 3).state_dict(),
+        [1],
+    ):
         with pytest.raises(ValueError, match="StepLR"):
             schedule.load_state_dict(wrong)
     assert schedule.state_dict() == before

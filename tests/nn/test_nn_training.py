@@ -19,13 +19,21 @@ Y = (X[:, 0] * X[:, 1] > 0).astype(np.int64)
 
 def network(seed: int = 0, dropout: float = 0.0) -> nn.Sequential:
     nn.manual_seed(seed)
-    return nn.Sequential(nn.Linear(2, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Dropout(dropout, rng=np.random.default_rng(seed)), nn.Linear(16, 2))
+    return nn.Sequential(
+        nn.Linear(2, 16),
+        nn.BatchNorm1d(16),
+        nn.Tanh(),
+        nn.Dropout(dropout, rng=np.random.default_rng(seed)),
+        nn.Linear(16, 2),
+    )
 
 
 def test_fit_learns_and_leaves_the_model_ready_for_use() -> None:
     model = network()
     optimizer = nn.Adam(model.parameters(), lr=0.02)
-    history = nn.fit(model, nn.CrossEntropyLoss(), optimizer, (X, Y), 60, validation=(X, Y), metrics=nn.metrics.Accuracy())
+    history = nn.fit(
+        model, nn.CrossEntropyLoss(), optimizer, (X, Y), 60, validation=(X, Y), metrics=nn.metrics.Accuracy()
+    )
     assert list(history) == ["loss", "accuracy", "val_loss", "val_accuracy", "lr"]
     assert len(history["loss"]) == 60
     assert history.last["val_accuracy"] > 0.93
@@ -54,7 +62,15 @@ def test_fit_is_the_plain_loop() -> None:
 def test_losses_are_means_over_samples_also_with_a_short_last_batch() -> None:
     model = nn.Sequential(nn.Linear(2, 2))
     optimizer = nn.SGD(model.parameters(), lr=0.0)
-    history = nn.fit(model, nn.CrossEntropyLoss(), optimizer, (X, Y), 1, batch_size=64, metrics={"acc": lambda p, y: np.mean(p.argmax(1) == y)})
+    history = nn.fit(
+        model,
+        nn.CrossEntropyLoss(),
+        optimizer,
+        (X, Y),
+        1,
+        batch_size=64,
+        metrics={"acc": lambda p, y: np.mean(p.argmax(1) == y)},
+    )
     whole = nn.evaluate(model, nn.CrossEntropyLoss(), (X, Y), nn.metrics.Accuracy(), batch_size=1000)
     assert history.last["loss"] == pytest.approx(whole["loss"], rel=1e-6)
     assert history.last["acc"] == pytest.approx(whole["accuracy"])
@@ -112,7 +128,9 @@ def test_schedules_step_as_told(every: str) -> None:
     model = network()
     optimizer = nn.SGD(model.parameters(), lr=1.0)
     schedule = nn.schedules.ExponentialLR(optimizer, 0.5)
-    history = nn.fit(model, nn.CrossEntropyLoss(), optimizer, (X, Y), 3, batch_size=45, schedule=schedule, schedule_every=every)
+    history = nn.fit(
+        model, nn.CrossEntropyLoss(), optimizer, (X, Y), 3, batch_size=45, schedule=schedule, schedule_every=every
+    )
     assert history["lr"] == ([1.0, 0.5, 0.25] if every == "epoch" else [0.25, 0.0625, 0.015625])
 
 
@@ -128,7 +146,9 @@ def test_the_plateau_schedule_gets_the_validation_loss() -> None:
 def test_gradients_are_clipped() -> None:
     model = nn.Sequential(nn.Linear(2, 2))
     before = model.state_dict()
-    nn.fit(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), lr=1.0), (X * 1000, Y), 1, batch_size=90, max_norm=0.01)
+    nn.fit(
+        model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), lr=1.0), (X * 1000, Y), 1, batch_size=90, max_norm=0.01
+    )
     moved = math.sqrt(sum(float(((value - before[name]) ** 2).sum()) for name, value in model.state_dict().items()))
     assert moved == pytest.approx(0.01, rel=1e-3)
 
@@ -170,7 +190,15 @@ def test_early_stopping_names_what_is_missing() -> None:
 def test_best_weights_are_saved(tmp_path: Path) -> None:
     model = network()
     path = tmp_path / "best.npz"
-    nn.fit(model, nn.CrossEntropyLoss(), nn.Adam(model.parameters()), (X, Y), 3, validation=(X, Y), callbacks=nn.BestWeights(path))
+    nn.fit(
+        model,
+        nn.CrossEntropyLoss(),
+        nn.Adam(model.parameters()),
+        (X, Y),
+        3,
+        validation=(X, Y),
+        callbacks=nn.BestWeights(path),
+    )
     assert set(nn.load(path)) == set(model.state_dict())
 
 
@@ -194,7 +222,9 @@ def test_callbacks_are_called_in_order() -> None:
             calls.append("end")
 
     model = network()
-    history = nn.fit(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), 0.1), (X, Y), 5, batch_size=45, callbacks=Note())
+    history = nn.fit(
+        model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), 0.1), (X, Y), 5, batch_size=45, callbacks=Note()
+    )
     assert calls == ["begin", "epoch 1", "batch", "batch", "end"]
     assert history.stopped == "enough"
 
@@ -209,7 +239,9 @@ def test_a_callback_stops_in_the_middle_of_an_epoch() -> None:
             training.stop("enough")
 
     callback = nn.LambdaCallback(on_batch_end=stop)
-    history = nn.fit(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), 0.1), (X, Y), 5, batch_size=10, callbacks=callback)
+    history = nn.fit(
+        model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), 0.1), (X, Y), 5, batch_size=10, callbacks=callback
+    )
     assert len(seen) == 3
     assert len(history.rows) == 1
 
@@ -217,7 +249,9 @@ def test_a_callback_stops_in_the_middle_of_an_epoch() -> None:
 # ---------------------------------------------------------------- resuming
 
 
-def run(path: Path | None, epochs: int, *, seed: int, resume: bool = False, stop_after: int | None = None) -> tuple[nn.Module, nn.History]:
+def run(
+    path: Path | None, epochs: int, *, seed: int, resume: bool = False, stop_after: int | None = None
+) -> tuple[nn.Module, nn.History]:
     """Everything that has a state: dropout with a generator of its own, batch norm, Adam, a schedule, shuffling, early stopping."""
     model = network(seed, dropout=0.3)
     optimizer = nn.Adam(model.parameters(), lr=0.02)

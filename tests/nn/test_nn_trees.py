@@ -79,7 +79,10 @@ def test_the_gradient_with_respect_to_a_model_has_its_shape(net, training, recor
 def test_models_under_the_other_transforms(net):
     assert ag.gradcheck(loss, (net.eval(),))
     g = ag.grad(loss)(net)
-    product, twice = ag.hvp(loss)(net, g), ag.grad(lambda m: sum([np.sum(p**2) for p in ag.grad(loss)(m).parameters()]) / 2)(net)
+    product, twice = (
+        ag.hvp(loss)(net, g),
+        ag.grad(lambda m: sum([np.sum(p**2) for p in ag.grad(loss)(m).parameters()]) / 2)(net),
+    )
     for (name, a), (_, b) in zip(product.named_parameters(), twice.named_parameters(), strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-9, atol=1e-9, err_msg=name)
     _, along = ag.jvp(loss, (net,), (g,))
@@ -187,7 +190,9 @@ def test_a_nested_sequential_calls_hooks_in_the_order_of_calls():
         model = nn.Sequential(kind(a, kind(b), nn.Identity()), kind(), c)
         for path, module in model.named_modules():
             module.register_forward_pre_hook(lambda m, args, path=path: order.append(("before", path, args[0].shape)))
-            module.register_forward_hook(lambda m, args, out, path=path: order.append(("after", path, args[0].shape, out.shape)))
+            module.register_forward_hook(
+                lambda m, args, out, path=path: order.append(("after", path, args[0].shape, out.shape))
+            )
         model[0][1].register_forward_pre_hook(lambda m, args: args[0] * 2.0)
         model[0][1].register_forward_hook(lambda m, args, out: out + 1.0)
         y = model(np.ones((3, 2), np.float32))

@@ -78,7 +78,13 @@ attention("padding", MHA(6, 2, batch_first=True), leaf(3, 4, 6), key_padding_mas
 attention("both_masks", MHA(6, 2, batch_first=True), leaf(3, 4, 6), attn_mask=later, key_padding_mask=padding)
 attention("added_mask", MHA(6, 2, batch_first=True), leaf(3, 4, 6), attn_mask=torch.randn(4, 4))
 attention("mask_per_head", MHA(6, 2, batch_first=True), leaf(3, 4, 6), attn_mask=torch.randn(6, 4, 4))
-attention("appended", MHA(6, 2, add_bias_kv=True, add_zero_attn=True, batch_first=True), leaf(3, 4, 6), attn_mask=later, key_padding_mask=padding)
+attention(
+    "appended",
+    MHA(6, 2, add_bias_kv=True, add_zero_attn=True, batch_first=True),
+    leaf(3, 4, 6),
+    attn_mask=later,
+    key_padding_mask=padding,
+)
 attention("appended_row", MHA(6, 2, add_bias_kv=True), leaf(4, 3, 6))
 
 for case, options in {

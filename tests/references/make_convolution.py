@@ -18,8 +18,14 @@ cases = []
 
 def add(name, args, shape, call=None, distinct=False, **options):
     given = [tuple(a) if isinstance(a, list) else a for a in args]
-    layer = getattr(torch.nn, name)(*given, **{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}).double()
-    values = rng.permutation(2 * int(np.prod(shape)))[: int(np.prod(shape))].reshape(shape) / 7 if distinct else rng.normal(size=shape)
+    layer = getattr(torch.nn, name)(
+        *given, **{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    ).double()
+    values = (
+        rng.permutation(2 * int(np.prod(shape)))[: int(np.prod(shape))].reshape(shape) / 7
+        if distinct
+        else rng.normal(size=shape)
+    )
     x = torch.tensor(values, requires_grad=True)
     out = layer(x, **(call or {}))
     arrays = {"input": values, "cotangent": rng.normal(size=tuple(out.shape)), "out": out.detach().numpy()}
@@ -29,7 +35,9 @@ def add(name, args, shape, call=None, distinct=False, **options):
         arrays[f"value_{label}"], arrays[f"gradient_{label}"] = parameter.detach().numpy(), parameter.grad.numpy()
     numbers.extend(float(v) for array in arrays.values() for v in array.ravel())
     layout = [[role, list(array.shape)] for role, array in arrays.items()]
-    cases.append({"name": name, "args": args, "options": options, "call": call or {}, "repr": repr(layer), "arrays": layout})
+    cases.append(
+        {"name": name, "args": args, "options": options, "call": call or {}, "repr": repr(layer), "arrays": layout}
+    )
 
 
 add("Conv2d", [3, 4, 3], (2, 3, 6, 5))

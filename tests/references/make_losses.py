@@ -56,13 +56,23 @@ for reduction, weight, smoothing in itertools.product(REDUCTIONS, (None, W), (0.
     add("CrossEntropyLoss", options, normal(2, 3, 4), rng.dirichlet(np.ones(3), (2, 4)).transpose(0, 2, 1), wrt=(0, 1))
     add("CrossEntropyLoss", options, normal(3), np.array(2))
 for reduction in REDUCTIONS:
-    add("CrossEntropyLoss", {"reduction": reduction}, np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 1.0], [0.0, 1.0, 1e4]]), np.array([0, 0, 1]))
+    add(
+        "CrossEntropyLoss",
+        {"reduction": reduction},
+        np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 1.0], [0.0, 1.0, 1e4]]),
+        np.array([0, 0, 1]),
+    )
     for weight in (None, W):
         options = {"reduction": reduction} | ({"weight": weight} if weight else {})
         log_p = torch.log_softmax(torch.tensor(normal(5, 3)), 1).numpy()
         add("NLLLoss", options, log_p, np.array([0, 2, 1, 1, 0]))
         add("NLLLoss", options, log_p, np.array([0, -100, 1, -100, 0]))
-        add("NLLLoss", options | {"ignore_index": 2}, torch.log_softmax(torch.tensor(normal(2, 3, 4)), 1).numpy(), rng.integers(0, 3, (2, 4)))
+        add(
+            "NLLLoss",
+            options | {"ignore_index": 2},
+            torch.log_softmax(torch.tensor(normal(2, 3, 4)), 1).numpy(),
+            rng.integers(0, 3, (2, 4)),
+        )
         add("NLLLoss", options, torch.log_softmax(torch.tensor(normal(3)), 0).numpy(), np.array(1))
 
 # ---------------------------------------------------------------- binary losses
@@ -71,11 +81,21 @@ for reduction in REDUCTIONS:
     p, t = rng.uniform(0.01, 0.99, (4, 3)), rng.uniform(0, 1, (4, 3))
     add("BCELoss", {"reduction": reduction}, p, t, wrt=(0, 1))
     add("BCELoss", {"reduction": reduction, "weight": W}, p, t)
-    add("BCELoss", {"reduction": reduction}, np.array([0.0, 1.0, 0.0, 1.0, 1e-20, 1 - 1e-16]), np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.0]))
+    add(
+        "BCELoss",
+        {"reduction": reduction},
+        np.array([0.0, 1.0, 0.0, 1.0, 1e-20, 1 - 1e-16]),
+        np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.0]),
+    )
     z = normal(4, 3) * 3
     for options in ({}, {"weight": W}, {"pos_weight": W}, {"weight": W, "pos_weight": [3.0]}):
         add("BCEWithLogitsLoss", options | {"reduction": reduction}, z, t, wrt=(0, 1))
-    add("BCEWithLogitsLoss", {"reduction": reduction}, np.array([1e4, -1e4, 1e4, -1e4, 0.0, 40.0]), np.array([1.0, 0.0, 0.0, 1.0, 1.0, 1.0]))
+    add(
+        "BCEWithLogitsLoss",
+        {"reduction": reduction},
+        np.array([1e4, -1e4, 1e4, -1e4, 0.0, 40.0]),
+        np.array([1.0, 0.0, 0.0, 1.0, 1.0, 1.0]),
+    )
 
 # ---------------------------------------------------------------- losses of numbers
 
@@ -116,13 +136,25 @@ for reduction in REDUCTIONS:
     r = {"reduction": reduction}
     signs = rng.choice([-1.0, 1.0], 6)
     add("SoftMarginLoss", r, normal(6) * 3, signs)
-    add("SoftMarginLoss", r, np.array([700.0, -700.0, 30.0, -30.0, 0.0, 1.0]), np.array([1.0, 1.0, -1.0, -1.0, 1.0, -1.0]))
+    add(
+        "SoftMarginLoss",
+        r,
+        np.array([700.0, -700.0, 30.0, -30.0, 0.0, 1.0]),
+        np.array([1.0, 1.0, -1.0, -1.0, 1.0, -1.0]),
+    )
     add("MarginRankingLoss", r | {"margin": 0.4}, normal(6), normal(6), signs, wrt=(0, 1))
     for margin in (0.0, 0.3):
         add("CosineEmbeddingLoss", r | {"margin": margin}, normal(6, 4), normal(6, 4), signs, wrt=(0, 1))
     add("CosineEmbeddingLoss", r, normal(4), normal(4), np.array(1.0), wrt=(0, 1))
     for p, swap in itertools.product((1.0, 2.0, 3.0), (False, True)):
-        add("TripletMarginLoss", r | {"p": p, "swap": swap, "margin": 0.7}, normal(5, 3), normal(5, 3), normal(5, 3), wrt=(0, 1, 2))
+        add(
+            "TripletMarginLoss",
+            r | {"p": p, "swap": swap, "margin": 0.7},
+            normal(5, 3),
+            normal(5, 3),
+            normal(5, 3),
+            wrt=(0, 1, 2),
+        )
     for p, weight in itertools.product((1, 2), (None, W)):
         options = r | {"p": p, "margin": 0.8} | ({"weight": weight} if weight else {})
         add("MultiMarginLoss", options, normal(5, 3), rng.integers(0, 3, 5))
@@ -131,7 +163,12 @@ for reduction in REDUCTIONS:
 # ---------------------------------------------------------------- activations: tails, and no point at a kink
 
 GRID = np.array(
-    [[-1e4, -800.0, -50.0, -7.3, -3.4, -2.2], [-1.7, -0.9, -0.3, -1e-3, 1e-8, 0.02], [0.3, 0.7, 1.9, 2.6, 4.4, 5.5], [8.0, 17.0, 25.0, 50.0, 800.0, 1e4]]
+    [
+        [-1e4, -800.0, -50.0, -7.3, -3.4, -2.2],
+        [-1.7, -0.9, -0.3, -1e-3, 1e-8, 0.02],
+        [0.3, 0.7, 1.9, 2.6, 4.4, 5.5],
+        [8.0, 17.0, 25.0, 50.0, 800.0, 1e4],
+    ]
 )
 for name, options in (
     ("ReLU", {}),
@@ -175,5 +212,7 @@ for name, options in (
     add(name, options, GRID)
 
 path = pathlib.Path(__file__).with_name("losses.npz")
-np.savez_compressed(path, cases=np.array(json.dumps(cases)), torch=np.array(torch.__version__), numbers=np.array(numbers))
+np.savez_compressed(
+    path, cases=np.array(json.dumps(cases)), torch=np.array(torch.__version__), numbers=np.array(numbers)
+)
 print(f"{len(cases)} cases, {path.stat().st_size // 1000} kB")

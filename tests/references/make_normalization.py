@@ -77,4 +77,9 @@ record("embedding_padding", "Embedding", [6, 3], {"padding_idx": 1}, inputs=[tor
 # 500 small arrays would be mostly headers: they lie one after the other in ``values`` (integers are exact in float64).
 index = [[key, list(a.shape), str(a.dtype)] for key, a in made.items()]
 values = np.concatenate([a.ravel().astype(np.float64) for a in made.values()])
-np.savez_compressed(Path(__file__).with_name("normalization.npz"), values=values, index=np.array(json.dumps(index)), cases=np.array(json.dumps(calls)))
+np.savez_compressed(
+    Path(__file__).with_name("normalization.npz"),
+    values=values,
+    index=np.array(json.dumps(index)),
+    cases=np.array(json.dumps(calls)),
+)

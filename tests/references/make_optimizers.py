@@ -25,12 +25,18 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "sgd nesterov": ("SGD", {"lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
     "sgd maximize": ("SGD", {"lr": 0.001, "momentum": 0.5, "maximize": True, "weight_decay": 0.1}),
     "adagrad": ("Adagrad", {}),
-    "adagrad options": ("Adagrad", {"lr": 0.1, "lr_decay": 0.02, "weight_decay": 0.02, "initial_accumulator_value": 0.1, "eps": 1e-6}),
+    "adagrad options": (
+        "Adagrad",
+        {"lr": 0.1, "lr_decay": 0.02, "weight_decay": 0.02, "initial_accumulator_value": 0.1, "eps": 1e-6},
+    ),
     "adagrad maximize": ("Adagrad", {"maximize": True}),
     "rmsprop": ("RMSprop", {}),
     "rmsprop momentum": ("RMSprop", {"lr": 0.003, "alpha": 0.95, "momentum": 0.8, "weight_decay": 0.01}),
     "rmsprop centered": ("RMSprop", {"lr": 0.003, "centered": True, "eps": 1e-3}),
-    "rmsprop all": ("RMSprop", {"lr": 0.002, "centered": True, "momentum": 0.5, "eps": 1e-2, "maximize": True, "weight_decay": 0.1}),
+    "rmsprop all": (
+        "RMSprop",
+        {"lr": 0.002, "centered": True, "momentum": 0.5, "eps": 1e-2, "maximize": True, "weight_decay": 0.1},
+    ),
     "adadelta": ("Adadelta", {}),
     "adadelta options": ("Adadelta", {"lr": 0.5, "rho": 0.8, "eps": 1e-4, "weight_decay": 0.05}),
     "adadelta maximize": ("Adadelta", {"lr": 0.02, "maximize": True}),
@@ -40,12 +46,21 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "adam maximize": ("Adam", {"lr": 0.01, "amsgrad": True, "maximize": True, "weight_decay": 0.1}),
     "adam decoupled": ("Adam", {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}),
     "adamw": ("AdamW", {"lr": 0.02}),
-    "adamw options": ("AdamW", {"lr": 0.02, "betas": (0.85, 0.95), "eps": 1e-5, "weight_decay": 0.2, "amsgrad": True, "maximize": True}),
+    "adamw options": (
+        "AdamW",
+        {"lr": 0.02, "betas": (0.85, 0.95), "eps": 1e-5, "weight_decay": 0.2, "amsgrad": True, "maximize": True},
+    ),
     "nadam": ("NAdam", {"lr": 0.01}),
-    "nadam options": ("NAdam", {"lr": 0.02, "betas": (0.8, 0.95), "weight_decay": 0.05, "momentum_decay": 0.01, "eps": 1e-5, "maximize": True}),
+    "nadam options": (
+        "NAdam",
+        {"lr": 0.02, "betas": (0.8, 0.95), "weight_decay": 0.05, "momentum_decay": 0.01, "eps": 1e-5, "maximize": True},
+    ),
     "nadam decoupled": ("NAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
     "radam": ("RAdam", {"lr": 0.02}),
-    "radam options": ("RAdam", {"lr": 0.005, "betas": (0.8, 0.95), "weight_decay": 0.05, "eps": 1e-5, "maximize": True}),
+    "radam options": (
+        "RAdam",
+        {"lr": 0.005, "betas": (0.8, 0.95), "weight_decay": 0.05, "eps": 1e-5, "maximize": True},
+    ),
     "radam decoupled": ("RAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
     "radam never rectified": ("RAdam", {"lr": 0.005, "betas": (0.9, 0.6)}),
 }
@@ -55,7 +70,13 @@ LBFGS_CASES: dict[str, dict[str, Any]] = {
     "lbfgs": {"lr": 0.1},
     "lbfgs short memory": {"lr": 0.1, "history_size": 3, "max_iter": 6, "tolerance_change": 1e-12},
     "lbfgs strong wolfe": {"line_search_fn": "strong_wolfe", "max_iter": 5},
-    "lbfgs few evaluations": {"line_search_fn": "strong_wolfe", "max_iter": 8, "max_eval": 9, "lr": 3.0, "history_size": 2},
+    "lbfgs few evaluations": {
+        "line_search_fn": "strong_wolfe",
+        "max_iter": 8,
+        "max_eval": 9,
+        "lr": 3.0,
+        "history_size": 2,
+    },
 }
 
 SHAPES: Sequence[tuple[int, ...]] = [(3, 5), (5,), (5, 2), (), (2,)]
@@ -73,7 +94,9 @@ def data() -> tuple[Any, Any]:
     return rng.normal(size=(12, 3)), rng.normal(size=(12, 2))
 
 
-def loss(params: Sequence[Any], x: Any, y: Any, tanh: Callable[[Any], Any], cos: Callable[[Any], Any], step: int) -> Any:
+def loss(
+    params: Sequence[Any], x: Any, y: Any, tanh: Callable[[Any], Any], cos: Callable[[Any], Any], step: int
+) -> Any:
     """A network of one hidden layer with a factor, and a wave; the last parameter takes part in two of three steps."""
     weight1, bias, weight2, factor, offset = params
     out = tanh(x @ weight1 + bias) @ weight2 * factor

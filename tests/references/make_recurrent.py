@@ -39,7 +39,9 @@ def main() -> None:
             t.requires_grad_()
         outputs = listed(call(x, states))
         cotangents = [torch.randn_like(y) for y in outputs]
-        sum(((y * u).sum() for y, u in zip(outputs, cotangents, strict=True)), torch.zeros((), dtype=torch.float64)).backward()
+        sum(
+            ((y * u).sum() for y, u in zip(outputs, cotangents, strict=True)), torch.zeros((), dtype=torch.float64)
+        ).backward()
         found[f"{name}/x"], found[f"{name}/grad x"] = x, x.grad
         for k, s in enumerate(states):
             found[f"{name}/state {k}"], found[f"{name}/grad state {k}"] = s, s.grad
@@ -53,8 +55,16 @@ def main() -> None:
         rows = options.get("num_layers", 1) * (2 if options.get("bidirectional") else 1)
         batch = () if name.endswith("unbatched") else (BATCH,)
         shape = (BATCH, TIME, INPUT) if options.get("batch_first") else (TIME, *batch, INPUT)
-        states = [torch.randn(rows, *batch, HIDDEN, dtype=torch.float64) for _ in range(2 if kind is torch.nn.LSTM else 1)]
-        store(name, layer, torch.randn(shape, dtype=torch.float64), states, lambda x, s, f=layer: f(x, tuple(s) if len(s) == 2 else s[0]))
+        states = [
+            torch.randn(rows, *batch, HIDDEN, dtype=torch.float64) for _ in range(2 if kind is torch.nn.LSTM else 1)
+        ]
+        store(
+            name,
+            layer,
+            torch.randn(shape, dtype=torch.float64),
+            states,
+            lambda x, s, f=layer: f(x, tuple(s) if len(s) == 2 else s[0]),
+        )
     for name, cell in CELLS.items():
         layer = cell(INPUT, HIDDEN, dtype=torch.float64)
         states = [torch.randn(BATCH, HIDDEN, dtype=torch.float64) for _ in range(2 if name == "lstm_cell" else 1)]

@@ -23,7 +23,14 @@ class Networks(nn.Module):
         super().__init__()
         self.mlp = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
         self.cnn = nn.Sequential(
-            nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(24, 5)
+            nn.Conv2d(2, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(4, 6, 3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(24, 5),
         )
         self.lstm = nn.LSTM(3, 5, num_layers=2, batch_first=True)
         self.encoder = nn.TransformerEncoderLayer(8, 2, dim_feedforward=16, batch_first=True)
@@ -48,7 +55,10 @@ def main() -> None:
             networks.cnn(2.0 * torch.randn(16, 2, 8, 8) - 1.0)
         networks.eval()
         save_file(networks.state_dict(), HERE / "torch_model.safetensors")
-        halves = {name: value.bfloat16() if value.is_floating_point() else value for name, value in networks.mlp.state_dict().items()}
+        halves = {
+            name: value.bfloat16() if value.is_floating_point() else value
+            for name, value in networks.mlp.state_dict().items()
+        }
         save_file(halves, HERE / "torch_model_bfloat16.safetensors")
         # The answers in double precision, so that only the rounding of the reader is left.
         networks.double()
@@ -57,7 +67,9 @@ def main() -> None:
             y = getattr(networks, name)(x.double())
             arrays[f"{name}_input"] = x.numpy()
             arrays[f"{name}_output"] = (y[0] if isinstance(y, tuple) else y).numpy()
-        networks.mlp.load_state_dict({name: value.to(networks.mlp.state_dict()[name].dtype) for name, value in halves.items()})
+        networks.mlp.load_state_dict(
+            {name: value.to(networks.mlp.state_dict()[name].dtype) for name, value in halves.items()}
+        )
         arrays["bfloat16_output"] = networks.mlp(inputs["mlp"].double()).numpy()
     np.savez(HERE / "torch_model_outputs.npz", **arrays)
 

@@ -41,19 +41,33 @@ CASES: dict[str, Callable[[Any, Any], Any]] = {
     "CosineAnnealingWarmRestarts": lambda s, o: s.CosineAnnealingWarmRestarts(o, 9, 2, 0.002),
     "CosineAnnealingWarmRestarts even": lambda s, o: s.CosineAnnealingWarmRestarts(o, 13),
     "OneCycleLR": lambda s, o: s.OneCycleLR(o, 0.5, total_steps=101),
-    "OneCycleLR three": lambda s, o: s.OneCycleLR(o, [0.5, 0.2], epochs=10, steps_per_epoch=11, three_phase=True, pct_start=0.4, anneal_strategy="linear"),
-    "OneCycleLR rate alone": lambda s, o: s.OneCycleLR(o, 0.5, 120, cycle_momentum=False, div_factor=10.0, final_div_factor=50.0),
+    "OneCycleLR three": lambda s, o: s.OneCycleLR(
+        o, [0.5, 0.2], epochs=10, steps_per_epoch=11, three_phase=True, pct_start=0.4, anneal_strategy="linear"
+    ),
+    "OneCycleLR rate alone": lambda s, o: s.OneCycleLR(
+        o, 0.5, 120, cycle_momentum=False, div_factor=10.0, final_div_factor=50.0
+    ),
     "ReduceLROnPlateau": lambda s, o: s.ReduceLROnPlateau(o, factor=0.5, patience=3, cooldown=2, min_lr=[0.001, 0.002]),
     "ReduceLROnPlateau max": lambda s, o: s.ReduceLROnPlateau(o, "max", 0.7, 5, 0.01, "abs"),
     "ReduceLROnPlateau abs": lambda s, o: s.ReduceLROnPlateau(o, "min", 0.7, 2, 0.02, "abs", eps=0.01),
     "ReduceLROnPlateau max rel": lambda s, o: s.ReduceLROnPlateau(o, "max", 0.9, 1, 0.1, "rel"),
-    "SequentialLR": lambda s, o: s.SequentialLR(o, [s.LinearLR(o, 0.1, 1.0, 10), s.CosineAnnealingLR(o, 60), s.ExponentialLR(o, 0.9)], [10, 70]),
+    "SequentialLR": lambda s, o: s.SequentialLR(
+        o, [s.LinearLR(o, 0.1, 1.0, 10), s.CosineAnnealingLR(o, 60), s.ExponentialLR(o, 0.9)], [10, 70]
+    ),
     "SequentialLR constant": lambda s, o: s.SequentialLR(o, [s.ConstantLR(o, 0.1, 20), s.ExponentialLR(o, 0.95)], [20]),
-    "SequentialLR steps": lambda s, o: s.SequentialLR(o, [s.StepLR(o, 4, 0.5), s.PolynomialLR(o, 30), s.MultiStepLR(o, [0, 9], 0.5)], [12, 50]),
-    "SequentialLR restarts": lambda s, o: s.SequentialLR(o, [s.LinearLR(o, 0.5, 1.0, 5), s.CosineAnnealingWarmRestarts(o, 7, 2)], [5]),
-    "SequentialLR lambda": lambda s, o: s.SequentialLR(o, [s.LambdaLR(o, lambda e: 0.1 * (e + 1)), s.LambdaLR(o, lambda e: 0.9**e)], [9]),
+    "SequentialLR steps": lambda s, o: s.SequentialLR(
+        o, [s.StepLR(o, 4, 0.5), s.PolynomialLR(o, 30), s.MultiStepLR(o, [0, 9], 0.5)], [12, 50]
+    ),
+    "SequentialLR restarts": lambda s, o: s.SequentialLR(
+        o, [s.LinearLR(o, 0.5, 1.0, 5), s.CosineAnnealingWarmRestarts(o, 7, 2)], [5]
+    ),
+    "SequentialLR lambda": lambda s, o: s.SequentialLR(
+        o, [s.LambdaLR(o, lambda e: 0.1 * (e + 1)), s.LambdaLR(o, lambda e: 0.9**e)], [9]
+    ),
     "ChainedScheduler": lambda s, o: s.ChainedScheduler([s.ConstantLR(o, 0.1, 20), s.ExponentialLR(o, 0.95)]),
-    "ChainedScheduler three": lambda s, o: s.ChainedScheduler([s.LinearLR(o, 0.2, 1.0, 8), s.StepLR(o, 10, 0.7), s.MultiStepLR(o, [33], 2.0)]),
+    "ChainedScheduler three": lambda s, o: s.ChainedScheduler(
+        [s.LinearLR(o, 0.2, 1.0, 8), s.StepLR(o, 10, 0.7), s.MultiStepLR(o, [33], 2.0)]
+    ),
 }
 
 
@@ -77,7 +91,11 @@ def main() -> None:
     found = {}
     for case in CASES:
         a, b = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
-        found[case] = run(case, torch.optim.lr_scheduler, torch.optim.SGD([{"params": [a]}, {"params": [b], "lr": 0.03}], lr=0.1, momentum=0.9))
+        found[case] = run(
+            case,
+            torch.optim.lr_scheduler,
+            torch.optim.SGD([{"params": [a]}, {"params": [b], "lr": 0.03}], lr=0.1, momentum=0.9),
+        )
     np.savez_compressed(Path(__file__).with_name("schedules.npz"), **found)
 
 

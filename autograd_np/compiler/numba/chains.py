@@ -27,7 +27,18 @@ _FLOAT = {
     "add", "subtract", "multiply", "divide", "negative", "positive", "absolute", "fabs", "sqrt", "square", "reciprocal", "maximum", "minimum", "fmax", "fmin",
     "sign", "isnan", "isfinite", "isinf", "floor", "ceil", "trunc", "clip", "conjugate",
 }  # fmt: skip
-_BOTH = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_xor", "logical_not"}
+_BOTH = {
+    "less",
+    "less_equal",
+    "greater",
+    "greater_equal",
+    "equal",
+    "not_equal",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "logical_not",
+}
 _WHOLE = {
     "add",
     "subtract",
@@ -43,7 +54,18 @@ _WHOLE = {
     "invert",
     "conjugate",
 }
-_TRUTH = {"bitwise_and", "bitwise_or", "bitwise_xor", "invert", "equal", "not_equal", "logical_and", "logical_or", "logical_xor", "logical_not"}
+_TRUTH = {
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "invert",
+    "equal",
+    "not_equal",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "logical_not",
+}
 _REDUCED = {"add", "maximum", "minimum"}
 
 
@@ -84,7 +106,11 @@ def uniform(value: Value) -> Any:
         return None
     flat = np.asarray(value.array).reshape(-1)
     first = flat[0]
-    same = (flat == first).all() and (first != 0 or not np.signbit(flat).any() or np.signbit(flat).all()) if first == first else np.isnan(flat).all()
+    same = (
+        (flat == first).all() and (first != 0 or not np.signbit(flat).any() or np.signbit(flat).all())
+        if first == first
+        else np.isnan(flat).all()
+    )
     return first if same else None
 
 
@@ -122,7 +148,9 @@ def _split(strides: tuple[int, ...], extents: tuple[int, ...], finer: tuple[int,
 def _spread(value: Value, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The strides of an operand along the axes of the result (without those of one element)."""
     lead = len(shape) - len(value.shape)
-    strides = [0] * lead + [0 if length == 1 else stride for length, stride in zip(value.shape, value.strides, strict=True)]
+    strides = [0] * lead + [
+        0 if length == 1 else stride for length, stride in zip(value.shape, value.strides, strict=True)
+    ]
     return tuple([stride for stride, length in zip(strides, shape, strict=True) if length != 1])
 
 
@@ -198,15 +226,25 @@ def _plain(op: Op) -> tuple[str, tuple[Any, ...]] | None:
         if dtypes is None or any(dtype.char not in DTYPES or not dtype.isnative for dtype in dtypes):
             return None
         name, kind = op.target.__name__, {dtype.kind for dtype in dtypes[:-1]}
-        known = _BOTH | _FLOAT if kind == {"f"} else _BOTH | _WHOLE if kind == {"i"} else _TRUTH if kind == {"b"} else set()
+        known = (
+            _BOTH | _FLOAT if kind == {"f"} else _BOTH | _WHOLE if kind == {"i"} else _TRUTH if kind == {"b"} else set()
+        )
         same = all(_castable(_dtype(item, dtype), dtype) for item, dtype in zip(op.args, dtypes, strict=False))
-        return (name, dtypes) if len(kind) == 1 and name in known and same and _castable(dtypes[-1], out.dtype) else None
+        return (
+            (name, dtypes) if len(kind) == 1 and name in known and same and _castable(dtypes[-1], out.dtype) else None
+        )
     if op.kind == "function" and op.target is np.where and len(op.args) == 3 and not op.kwargs and op.out is None:
         condition = op.args[0]
-        if condition.__class__ is Ref and condition.value.dtype.kind == "b" and all(_castable(_dtype(item, out.dtype), out.dtype) for item in op.args[1:]):
+        if (
+            condition.__class__ is Ref
+            and condition.value.dtype.kind == "b"
+            and all(_castable(_dtype(item, out.dtype), out.dtype) for item in op.args[1:])
+        ):
             return "where", (condition.value.dtype, out.dtype, out.dtype, out.dtype)
         return None
-    copying = (op.kind == "method" and op.target in ("astype", "copy")) or (op.kind == "function" and op.target is np.copy)
+    copying = (op.kind == "method" and op.target in ("astype", "copy")) or (
+        op.kind == "function" and op.target is np.copy
+    )
     if copying and op.out is None and op.args[0].__class__ is Ref and op.kwargs.get("order", "K") in ("K", "C"):
         source = op.args[0].value
         if source.shape == out.shape and _castable(source.dtype, out.dtype):
@@ -228,17 +266,30 @@ def _stands(value: Value, kept: set[int]) -> bool:
     storage = value.storage
     if value.scalar or not value.shape:
         return True
-    lasting = storage.kind in ("state", "captured", "constant") or (storage.kind == "made" and not storage.escapes and storage.index in kept)
+    lasting = storage.kind in ("state", "captured", "constant") or (
+        storage.kind == "made" and not storage.escapes and storage.index in kept
+    )
     return lasting or dense(value)
 
 
 def _sum_by_product(op: Op) -> tuple[Value, tuple[int, ...], float] | None:
     """What a product with a row of equal numbers sums: the array, the axes, the number."""
-    if op.kind != "function" or op.target is not np.dot or op.kwargs or len(op.args) != 2 or any(item.__class__ is not Ref for item in op.args):
+    if (
+        op.kind != "function"
+        or op.target is not np.dot
+        or op.kwargs
+        or len(op.args) != 2
+        or any(item.__class__ is not Ref for item in op.args)
+    ):
         return None
     for i, item in enumerate(op.args):
         x: Value = op.args[1 - i].value
-        if len(item.value.shape) == 1 and item.value.storage.kind == "constant" and item.value.dtype == x.dtype and x.storage.kind != "constant":
+        if (
+            len(item.value.shape) == 1
+            and item.value.storage.kind == "constant"
+            and item.value.dtype == x.dtype
+            and x.storage.kind != "constant"
+        ):
             number = uniform(item.value)
             if number is not None and math.isfinite(number) and len(x.shape) in (1, 2):
                 return x, (0 if i == 0 else len(x.shape) - 1,), float(number)
@@ -250,9 +301,18 @@ def _reduction(op: Op) -> tuple[str, Value, tuple[int, ...], float] | None:
     product = _sum_by_product(op)
     if product is not None:
         return ("add", *product)
-    if op.kind != "ufunc method" or op.target[1] != "reduce" or op.target[0].__name__ not in _REDUCED or set(op.kwargs) - {"axis", "keepdims", "initial"}:
+    if (
+        op.kind != "ufunc method"
+        or op.target[1] != "reduce"
+        or op.target[0].__name__ not in _REDUCED
+        or set(op.kwargs) - {"axis", "keepdims", "initial"}
+    ):
         return None
-    if len(op.args) != 1 or op.args[0].__class__ is not Ref or ("initial" in op.kwargs and op.target[0].__name__ == "add"):
+    if (
+        len(op.args) != 1
+        or op.args[0].__class__ is not Ref
+        or ("initial" in op.kwargs and op.target[0].__name__ == "add")
+    ):
         return None
     if not isinstance(op.kwargs.get("initial", 0), (int, float, np.floating)):
         return None
@@ -297,9 +357,16 @@ class Chain:
             return item._replace(strides=_split(item.strides, old, finer)) if item.__class__ is Access else item
 
         def flags(reduced: tuple[bool, ...] | None) -> tuple[bool, ...] | None:
-            return None if reduced is None else tuple([bool(flag) for flag in _split(tuple([int(flag) for flag in reduced]), old, finer)])
+            return (
+                None
+                if reduced is None
+                else tuple([bool(flag) for flag in _split(tuple([int(flag) for flag in reduced]), old, finer)])
+            )
 
-        self.steps = [step._replace(operands=tuple(map(split, step.operands)), out=split(step.out), reduced=flags(step.reduced)) for step in self.steps]
+        self.steps = [
+            step._replace(operands=tuple(map(split, step.operands)), out=split(step.out), reduced=flags(step.reduced))
+            for step in self.steps
+        ]
         self.values = {split(access): value for access, value in self.values.items()}
         self.reads = {index: set(map(split, found)) for index, found in self.reads.items()}
         self.written = {index: set(map(split, found)) for index, found in self.written.items()}
@@ -326,9 +393,13 @@ class Chain:
         """Whether a call has to do with the chain, which then need not wait long for it."""
         if len(self.steps) >= APART:
             accesses = [item for item in (*step.operands, step.out) if item.__class__ is Access and any(item.strides)]
-            if not any(item in found.get(item.storage, ()) for item in accesses for found in (self.reads, self.written)):
+            if not any(
+                item in found.get(item.storage, ()) for item in accesses for found in (self.reads, self.written)
+            ):
                 return False
-        waiting = self.waiting | {item.storage for item in step.operands if item.__class__ is Access and item.storage in self.between}
+        waiting = self.waiting | {
+            item.storage for item in step.operands if item.__class__ is Access and item.storage in self.between
+        }
         if len(waiting) > WAITING:
             return False
         self.waiting = waiting
@@ -380,7 +451,9 @@ def find(op: Op, kept: set[int]) -> Found | None:
             or (name != "add" and (x.dtype.kind != "f" or out.dtype != x.dtype))
         ):
             return None
-        if name == "add" and not ((out.dtype == x.dtype and x.dtype.kind in "fi") or (x.dtype.kind in "bi" and out.dtype == np.int64)):
+        if name == "add" and not (
+            (out.dtype == x.dtype and x.dtype.kind in "fi") or (x.dtype.kind in "bi" and out.dtype == np.int64)
+        ):
             return None
         return Found(name, (x.dtype, out.dtype), x.shape, (x,), axes, scale)
     plain = _plain(op)
@@ -430,7 +503,9 @@ def step_of(chain: Chain, op: Op, found: Found) -> tuple[Step, dict[Access, Valu
     else:
         flags = [axis in found.reduced for axis in range(len(found.shape))]
         rest = iter(
-            value.strides if len(value.shape) == len(found.shape) - sum(flags) else [s for s, flag in zip(value.strides, flags, strict=True) if not flag]
+            value.strides
+            if len(value.shape) == len(found.shape) - sum(flags)
+            else [s for s, flag in zip(value.strides, flags, strict=True) if not flag]
         )
         strides = [0 if flag else next(rest) for flag in flags]
         kept = [i for i, length in enumerate(found.shape) if length != 1]
@@ -446,7 +521,9 @@ def step_of(chain: Chain, op: Op, found: Found) -> tuple[Step, dict[Access, Valu
 
 def reducible(chain: Chain, step: Step) -> bool:
     """Whether a reduction can be done in the loop: of what the chain makes, and over the axes that lie innermost, or over none of them."""
-    if step.operands[0] not in chain.written.get(step.operands[0].storage, ()) or (step.op.out is None and step.out.storage in chain.written):
+    if step.operands[0] not in chain.written.get(step.operands[0].storage, ()) or (
+        step.op.out is None and step.out.storage in chain.written
+    ):
         return False
     order = order_of(chain)
     flags = [step.reduced[axis] for axis in order] if step.reduced is not None else []

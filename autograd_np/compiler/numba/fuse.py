@@ -53,7 +53,11 @@ class _Fusion:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.chosen = _choose(program)
-        self.kept = {op.outs[0].storage.index for op in program.ops if len(op.outs) == 1 and (into(op) is not None or id(op) in self.chosen)}
+        self.kept = {
+            op.outs[0].storage.index
+            for op in program.ops
+            if len(op.outs) == 1 and (into(op) is not None or id(op) in self.chosen)
+        }
         self.readers: dict[int, list[int]] = {}
         for i, op in enumerate(program.ops):
             for value in op.inputs():
@@ -67,7 +71,11 @@ class _Fusion:
         """Fuse."""
         for op in self.program.ops:
             self.result.append([op])
-            holders = [chain for chain in self.open if any(value.storage.index in chain.made for value in op.inputs())] if op.view else []
+            holders = (
+                [chain for chain in self.open if any(value.storage.index in chain.made for value in op.inputs())]
+                if op.view
+                else []
+            )
             if op.view:
                 if holders:
                     holders[0].after.append(op)
@@ -112,7 +120,9 @@ class _Fusion:
             if not chain.independent(op):
                 self._close(chain)
             else:
-                chain.between.update([*[value.storage.index for value in op.outs], *[storage.index for storage in op.writes]])
+                chain.between.update(
+                    [*[value.storage.index for value in op.outs], *[storage.index for storage in op.writes]]
+                )
 
     def _close(self, chain: Chain) -> None:
         """Put a chain as a loop where the program has come to; or leave its calls where they are, where a loop is not worth it."""
@@ -121,10 +131,18 @@ class _Fusion:
         inside = {id(op) for op in (*ops, *chain.after)}
 
         def read(index: int, start: int = 0) -> bool:
-            return index in self.outputs or any(i >= start and id(self.program.ops[i]) not in inside for i in self.readers.get(index, ()))
+            return index in self.outputs or any(
+                i >= start and id(self.program.ops[i]) not in inside for i in self.readers.get(index, ())
+            )
 
         inner = {index for index in chain.made if index not in chain.closed and not read(index)}
-        arrays = {access for found in (chain.reads, chain.written) for each in found.values() for access in each if access.storage not in inner}
+        arrays = {
+            access
+            for found in (chain.reads, chain.written)
+            for each in found.values()
+            for access in each
+            if access.storage not in inner
+        }
         if not worth(len(ops), len(arrays)) and not any(id(op) in self.chosen for op in ops):
             return
         for op in (*ops, *chain.after):
@@ -152,23 +170,49 @@ def _choose(program: Program) -> set[int]:
     dropped: set[int] = set()
     chosen: set[int] = set()
     for op in program.ops:
-        if op.kind != "ufunc" or op.target is not np.multiply or op.kwargs or op.out is not None or op.outs[0].dtype.kind != "i":
+        if (
+            op.kind != "ufunc"
+            or op.target is not np.multiply
+            or op.kwargs
+            or op.out is not None
+            or op.outs[0].dtype.kind != "i"
+        ):
             continue
         out = op.outs[0]
-        if out.storage.written or out.storage.escapes or out.size < FEWEST or any(item.__class__ is not Ref for item in op.args):
+        if (
+            out.storage.written
+            or out.storage.escapes
+            or out.size < FEWEST
+            or any(item.__class__ is not Ref for item in op.args)
+        ):
             continue
         others = [value for value in members[out.storage.index] if value is not out]
-        if len(others) == 0 or any(value.dtype.kind != "f" or value.dtype.itemsize != out.dtype.itemsize for value in others):
+        if len(others) == 0 or any(
+            value.dtype.kind != "f" or value.dtype.itemsize != out.dtype.itemsize for value in others
+        ):
             continue
         for i in (0, 1):
             mask, bits = op.args[i].value, op.args[1 - i].value
             cast = makers.get(mask.index)
-            if mask.dtype.kind == "i" and cast is not None and cast.kind == "method" and cast.target == "astype" and cast.args[0].__class__ is Ref:
+            if (
+                mask.dtype.kind == "i"
+                and cast is not None
+                and cast.kind == "method"
+                and cast.target == "astype"
+                and cast.args[0].__class__ is Ref
+            ):
                 mask = cast.args[0].value
             seen = makers.get(bits.index)
             views = [view for view in (makers.get(value.index) for value in others) if view is not None and view.view]
             first = next(
-                (view for view in views if view.args[0].__class__ is Ref and view.args[0].value is out and view.kind == "method" and view.target == "view"),
+                (
+                    view
+                    for view in views
+                    if view.args[0].__class__ is Ref
+                    and view.args[0].value is out
+                    and view.kind == "method"
+                    and view.target == "view"
+                ),
                 None,
             )
             if (
@@ -184,7 +228,12 @@ def _choose(program: Program) -> set[int]:
             number = seen.args[0].value
             result = first.outs[0]
             direct = [view for view in views if any(value is out for value in view.inputs())]
-            if number.dtype != result.dtype or number.shape != bits.shape or result.shape != out.shape or direct != [first]:
+            if (
+                number.dtype != result.dtype
+                or number.shape != bits.shape
+                or result.shape != out.shape
+                or direct != [first]
+            ):
                 continue
             op.kind, op.target, op.args = "function", np.where, (Ref(mask), Ref(number), result.dtype.type(0))
             op.outs = (result,)

@@ -59,7 +59,11 @@ _INFIX = {
     "not_equal": "!=", "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^",
 }  # fmt: skip
 _LOGICAL = {"logical_and": "&", "logical_or": "|", "logical_xor": "^"}
-_CALLED = {"absolute": "abs", "fabs": "abs", **{name: f"np.{name}" for name in ("sqrt", "isnan", "isfinite", "isinf", "floor", "ceil", "trunc")}}
+_CALLED = {
+    "absolute": "abs",
+    "fabs": "abs",
+    **{name: f"np.{name}" for name in ("sqrt", "isnan", "isfinite", "isinf", "floor", "ceil", "trunc")},
+}
 _WORDS = {
     "add": "total", "subtract": "difference", "multiply": "product", "divide": "quotient", "sqrt": "root", "where": "chosen", "greater": "above",
     "less": "below", "maximum": "larger", "minimum": "smaller", "negative": "minus", "absolute": "size", "square": "squared", "cast": "as_number",
@@ -90,7 +94,13 @@ def _literal(number: Any, dtype: Any) -> str:
     text = repr(number)
     if dtype.kind == "f" and not math.isfinite(number):
         text = "np.nan" if math.isnan(number) else "np.inf" if number > 0 else "-np.inf"
-    return f"({text})" if dtype == np.float64 and text.startswith("-") else text if dtype == np.float64 else f"np.{dtype.name}({text})"
+    return (
+        f"({text})"
+        if dtype == np.float64 and text.startswith("-")
+        else text
+        if dtype == np.float64
+        else f"np.{dtype.name}({text})"
+    )
 
 
 class Nest:
@@ -122,12 +132,19 @@ class Nest:
     def _join(self) -> None:
         """Count through adjacent axes at once where every array can be."""
         chain = self.chain
-        found = [access for accesses in (*chain.reads.values(), *chain.written.values()) for access in accesses if self._outside(access)]
+        found = [
+            access
+            for accesses in (*chain.reads.values(), *chain.written.values())
+            for access in accesses
+            if self._outside(access)
+        ]
         flags = [step.reduced for step in chain.steps if step.reduced is not None]
         self.groups: list[list[int]] = []
         for axis in self.order:
             last = self.groups[-1][-1] if self.groups else None
-            joined = last is not None and all(access.strides[last] == access.strides[axis] * chain.extents[axis] for access in found)
+            joined = last is not None and all(
+                access.strides[last] == access.strides[axis] * chain.extents[axis] for access in found
+            )
             if joined and all(reduced[last] == reduced[axis] for reduced in flags):  # type: ignore[index]
                 self.groups[-1].append(axis)
             else:
@@ -161,7 +178,10 @@ class Nest:
                 if shape and steps != _in_order(shape, size) and all(step > 0 and not step % size for step in steps):
                     # A part of an array, as the stretch of memory in which it lies: the strides then stand in the text, and the compiler knows them.
                     self.flat[item] = [step // size for step in steps]
-                    shape, steps = (sum([step // size * (length - 1) for step, length in zip(steps, shape, strict=True)]) + 1,), (size,)
+                    shape, steps = (
+                        (sum([step // size * (length - 1) for step, length in zip(steps, shape, strict=True)]) + 1,),
+                        (size,),
+                    )
                 self.parameters.append((item, shape, steps))
             else:
                 self.parameters.append((item, (), ()))
@@ -172,7 +192,14 @@ class Nest:
         name = self._parameter(access)
         index = [_LETTERS[i] for i, stride in enumerate(self._strides(access)) if stride]
         if access in self.flat:
-            index = [" + ".join([letter if step == 1 else f"{letter} * {step}" for letter, step in zip(index, self.flat[access], strict=True)])]
+            index = [
+                " + ".join(
+                    [
+                        letter if step == 1 else f"{letter} * {step}"
+                        for letter, step in zip(index, self.flat[access], strict=True)
+                    ]
+                )
+            ]
         return f"{name}[{', '.join(index)}]" if index else f"{name}[()]"
 
     def _helper(self, name: str) -> str:
@@ -192,7 +219,9 @@ class Nest:
         if name in _INFIX:
             made = f"({parts[0]} {_INFIX[name]} {parts[1]})"
         elif name in _LOGICAL:
-            return f"({_cast(parts[0], dtype, np.dtype(bool))} {_LOGICAL[name]} {_cast(parts[1], dtype, np.dtype(bool))})"
+            return (
+                f"({_cast(parts[0], dtype, np.dtype(bool))} {_LOGICAL[name]} {_cast(parts[1], dtype, np.dtype(bool))})"
+            )
         elif name == "logical_not":
             return f"({parts[0]} == 0)" if dtype.kind != "b" else f"(not {parts[0]})"
         elif name == "invert":
@@ -222,7 +251,9 @@ class Nest:
         register: dict[Access, str] = {}
         body: list[str] = []
         inits: list[str] = []
-        sums: list[tuple[Step, int, str]] = []  # of what is innermost: the level from which on it is summed, and its name
+        sums: list[
+            tuple[Step, int, str]
+        ] = []  # of what is innermost: the level from which on it is summed, and its name
         depth = len(self.extents)
         for i, step in enumerate(steps):
             parts: list[str] = []
@@ -259,7 +290,9 @@ class Nest:
             register[step.out] = text
         return self._nest(depth, body, inits, sums)
 
-    def _reduce(self, step: Step, part: str, body: list[str], inits: list[str], sums: list[tuple[Step, int, str]]) -> None:
+    def _reduce(
+        self, step: Step, part: str, body: list[str], inits: list[str], sums: list[tuple[Step, int, str]]
+    ) -> None:
         assert step.reduced is not None
         flags = [step.reduced[group[-1]] for group in self.groups]
         dtype = step.out.dtype
@@ -324,7 +357,11 @@ class Nest:
         for level in reversed(range(depth)):
             lines += ends[level]
         names = ", ".join(self.names.values())
-        return f'@njit("{self.signature()}", nogil=True, error_model="numpy")\ndef {{name}}({names}):\n' + "\n".join(lines) + "\n"
+        return (
+            f'@njit("{self.signature()}", nogil=True, error_model="numpy")\ndef {{name}}({names}):\n'
+            + "\n".join(lines)
+            + "\n"
+        )
 
     def signature(self) -> str:
         """The types of the parameters, as Numba writes them."""

@@ -25,7 +25,12 @@ FEW = 64  # elements whose sum is taken by a product: NumPy's reductions cost tw
 def sum_by_products(program: Program) -> None:
     """Sums over the rows of a matrix, and of a few elements, as products with ones: BLAS takes a third of the time."""
     for op in program.ops:
-        if op.kind != "ufunc method" or op.target != (np.add, "reduce") or op.out is not None or set(op.kwargs) - {"axis"}:
+        if (
+            op.kind != "ufunc method"
+            or op.target != (np.add, "reduce")
+            or op.out is not None
+            or set(op.kwargs) - {"axis"}
+        ):
             continue
         x, out = op.args[0].value, op.outs[0]
         if out.dtype != x.dtype or x.dtype.char not in "fd" or not x.size or out.storage.escapes:
@@ -35,7 +40,13 @@ def sum_by_products(program: Program) -> None:
         if len(shape) == 2 and axis in (0, (0,)) and x.contiguous and shape[0] <= 1 << 20:
             ones = program.constant(np.ones(shape[0], x.dtype))
             op.kind, op.target, op.args, op.kwargs = "function", np.dot, (Ref(ones), op.args[0]), {}
-        elif len(shape) == 1 and shape[0] <= FEW and x.strides == (x.dtype.itemsize,) and not out.scalar and not out.shape:
+        elif (
+            len(shape) == 1
+            and shape[0] <= FEW
+            and x.strides == (x.dtype.itemsize,)
+            and not out.scalar
+            and not out.shape
+        ):
             ones = program.constant(np.ones(shape[0], x.dtype))
             op.kind, op.target, op.args, op.kwargs = "function", np.dot, (op.args[0], Ref(ones)), {}
 
@@ -45,10 +56,19 @@ def sum_of_copies(program: Program) -> None:
     ops: list[Op] = []
     for op in program.ops:
         ops.append(op)
-        if op.kind != "ufunc method" or op.target != (np.add, "reduce") or op.out is not None or set(op.kwargs) - {"axis", "keepdims"}:
+        if (
+            op.kind != "ufunc method"
+            or op.target != (np.add, "reduce")
+            or op.out is not None
+            or set(op.kwargs) - {"axis", "keepdims"}
+        ):
             continue
         x, out, axis = op.args[0].value, op.outs[0], op.kwargs.get("axis", 0)
-        axes = {a % len(x.shape) for a in (axis if isinstance(axis, tuple) else (axis,))} if axis is not None and x.shape else set()
+        axes = (
+            {a % len(x.shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
+            if axis is not None and x.shape
+            else set()
+        )
         if not axes or not out.shape or x.dtype != out.dtype or x.storage.written or not x.size:
             continue
         if any(x.strides[a] or x.shape[a] < 2 for a in axes):
@@ -69,10 +89,22 @@ def mean_by_product(program: Program) -> None:
     place = {id(op): i for i, op in enumerate(program.ops)}
     flat: list[tuple[Op, Op]] = []
     for op in program.ops:
-        if op.kind != "ufunc" or op.target is not np.divide or op.kwargs or op.out is not None or op.args[0].__class__ is not Ref:
+        if (
+            op.kind != "ufunc"
+            or op.target is not np.divide
+            or op.kwargs
+            or op.out is not None
+            or op.args[0].__class__ is not Ref
+        ):
             continue
         total, n = op.args[0].value, _number(op.args[1])
-        if n is None or uses.get(total.index) != 1 or total.dtype != op.outs[0].dtype or total.dtype.char not in "fd" or total.shape:
+        if (
+            n is None
+            or uses.get(total.index) != 1
+            or total.dtype != op.outs[0].dtype
+            or total.dtype.char not in "fd"
+            or total.shape
+        ):
             continue
         sum_ = makers.get(total.index)
         if (
@@ -84,9 +116,13 @@ def mean_by_product(program: Program) -> None:
         ):
             continue
         x = sum_.args[0].value
-        if not (0 < x.size <= FEW and x.contiguous and x.dtype == total.dtype and x.size == n) or (sum_.kwargs["axis"] == 0 and len(x.shape) != 1):
+        if not (0 < x.size <= FEW and x.contiguous and x.dtype == total.dtype and x.size == n) or (
+            sum_.kwargs["axis"] == 0 and len(x.shape) != 1
+        ):
             continue
-        if x.storage.written and any(x.storage in other.writes for other in program.ops[place[id(sum_)] + 1 : place[id(op)]]):
+        if x.storage.written and any(
+            x.storage in other.writes for other in program.ops[place[id(sum_)] + 1 : place[id(op)]]
+        ):
             continue
         shares = program.constant(np.full(x.size, 1 / n, x.dtype))
         row = x
@@ -102,7 +138,9 @@ def mean_by_product(program: Program) -> None:
 # ---------------------------------------------------------------- operands as the loops want them
 
 _SLOW_WITH_SCALARS = (np.maximum, np.minimum, np.fmax, np.fmin)
-FEW_BYTES = 1 << 16  # up to here truth values are converted beforehand: later NumPy's conversion in pieces costs no more, and takes no memory
+FEW_BYTES = (
+    1 << 16
+)  # up to here truth values are converted beforehand: later NumPy's conversion in pieces costs no more, and takes no memory
 SPREAD = (256, 1 << 22)  # elements from which on a number is spread out, and bytes up to which
 
 
@@ -117,12 +155,24 @@ def prepare_operands(program: Program) -> None:
     converted: dict[int, Value] = {}
     ops: list[Op] = []
     for op in program.ops:
-        if op.kind == "ufunc" and op.target is np.reciprocal and not op.kwargs and op.result.dtype.char in "fd" and op.result.size >= SPREAD[0]:
+        if (
+            op.kind == "ufunc"
+            and op.target is np.reciprocal
+            and not op.kwargs
+            and op.result.dtype.char in "fd"
+            and op.result.size >= SPREAD[0]
+        ):
             # The same quotients to the last bit, by the loop that is vectorised.
             op.target, op.args = np.divide, (Ref(program.constant(np.array(1, op.result.dtype))), op.args[0])
         if op.kind == "ufunc" and not op.kwargs and len(op.args) == 2 and op.out is None and op.outs:
             out = op.outs[0]
-            if op.target in _SLOW_WITH_SCALARS and SPREAD[0] <= out.size and out.nbytes <= SPREAD[1] and out.contiguous and out.dtype.char in "fd":
+            if (
+                op.target in _SLOW_WITH_SCALARS
+                and SPREAD[0] <= out.size
+                and out.nbytes <= SPREAD[1]
+                and out.contiguous
+                and out.dtype.char in "fd"
+            ):
                 i = next((i for i in (0, 1) if _number(op.args[i]) is not None), None)
                 if i is not None and op.args[1 - i].__class__ is Ref and op.args[1 - i].value.dtype == out.dtype:
                     number = _number(op.args[i])
@@ -146,7 +196,9 @@ def prepare_operands(program: Program) -> None:
                         if mask.index not in converted and not mask.storage.written:
                             converted[mask.index] = _converted(program, mask, out.dtype, op, ops)
                         if mask.index in converted:
-                            op.args = tuple([Ref(converted[mask.index]) if j == i else given for j, given in enumerate(op.args)])
+                            op.args = tuple(
+                                [Ref(converted[mask.index]) if j == i else given for j, given in enumerate(op.args)]
+                            )
                         break
         ops.append(op)
     program.ops = ops
@@ -162,10 +214,20 @@ def _narrow(program: Program) -> None:
             args = list(op.args)
             for i in (0, 1):
                 item, other = args[i], args[1 - i]
-                if item.__class__ is not Ref or not item.value.shape or item.value.size != 1 or other.__class__ is not Ref or other.value.shape != shape:
+                if (
+                    item.__class__ is not Ref
+                    or not item.value.shape
+                    or item.value.size != 1
+                    or other.__class__ is not Ref
+                    or other.value.shape != shape
+                ):
                     continue
                 value = item.value
-                if value.storage.kind == "argument" or op.result.size == 1 or not (value.whole or value.storage.external):
+                if (
+                    value.storage.kind == "argument"
+                    or op.result.size == 1
+                    or not (value.whole or value.storage.external)
+                ):
                     continue
                 if value.index not in views:
                     narrow = program.value(value.storage, value.dtype, (), (), value.offset, value.whole)
@@ -196,7 +258,13 @@ def _number(item: Any) -> float | None:
     """The number that an operand is, if it is one and known."""
     if item.__class__ in (int, float):
         return float(item)
-    if item.__class__ is Ref and item.value.storage.kind == "constant" and item.value.size == 1 and not item.value.shape and item.value.dtype.kind == "f":
+    if (
+        item.__class__ is Ref
+        and item.value.storage.kind == "constant"
+        and item.value.size == 1
+        and not item.value.shape
+        and item.value.dtype.kind == "f"
+    ):
         return float(item.value.array)
     return None
 
@@ -211,14 +279,25 @@ def scale_once(program: Program) -> None:
         if a.__class__ is not Ref or b.__class__ is not Ref or a.value is not b.value or uses[a.value.index] != 2:
             continue
         product = makers.get(a.value.index)
-        if product is None or product.kind != "ufunc" or product.target is not np.multiply or product.kwargs or product.out is not None:
+        if (
+            product is None
+            or product.kind != "ufunc"
+            or product.target is not np.multiply
+            or product.kwargs
+            or product.out is not None
+        ):
             continue
         if a.value.storage.written or a.value.dtype.kind != "f":
             continue
         for i in (0, 1):
             k = _number(product.args[i])
             other = product.args[1 - i]
-            if k is not None and other.__class__ is Ref and other.value.dtype == a.value.dtype and not other.value.storage.written:
+            if (
+                k is not None
+                and other.__class__ is Ref
+                and other.value.dtype == a.value.dtype
+                and not other.value.storage.written
+            ):
                 doubled = np.array(2 * k, a.value.dtype)
                 if float(doubled) == 2 * float(np.array(k, a.value.dtype)) and np.isfinite(doubled):
                     op.target, op.args = np.multiply, (Ref(program.constant(doubled)), other)
@@ -235,7 +314,13 @@ def join_in_place(program: Program) -> None:
     inserted: list[tuple[int, Op]] = []
     dropped: set[int] = set()
     for op in program.ops:
-        if op.kind != "function" or op.target is not np.concatenate or op.out is not None or not op.pure or op.outs[0].storage.escapes:
+        if (
+            op.kind != "function"
+            or op.target is not np.concatenate
+            or op.out is not None
+            or not op.pure
+            or op.outs[0].storage.escapes
+        ):
             continue
         out = op.outs[0]
         parts = op.args[0]

@@ -46,7 +46,12 @@ def _candidate(op: Op) -> int:
     if op.kind != "ufunc" or not elementwise(op) or op.kwargs:
         return 0
     result = op.result
-    if result.scalar or not result.shape or result.size < 2 * BLOCK or (op.out is None and (result.storage.escapes or not result.whole)):
+    if (
+        result.scalar
+        or not result.shape
+        or result.size < 2 * BLOCK
+        or (op.out is None and (result.storage.escapes or not result.whole))
+    ):
         return 0
     size = result.size
     if not _flat(result, size):
@@ -136,7 +141,11 @@ def group_blocks(program: Program) -> None:
             chain.add(op)
         elif chain is None:
             result.append(op)
-        elif op.view and any(value.storage.index in chain.written for value in op.inputs()) and not any(v.storage.external for v in op.inputs()):
+        elif (
+            op.view
+            and any(value.storage.index in chain.written for value in op.inputs())
+            and not any(v.storage.external for v in op.inputs())
+        ):
             chain.after.append(op)
         elif chain.independent(op) or (op.view and all(value.storage.external for value in op.inputs())):
             chain.before.append(op)
@@ -155,7 +164,9 @@ def _blocks(chain: _Chain, last: dict[int, int], place: dict[int, int], program:
         for value in (op.result, *op.inputs()):
             if value.size > 1:
                 sizes[value.storage.index, value.offset] = value.nbytes
-    spread = any(value.index in program.spread for op in ops for value in op.inputs())  # in blocks it is no longer than one
+    spread = any(
+        value.index in program.spread for op in ops for value in op.inputs()
+    )  # in blocks it is no longer than one
     if (len(ops) < 2 and not spread) or sum(sizes.values()) < WORTH:
         return ops
     end = max(place[id(op)] for op in ops)
@@ -166,7 +177,10 @@ def _blocks(chain: _Chain, last: dict[int, int], place: dict[int, int], program:
         value.storage.index
         for op in ops
         for value in op.outs
-        if last[value.storage.index] <= end and value.storage.index not in outside and not value.storage.escapes and value.storage.kind == "made"
+        if last[value.storage.index] <= end
+        and value.storage.index not in outside
+        and not value.storage.escapes
+        and value.storage.kind == "made"
     }
     chain.after = [op for op in chain.after if not any(value.storage.index in inner for value in op.inputs())]
     return [Blocks(ops, chain.size, inner)]

@@ -26,7 +26,11 @@ def write_late(program: Program) -> None:
     for op in ops[first:end]:
         touched = {value.storage.index for value in (*op.inputs(), *op.outs)}
         changed = {storage.index for storage in op.writes}
-        if not (touched | changed) & written and not changed & read and not any(storage.external for storage in op.writes):
+        if (
+            not (touched | changed) & written
+            and not changed & read
+            and not any(storage.external for storage in op.writes)
+        ):
             early.append(op)
         elif op.kind in FIXED:
             early += [*late, op]
@@ -43,7 +47,9 @@ def write_late(program: Program) -> None:
 
 def can_raise(op: Op) -> bool:
     """Whether a call can raise because of the numbers that it gets."""
-    if op.kind in ("check", "random") or (op.kind in ("function", "change") and not (getattr(op.target, "__module__", None) or "").startswith("numpy")):
+    if op.kind in ("check", "random") or (
+        op.kind in ("function", "change") and not (getattr(op.target, "__module__", None) or "").startswith("numpy")
+    ):
         return True
     if op.kind in ("getitem", "setitem"):
         index = op.args[1]

@@ -43,7 +43,13 @@ def join_bias(program: Program) -> None:
             continue
         product, bias = add.args[0].value, add.args[1].value
         dot = makers.get(product.index)
-        if dot is None or not _product(dot) or dot.out is not None or uses[product.index] != 1 or product.shape != add.result.shape:
+        if (
+            dot is None
+            or not _product(dot)
+            or dot.out is not None
+            or uses[product.index] != 1
+            or product.shape != add.result.shape
+        ):
             continue
         x, weight = dot.args[0].value, dot.args[1].value
         rows, k = x.shape
@@ -57,7 +63,15 @@ def join_bias(program: Program) -> None:
             and bias.size == n
             and weight.dtype == bias.dtype == x.dtype
         )
-        if not beside or 2 * k > n or x.storage.kind != "argument" or x.storage.written or not rows or not k or (id(dot) in replaced):
+        if (
+            not beside
+            or 2 * k > n
+            or x.storage.kind != "argument"
+            or x.storage.written
+            or not rows
+            or not k
+            or (id(dot) in replaced)
+        ):
             continue
         between = program.ops[place[id(dot)] + 1 : place[id(add)]]
         if any(bias.storage in op.writes or any(value.index == bias.index for value in op.outs) for op in between):
@@ -103,7 +117,13 @@ def _join_gradients(program: Program, wide: dict[int, Value]) -> None:
     for op in program.ops:
         if op.out is not None and op.kind == "function" and op.target is np.dot and not op.kwargs:
             ones = op.args[0].value if op.args[0].__class__ is Ref else None
-            if ones is not None and len(ones.shape) == 1 and ones.storage.kind == "constant" and ones.array is not None and (ones.array == 1).all():
+            if (
+                ones is not None
+                and len(ones.shape) == 1
+                and ones.storage.kind == "constant"
+                and ones.array is not None
+                and (ones.array == 1).all()
+            ):
                 sums[op.out.storage.index, op.out.offset] = op
     replaced: dict[int, list[Op]] = {}
     for op in program.ops:
@@ -132,7 +152,11 @@ def _join_gradients(program: Program, wide: dict[int, Value]) -> None:
         both = program.value(out.storage, out.dtype, (k + 1, n), (n * size, size), out.offset)
         start, end = sorted((program.ops.index(op), program.ops.index(total)))
         between = program.ops[start + 1 : end]
-        if any(dz.storage in other.writes or any(value.storage is out.storage for value in other.inputs()) for other in between if not other.view):
+        if any(
+            dz.storage in other.writes or any(value.storage is out.storage for value in other.inputs())
+            for other in between
+            if not other.view
+        ):
             continue
         place, later = program.ops[end], program.ops[start]
         joined = Op("function", np.dot, (Ref(flipped), Ref(dz)), {}).beside(op)

@@ -31,7 +31,10 @@ class Program:
         self.outputs = outputs
         self.counts: dict[str, int] = {"traced": len(ops)}
         self.became: dict[int, Value] = {}  # by index: what stands for a value that was overwritten or is left out
-        self.written_out: tuple[list[Op], list[Value]] = ([], [])  # calls and results as they were before anything was done for speed alone
+        self.written_out: tuple[list[Op], list[Value]] = (
+            [],
+            [],
+        )  # calls and results as they were before anything was done for speed alone
         self.spread: set[int] = set()  # constants that are one number as often as an operand beside them has elements
         self._index = 1 << 40  # of values and storages that the passes make
         self.settle()
@@ -45,9 +48,23 @@ class Program:
         """A storage that the trace did not make."""
         return Storage(self.next_index(), kind, nbytes, array)
 
-    def value(self, storage: Storage, dtype: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0, whole: bool = False) -> Value:
+    def value(
+        self,
+        storage: Storage,
+        dtype: Any,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        offset: int = 0,
+        whole: bool = False,
+    ) -> Value:
         """A value that the trace did not make."""
-        return Value(self.next_index(), np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, strides), storage, offset, whole)
+        return Value(
+            self.next_index(),
+            np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, strides),
+            storage,
+            offset,
+            whole,
+        )
 
     def constant(self, array: Any) -> Value:
         """A value for an array that is known."""
@@ -166,7 +183,9 @@ def hoist_assumptions(program: Program) -> None:
                 continue
             first[id(op)] = op
             if op.writes or (not op.pure and op is not test):
-                raise CompileError(f"compile: {getattr(op.target, '__name__', op.target)} decides how something is computed after the function has written")
+                raise CompileError(
+                    f"compile: {getattr(op.target, '__name__', op.target)} decides how something is computed after the function has written"
+                )
             stack += [makers[value.index] for value in op.inputs() if value.index in makers]
     early = [op for op in program.ops if id(op) in first]
     program.ops = [*early, *[op for op in program.ops if id(op) not in first]]
@@ -241,11 +260,17 @@ def share(program: Program) -> None:
         # (What sets memory aside says nothing of its shape in its arguments.)
         mergeable = op.pure and not op.writes and op.kind != "fill" and op.target is not np.empty_like
         mergeable = (
-            mergeable and all(v.whole or op.view for v in op.outs) and not any((v.storage.written or v.storage.escapes) and not op.view for v in op.outs)
+            mergeable
+            and all(v.whole or op.view for v in op.outs)
+            and not any((v.storage.written or v.storage.escapes) and not op.view for v in op.outs)
         )
         if mergeable and op.outs:
             if op.view:
-                key: Any = ("view", op.several, *[value.region for value in op.outs]) if not op.outs[0].storage.escapes else None
+                key: Any = (
+                    ("view", op.several, *[value.region for value in op.outs])
+                    if not op.outs[0].storage.escapes
+                    else None
+                )
             else:
                 key = (op.kind, op.target, _key(op.args, versions, canonical), _key(op.kwargs, versions, canonical))
             try:
@@ -330,12 +355,20 @@ def _stands_for(op: Op) -> Value | None:
             source = a if _is(b, 1) else b if _is(a, 1) else None
         elif op.target is np.divide:
             source = a if _is(b, 1) else None
-    elif (op.kind == "method" and op.target in ("copy", "astype")) or (op.kind == "function" and op.target is np.copy) or op.target is np.positive:
+    elif (
+        (op.kind == "method" and op.target in ("copy", "astype"))
+        or (op.kind == "function" and op.target is np.copy)
+        or op.target is np.positive
+    ):
         source = op.args[0]
     if source.__class__ is not Ref:
         return None
     value: Value = source.value
-    same = value.shape == out.shape and value.dtype == out.dtype and (value.strides == out.strides or value.scalar or out.scalar)
+    same = (
+        value.shape == out.shape
+        and value.dtype == out.dtype
+        and (value.strides == out.strides or value.scalar or out.scalar)
+    )
     return value if same else None
 
 
@@ -368,6 +401,8 @@ def _plain_matrices(op: Op) -> bool:
         if item.__class__ is not Ref or len(item.value.shape) != 2 or item.value.dtype.char not in "fd":
             return False
         rows, columns = item.value.strides
-        if item.value.dtype.itemsize not in (rows, columns) or min(rows, columns) < 0:  # (the two may go other ways with such as these)
+        if (
+            item.value.dtype.itemsize not in (rows, columns) or min(rows, columns) < 0
+        ):  # (the two may go other ways with such as these)
             return False
     return bool(op.args[0].value.dtype == op.args[1].value.dtype)

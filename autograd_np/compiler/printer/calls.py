@@ -210,7 +210,9 @@ class Writer:
             return Line(f"{self.place(target)}[{self.index(index)}] = {self.argument(value)}", op)
         if op.kind == "assume":
             test = self.call(self.function(op), [self.argument(a) for a in op.args])
-            return Line(f"if {'not ' if op.kwargs['answer'] else ''}{test}: raise {self.give(OtherCase, 'OtherCase')}", op)
+            return Line(
+                f"if {'not ' if op.kwargs['answer'] else ''}{test}: raise {self.give(OtherCase, 'OtherCase')}", op
+            )
         if op.kind in ("change", "check"):
             return Line(self.call(self.function(op), [self.argument(a) for a in op.args], self.options(op)), op)
         return None
@@ -285,7 +287,9 @@ class Writer:
     def index(self, item: Any) -> str:
         """What stands between the brackets."""
         if item.__class__ is tuple and item:
-            return ", ".join([self.index(part) if part.__class__ is not tuple else self.argument(part) for part in item]) + ("," if len(item) == 1 else "")
+            return ", ".join(
+                [self.index(part) if part.__class__ is not tuple else self.argument(part) for part in item]
+            ) + ("," if len(item) == 1 else "")
         if item.__class__ is slice:
             parts = ["" if part is None else self.argument(part) for part in (item.start, item.stop, item.step)]
             return f"{parts[0]}:{parts[1]}" + (f":{parts[2]}" if parts[2] else "")
@@ -320,12 +324,16 @@ class Writer:
         if op.kind == "attribute":
             return f"{self.argument(op.args[0])}.{op.target}"
         if op.kind == "method":
-            return self.call(f"{self.argument(op.args[0])}.{op.target}", [self.argument(a) for a in op.args[1:]], self.options(op))
+            return self.call(
+                f"{self.argument(op.args[0])}.{op.target}", [self.argument(a) for a in op.args[1:]], self.options(op)
+            )
         if op.kind == "fill":
             return new_array(op.outs[0], "np.full", f", {self.argument(op.args[0])}")
         if op.kind == "random":
             generator, method = op.target
-            return self.call(f"{self.give(generator, 'rng')}.{method}", [self.argument(a) for a in op.args], self.options(op))
+            return self.call(
+                f"{self.give(generator, 'rng')}.{method}", [self.argument(a) for a in op.args], self.options(op)
+            )
         if op.kind == "function" and op.target in (np.empty_like, np.empty):
             return new_array(op.outs[0], "np.empty")
         text = self.call(self.function(op), self.operands(op), self.options(op))
@@ -345,7 +353,9 @@ class Writer:
         groups: dict[int, str] = {}
         for value in outputs:
             together = constants.get(value.storage.index, [])
-            if together and not value.scalar and (len(together) > 1 or not value.whole):  # they share memory, or are parts of more
+            if (
+                together and not value.scalar and (len(together) > 1 or not value.whole)
+            ):  # they share memory, or are parts of more
                 if value.storage.index not in groups:
                     groups[value.storage.index] = word = self.fresh("copies")
                     found.append(f"({word} := {self.give(Copies([item.array for item in together]), 'copied')}())[0]")
@@ -376,12 +386,18 @@ class Copies:
         owner = owner_of(arrays[0])
         first = owner.__array_interface__["data"][0]
         self.owner = owner.copy("K")
-        self.places = [(array.shape, array.dtype, array.__array_interface__["data"][0] - first, array.strides, array is owner) for array in arrays]
+        self.places = [
+            (array.shape, array.dtype, array.__array_interface__["data"][0] - first, array.strides, array is owner)
+            for array in arrays
+        ]
 
     def __call__(self) -> list[Any]:
         """New copies."""
         memory = self.owner.copy("K")
-        return [memory if whole else np.ndarray(shape, dtype, memory, offset, strides) for shape, dtype, offset, strides, whole in self.places]
+        return [
+            memory if whole else np.ndarray(shape, dtype, memory, offset, strides)
+            for shape, dtype, offset, strides, whole in self.places
+        ]
 
 
 def _within(array: Any, other: Any) -> bool:
@@ -395,7 +411,11 @@ def given_lines(bound: dict[str, Any]) -> list[str]:
     arrays = {name: thing for name, thing in bound.items() if isinstance(thing, np.ndarray)}
     inside: dict[str, list[str]] = {}
     for name, array in arrays.items():
-        others = [other for other, big in arrays.items() if big.size > array.size and owner_of(array) is owner_of(big) and _within(array, big)]
+        others = [
+            other
+            for other, big in arrays.items()
+            if big.size > array.size and owner_of(array) is owner_of(big) and _within(array, big)
+        ]
         holder = max(others, key=lambda other: arrays[other].size, default=None)
         if holder is not None:
             inside.setdefault(holder, []).append(name)

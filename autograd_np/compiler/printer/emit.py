@@ -61,7 +61,12 @@ class Emitted:
         """Everything."""
         if not self.loops:
             return self.program
-        return self.setup.replace("import numpy as np\n", "import numpy as np\nfrom numba import njit\n", 1) + "\n\n" + self.loops + self.body
+        return (
+            self.setup.replace("import numpy as np\n", "import numpy as np\nfrom numba import njit\n", 1)
+            + "\n\n"
+            + self.loops
+            + self.body
+        )
 
     @property
     def program(self) -> str:
@@ -73,7 +78,9 @@ class Emitted:
         """The number of the first line that writes what was there before."""
         if self.writes is None:
             return None
-        return next((n for n, line in enumerate(self.program.split("\n"), 1) if line.strip().startswith(self.writes)), 0)
+        return next(
+            (n for n, line in enumerate(self.program.split("\n"), 1) if line.strip().startswith(self.writes)), 0
+        )
 
 
 def emit(program: Program, plan: Plan, story: Story | None = None) -> Emitted:
@@ -86,7 +93,9 @@ def flattened(ops: list[Op]) -> list[Op]:
     return [each for op in ops for each in (op.ops if isinstance(op, (Blocks, Loop)) else (op,))]
 
 
-def head(story: Story | None, program: Program, parameters: list[str], bound: dict[str, Any], more: list[str]) -> list[str]:
+def head(
+    story: Story | None, program: Program, parameters: list[str], bound: dict[str, Any], more: list[str]
+) -> list[str]:
     """The comment at the top of a program."""
     arguments = [f"{name} {layout(value)}" for name, value in zip(parameters, program.arguments, strict=True)]
     lines = [f"# {story.title}", "#"] if story is not None and story.title else []
@@ -175,10 +184,14 @@ class _Writer(Writer):
             self.static.add(value.index)
             return name
         # A chain of results without names is called after its first.
-        name = self.names[value.index] = self.named(last if self.namer.named(last) or self.namer.name(last) == "delta" else value)
+        name = self.names[value.index] = self.named(
+            last if self.namer.named(last) or self.namer.name(last) == "delta" else value
+        )
         self.names[last.index] = self.namer.known[last.index] = self.namer.known[value.index] = name
         order = "" if value.contiguous else f", {value.strides}"
-        self.setup.append(("buffer", name, f"{name} = buffer({offset}, {value.shape}, {dtype_text(value.dtype)}{order})"))
+        self.setup.append(
+            ("buffer", name, f"{name} = buffer({offset}, {value.shape}, {dtype_text(value.dtype)}{order})")
+        )
         self.static.update((value.index, last.index))
         self.buffers += 1
         return name
@@ -186,7 +199,11 @@ class _Writer(Writer):
     def operands(self, op: Op) -> list[str]:
         """The arguments of a call by position; Python's numbers among a ufunc's operands as arrays of the dtype that it computes in."""
         numbers = (int, float, complex, bool)
-        if op.kind != "ufunc" or not any(item.__class__ in numbers for item in op.args) or op.target.signature is not None:
+        if (
+            op.kind != "ufunc"
+            or not any(item.__class__ in numbers for item in op.args)
+            or op.target.signature is not None
+        ):
             return super().operands(op)
         kinds = [_kind(getattr(item, "value", item)) for item in op.args]
         try:
@@ -223,7 +240,12 @@ class _Writer(Writer):
             options = [text for key, text in zip(op.kwargs, self.options(op), strict=True) if key != "size"]
             return self.call(f"{self.give(generator, 'rng')}.{method}", [*options, f"out={out}"])
         # (NumPy 2.4 warns of a third positional argument in maximum and minimum.)
-        if (op.kind == "ufunc" or op.target is np.dot) and not op.kwargs and op.target is not np.maximum and op.target is not np.minimum:
+        if (
+            (op.kind == "ufunc" or op.target is np.dot)
+            and not op.kwargs
+            and op.target is not np.maximum
+            and op.target is not np.minimum
+        ):
             return self.call(self.function(op), self.operands(op), [out])
         return self.call(self.function(op), self.operands(op), self.options(op), [f"out={out}"])
 
@@ -234,7 +256,9 @@ class _Writer(Writer):
         if op.out is not None:
             name = self.text(op.out)
             return Line(self.filling(op, name, op.out), op, self._first(name, op.out))
-        if op.view and all(v.index in self.static or v.storage.kind == "constant" or self._given(v) for v in op.inputs()):
+        if op.view and all(
+            v.index in self.static or v.storage.kind == "constant" or self._given(v) for v in op.inputs()
+        ):
             text = self.expression(op)
             names = ", ".join([self.named(each) for each in op.outs])
             kind = "view" if all(v.storage.external or v.storage.kind == "constant" for v in op.inputs()) else "buffer"
@@ -257,7 +281,9 @@ class _Writer(Writer):
         text = self.expression(op)
         if not op.outs:
             return Line(text, op)
-        return Line(", ".join([self.named(value) for value in op.outs]) + f"{',' if len(op.outs) == 1 else ''} = {text}", op)
+        return Line(
+            ", ".join([self.named(value) for value in op.outs]) + f"{',' if len(op.outs) == 1 else ''} = {text}", op
+        )
 
     def _first(self, name: str, value: Value) -> str:
         """The shape of a buffer, where it is filled for the first time."""
@@ -300,13 +326,19 @@ class _Writer(Writer):
                 room = (self.plan.offsets[value.storage.index], value.dtype)
                 if room not in rooms:
                     whole = self.fresh("stretch")
-                    self.setup.append(("buffer", whole, f"{whole} = buffer({room[0]}, ({length},), {dtype_text(value.dtype)})"))
+                    self.setup.append(
+                        ("buffer", whole, f"{whole} = buffer({room[0]}, ({length},), {dtype_text(value.dtype)})")
+                    )
                     self.buffers += 1
                     rooms[room] = self.fresh("part")
                     cut.append((rooms[room], f"{whole}[:{op.size} - i]"))
                     if halves:  # each of the two threads has room of its own
                         self.setup.append(
-                            ("buffer", f"{whole}_b", f"{whole}_b = buffer({room[0] + length * value.dtype.itemsize}, ({length},), {dtype_text(value.dtype)})")
+                            (
+                                "buffer",
+                                f"{whole}_b",
+                                f"{whole}_b = buffer({room[0] + length * value.dtype.itemsize}, ({length},), {dtype_text(value.dtype)})",
+                            )
                         )
                         self.taken.add(f"{whole}_b")
                         second[whole] = f"{whole}_b"
@@ -338,7 +370,10 @@ class _Writer(Writer):
         names = [name for name, _ in cut]
         pieces = ", ".join([text for _, text in cut])
         middle = -(-op.size // (2 * length)) * length
-        for word, begin, end in ((loop, 0, middle if halves else op.size), *([(f"{loop}_b", middle, op.size)] if halves else [])):
+        for word, begin, end in (
+            (loop, 0, middle if halves else op.size),
+            *([(f"{loop}_b", middle, op.size)] if halves else []),
+        ):
             texts = pieces if word == loop else ", ".join([_instead(text, second) for _, text in cut])
             self.setup.append(("buffer", word, f"{word} = [({texts},) for i in range({begin}, {end}, {length})]"))
         lines.append(f"for {', '.join(names)}{',' if len(cut) == 1 else ''} in {loop}:")
@@ -358,7 +393,10 @@ class _Writer(Writer):
         """Whether an array of a chain is there before the function runs."""
         storage = value.storage
         return (
-            storage.index in op.inner or storage.index in self.plan.offsets or (storage.external and storage.kind != "argument") or storage.kind == "constant"
+            storage.index in op.inner
+            or storage.index in self.plan.offsets
+            or (storage.external and storage.kind != "argument")
+            or storage.kind == "constant"
         )
 
     # ---------------------------------------------------------------- the whole
@@ -372,7 +410,13 @@ class _Writer(Writer):
         lines: list[Line] = []
         writes: str | None = None
         for op in program.ops:
-            line = self.blocks(op) if isinstance(op, Blocks) else Line(self.loops.call(op), op) if isinstance(op, Loop) else self.statement(op)
+            line = (
+                self.blocks(op)
+                if isinstance(op, Blocks)
+                else Line(self.loops.call(op), op)
+                if isinstance(op, Loop)
+                else self.statement(op)
+            )
             if line is not None:
                 lines.append(line)
                 if writes is None and any(storage.external for storage in op.writes):

@@ -27,7 +27,14 @@ _OF = {
     "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "sqrt": "sqrt", "tanh": "tanh", "sin": "sin", "cos": "cos", "sign": "sign",
     "square": "square", "negative": "minus", "absolute": "abs", "erf": "erf",
 }  # fmt: skip
-_REDUCED = {"add": "sum", "maximum": "max", "minimum": "min", "multiply": "prod", "logical_or": "any", "logical_and": "all"}
+_REDUCED = {
+    "add": "sum",
+    "maximum": "max",
+    "minimum": "min",
+    "multiply": "prod",
+    "logical_or": "any",
+    "logical_and": "all",
+}
 # Operations of the tape that are no more than their NumPy call.
 _PLAIN = {
     "add", "subtract", "multiply", "divide", "true_divide", "power", "negative", "matmul", "dot", "getitem", "reshape", "transpose", "where", "maximum",
@@ -71,14 +78,26 @@ class Namer:
         for op in ops:
             for value in op.inputs():
                 self.uses[value.index] = self.uses.get(value.index, 0) + 1
-            taken = [item.value if item.__class__ is Ref else None for item in op.args] if op.section == "update" and op.target is np.subtract else []
-            if len(taken) == 2 and taken[0] is op.out and taken[1] is not None and op.out is not None and op.out.storage.external:
+            taken = (
+                [item.value if item.__class__ is Ref else None for item in op.args]
+                if op.section == "update" and op.target is np.subtract
+                else []
+            )
+            if (
+                len(taken) == 2
+                and taken[0] is op.out
+                and taken[1] is not None
+                and op.out is not None
+                and op.out.storage.external
+            ):
                 self.steps.add(taken[1].index)
             if op.kind == "ufunc" and op.target is np.divide and op.args[1].__class__ is Ref:
                 index = op.args[1].value.index
                 self.divisors[index] = self.divisors.get(index, 0) + 1
             for value in (*op.outs, *([op.out] if op.out is not None else [])):
-                if value.index not in self.makers and (value.op is None or op.out is None or op.kind not in ("setitem", "change")):
+                if value.index not in self.makers and (
+                    value.op is None or op.out is None or op.kind not in ("setitem", "change")
+                ):
                     self.makers[value.index] = op
                 self._propagate(op, value)
                 role = self.roles.get(value.index)
@@ -137,7 +156,9 @@ class Namer:
     def _layer_before(self, path: str) -> int:
         """The number of the last layer with parameters up to a module."""
         place = [int(word) for word in path.split(".")]
-        numbers = [k for parent, k in self.layers.items() if parent and [int(word) for word in parent.split(".")] <= place]
+        numbers = [
+            k for parent, k in self.layers.items() if parent and [int(word) for word in parent.split(".")] <= place
+        ]
         return max(numbers, default=0)
 
     # ---------------------------------------------------------------- values
@@ -147,7 +168,12 @@ class Namer:
         role = self.roles.get(value.index)
         if role is None:
             return value.storage.external and not (value.op is not None and value.op.view)
-        return isinstance(role, str) or role.kind != "result" or value.index in self.roots or self._result(value, role) is not None
+        return (
+            isinstance(role, str)
+            or role.kind != "result"
+            or value.index in self.roots
+            or self._result(value, role) is not None
+        )
 
     def name(self, value: Value) -> str:
         """A suggestion."""
@@ -209,7 +235,17 @@ class Namer:
         if kind in _ACTIVATIONS:
             return f"h{k}"
         word = next(
-            (word for start, word in (("dropout", "dropped"), ("maxpool", "pool"), ("avgpool", "pool"), ("flatten", "flat")) if kind.startswith(start)), kind
+            (
+                word
+                for start, word in (
+                    ("dropout", "dropped"),
+                    ("maxpool", "pool"),
+                    ("avgpool", "pool"),
+                    ("flatten", "flat"),
+                )
+                if kind.startswith(start)
+            ),
+            kind,
         )
         return f"{word}{k}"
 
@@ -254,7 +290,11 @@ class Namer:
             return self._viewed(op, value, first)
         if kind == "ufunc":
             word: str = target.__name__
-            if value.index in self.divisors and self.divisors[value.index] == self.uses.get(value.index) and word != "sqrt":
+            if (
+                value.index in self.divisors
+                and self.divisors[value.index] == self.uses.get(value.index)
+                and word != "sqrt"
+            ):
                 return "divisor"
             if word in _OF and first:
                 return f"{_OF[word]}_{first}"
@@ -280,9 +320,21 @@ class Namer:
                 return "mask"
             if viewed is not None and self.named(viewed):
                 return f"{self.name(viewed)}_laid"
-            if first is None and word == "copy" and args[0].__class__ is Ref and args[0].value.op is not None and args[0].value.op.view:
+            if (
+                first is None
+                and word == "copy"
+                and args[0].__class__ is Ref
+                and args[0].value.op is not None
+                and args[0].value.op.view
+            ):
                 return f"{self.name(args[0].value)}_copy"
-            return f"{first}_{'copy' if word != 'astype' else value.dtype.name}" if first else "copy" if word != "astype" else f"as_{value.dtype.name}"
+            return (
+                f"{first}_{'copy' if word != 'astype' else value.dtype.name}"
+                if first
+                else "copy"
+                if word != "astype"
+                else f"as_{value.dtype.name}"
+            )
         return _WORDS.get(word, word)
 
     def _of_two(self, word: str, args: Any, value: Value) -> str:
@@ -304,7 +356,9 @@ class Namer:
         if word == "greater" and args[1].__class__ is not Ref:
             of = self._short(args[0])
             return f"{of}_above_{args[1]}" if of and args[1] == 0 else "above"
-        if word in ("add", "subtract", "divide", "maximum", "minimum") and (args[1].__class__ is not Ref or args[1].value.storage.kind == "constant"):
+        if word in ("add", "subtract", "divide", "maximum", "minimum") and (
+            args[1].__class__ is not Ref or args[1].value.storage.kind == "constant"
+        ):
             of = self._short(args[0], 12)
             verb = {"add": "plus", "subtract": "minus", "divide": "over", "maximum": "max", "minimum": "min"}[word]
             number = args[1] if args[1].__class__ is int else None
@@ -316,7 +370,12 @@ class Namer:
                 return "shifted"
         if word == "add" and a and b and len(a) + len(b) <= 10 and not value.scalar:
             return f"{a}_plus_{b}"
-        if word == "subtract" and b and len(b) <= 6 and (args[0].__class__ is int or (args[0].__class__ is float and args[0] == 1)):
+        if (
+            word == "subtract"
+            and b
+            and len(b) <= 6
+            and (args[0].__class__ is int or (args[0].__class__ is float and args[0] == 1))
+        ):
             return f"one_minus_{b}" if args[0] == 1 else "difference"
         return _WORDS.get(word, word)
 

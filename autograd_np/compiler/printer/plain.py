@@ -40,7 +40,9 @@ class _Plain(Writer):
         super().__init__(Namer(self.ops, program.became, story, self.outputs))
         self.program = program
         self.story = story
-        self.waiting: dict[int, tuple[str, int]] = {}  # values that are put into the place where they are used: (text, how tightly it binds)
+        self.waiting: dict[
+            int, tuple[str, int]
+        ] = {}  # values that are put into the place where they are used: (text, how tightly it binds)
         self.makers: dict[int, Op] = {}
         self.written: set[str] = set()  # names of arrays that are given and get assigned with an operator
         self.uses: dict[int, int] = {}
@@ -87,10 +89,19 @@ class _Plain(Writer):
         """A call as an expression, and how tightly it binds."""
         kind, target, args, options = op.kind, op.target, op.args, op.kwargs
         infix = _INFIX.get(target) if kind == "ufunc" and not options and len(args) == 2 else None
-        if kind == "function" and target is np.dot and not options and all(item.__class__ is Ref and len(item.value.shape) == 2 for item in args):
+        if (
+            kind == "function"
+            and target is np.dot
+            and not options
+            and all(item.__class__ is Ref and len(item.value.shape) == 2 for item in args)
+        ):
             infix = ("@", 6)
         arrays = any(item.__class__ is Ref for item in args)
-        if infix is not None and arrays and not (infix[1] == 1 and any(isinstance(item, (list, tuple)) for item in args)):
+        if (
+            infix is not None
+            and arrays
+            and not (infix[1] == 1 and any(isinstance(item, (list, tuple)) for item in args))
+        ):
             sign, binds = infix
             # (Equal operators group from the left: the order of operations is as it was.)
             left = self._number(op, 0) or self.operand(args[0], binds - 1 if binds > 1 else 1)
@@ -101,7 +112,9 @@ class _Plain(Writer):
         reduces = kind == "ufunc method" and target[1] == "reduce" and target[0] in _REDUCTIONS
         if reduces and args[0].__class__ is Ref and not {"where", "initial"} & {*options}:
             of = self.bound_text(args[0].value, 8)
-            given = [f"{key}={self.argument(item)}" for key, item in options.items() if not (key == "axis" and item is None)]
+            given = [
+                f"{key}={self.argument(item)}" for key, item in options.items() if not (key == "axis" and item is None)
+            ]
             return f"{of}.{_REDUCTIONS[target[0]]}({', '.join(given)})", _ATOM
         if kind == "method" and target == "view" and (found := self._masked(op)) is not None:
             return found, _ATOM
@@ -114,14 +127,26 @@ class _Plain(Writer):
             return self.call(f"{of}.{target}", [self.argument(a) for a in args[1:]], self.options(op)), _ATOM
         if kind == "function" and target is np.reshape and len(args) == 2 and not options and args[0].__class__ is Ref:
             return f"{self.bound_text(args[0].value, 8)}.reshape({self.argument(args[1])})", _ATOM
-        if kind == "fill" and args[0].__class__ in (int, float) and args[0] in (0, 1) and not np.signbit(args[0]) and op.outs[0].contiguous:
+        if (
+            kind == "fill"
+            and args[0].__class__ in (int, float)
+            and args[0] in (0, 1)
+            and not np.signbit(args[0])
+            and op.outs[0].contiguous
+        ):
             return f"np.{'ones' if args[0] else 'zeros'}({op.outs[0].shape}, {self.argument(op.outs[0].dtype)})", _ATOM
         return self.expression(op), _ATOM
 
     def _number(self, op: Op, k: int) -> str | None:
         """An operand that holds one number everywhere, as that number, where NumPy makes the same of it."""
         item, other, out = op.args[k], op.args[1 - k], op.outs[0] if op.outs else op.out
-        if item.__class__ is not Ref or other.__class__ is not Ref or out is None or op.kind != "ufunc" or op.target is np.matmul:
+        if (
+            item.__class__ is not Ref
+            or other.__class__ is not Ref
+            or out is None
+            or op.kind != "ufunc"
+            or op.target is np.matmul
+        ):
             return None
         value, beside = item.value, other.value
         array = value.array
@@ -129,7 +154,12 @@ class _Plain(Writer):
             return None
         if value.dtype != beside.dtype or value.dtype.kind != "f":
             return None
-        if beside.shape != out.shape or not array.size or not (array == array.reshape(-1)[0]).all() or not np.isfinite(array).all():
+        if (
+            beside.shape != out.shape
+            or not array.size
+            or not (array == array.reshape(-1)[0]).all()
+            or not np.isfinite(array).all()
+        ):
             return None
         text = str(array.reshape(-1)[0])
         return f"({text})" if text.startswith("-") else text
@@ -146,7 +176,12 @@ class _Plain(Writer):
             if bits.__class__ is not Ref or mask.__class__ is not Ref or mask.value.dtype.kind != "b":
                 continue
             viewing = self.makers.get(bits.value.index)
-            if viewing is not None and viewing.target == "view" and viewing.args[0].value.dtype == out.dtype and bits.value.index in self.waiting:
+            if (
+                viewing is not None
+                and viewing.target == "view"
+                and viewing.args[0].value.dtype == out.dtype
+                and bits.value.index in self.waiting
+            ):
                 return f"np.where({self.text(mask.value)}, {self.text(viewing.args[0].value)}, 0)"
         return None
 
@@ -156,7 +191,12 @@ class _Plain(Writer):
         """Whether an expression can stand where its value is used, rather than get a name and a line."""
         value = op.outs[0]
         trivial = op.view and len(text) <= 16 and op.kind != "getitem"
-        if (not op.pure and op.kind != "fill") or len(op.outs) != 1 or op.several or (value.storage.index in self.writes and not op.view):
+        if (
+            (not op.pure and op.kind != "fill")
+            or len(op.outs) != 1
+            or op.several
+            or (value.storage.index in self.writes and not op.view)
+        ):
             return False
         if self.uses.get(value.index, 0) != 1 and not (trivial and value.index not in {v.index for v in self.outputs}):
             return False
@@ -174,7 +214,12 @@ class _Plain(Writer):
         last, index = end, value.index
         while True:
             user = self.ops[last]
-            if len(user.outs) != 1 or user.view or self.uses.get(user.outs[0].index, 0) != 1 or self.namer.named(user.outs[0]):
+            if (
+                len(user.outs) != 1
+                or user.view
+                or self.uses.get(user.outs[0].index, 0) != 1
+                or self.namer.named(user.outs[0])
+            ):
                 break
             index = user.outs[0].index
             following = self.places.get(index, last)
@@ -199,7 +244,9 @@ class _Plain(Writer):
             return Line(self.expression(op), op)
         if op.several or len(op.outs) > 1:
             text = self.expression(op)
-            return Line(", ".join([self.named(value) for value in op.outs]) + f"{',' if len(op.outs) == 1 else ''} = {text}", op)
+            return Line(
+                ", ".join([self.named(value) for value in op.outs]) + f"{',' if len(op.outs) == 1 else ''} = {text}", op
+            )
         source = self.again.get(op.outs[0].index) or self._copied(i, op)
         if source is not None:
             self.waiting[op.outs[0].index] = (self.bound_text(source, 8), _ATOM)
@@ -214,7 +261,9 @@ class _Plain(Writer):
     def _copied(self, i: int, op: Op) -> Value | None:
         """What is copied, where nobody would see the difference if it were not."""
         copies = (op.kind == "method" and op.target == "copy") or (op.kind == "function" and op.target is np.copy)
-        if not copies and not (op.kind == "getitem" and op.args[1].__class__ is tuple and not op.args[1] and op.outs[0].scalar):
+        if not copies and not (
+            op.kind == "getitem" and op.args[1].__class__ is tuple and not op.args[1] and op.outs[0].scalar
+        ):
             return None
         source, out = op.args[0].value, op.outs[0]
         if source.scalar or source.storage.kind != "made" or not source.whole or source.strides != out.strides:
@@ -232,7 +281,12 @@ class _Plain(Writer):
             places = [k for k in (0, 1) if op.args[k].__class__ is Ref and op.args[k].value.region == out.region]
             if places and (places[0] == 0 or infix[0] in "+*"):
                 name = self.text(out)
-                if name.isidentifier() and out.array is not None and out.storage.external and out.storage.kind != "argument":
+                if (
+                    name.isidentifier()
+                    and out.array is not None
+                    and out.storage.external
+                    and out.storage.kind != "argument"
+                ):
                     self.written.add(name)
                 if name.isidentifier():
                     return Line(f"{name} {infix[0]}= {self.argument(op.args[1 - places[0]])}", op)
@@ -260,25 +314,40 @@ class _Plain(Writer):
             texts.insert(0, f"    global {', '.join(sorted(self.written))}")
         body = f"def {function}({', '.join(parameters)}):\n" + "\n".join(texts) + "\n"
         setup, bound = self.used(body)
-        text = [*head(story, self.program, parameters, bound, []), "import numpy as np", "", *[line for _, _, line in setup]]
+        text = [
+            *head(story, self.program, parameters, bound, []),
+            "import numpy as np",
+            "",
+            *[line for _, _, line in setup],
+        ]
         emitted = Emitted(function, re.sub(r"\n{4,}", "\n\n\n", "\n".join(text).rstrip("\n") + "\n"), body, bound)
         emitted.parameters, emitted.lines, emitted.results = parameters, lines, results
         return emitted
 
     def _unpack(self) -> None:
         """Where parameters that lie side by side are updated together by a few calls, update them one by one: ``W1 -= lr * dW1``."""
-        joins = [op for op in self.ops if op.kind == "function" and op.target is np.concatenate and op.section == "update" and op.pure]
+        joins = [
+            op
+            for op in self.ops
+            if op.kind == "function" and op.target is np.concatenate and op.section == "update" and op.pure
+        ]
         for join in joins:
             gradient = join.outs[0]
             parts = join.args[0]
-            users = [op for op in self.ops if op is not join and any(value.index == gradient.index for value in op.inputs())]
+            users = [
+                op for op in self.ops if op is not join and any(value.index == gradient.index for value in op.inputs())
+            ]
             if len(users) != 1 or users[0].target is not np.multiply or self.uses[gradient.index] != 1:
                 continue
             if not all(part.__class__ is Ref for part in parts):
                 continue
             scaling = users[0]
             scaled = scaling.outs[0] if len(scaling.outs) == 1 else None
-            writes = [op for op in self.ops if scaled is not None and any(value.index == scaled.index for value in op.inputs())]
+            writes = [
+                op
+                for op in self.ops
+                if scaled is not None and any(value.index == scaled.index for value in op.inputs())
+            ]
             if scaled is None or len(writes) != 1 or writes[0].target is not np.subtract:
                 continue
             update = writes[0]
@@ -287,7 +356,9 @@ class _Plain(Writer):
             flat = update.out
             if not flat.storage.external or self.story is None:
                 continue
-            rates = [item for item in scaling.args if not (item.__class__ is Ref and item.value.index == gradient.index)]
+            rates = [
+                item for item in scaling.args if not (item.__class__ is Ref and item.value.index == gradient.index)
+            ]
             here = [value for _, value in self.story.parameters if value.storage is flat.storage and value.contiguous]
             arrays = {value.offset: value for value in here if value.dtype == flat.dtype}
             pairs, at = [], flat.offset
@@ -313,7 +384,12 @@ class _Plain(Writer):
                     for op in (step, down):
                         op.section, op.quiet, op.position = "update", update.quiet, update.position
                     new += [step, down]
-                gone = {id(join), id(scaling), id(update), *[id(maker) for _, _, maker in pairs if maker is not None and self.uses[maker.outs[0].index] == 1]}
+                gone = {
+                    id(join),
+                    id(scaling),
+                    id(update),
+                    *[id(maker) for _, _, maker in pairs if maker is not None and self.uses[maker.outs[0].index] == 1],
+                }
                 where = self.ops.index(update)
                 self.ops[where + 1 : where + 1] = new
                 self.ops = [op for op in self.ops if id(op) not in gone]

@@ -63,7 +63,9 @@ def save(path: str | os.PathLike[str], entry: Any, what: str) -> None:
     if target.suffix != ".py":
         raise ValueError(f"save: the file of a program is called something.py, not {target.name!r}")
     if entry.emitted.loops:
-        raise CompileError('save: a program with backend="numba" does not run with NumPy alone; save the one that backend="numpy" makes')
+        raise CompileError(
+            'save: a program with backend="numba" does not run with NumPy alone; save the one that backend="numpy" makes'
+        )
     text, arrays = _File(entry, what, target.stem).write()
     with replacing(target) as program, replacing(target.with_suffix(".npz")) as weights:
         program.write(text.encode())
@@ -91,14 +93,20 @@ class _File:
         lines: list[str] = []
         for names in groups.values():
             names.sort(key=lambda name: -bound[name].nbytes)
-            apart = [name for name in names if not any(other != name and np.may_share_memory(bound[other], bound[name]) for other in names)]
+            apart = [
+                name
+                for name in names
+                if not any(other != name and np.may_share_memory(bound[other], bound[name]) for other in names)
+            ]
             for run in _neighbours(apart, bound):
                 self.arrays.update({name: bound[name] for name in run})
                 if len(run) == 1:
                     lines.append(f'{run[0]} = saved["{run[0]}"]')
                     continue
                 # (The program may rest on one lying behind the other.)
-                holder = "weights" if not any(line.startswith("weights = ") for line in lines) else f"weights_{len(lines)}"
+                holder = (
+                    "weights" if not any(line.startswith("weights = ") for line in lines) else f"weights_{len(lines)}"
+                )
                 at = 0
                 joined = ", ".join([f'"{name}"' for name in run])
                 lines.append(f"{holder} = np.concatenate([saved[name].reshape(-1) for name in ({joined},)])")
@@ -131,7 +139,9 @@ class _File:
             for name in names:
                 each = bound[name]
                 offset = each.__array_interface__["data"][0] - start
-                views.append(f"{name} = np.ndarray({each.shape}, {dtype_text(each.dtype)}, {holder}, {offset}, {each.strides})")
+                views.append(
+                    f"{name} = np.ndarray({each.shape}, {dtype_text(each.dtype)}, {holder}, {offset}, {each.strides})"
+                )
             return [f'{holder} = saved["{holder}"]', *views]
         views = []
         at, tiled = 0, True
@@ -145,7 +155,9 @@ class _File:
                 shaped = f".reshape({each.shape})" if each.ndim != 1 else ""
                 views.append(f"{name} = {holder}[{first}:{first + each.size}]{shaped}")
             else:
-                views.append(f"{name} = np.ndarray({each.shape}, {dtype_text(each.dtype)}, {holder}, {offset}, {each.strides})")
+                views.append(
+                    f"{name} = np.ndarray({each.shape}, {dtype_text(each.dtype)}, {holder}, {offset}, {each.strides})"
+                )
         if tiled and at == array.nbytes:
             for _, name in pieces:
                 self.arrays[name] = bound[name]
@@ -158,8 +170,12 @@ class _File:
         """Lines that make a random generator in the state that it has now."""
         kind = type(generator.bit_generator).__name__
         if getattr(np.random, kind, None) is not type(generator.bit_generator):
-            raise CompileError(f"save: the program draws from a generator of {kind}, which is not NumPy's; save it with one of np.random")
-        state = re.sub(r"array\(([^)]*?), dtype=(\w+)\)", r"np.array(\1, np.\2)", repr(_listed(generator.bit_generator.state)))
+            raise CompileError(
+                f"save: the program draws from a generator of {kind}, which is not NumPy's; save it with one of np.random"
+            )
+        state = re.sub(
+            r"array\(([^)]*?), dtype=(\w+)\)", r"np.array(\1, np.\2)", repr(_listed(generator.bit_generator.state))
+        )
         return [f"{name} = np.random.Generator(np.random.{kind}())", f"{name}.bit_generator.state = {state}"]
 
     # ---------------------------------------------------------------- functions of the library
@@ -175,9 +191,16 @@ class _File:
         elif thing is current_trace:
             self.helpers[name] = f"def {name}():\n    return None"
         elif isinstance(thing, types.ModuleType):
-            if thing.__name__.partition(".")[0] not in sys.stdlib_module_names and thing.__name__.partition(".")[0] != "numpy":
-                raise CompileError(f"save: the program needs the module {thing.__name__}, which a file that runs with NumPy alone cannot have")
-            self.imports.add(f"import {thing.__name__}" if thing.__name__ == name else f"import {thing.__name__} as {name}")
+            if (
+                thing.__name__.partition(".")[0] not in sys.stdlib_module_names
+                and thing.__name__.partition(".")[0] != "numpy"
+            ):
+                raise CompileError(
+                    f"save: the program needs the module {thing.__name__}, which a file that runs with NumPy alone cannot have"
+                )
+            self.imports.add(
+                f"import {thing.__name__}" if thing.__name__ == name else f"import {thing.__name__} as {name}"
+            )
         elif isinstance(thing, (_PLAIN, tuple, frozenset)) and not callable(thing):
             self.helpers[name] = f"{name} = {thing!r}"
         elif isinstance(thing, type) and vars(np).get(thing.__name__) == thing:
@@ -185,7 +208,9 @@ class _File:
         elif (found := name_of(thing) if callable(thing) else None) is not None:
             self.helpers[name] = f"{name} = {found}"
         elif str(getattr(thing, "__module__", "")).partition(".")[0] == "numpy":
-            home = next((home for home in _HOMES if getattr(sys.modules.get(home), thing.__name__, None) is not None), None)
+            home = next(
+                (home for home in _HOMES if getattr(sys.modules.get(home), thing.__name__, None) is not None), None
+            )
             if home is None:
                 raise CompileError(f"save: the program calls {thing!r}, which has no public place in NumPy")
             self.imports.add(f"from {home} import {thing.__name__}" + (f" as {name}" if name != thing.__name__ else ""))
@@ -197,11 +222,17 @@ class _File:
     def _source(self, thing: Any, name: str) -> None:
         word = getattr(thing, "__name__", type(thing).__name__)
         try:
-            if not isinstance(thing, (types.FunctionType, type)) or getattr(thing, "__closure__", None) or word == "<lambda>":
+            if (
+                not isinstance(thing, (types.FunctionType, type))
+                or getattr(thing, "__closure__", None)
+                or word == "<lambda>"
+            ):
                 raise TypeError
             text = textwrap.dedent(inspect.getsource(thing))
         except (OSError, TypeError):
-            raise CompileError(f"save: the program calls {word}, which is no plain function whose text could be put into the file") from None
+            raise CompileError(
+                f"save: the program calls {word}, which is no plain function whose text could be put into the file"
+            ) from None
         self.helpers[name] = ""  # (it may call itself)
         space = sys.modules[thing.__module__].__dict__ if isinstance(thing, type) else thing.__globals__
         for needed in _names(ast.parse(text)):
@@ -214,9 +245,15 @@ class _File:
 
     def between(self) -> tuple[list[str], list[str], list[str]]:
         """Definitions, and the lines before and after a step."""
-        hooks = {id(owner): owner for hook in (*self.entry.before, *self.entry.after) if (owner := getattr(hook, "__self__", None)) is not None}
+        hooks = {
+            id(owner): owner
+            for hook in (*self.entry.before, *self.entry.after)
+            if (owner := getattr(hook, "__self__", None)) is not None
+        }
         if any(getattr(hook, "__self__", None) is None for hook in (*self.entry.before, *self.entry.after)):
-            raise CompileError("save: something is done before or after each call that cannot be written down (a generator that starts anew from its seed?)")
+            raise CompileError(
+                "save: something is done before or after each call that cannot be written down (a generator that starts anew from its seed?)"
+            )
         lines: list[str] = []
         before: list[str] = []
         after: list[str] = []
@@ -225,7 +262,9 @@ class _File:
         k = 0
         for owner in hooks.values():
             if not hasattr(owner, "written"):
-                raise CompileError(f"save: {type(owner).__name__} does something between two calls that cannot be written down")
+                raise CompileError(
+                    f"save: {type(owner).__name__} does something between two calls that cannot be written down"
+                )
             for numbers in owner.written():
                 suffix = "" if k == 0 else f"_{k + 1}"
                 k += 1
@@ -235,7 +274,12 @@ class _File:
                     lines += ["", "", *self._coefficients(key, written[key])]
                 _check_word(numbers)
                 options, counts = f"options{suffix}", f"counts{suffix}"
-                lines += ["", "", f"{options} = {numbers.options!r}", f'{counts} = tuple(saved["{counts}"].tolist())  # steps taken']
+                lines += [
+                    "",
+                    "",
+                    f"{options} = {numbers.options!r}",
+                    f'{counts} = tuple(saved["{counts}"].tolist())  # steps taken',
+                ]
                 self.arrays[counts] = np.array(numbers.counts, np.float64)
                 before.append(f"    following{suffix}, values, word = {written[key]}({options}, {counts})")
                 if numbers.word is not None:
@@ -246,7 +290,9 @@ class _File:
                 if numbers.decay is not None:
                     decay = f'{options}["weight_decay"]'
                     before.append(
-                        f"    values = (*values, {decay})" if numbers.decay == "weight_decay" else f'    values = (*values, 1.0 - {options}["lr"] * {decay})'
+                        f"    values = (*values, {decay})"
+                        if numbers.decay == "weight_decay"
+                        else f'    values = (*values, 1.0 - {options}["lr"] * {decay})'
                     )
                 for i, array in enumerate(numbers.arrays):
                     if id(array) in names:
@@ -254,16 +300,23 @@ class _File:
                 after += [f"    global {counts}", f"    {counts} = following{suffix}"]
                 flushed = []
                 for array, bias in numbers.flushed:
-                    name = next((name for name, thing in self.held.items() if thing is owner_of(array) or thing is array), None)
+                    name = next(
+                        (name for name, thing in self.held.items() if thing is owner_of(array) or thing is array), None
+                    )
                     if name is None:
                         continue
                     whole = self.held[name]
-                    first = (array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // whole.itemsize
+                    first = (
+                        array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+                    ) // whole.itemsize
                     part = name if array.size == whole.size else f"{name}[{first}:{first + array.size}]"
                     number = f"{dtype_text(bias.dtype)}({bias.item()!r})"
                     flushed += [f"        {part}[...] = ({part} + {number}) - {number}"]
                 if flushed:
-                    after += [f"    if {counts}[0] % {numbers.every} == 0:  # what has shrunk to next to nothing becomes 0", *flushed]
+                    after += [
+                        f"    if {counts}[0] % {numbers.every} == 0:  # what has shrunk to next to nothing becomes 0",
+                        *flushed,
+                    ]
         return lines, before, sorted(after, key=lambda line: not line.startswith("    global"))
 
     def _coefficients(self, function: Any, name: str) -> list[str]:
@@ -298,7 +351,9 @@ class _File:
         """The text of the file, and the arrays beside it."""
         entry, emitted = self.entry, self.emitted
         if entry.effects or entry.held:
-            raise CompileError("save: the function leaves gradients in Tensors (.grad), which a file cannot; return them, or compile ag.value_and_grad(f)")
+            raise CompileError(
+                "save: the function leaves gradients in Tensors (.grad), which a file cannot; return them, or compile ag.value_and_grad(f)"
+            )
         body, made = emitted.body, []
         for name, thing in emitted.bound.items():
             if isinstance(thing, np.ndarray):
@@ -316,15 +371,26 @@ class _File:
         setup = emitted.setup.partition("import numpy as np\n")
         parameters = emitted.parameters
         values = entry.program.arguments
-        checks = [f'    {name} = given({name}, "{name}", {value.shape}, {dtype_text(value.dtype)})' for name, value in zip(parameters, values, strict=True)]
+        checks = [
+            f'    {name} = given({name}, "{name}", {value.shape}, {dtype_text(value.dtype)})'
+            for name, value in zip(parameters, values, strict=True)
+        ]
         returned = self._returned()
         arguments = ", ".join(parameters)
         called = f"    results = program({arguments})"
         wrapper = [f"def {self.function}({arguments}):", f'    """{self._sentence()}"""', *checks]
         globals_ = [line for line in after if line.startswith("    global")]
-        wrapper += [*globals_, *before, called, *[line for line in after if line not in globals_], f"    return {returned}"]
+        wrapper += [
+            *globals_,
+            *before,
+            called,
+            *[line for line in after if line not in globals_],
+            f"    return {returned}",
+        ]
         names = [*self.arrays]
-        saving = [f"{name}=np.array({name}, np.float64)" if name.startswith("counts") else f"{name}={name}" for name in names]
+        saving = [
+            f"{name}=np.array({name}, np.float64)" if name.startswith("counts") else f"{name}={name}" for name in names
+        ]
         text = [
             f'"""{self._about(parameters, values)}"""',
             "",
@@ -384,7 +450,9 @@ class _File:
         return story.title or f"{self.what}."
 
     def _about(self, parameters: list[str], values: list[Any]) -> str:
-        shapes = "\n".join([f"    {name}: {value.shape} {value.dtype.name}" for name, value in zip(parameters, values, strict=True)])
+        shapes = "\n".join(
+            [f"    {name}: {value.shape} {value.dtype.name}" for name, value in zip(parameters, values, strict=True)]
+        )
         files = " ".join([f"{name}.npy" for name in parameters])
         return (
             f"{self._sentence()}\n\nIt needs NumPy alone, and {self.stem}.npz beside it.\n\n"
@@ -416,7 +484,9 @@ class _File:
             return "[" + ", ".join([self._form(item) for item in tree]) + "]"
         if isinstance(tree, _PLAIN):
             return repr(tree)
-        raise CompileError(f"save: the function returns {type(tree).__name__}, which the file cannot make; return arrays")
+        raise CompileError(
+            f"save: the function returns {type(tree).__name__}, which the file cannot make; return arrays"
+        )
 
 
 def _neighbours(names: list[str], bound: dict[str, Any]) -> list[list[str]]:
@@ -451,7 +521,13 @@ def _names(tree: ast.AST) -> list[str]:
 
 
 def _listed(state: Any) -> Any:
-    return {key: _listed(item) for key, item in state.items()} if isinstance(state, dict) else state if not isinstance(state, np.ndarray) else _Array(state)
+    return (
+        {key: _listed(item) for key, item in state.items()}
+        if isinstance(state, dict)
+        else state
+        if not isinstance(state, np.ndarray)
+        else _Array(state)
+    )
 
 
 class _Array:

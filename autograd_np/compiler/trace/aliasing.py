@@ -23,7 +23,11 @@ def pairs(arrays: Sequence[Any], bound: Sequence[Any] = ()) -> tuple[tuple[int, 
     for i, a in enumerate(arrays):
         if isinstance(a, np.ndarray):
             others = [*[(j, arrays[j]) for j in range(i)], *[(count + k, b) for k, b in enumerate(bound)]]
-            found += [(i, j, _start(a) - _start(b)) for j, b in others if isinstance(b, np.ndarray) and np.may_share_memory(a, b)]
+            found += [
+                (i, j, _start(a) - _start(b))
+                for j, b in others
+                if isinstance(b, np.ndarray) and np.may_share_memory(a, b)
+            ]
     return tuple(found)
 
 
@@ -33,7 +37,12 @@ class _Span:
     def __init__(self, arrays: Sequence[Any]) -> None:
         bounds = [np.lib.array_utils.byte_bounds(array) for array in arrays]
         low = min(bound[0] for bound in bounds)
-        self.__array_interface__ = {"data": (low, True), "shape": (max(bound[1] for bound in bounds) - low,), "typestr": "|u1", "version": 3}
+        self.__array_interface__ = {
+            "data": (low, True),
+            "shape": (max(bound[1] for bound in bounds) - low,),
+            "typestr": "|u1",
+            "version": 3,
+        }
 
 
 class Aliasing:
@@ -52,7 +61,9 @@ class Aliasing:
         self.several = sum(isinstance(a, np.ndarray) for a in arrays) > 1
         self.span = np.asarray(_Span(self.bound)) if self.bound and writes else None
         self.owners = {id(array) for each in self.bound for array in (each, owner_of(each))}
-        self.known: list[Any] = [self] * len(arrays)  # for each argument, the array that the last one was a view of, if all of that is apart
+        self.known: list[Any] = [self] * len(
+            arrays
+        )  # for each argument, the array that the last one was a view of, if all of that is apart
         every = [*arrays, *self.bound]
         # What overlaps without being views of one array was traced as if it did not.
         self.sound = not writes or all(owner_of(every[i]) is owner_of(every[j]) for i, j, _ in self.pattern)

@@ -23,7 +23,12 @@ def structure(tree: Any, leaves: list[Any]) -> Any:
         return (kind, *[(key, structure(item, leaves)) for key, item in tree.items()])
     if kind is not np.ndarray and kind_of(kind) is DATACLASS:
         parts, (_, names, fixed) = DATACLASS.take(tree)
-        return (kind, *names, *[(name, leaf(item)) for name, item in fixed.items()], *[structure(item, leaves) for item in parts])
+        return (
+            kind,
+            *names,
+            *[(name, leaf(item)) for name, item in fixed.items()],
+            *[structure(item, leaves) for item in parts],
+        )
     leaves.append(tree)
     return leaf(tree) or structure(base_array(leaves.pop(), "compile", "an argument", CompileError), leaves)
 
@@ -33,7 +38,9 @@ def leaf(item: Any) -> Any:
     kind = item.__class__
     if kind is np.ndarray:
         if item.dtype.hasobject:
-            raise CompileError(f"compile: an argument is an array of objects ({describe(item)}); convert it to numbers, x.astype(float)")
+            raise CompileError(
+                f"compile: an argument is an array of objects ({describe(item)}); convert it to numbers, x.astype(float)"
+            )
         return ("a", item.shape, item.dtype, item.strides)
     if isinstance(item, np.generic):
         return ("s", item.dtype) if item.dtype.kind in "fciub" else ("c", kind, repr(item))
@@ -52,7 +59,11 @@ _BY_VALUE = (int, bool, str, bytes, type(None), type(...), range)
 
 def dynamic(item: Any) -> bool:
     """Whether an argument is an array, whose numbers may be others in each call."""
-    return item.__class__ is np.ndarray or isinstance(item, Tensor) or (isinstance(item, np.generic) and item.dtype.kind in "fciub")
+    return (
+        item.__class__ is np.ndarray
+        or isinstance(item, Tensor)
+        or (isinstance(item, np.generic) and item.dtype.kind in "fciub")
+    )
 
 
 def rebuilt(tree: Any, leaves: list[Any]) -> Any:

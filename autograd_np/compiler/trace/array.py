@@ -29,14 +29,23 @@ def _method(name: str) -> Callable[..., Any]:
         if name not in ("take", "searchsorted", "choose", "clip"):
             args = settle(self.trace, args, f"an argument of .{name}()")
             kwargs = {key: settle(self.trace, item, f"{key} of .{name}()") for key, item in kwargs.items()}
-        return self.trace.call("method", name, (self, *args), kwargs, out, run=lambda a, *rest, **options: getattr(a, name)(*rest, **options))
+        return self.trace.call(
+            "method",
+            name,
+            (self, *args),
+            kwargs,
+            out,
+            run=lambda a, *rest, **options: getattr(a, name)(*rest, **options),
+        )
 
     method.__name__ = name
     return method
 
 
 def _reduction(ufunc: np.ufunc) -> Callable[..., Any]:
-    def method(self: Traced, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    def method(
+        self: Traced, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **options: Any
+    ) -> Any:
         if dtype is not None:
             options["dtype"] = dtype
         return reduce(self.trace, ufunc, self, axis, keepdims, out, options)
@@ -177,13 +186,17 @@ class Traced(TracedArray):
             if all(o is None for o in out):
                 out = None
             elif len(out) > 1:
-                raise CompileError(f"compile: out= of {ufunc.__name__}, which has several outputs, cannot be traced; use what it returns ({location()})")
+                raise CompileError(
+                    f"compile: out= of {ufunc.__name__}, which has several outputs, cannot be traced; use what it returns ({location()})"
+                )
             else:
                 out = as_target(self.trace, out[0])
         if method == "__call__":
             return self.trace.call("ufunc", ufunc, inputs, kwargs, out)
         if method == "reduce":
-            args = dict(zip(("axis", "dtype", "out", "keepdims", "initial", "where"), inputs[1:], strict=False)) | kwargs
+            args = (
+                dict(zip(("axis", "dtype", "out", "keepdims", "initial", "where"), inputs[1:], strict=False)) | kwargs
+            )
             args.pop("out", None)
             axis, keepdims = args.pop("axis", 0), args.pop("keepdims", False)
             if args.get("dtype", 0) is None:
@@ -223,16 +236,28 @@ class Traced(TracedArray):
 
         def settled(part: Any) -> Any:
             if part.__class__ is slice and any(isinstance(end, Traced) for end in (part.start, part.stop, part.step)):
-                return slice(*[settle(self.trace, end, "the length of a slice") for end in (part.start, part.stop, part.step)])
-            looked_at = isinstance(part, Traced) and (part.dtype.kind == "b" or not part.ndim) and self.trace.known(part.value)
+                return slice(
+                    *[settle(self.trace, end, "the length of a slice") for end in (part.start, part.stop, part.step)]
+                )
+            looked_at = (
+                isinstance(part, Traced) and (part.dtype.kind == "b" or not part.ndim) and self.trace.known(part.value)
+            )
             return part.array if looked_at else part
 
         return tuple([settled(part) for part in index]) if isinstance(index, tuple) else settled(index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(value, Traced) and value.value.storage is self.value.storage:
-            place: Any = None if any(isinstance(i, Traced) for i in (index if isinstance(index, tuple) else (index,))) else self.array[index]
-            if isinstance(place, np.ndarray) and place.base is not None and self.trace.value(place).region == value.value.region:
+            place: Any = (
+                None
+                if any(isinstance(i, Traced) for i in (index if isinstance(index, tuple) else (index,)))
+                else self.array[index]
+            )
+            if (
+                isinstance(place, np.ndarray)
+                and place.base is not None
+                and self.trace.value(place).region == value.value.region
+            ):
                 return  # x[i] += y has written already, and now puts the view back where it is
         if not isinstance(value, Traced):
             value = value if isinstance(value, (int, float, complex, bool, np.generic)) else np.asarray(value)
@@ -267,13 +292,17 @@ class Traced(TracedArray):
     def dot(self, other: Any, out: Any = None) -> Any:
         return self.trace.call("function", np.dot, (self, other), {}, out)
 
-    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
+    def astype(
+        self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
+    ) -> Any:
         options: dict[str, Any] = {"copy": copy}
         if order != "K":
             options["order"] = order
         if casting != "unsafe":
             options["casting"] = casting
-        return self.trace.call("method", "astype", (self, np.dtype(dtype)), options, run=lambda a, d, **options: a.astype(d, **options))
+        return self.trace.call(
+            "method", "astype", (self, np.dtype(dtype)), options, run=lambda a, d, **options: a.astype(d, **options)
+        )
 
     def view(self, dtype: Any = None) -> Any:
         if dtype is None:
@@ -343,7 +372,11 @@ def _one_operand(ufunc: np.ufunc, own: Any) -> Callable[..., Any]:
 def _in_place(ufunc: np.ufunc, own: Any) -> Callable[..., Any]:
     def operator(self: Traced, other: Any) -> Any:
         if isinstance(self.array, np.generic):
-            return self.trace.call("function", own, (self, other), {}) if self.value.weak and _weak(other) else ufunc(self, other)
+            return (
+                self.trace.call("function", own, (self, other), {})
+                if self.value.weak and _weak(other)
+                else ufunc(self, other)
+            )
         return ufunc(self, other, out=self)
 
     return operator
@@ -357,7 +390,14 @@ for _name, _ufunc in {
     setattr(Traced, f"__{_name}__", _operator(_ufunc, own=_own))
     setattr(Traced, f"__r{_name}__", _operator(_ufunc, reflected=True, own=_own))
     setattr(Traced, f"__i{_name}__", _in_place(_ufunc, _own))
-for _name, _ufunc in {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal}.items():
+for _name, _ufunc in {
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+}.items():
     setattr(Traced, f"__{_name}__", _operator(_ufunc, own=getattr(operator, f"__{_name}__")))
 for _name, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}.items():
     setattr(Traced, f"__{_name}__", _one_operand(_ufunc, getattr(operator, f"__{_name}__")))
@@ -366,7 +406,11 @@ for _name, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute
 def _power(self: Traced, other: Any) -> Any:
     if hasattr(type(other), "__array_ufunc__") and not isinstance(other, (Traced, np.ndarray, np.generic)):
         return NotImplemented
-    if isinstance(self.array, np.generic) and (not isinstance(other, Traced) or isinstance(other.array, np.generic)) and not isinstance(other, np.ndarray):
+    if (
+        isinstance(self.array, np.generic)
+        and (not isinstance(other, Traced) or isinstance(other.array, np.generic))
+        and not isinstance(other, np.ndarray)
+    ):
         return self.trace.call("function", pow, (self, other), {})  # NumPy's numbers have an arithmetic of their own
     return _power_of_array(self, other)
 

@@ -51,7 +51,9 @@ class Reached:
         self.put: list[tuple[Any, Any, Any, Any, str]] = []
         self.watched: list[tuple[Any, Any]] = []  # as fixed, for what cannot change without counting in CHANGES
         self.holders: list[tuple[Any, Any, str]] = []  # (dict or list, a copy of it as it was found, its name)
-        self.loose: list[tuple[np.random.Generator, Any]] = []  # generators that nothing can be put in the place of, with their state
+        self.loose: list[
+            tuple[np.random.Generator, Any]
+        ] = []  # generators that nothing can be put in the place of, with their state
         self.chance: Any = None
         self.entropy: Any = None
         self.trace: Any = None
@@ -118,7 +120,9 @@ class Reached:
                     "or keep it in a variable or an attribute"
                 )
         now = _chance()
-        for word, before, after in zip(("Python's random module", "the functions of np.random"), self.chance, now, strict=True):
+        for word, before, after in zip(
+            ("Python's random module", "the functions of np.random"), self.chance, now, strict=True
+        ):
             if before != after:
                 raise CompileError(
                     f"compile: the function draws random numbers with {word}, which would be the same in every call; "
@@ -303,7 +307,9 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
                 found.fixed.append((get, thing))
         elif isinstance(thing, functools.partial):
             stack += [(thing.func, name, None, None), (thing.keywords, name, None, None)]
-            stack.append((thing.args, name, functools.partial(getattr, thing, "args"), functools.partial(_partial_put, thing)))
+            stack.append(
+                (thing.args, name, functools.partial(getattr, thing, "args"), functools.partial(_partial_put, thing))
+            )
         elif isinstance(thing, types.MethodType):
             stack += [(thing.__func__, name, None, None), (thing.__self__, name, None, None)]
         elif isinstance(thing, types.FunctionType):
@@ -320,7 +326,10 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
                 put = _InTuple(thing, put)
                 get = put.get
             get = get or functools.partial(_item, thing)
-            stack += [(item, f"{name}{i}", functools.partial(get, i), put and functools.partial(put, i)) for i, item in enumerate(thing)]
+            stack += [
+                (item, f"{name}{i}", functools.partial(get, i), put and functools.partial(put, i))
+                for i, item in enumerate(thing)
+            ]
             if isinstance(thing, list):
                 found.fixed.append((functools.partial(len, thing), len(thing)))
                 found.holders.append((thing, [], name))
@@ -329,7 +338,10 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
                 found.fixed.append((get, thing))
             found.fixed.append((functools.partial(len, thing), len(thing)))
             pairs = thing.items() if isinstance(thing, dict) else enumerate(thing)
-            stack += [(item, str(key), functools.partial(_item, thing, key), functools.partial(_put, thing, key)) for key, item in pairs]
+            stack += [
+                (item, str(key), functools.partial(_item, thing, key), functools.partial(_put, thing, key))
+                for key, item in pairs
+            ]
             if isinstance(thing, dict):
                 found.holders.append((thing, {}, name))
         elif isinstance(thing, (set, frozenset)):
@@ -352,7 +364,9 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
             found.modules.append(thing)
             for path, p in thing.named_parameters():
                 found.tensors[id(p)] = (path, p)
-            for path, module in thing.named_modules() if hasattr(thing, "named_modules") else [("", each) for each in thing.modules()]:
+            for path, module in (
+                thing.named_modules() if hasattr(thing, "named_modules") else [("", each) for each in thing.modules()]
+            ):
                 if id(module) not in found.seen or module is thing:
                     found.seen.add(id(module))
                     found.arrays += list(_of_module(module, path))
@@ -363,8 +377,19 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
                             found.watched.append((functools.partial(_item, vars(module), key), item))
                         elif key in _REGISTRIES:
                             found.watched.append((functools.partial(_registered, item), _registered(item)))
-                        elif item.__class__ is not np.ndarray and not isinstance(item, Tensor) and not hasattr(type(item), "named_parameters"):
-                            stack.append((item, key, functools.partial(_item, vars(module), key), functools.partial(_put, vars(module), key)))
+                        elif (
+                            item.__class__ is not np.ndarray
+                            and not isinstance(item, Tensor)
+                            and not hasattr(type(item), "named_parameters")
+                        ):
+                            stack.append(
+                                (
+                                    item,
+                                    key,
+                                    functools.partial(_item, vars(module), key),
+                                    functools.partial(_put, vars(module), key),
+                                )
+                            )
                     found.watched.append((functools.partial(len, vars(module)), len(vars(module))))
                     for key in vars(module).get("_modules", ()):
                         found.watched.append((functools.partial(_item, vars(module), key), vars(module)[key]))
@@ -378,12 +403,20 @@ def _visit(found: Reached, thing: Any, name: str, get: Any, put: Any) -> None:
                 found.holders.append((vars(thing), {}, name))
                 found.fixed.append((functools.partial(len, vars(thing)), len(vars(thing))))
                 stack += [
-                    (item, key, functools.partial(_item, vars(thing), key), functools.partial(_put, vars(thing), key)) for key, item in vars(thing).items()
+                    (item, key, functools.partial(_item, vars(thing), key), functools.partial(_put, vars(thing), key))
+                    for key, item in vars(thing).items()
                 ]
             for klass in type(thing).__mro__:
                 for key in _slots(klass):
                     if hasattr(thing, key):
-                        stack.append((getattr(thing, key), key, functools.partial(getattr, thing, key), functools.partial(setattr, thing, key)))
+                        stack.append(
+                            (
+                                getattr(thing, key),
+                                key,
+                                functools.partial(getattr, thing, key),
+                                functools.partial(setattr, thing, key),
+                            )
+                        )
 
 
 # What a module keeps of its own; it counts when it changes them.
@@ -401,7 +434,13 @@ def _foreign(thing: Any) -> bool:
 
 def _slots(klass: type) -> tuple[str, ...]:
     names = klass.__dict__.get("__slots__", ())
-    return () if _foreign(klass) else (names,) if isinstance(names, str) else tuple([word for word in names if word not in ("__dict__", "__weakref__")])
+    return (
+        ()
+        if _foreign(klass)
+        else (names,)
+        if isinstance(names, str)
+        else tuple([word for word in names if word not in ("__dict__", "__weakref__")])
+    )
 
 
 def _of_class(klass: type) -> Iterator[tuple[Any, str, Any, Any]]:
@@ -447,7 +486,12 @@ def _of_function(function: types.FunctionType) -> Iterator[tuple[Any, str, Any, 
             content = cell.cell_contents
         except ValueError:  # not yet set
             continue
-        yield content, word, functools.partial(getattr, cell, "cell_contents"), functools.partial(setattr, cell, "cell_contents")
+        yield (
+            content,
+            word,
+            functools.partial(getattr, cell, "cell_contents"),
+            functools.partial(setattr, cell, "cell_contents"),
+        )
         if isinstance(content, types.ModuleType):
             modules.append(content)
     if _library(function):
@@ -472,6 +516,11 @@ def _of_function(function: types.FunctionType) -> Iterator[tuple[Any, str, Any, 
                 if isinstance(inside[word], types.ModuleType):
                     modules.append(inside[word])
     if function.__defaults__:
-        yield function.__defaults__, "default", functools.partial(getattr, function, "__defaults__"), functools.partial(_defaults_put, function)
+        yield (
+            function.__defaults__,
+            "default",
+            functools.partial(getattr, function, "__defaults__"),
+            functools.partial(_defaults_put, function),
+        )
     if function.__kwdefaults__:
         yield function.__kwdefaults__, "default", functools.partial(getattr, function, "__kwdefaults__"), None

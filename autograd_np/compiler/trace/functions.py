@@ -30,7 +30,18 @@ _UNKNOWN_SHAPE = {
 # So does that of these, if the bins are chosen by the data.
 _BINNED = {np.histogram, np.histogram_bin_edges}
 # They look at shapes and dtypes alone.
-_STATIC = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.iscomplexobj, np.isrealobj, np.may_share_memory, np.shares_memory}
+_STATIC = {
+    np.shape,
+    np.ndim,
+    np.size,
+    np.result_type,
+    np.can_cast,
+    np.min_scalar_type,
+    np.iscomplexobj,
+    np.isrealobj,
+    np.may_share_memory,
+    np.shares_memory,
+}
 _FILLED = {np.zeros_like, np.ones_like, np.full_like}
 # Functions that write into their first argument.
 _WRITING = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
@@ -104,10 +115,14 @@ def _parameters(function: Any) -> tuple[str, ...]:
         return ()
 
 
-def _settled_options(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _settled_options(
+    trace: Trace, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of a call with those that decide its shape as numbers."""
     deciding = _DECIDING | _DECIDING_OF.get(function, set())
-    if function is np.insert and any(isinstance(item, TracedArray) and item.dtype.kind == "b" for item in (*args[1:2], kwargs.get("obj"))):
+    if function is np.insert and any(
+        isinstance(item, TracedArray) and item.dtype.kind == "b" for item in (*args[1:2], kwargs.get("obj"))
+    ):
         deciding = deciding | {"obj"}
     names = _parameters(function)
 
@@ -115,7 +130,11 @@ def _settled_options(trace: Trace, function: Any, args: tuple[Any, ...], kwargs:
         return settle(trace, item, f"{name} of np.{function.__name__}") if name in deciding else item
 
     if len(args) > 1 and names:
-        args = (args[0], *[settled(name, item) for name, item in zip(names[1:], args[1:], strict=False)], *args[max(len(names), 1) :])
+        args = (
+            args[0],
+            *[settled(name, item) for name, item in zip(names[1:], args[1:], strict=False)],
+            *args[max(len(names), 1) :],
+        )
     return args, {key: settled(key, item) for key, item in kwargs.items()}
 
 
@@ -132,7 +151,11 @@ def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: di
         if least:
             length = len(np.bincount(*trace.unwrap((x, weights, least))[1]))
             return trace.call("function", _counted, (x, weights, least, length), {})
-    if function in _UNKNOWN_SHAPE or (function is np.where and len(args) == 1) or (function in _BINNED and isinstance(_bins(args, kwargs), str)):
+    if (
+        function in _UNKNOWN_SHAPE
+        or (function is np.where and len(args) == 1)
+        or (function in _BINNED and isinstance(_bins(args, kwargs), str))
+    ):
         written, (given, options) = trace.unwrap((args, kwargs))
         if all(map(trace.known, values_in(written))):
             return function(*given, **options)
@@ -153,7 +176,9 @@ def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: di
         fill: Any = {np.zeros_like: 0, np.ones_like: 1}.get(function)
         if function is np.full_like:
             fill = args[1] if len(args) > 1 else kwargs.get("fill_value")
-        if isinstance(fill, (TracedArray, np.ndarray, list, tuple)) or any(isinstance(item, TracedArray) for item in kwargs.values()):
+        if isinstance(fill, (TracedArray, np.ndarray, list, tuple)) or any(
+            isinstance(item, TracedArray) for item in kwargs.values()
+        ):
             return trace.call("function", function, args, kwargs)
         _, (given, options) = trace.unwrap((args, kwargs))
         array = function(*given, **options)
@@ -164,13 +189,21 @@ def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: di
         return trace.filled(array, fill)
     if function in _REDUCTIONS and len(args) <= 2 and set(kwargs) <= _REDUCTION_OPTIONS | {"a"}:
         args, kwargs = _bound(args, kwargs, "a")
-        options = {key: item for key, item in kwargs.items() if item is not np._NoValue and not (key == "dtype" and item is None)}
+        options = {
+            key: item
+            for key, item in kwargs.items()
+            if item is not np._NoValue and not (key == "dtype" and item is None)
+        }
         axis, keepdims = (args[1] if len(args) > 1 else options.pop("axis", None)), options.pop("keepdims", False)
         options.pop("axis", None)
         return reduce(trace, _REDUCTIONS[function], args[0], axis, keepdims, out, options)
     if function is np.mean and len(args) <= 2:
         args, kwargs = _bound(args, kwargs, "a")
-        options = {key: item for key, item in kwargs.items() if item is not np._NoValue and not (key == "dtype" and item is None)}
+        options = {
+            key: item
+            for key, item in kwargs.items()
+            if item is not np._NoValue and not (key == "dtype" and item is None)
+        }
         axis, keepdims = (args[1] if len(args) > 1 else options.pop("axis", None)), options.pop("keepdims", False)
         options.pop("axis", None)
         return mean(trace, args[0], axis, keepdims, out, options)
@@ -180,13 +213,19 @@ def call_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: di
         trace.check(_check_dtype, (first, first.dtype.kind, function.__name__))
         return result
     if function is np.nan_to_num and not kwargs.get("copy", True):
-        raise CompileError(f"compile: np.nan_to_num(copy=False) cannot be traced; use what np.nan_to_num returns ({location()})")
+        raise CompileError(
+            f"compile: np.nan_to_num(copy=False) cannot be traced; use what np.nan_to_num returns ({location()})"
+        )
     return trace.call("function", function, args, kwargs, out)
 
 
 def _bound(args: tuple[Any, ...], kwargs: dict[str, Any], first: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The first argument by position."""
-    return ((kwargs[first],), {key: item for key, item in kwargs.items() if key != first}) if first in kwargs else (args, kwargs)
+    return (
+        ((kwargs[first],), {key: item for key, item in kwargs.items() if key != first})
+        if first in kwargs
+        else (args, kwargs)
+    )
 
 
 def as_target(self: Trace, out: Any) -> Any:
@@ -215,7 +254,9 @@ def mean(self: Trace, x: Any, axis: Any, keepdims: Any, out: Any, options: dict[
     return np.divide(total, math.prod([x.shape[a] for a in axes]))
 
 
-def change(self: Trace, function: Callable[..., Any], args: tuple[Any, ...], word: str, kwargs: dict[str, Any] | None = None) -> None:
+def change(
+    self: Trace, function: Callable[..., Any], args: tuple[Any, ...], word: str, kwargs: dict[str, Any] | None = None
+) -> None:
     """A call that writes into its first argument and returns nothing."""
     target = args[0]
     if not isinstance(target, TracedArray):

@@ -232,7 +232,10 @@ class Story:
 
     def _innermost(self) -> tuple[list[int], list[Part | None]]:
         """From which positions on which part is the innermost."""
-        events = sorted([(part.start, 1, part) for part in self.parts] + [(part.end, 0, part) for part in self.parts], key=lambda event: event[:2])
+        events = sorted(
+            [(part.start, 1, part) for part in self.parts] + [(part.end, 0, part) for part in self.parts],
+            key=lambda event: event[:2],
+        )
         bounds: list[int] = []
         innermost: list[Part | None] = []
         stack: list[Part] = []

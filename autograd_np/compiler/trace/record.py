@@ -47,7 +47,11 @@ def fingerprint(array: Any) -> int:
 
 def laid(array: Any) -> tuple[int, ...]:
     """The strides of an array, without those of axes along which nothing is stepped."""
-    return tuple([stride for stride, length in zip(array.strides, array.shape, strict=True) if length > 1]) if array.size else ()
+    return (
+        tuple([stride for stride, length in zip(array.strides, array.shape, strict=True) if length > 1])
+        if array.size
+        else ()
+    )
 
 
 def _unheard(kind: str, flag: int) -> None:
@@ -90,7 +94,11 @@ class Trace:
         # What the caller ignores is told from what the function does: the program runs in the error state of each caller.
         self.errors = np.geterr()
         ignored: Any = {kind: "call" for kind, mode in self.errors.items() if mode == "ignore"}
-        self._quiet = np.errstate(**ignored, call=_unheard) if ignored and not {"call", "log"} & {*self.errors.values()} else contextlib.nullcontext()
+        self._quiet = (
+            np.errstate(**ignored, call=_unheard)
+            if ignored and not {"call", "log"} & {*self.errors.values()}
+            else contextlib.nullcontext()
+        )
         self._quiet.__enter__()
         self.errors = np.geterr()
         return self
@@ -125,7 +133,12 @@ class Trace:
             for k in following:
                 later = self.ops[k]
                 back = self.ops[k + 1] if k + 1 < len(self.ops) else op
-                if later.writes == (picked,) and back.kind == "setitem" and back.writes == (source,) and back.inputs()[-2].storage is picked:
+                if (
+                    later.writes == (picked,)
+                    and back.kind == "setitem"
+                    and back.writes == (source,)
+                    and back.inputs()[-2].storage is picked
+                ):
                     next(following)  # x[i] += y: what was picked is put back
                     continue
                 stale = stale or source in later.writes
@@ -175,7 +188,10 @@ class Trace:
             if owner is not array:
                 offset = _address(array) - _address(owner)
                 whole = (offset == 0 and hidden and array.nbytes == owner.nbytes and array.flags.c_contiguous) or (
-                    offset == 0 and array.shape == owner.shape and array.strides == owner.strides and array.dtype == owner.dtype
+                    offset == 0
+                    and array.shape == owner.shape
+                    and array.strides == owner.strides
+                    and array.dtype == owner.dtype
                 )
         elif storage is None:
             storage = self.storage("made", array)
@@ -268,9 +284,13 @@ class Trace:
         kind = tree.__class__
         if kind is Traced:
             if tree.trace is not self and not tree.trace.ended:
-                return self.unwrap(tree.array)  # of a trace on another thread, which has put it in the place of an array that both use
+                return self.unwrap(
+                    tree.array
+                )  # of a trace on another thread, which has put it in the place of an array that both use
             if tree.trace is not self:
-                raise CompileError("compile: an array of another run was used: a traced array must not be kept from one call to the next")
+                raise CompileError(
+                    "compile: an array of another run was used: a traced array must not be kept from one call to the next"
+                )
             return Ref(tree.value), tree.array.item() if tree.value.weak else tree.array
         if kind is np.ndarray:
             if tree.dtype.hasobject:
@@ -291,7 +311,16 @@ class Trace:
             return self.unwrap(base_array(tree, "compile", "an operand", CompileError))
         return tree, tree
 
-    def call(self, kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None, *, run: Callable[..., Any] | None = None) -> Any:
+    def call(
+        self,
+        kind: str,
+        target: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        out: Any = None,
+        *,
+        run: Callable[..., Any] | None = None,
+    ) -> Any:
         """Make a call and write it down.
 
         Args:
@@ -323,7 +352,9 @@ class Trace:
         """Whether a traced array is looked at where its trace does not run: on another thread."""
         return not self.ended and hooks.current_trace() is not self
 
-    def outside(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None) -> Any:
+    def outside(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None
+    ) -> Any:
         """A call from where this trace does not run: another thread, which meets a traced array in the place of an array that both use."""
         if self.ended:
             raise CompileError(
@@ -346,10 +377,20 @@ class Trace:
     def _fill(self, op: Op, out: Any, function: Callable[..., Any], given: Any, options: Any) -> None:
         """Make a call into an array, and see whether that array is such as the call would have made."""
         storage = out.value.storage
-        if storage.kind in ("made", "constant") and out.value.whole and "where" not in options and out.array.flags.writeable:
+        if (
+            storage.kind in ("made", "constant")
+            and out.value.whole
+            and "where" not in options
+            and out.array.flags.writeable
+        ):
             result = function(*given, **options)
             known = result.__class__ is np.ndarray or (isinstance(result, np.generic) and op.kind.startswith("ufunc"))
-            if known and result.dtype == out.array.dtype and result.shape == out.array.shape and laid(result) == laid(out.array):
+            if (
+                known
+                and result.dtype == out.array.dtype
+                and result.shape == out.array.shape
+                and laid(result) == laid(out.array)
+            ):
                 out.array[...] = result
                 op.natural = True
                 return
@@ -390,7 +431,11 @@ class Trace:
         if self.is_early(traced.value):
             values = [(traced.value, traced.array)]
         else:
-            values = [(value, value.array) for value in self.given.values() if value.dtype.kind in "fc" and not value.storage.written]
+            values = [
+                (value, value.array)
+                for value in self.given.values()
+                if value.dtype.kind in "fc" and not value.storage.written
+            ]
         answers = []
         for value, array in values:
             key = (test, value.index)
@@ -432,7 +477,9 @@ class Trace:
             self.generators[id(generator)] = (generator, generator.bit_generator.state)
         written, (given, options) = self.unwrap((args, kwargs))
         if "out" in kwargs:
-            raise CompileError(f"compile: Generator.{method}(out=...) cannot be traced; use the numbers that it returns ({location()})")
+            raise CompileError(
+                f"compile: Generator.{method}(out=...) cannot be traced; use the numbers that it returns ({location()})"
+            )
         op = Op("random", (generator, method), *written)
         op.pure = False
         result = getattr(generator, method)(*given, **options)
@@ -444,7 +491,8 @@ class Trace:
         op.position = next_position()
         op.node = self.node
         now = np.geterr()
-        op.quiet = () if now == self.errors else tuple([(kind, mode) for kind, mode in now.items() if mode != self.errors[kind]])  # type: ignore[misc]
+        if now != self.errors:
+            op.quiet = tuple([(kind, str(mode)) for kind, mode in now.items() if mode != self.errors[kind]])
         self.ops.append(op)
         return op
 
@@ -514,7 +562,12 @@ class Trace:
         """The value among a call's inputs that is the very array it returned."""
         storage = self.storage_of(result)
         for value in op.inputs():
-            if value.storage is storage and value.shape == result.shape and value.dtype == result.dtype and value.strides == result.strides:
+            if (
+                value.storage is storage
+                and value.shape == result.shape
+                and value.dtype == result.dtype
+                and value.strides == result.strides
+            ):
                 return value
         raise AssertionError("an array that is not among the operands")
 

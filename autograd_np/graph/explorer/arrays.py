@@ -90,13 +90,22 @@ def _encoded(value: Any, limit: int) -> dict[str, Any]:
     if python:
         value = np.asarray(value)
     if not isinstance(value, (np.ndarray, np.generic)) or value.dtype.kind not in "fciub":
-        return {"shape": [int(n) for n in getattr(value, "shape", ())], "dtype": str(getattr(value, "dtype", "")), "other": type(value).__name__}
+        return {
+            "shape": [int(n) for n in getattr(value, "shape", ())],
+            "dtype": str(getattr(value, "dtype", "")),
+            "other": type(value).__name__,
+        }
     array = np.asarray(value)
     slices, rows, columns = shown(array.shape, limit)
     part = array
     if array.size:
-        part = array.reshape(-1, *array.shape[-2:] if array.ndim > 1 else (1, array.size))[:slices][:, rows][:, :, columns]
-    found: dict[str, Any] = {"shape": list(array.shape), "dtype": f"Python {type(value.item()).__name__}" if python else str(array.dtype)}
+        part = array.reshape(-1, *array.shape[-2:] if array.ndim > 1 else (1, array.size))[:slices][:, rows][
+            :, :, columns
+        ]
+    found: dict[str, Any] = {
+        "shape": list(array.shape),
+        "dtype": f"Python {type(value.item()).__name__}" if python else str(array.dtype),
+    }
     if array.dtype.kind == "c":
         found["re"], found["im"] = _numbers(part.real), _numbers(part.imag)
         found["about"], found["aboutIm"] = _about(array.real), _about(array.imag)
@@ -125,7 +134,9 @@ def _numbers(part: Any) -> list[Any]:
         return [int(x) for x in part.ravel()]
     if part.dtype.kind in "iu":
         return [x if abs(x) < 2**53 else str(x) for x in part.ravel().tolist()]
-    return [x if isfinite(x) else "NaN" if x != x else "∞" if x > 0 else "−∞" for x in (float(str(x)) for x in part.ravel())]
+    return [
+        x if isfinite(x) else "NaN" if x != x else "∞" if x > 0 else "−∞" for x in (float(str(x)) for x in part.ravel())
+    ]
 
 
 def _about(array: Any) -> dict[str, Any]:
@@ -138,7 +149,12 @@ def _about(array: Any) -> dict[str, Any]:
         low, high = finite.min(), finite.max()
         with np.errstate(all="ignore"):
             mean = np.mean(finite, dtype=np.float64) if finite.dtype.itemsize <= 8 else np.mean(finite)
-        about = {"min": number(low), "max": number(high), "mean": number(mean), "scale": float(max(abs(float(low)), abs(float(high))))}
+        about = {
+            "min": number(low),
+            "max": number(high),
+            "mean": number(mean),
+            "scale": float(max(abs(float(low)), abs(float(high)))),
+        }
     if array.dtype.kind == "f":
         nan = int(np.isnan(array).sum())
         infinite = array.size - finite.size - nan

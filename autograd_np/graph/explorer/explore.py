@@ -86,7 +86,9 @@ def explore(
     """
     numbers: list[tuple[str, Any, int]] = [("depth", depth, 0), ("max_nodes", max_nodes, 10)]
     for name, value, least in numbers:
-        if (value is not None or name == "max_nodes") and (not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least):
+        if (value is not None or name == "max_nodes") and (
+            not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least
+        ):
             raise ValueError(f"explore: {name}={value!r}: takes a whole number from {least} on")
     if title is not None and not isinstance(title, str):
         raise TypeError(f"explore: title={title!r}: takes a text")
@@ -99,8 +101,18 @@ def page(data: Mapping[str, Any]) -> str:
     style = (folder / "page.css").read_text(encoding="utf-8")
     script = '"use strict";\n' + "\n".join([(folder / name).read_text(encoding="utf-8") for name in SCRIPTS])
     # In a script element text ends at "</script", and "<!--" begins something else: neither can be in it without its "<".
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c").replace("\u2028", "\\u2028")
-    filled = {"title": html.escape(data["title"]), "style": style, "script": script, "data": text, "policy": _policy(style, script)}
+    text = (
+        json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+        .replace("<", "\\u003c")
+        .replace("\u2028", "\\u2028")
+    )
+    filled = {
+        "title": html.escape(data["title"]),
+        "style": style,
+        "script": script,
+        "data": text,
+        "policy": _policy(style, script),
+    }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], (folder / "page.html").read_text(encoding="utf-8"))
 
 
@@ -111,7 +123,9 @@ def _policy(style: str, script: str) -> str:
     return f"default-src 'none'; script-src {name(script)}; style-src {name(style)}; img-src data:; base-uri 'none'; form-action 'none'"
 
 
-def page_data(output: Any, params: Any, title: str | None, depth: int | None, max_nodes: int, gradient: Any) -> dict[str, Any]:
+def page_data(
+    output: Any, params: Any, title: str | None, depth: int | None, max_nodes: int, gradient: Any
+) -> dict[str, Any]:
     """Everything that the page shows."""
     graph = graph_of(output, params)
     results, nodes = on_tape(output)
@@ -126,7 +140,11 @@ def _named(graph: Graph, nodes: Sequence[Node], params: Any) -> dict[int, Any]:
     """The arrays of leaves that have a name: those of ``params`` and of modules are at hand."""
     given = [t for t in params.values() if isinstance(t, Tensor)] if isinstance(params, Mapping) else []
     own = {id(t._node): t._values for t in given}
-    return {entry.index: own.get(id(node), entry.value) for entry, node in zip(graph.entries, nodes, strict=True) if entry.kind == "parameter"}
+    return {
+        entry.index: own.get(id(node), entry.value)
+        for entry, node in zip(graph.entries, nodes, strict=True)
+        if entry.kind == "parameter"
+    }
 
 
 class _Page:
@@ -162,9 +180,16 @@ class _Page:
             "entries": entries,
             "back": back,
             "arrays": self.arrays.encoded(),
-            "parts": [{word: getattr(part, word) for word in ("title", "path", "outer", "piece", "level")} for part in plan.parts],
+            "parts": [
+                {word: getattr(part, word) for word in ("title", "path", "outer", "piece", "level")}
+                for part in plan.parts
+            ],
             "boxes": {
-                box.id: {**{word: getattr(box, word) for word in ("kind", "title", "part", "label", "size")}, **box.lines} for box in plan.boxes.values()
+                box.id: {
+                    **{word: getattr(box, word) for word in ("kind", "title", "part", "label", "size")},
+                    **box.lines,
+                }
+                for box in plan.boxes.values()
             },
             "layouts": plan.layouts,
             "depths": plan.depths,
@@ -185,7 +210,9 @@ class _Page:
         last = len(self.plan.depths) - 1
         if depth is not None:
             return min(int(depth), last)
-        return max([i for i in range(last + 1) if len(self.plan.layouts[self.plan.depths[i]]["boxes"]) <= OPEN], default=0)
+        return max(
+            [i for i in range(last + 1) if len(self.plan.layouts[self.plan.depths[i]]["boxes"]) <= OPEN], default=0
+        )
 
     # ---------------------------------------------------------------- forward
 
@@ -215,27 +242,43 @@ class _Page:
             found["outs"] = [self.arrays.add(value) for value in own.outputs]
         found["formula"] = _formulas(entry)
         found["in"] = [self._operand(entry, k, _plain(value)) for k, value in enumerate(own.operands)]
-        masks = {word: value for word, value in own.options.items() if isinstance(value, np.ndarray) and value.dtype.kind in "fciub"}
+        masks = {
+            word: value
+            for word, value in own.options.items()
+            if isinstance(value, np.ndarray) and value.dtype.kind in "fciub"
+        }
         if masks:
             found["options"] = [{"word": clean(word), "array": self.arrays.add(value)} for word, value in masks.items()]
         lines = forward_lines(self._operation(entry), self._some(entry.shape))
         if lines:
             found["lines"] = lines
         if entry.kept_bytes:
-            found["kept"] = f"{', '.join(dict.fromkeys(clean(kept.name) for kept in entry.kept))} ({bytes_text(entry.kept_bytes)})"
+            found["kept"] = (
+                f"{', '.join(dict.fromkeys(clean(kept.name) for kept in entry.kept))} ({bytes_text(entry.kept_bytes)})"
+            )
         return found
 
     def _operand(self, entry: Entry, k: int, value: Any) -> dict[str, Any]:
         found = {"word": clean(entry.operands[k]), "entry": entry.inputs[k], "array": self.arrays.add(value)}
         primitive, shape = REGISTRY.get(entry.name), entry.operand_shapes[k]
-        if primitive is not None and primitive.broadcasts and primitive.elementwise and shape is not None and tuple(shape) != tuple(entry.shape):
+        if (
+            primitive is not None
+            and primitive.broadcasts
+            and primitive.elementwise
+            and shape is not None
+            and tuple(shape) != tuple(entry.shape)
+        ):
             found["broadcast"] = True
         return found
 
     def _several(self) -> set[int]:
         """The operations of whose outputs more than the first is on the tape."""
         picks = [(e.name, e.inputs[0]) for e in self.graph.entries if e.name.endswith("]") and len(e.inputs) == 1]
-        return {source for name, source in picks if source is not None and name.startswith(self.graph.entries[source].name + "[")}
+        return {
+            source
+            for name, source in picks
+            if source is not None and name.startswith(self.graph.entries[source].name + "[")
+        }
 
     def _why(self, entry: Entry) -> str:
         if entry.kind == "operation":
@@ -244,7 +287,9 @@ class _Page:
 
     def _operation(self, entry: Entry, g: Any = None) -> Operation:
         own = self.known[entry.index]
-        return Operation(entry.name, entry.operands, [_plain(value) for value in own.operands], own.options, own.value, g)
+        return Operation(
+            entry.name, entry.operands, [_plain(value) for value in own.operands], own.options, own.value, g
+        )
 
     def _some(self, shape: Sequence[int]) -> list[tuple[int, ...]]:
         """The cells of which the page has the numbers."""
@@ -261,7 +306,9 @@ class _Page:
         arrived = step.arrived
         found: dict[str, Any] = {
             "entry": step.entry,
-            "g": [self.arrays.add(part) for part in arrived] if isinstance(arrived, tuple) else self.arrays.add(arrived),
+            "g": [self.arrays.add(part) for part in arrived]
+            if isinstance(arrived, tuple)
+            else self.arrays.add(arrived),
             "got": [self._contribution(given) for given in step.got],
         }
         if entry.kind == "operation":
@@ -289,7 +336,9 @@ class _Page:
         for entry in entries:
             box = self._box(entry)
             plan.boxes[box.id] = box
-            self.uses += [(f"n{source}", box.id, entry.index, k) for k, source in enumerate(entry.inputs) if source is not None]
+            self.uses += [
+                (f"n{source}", box.id, entry.index, k) for k, source in enumerate(entry.inputs) if source is not None
+            ]
         self._constants()
         counts = [0] * len(plan.parts)
         for entry in entries:
@@ -303,15 +352,31 @@ class _Page:
 
     def _box(self, entry: Entry) -> Box:
         operation = entry.kind == "operation"
-        lines = {"shape": _shape(entry.shape), "grad": f"∇ {_brief(self.arrived.get(entry.index)) or _shape(entry.shape)}"}
+        lines = {
+            "shape": _shape(entry.shape),
+            "grad": f"∇ {_brief(self.arrived.get(entry.index)) or _shape(entry.shape)}",
+        }
         if _brief(self.known[entry.index].value):
             lines["value"] = _brief(self.known[entry.index].value)
         if operation:
             mathematics = formula(entry.name)[0]
             lines["formula"] = mathematics if len(mathematics) <= 34 else ""
-        kind = "result" if operation and entry.index in self.graph.outputs else "data" if entry.kind == "leaf" else entry.kind
+        kind = (
+            "result"
+            if operation and entry.index in self.graph.outputs
+            else "data"
+            if entry.kind == "leaf"
+            else entry.kind
+        )
         name = cut(entry.name) if entry.name else "leaf"
-        return Box(f"n{entry.index}", kind, name, lines, self.plan.places[entry.index], f"{name}, {kind}, {_shape(entry.shape)} {entry.dtype}")
+        return Box(
+            f"n{entry.index}",
+            kind,
+            name,
+            lines,
+            self.plan.places[entry.index],
+            f"{name}, {kind}, {_shape(entry.shape)} {entry.dtype}",
+        )
 
     def _constants(self) -> None:
         """Data and numbers that need no gradient. An array that several operations take in the same role is there once."""
@@ -328,7 +393,14 @@ class _Page:
                 key = (self.arrays.add(value), word) if shape else (entry.index, k)
                 if key not in made:
                     lines = {"shape": _shape(shape), **({"value": text} if text else {})}
-                    made[key] = Box(f"c{entry.index}_{k}", "data", cut(word, 20), lines, None, f"{word}, data, {text or _shape(shape)}")
+                    made[key] = Box(
+                        f"c{entry.index}_{k}",
+                        "data",
+                        cut(word, 20),
+                        lines,
+                        None,
+                        f"{word}, data, {text or _shape(shape)}",
+                    )
                     outside[made[key].id] = bool(shape)
                 users.setdefault(made[key].id, []).append(plan.places[entry.index])
                 self.uses.append((made[key].id, f"n{entry.index}", entry.index, k))
@@ -342,7 +414,11 @@ class _Page:
 def _plain(value: Any) -> Any:
     """An operand as an array or a number; None where it is neither."""
     value = getattr(value, "_values", value)
-    return value if isinstance(value, (np.ndarray, np.generic, bool, int, float, complex)) or hasattr(value, "shape") else None
+    return (
+        value
+        if isinstance(value, (np.ndarray, np.generic, bool, int, float, complex)) or hasattr(value, "shape")
+        else None
+    )
 
 
 def _formulas(entry: Entry) -> list[str]:

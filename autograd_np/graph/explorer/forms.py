@@ -42,7 +42,10 @@ ELEMENTWISE: dict[str, Form] = {
     "tanh": ("tanh({x})", np.tanh),
     "sigmoid": ("1 / (1 + exp(−{x}))", sigmoid),
     "relu": ("max({x}, 0)", lambda x: np.maximum(x, 0)),
-    "leaky_relu": ("{x} if {x} > 0 else {negative_slope} · {x}", lambda x, negative_slope: x if x > 0 else negative_slope * x),
+    "leaky_relu": (
+        "{x} if {x} > 0 else {negative_slope} · {x}",
+        lambda x, negative_slope: x if x > 0 else negative_slope * x,
+    ),
     "silu": ("{x} / (1 + exp(−{x}))", lambda x: x * sigmoid(x)),
     "softplus": ("ln(1 + exp({x}))", lambda x: np.logaddexp(0, x)),
     "maximum": ("max({x}, {y})", np.maximum),
@@ -77,12 +80,25 @@ GRADIENTS: dict[str, dict[str, Form]] = {
     "tanh": {"x": ("{g} · (1 − {out} ^ 2)", lambda g, out: g * (1 - out**2))},
     "sigmoid": {"x": ("{g} · {out} · (1 − {out})", lambda g, out: g * out * (1 - out))},
     "relu": {"x": ("{g} if {x} > 0 else 0", lambda g, x: g if x > 0 else 0 * g)},
-    "leaky_relu": {"x": ("{g} if {x} > 0 else {negative_slope} · {g}", lambda g, x, negative_slope: g if x > 0 else negative_slope * g)},
-    "silu": {"x": ("{g} · σ({x}) · (1 + {x} · (1 − σ({x})))", lambda g, x: g * sigmoid(x) * (1 + x * (1 - sigmoid(x))))},
+    "leaky_relu": {
+        "x": (
+            "{g} if {x} > 0 else {negative_slope} · {g}",
+            lambda g, x, negative_slope: g if x > 0 else negative_slope * g,
+        )
+    },
+    "silu": {
+        "x": ("{g} · σ({x}) · (1 + {x} · (1 − σ({x})))", lambda g, x: g * sigmoid(x) * (1 + x * (1 - sigmoid(x))))
+    },
     "softplus": {"x": ("{g} / (1 + exp(−{x}))", lambda g, x: g * sigmoid(x))},
     # (Where the operands are equal each has half of it: no line.)
-    "maximum": {"x": ("{g} · [{x} > {y}]", lambda g, x, y: g * (x > y)), "y": ("{g} · [{y} > {x}]", lambda g, x, y: g * (y > x))},
-    "minimum": {"x": ("{g} · [{x} < {y}]", lambda g, x, y: g * (x < y)), "y": ("{g} · [{y} < {x}]", lambda g, x, y: g * (y < x))},
+    "maximum": {
+        "x": ("{g} · [{x} > {y}]", lambda g, x, y: g * (x > y)),
+        "y": ("{g} · [{y} > {x}]", lambda g, x, y: g * (y > x)),
+    },
+    "minimum": {
+        "x": ("{g} · [{x} < {y}]", lambda g, x, y: g * (x < y)),
+        "y": ("{g} · [{y} < {x}]", lambda g, x, y: g * (y < x)),
+    },
     "where": {
         "x": ("{g} · [{condition}]", lambda g, condition: g if condition else 0 * g),
         "y": ("{g} · [not {condition}]", lambda g, condition: 0 * g if condition else g),

@@ -59,7 +59,9 @@ class Box:
         """Width and height."""
         below = max([len(text) for text in self.lines.values()], default=0)
         rows = {"part": 2, "data": 2 if "grad" not in self.lines else 3}.get(self.kind, 3)
-        return round(max(54, 30 + WIDE * len(self.title) * (1.0 if self.kind != "part" else 1.02), 24 + THIN * below)), 18 + 17 * rows
+        return round(
+            max(54, 30 + WIDE * len(self.title) * (1.0 if self.kind != "part" else 1.02), 24 + THIN * below)
+        ), 18 + 17 * rows
 
 
 @dataclass
@@ -89,7 +91,9 @@ def plan_of(graph: Graph, most: int) -> Plan:
     calls: dict[tuple[int | None, str], int] = {}
     for call in graph.calls:
         nth = calls[call.outer, call.name] = calls.get((call.outer, call.name), 0) + 1
-        title = cut(call.name if call.kind in ("", call.name) else f"{call.name}: {call.kind}") + (f" ({nth})" if nth > 1 else "")
+        title = cut(call.name if call.kind in ("", call.name) else f"{call.name}: {call.kind}") + (
+            f" ({nth})" if nth > 1 else ""
+        )
         parts.append(Part(call.number, title, "/".join(clean(word) for word in call.path), call.outer))
     places: list[int | None] = [entry.call for entry in graph.entries]
     _leaves(graph, parts, places)
@@ -226,7 +230,9 @@ def _shown(plan: Plan, closed: Sequence[int | None], box: Box) -> str:
     return box.id if around is None else f"p{around}"
 
 
-def _layout(plan: Plan, closed: Sequence[int | None], ids: Sequence[str], uses: Sequence[tuple[str, str, int, int]]) -> dict[str, Any]:
+def _layout(
+    plan: Plan, closed: Sequence[int | None], ids: Sequence[str], uses: Sequence[tuple[str, str, int, int]]
+) -> dict[str, Any]:
     arrows: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
     for tail, head, entry, operand in uses:
         ends = (_shown(plan, closed, plan.boxes[tail]), _shown(plan, closed, plan.boxes[head]))
@@ -263,7 +269,9 @@ def _clusters(plan: Plan, content: dict[int | None, list[str]], frames: set[int]
             continue
         if item is not None:
             room = "x" * (len(plan.parts[item].title) + 4)
-            lines.append(f'subgraph cluster_{item} {{\ngraph [label="{room}" labelloc=t labeljust=l fontname="Helvetica" fontsize=12 margin=12]\n')
+            lines.append(
+                f'subgraph cluster_{item} {{\ngraph [label="{room}" labelloc=t labeljust=l fontname="Helvetica" fontsize=12 margin=12]\n'
+            )
             waiting.append("}\n")
         for id_ in content.get(item, ()):
             width, height = plan.boxes[id_].size
@@ -285,7 +293,12 @@ def _read(found: dict[str, Any], plan: Plan, arrows: list[tuple[Any, list[tuple[
     for thing in found.get("objects", ()):
         if thing["name"].startswith("cluster_"):
             left, low, right, high = map(float, thing["bb"].split(","))
-            frames[thing["name"].removeprefix("cluster_")] = [round(left, 1), round(height - high, 1), round(right - left, 1), round(high - low, 1)]
+            frames[thing["name"].removeprefix("cluster_")] = [
+                round(left, 1),
+                round(height - high, 1),
+                round(right - left, 1),
+                round(high - low, 1),
+            ]
         elif "pos" in thing:
             x, y = point(thing["pos"])
             w, h = plan.boxes[thing["name"]].size
@@ -296,7 +309,14 @@ def _read(found: dict[str, Any], plan: Plan, arrows: list[tuple[Any, list[tuple[
         words = thing["pos"].split(" ")
         tips = [word for word in words if word[0] in "es"]
         points = [point(word) for word in words if word[0] not in "es"]
-        edges.append({"tail": tail, "head": head, "path": [*points, *[point(word) for word in tips if word[0] == "e"]], "uses": through})
+        edges.append(
+            {
+                "tail": tail,
+                "head": head,
+                "path": [*points, *[point(word) for word in tips if word[0] == "e"]],
+                "uses": through,
+            }
+        )
     return {"size": [width, height], "boxes": boxes, "frames": frames, "edges": edges}
 
 

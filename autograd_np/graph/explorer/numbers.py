@@ -61,8 +61,17 @@ class Operation:
                 if value is None:
                     return None
                 starts.append(starts[-1] + np.size(value))
-            numbered = [np.arange(start, start + np.size(value)).reshape(np.shape(value)) for start, value in zip(starts, self.operands, strict=False)]
-            made = again(REGISTRY[self.name], np.shape(self.out if self.out is not None else self.g), np.dtype(np.int64), numbered, self.options)
+            numbered = [
+                np.arange(start, start + np.size(value)).reshape(np.shape(value))
+                for start, value in zip(starts, self.operands, strict=False)
+            ]
+            made = again(
+                REGISTRY[self.name],
+                np.shape(self.out if self.out is not None else self.g),
+                np.dtype(np.int64),
+                numbered,
+                self.options,
+            )
             if made is not None:
                 self._sources = (np.asarray(made[0]), starts)
         return self._sources or None
@@ -90,7 +99,10 @@ def backward_lines(op: Operation, operand: int, contribution: Any, cells: Iterab
         with np.errstate(all="ignore"):
             for index in cells:
                 line = _checked(
-                    _backward(op, operand, np.shape(contribution), index), "g" + op.words[operand].replace(" ", ""), index, np.asarray(contribution)[index]
+                    _backward(op, operand, np.shape(contribution), index),
+                    "g" + op.words[operand].replace(" ", ""),
+                    index,
+                    np.asarray(contribution)[index],
                 )
                 if line:
                     found[_key(index)] = line
@@ -119,7 +131,11 @@ def _checked(made: Expression | None, word: str, index: Index, actual: Any) -> L
     close = 1e-2 if getattr(actual, "dtype", np.dtype(float)).itemsize < 4 else 1e-4
     if not (np.isclose(made.value, actual, rtol=close, atol=close * 1e-2, equal_nan=True) or made.value == actual):
         return None
-    alone = made.numbers[1:-1] if made.numbers.startswith("(−") and "(" not in made.numbers[1:] and made.numbers.endswith(")") else made.numbers
+    alone = (
+        made.numbers[1:-1]
+        if made.numbers.startswith("(−") and "(" not in made.numbers[1:] and made.numbers.endswith(")")
+        else made.numbers
+    )
     return [f"{_element(word, index)} = {made.symbols}", alone, number(actual)]
 
 
@@ -136,7 +152,9 @@ def _bare(x: Any) -> str:
 def _at(value: Any, index: Index) -> tuple[Index, Any]:
     """The element of a broadcast operand in the place of an element of the output."""
     shape = np.shape(value)
-    own = tuple(0 if size == 1 else i for size, i in zip(shape, index[len(index) - len(shape) :] if shape else (), strict=True))
+    own = tuple(
+        0 if size == 1 else i for size, i in zip(shape, index[len(index) - len(shape) :] if shape else (), strict=True)
+    )
     return own, (np.asarray(value)[own] if shape else value)
 
 
@@ -161,7 +179,14 @@ def _words(template: str) -> list[str]:
     return [piece.partition("}")[0] for piece in template.split("{")[1:]]
 
 
-def _joined(terms: Sequence[Expression], count: int, value: Any, frame: str = "{}", mark: str = " + ", last: Expression | None = None) -> Expression:
+def _joined(
+    terms: Sequence[Expression],
+    count: int,
+    value: Any,
+    frame: str = "{}",
+    mark: str = " + ",
+    last: Expression | None = None,
+) -> Expression:
     """``count`` terms, of which those given are written: the first ones and the last, and after them one more of another kind."""
     if not terms and last is None:
         return Expression("0", "0", 0)
@@ -173,7 +198,11 @@ def _joined(terms: Sequence[Expression], count: int, value: Any, frame: str = "{
         return frame.format(f"({inner})" if frame != "{}" and "({})" not in frame and len(parts) > 1 else inner)
 
     ends = [] if last is None else [last]
-    return Expression(text([t.symbols for t in terms], [t.symbols for t in ends]), text([t.numbers for t in terms], [t.numbers for t in ends]), value)
+    return Expression(
+        text([t.symbols for t in terms], [t.symbols for t in ends]),
+        text([t.numbers for t in terms], [t.numbers for t in ends]),
+        value,
+    )
 
 
 def _few(count: int) -> list[int]:
@@ -182,7 +211,11 @@ def _few(count: int) -> list[int]:
 
 
 def _product(*factors: tuple[str, Index, Any]) -> Expression:
-    return Expression(" · ".join(_element(word, index) for word, index, _ in factors), " · ".join(_bare(x) for _, _, x in factors), None)
+    return Expression(
+        " · ".join(_element(word, index) for word, index, _ in factors),
+        " · ".join(_bare(x) for _, _, x in factors),
+        None,
+    )
 
 
 # ---------------------------------------------------------------- forward
@@ -216,8 +249,20 @@ def _inner(x: Any, y: Any, index: Index, words: tuple[str, str]) -> tuple[list[E
     rest = list(index)
     j = [rest.pop()] if y.ndim > 1 else []
     i = [rest.pop()] if x.ndim > 1 else []
-    before_x = tuple(0 if size == 1 else n for size, n in zip(x.shape[:-2], rest[len(rest) - len(x.shape[:-2]) :], strict=True)) if x.ndim > 2 else ()
-    before_y = tuple(0 if size == 1 else n for size, n in zip(y.shape[:-2], rest[len(rest) - len(y.shape[:-2]) :], strict=True)) if y.ndim > 2 else ()
+    before_x = (
+        tuple(
+            0 if size == 1 else n for size, n in zip(x.shape[:-2], rest[len(rest) - len(x.shape[:-2]) :], strict=True)
+        )
+        if x.ndim > 2
+        else ()
+    )
+    before_y = (
+        tuple(
+            0 if size == 1 else n for size, n in zip(y.shape[:-2], rest[len(rest) - len(y.shape[:-2]) :], strict=True)
+        )
+        if y.ndim > 2
+        else ()
+    )
     count = x.shape[-1]
     terms = []
     for k in _few(count):
@@ -291,7 +336,9 @@ def _rows(op: Operation, terms: Callable[[int], Expression], count: int, index: 
         return None
     some = [terms(i) for i in _few(count)]
     whole = sum(terms(i).value for i in range(count)) if count > TERMS else sum(term.value for term in some)
-    return _joined(some, count, whole / count if reduction == "mean" else whole, f"{{}} / {count}" if reduction == "mean" else "{}")
+    return _joined(
+        some, count, whole / count if reduction == "mean" else whole, f"{{}} / {count}" if reduction == "mean" else "{}"
+    )
 
 
 def _mse(op: Operation, index: Index) -> Expression | None:
@@ -302,7 +349,9 @@ def _mse(op: Operation, index: Index) -> Expression | None:
     def term(flat: int) -> Expression:
         own = tuple(int(i) for i in np.unravel_index(flat, np.shape(x)))
         a, b = np.asarray(x)[own], np.asarray(y)[own]
-        return Expression(f"({_element('x', own)} − {_element('y', own)})²", f"({_bare(a)} − {_bare(b)})²", float(a - b) ** 2)
+        return Expression(
+            f"({_element('x', own)} − {_element('y', own)})²", f"({_bare(a)} − {_bare(b)})²", float(a - b) ** 2
+        )
 
     return _rows(op, term, int(np.size(x)), index)
 
@@ -310,8 +359,19 @@ def _mse(op: Operation, index: Index) -> Expression | None:
 def _classes(op: Operation) -> tuple[Any, Any] | None:
     """Probabilities and class numbers, of a plain cross-entropy of rows."""
     logits, targets = op.operands if len(op.operands) == 2 else (None, None)
-    plain = op.options.get("axis", -1) in (1, -1) and not op.options.get("label_smoothing") and op.options.get("weight") is None
-    if logits is None or targets is None or not plain or np.ndim(logits) != 2 or np.ndim(targets) != 1 or len(targets) > 10_000:
+    plain = (
+        op.options.get("axis", -1) in (1, -1)
+        and not op.options.get("label_smoothing")
+        and op.options.get("weight") is None
+    )
+    if (
+        logits is None
+        or targets is None
+        or not plain
+        or np.ndim(logits) != 2
+        or np.ndim(targets) != 1
+        or len(targets) > 10_000
+    ):
         return None
     targets = np.asarray(targets)
     if targets.dtype.kind not in "iu" or (targets.size and (targets.min() < 0 or targets.max() >= logits.shape[1])):
@@ -342,10 +402,14 @@ def _logistic(op: Operation, index: Index) -> Expression | None:
         own = tuple(int(i) for i in np.unravel_index(flat, np.shape(z)))
         a, b = np.asarray(z)[own], np.asarray(t)[own]
         symbols = f"ln(1 + exp({_element('z', own)})) − {_element('t', own)} · {_element('z', own)}"
-        return Expression(f"({symbols})", f"(ln(1 + exp({number(a)})) − {_bare(b)} · {_bare(a)})", float(np.logaddexp(0, a) - b * a))
+        return Expression(
+            f"({symbols})", f"(ln(1 + exp({number(a)})) − {_bare(b)} · {_bare(a)})", float(np.logaddexp(0, a) - b * a)
+        )
 
     made = _rows(op, term, int(np.size(z)), index)
-    return None if made is None else Expression(f"{made.symbols}, z the logits, t the targets", made.numbers, made.value)
+    return (
+        None if made is None else Expression(f"{made.symbols}, z the logits, t the targets", made.numbers, made.value)
+    )
 
 
 def _is_plain_logistic(op: Operation) -> bool:
@@ -361,13 +425,24 @@ def _softmax(op: Operation, index: Index) -> Expression | None:
         return None
     axis %= x.ndim
     row = x[(*index[:axis], slice(None), *index[axis + 1 :])]
-    terms = [Expression(f"exp({_element('x', (*index[:axis], k, *index[axis + 1 :]))})", f"exp({number(row[k])})", None) for k in _few(len(row))]
+    terms = [
+        Expression(f"exp({_element('x', (*index[:axis], k, *index[axis + 1 :]))})", f"exp({number(row[k])})", None)
+        for k in _few(len(row))
+    ]
     total = np.exp(row - row.max()).sum()
     below = _joined(terms, len(row), total)
     own = row[index[axis]]
     if op.name == "softmax":
-        return Expression(f"exp({_element('x', index)}) / ({below.symbols})", f"exp({number(own)}) / ({below.numbers})", np.exp(own - row.max()) / total)
-    return Expression(f"{_element('x', index)} − ln({below.symbols})", f"{number(own)} − ln({below.numbers})", own - row.max() - np.log(total))
+        return Expression(
+            f"exp({_element('x', index)}) / ({below.symbols})",
+            f"exp({number(own)}) / ({below.numbers})",
+            np.exp(own - row.max()) / total,
+        )
+    return Expression(
+        f"{_element('x', index)} − ln({below.symbols})",
+        f"{number(own)} − ln({below.numbers})",
+        own - row.max() - np.log(total),
+    )
 
 
 FORWARD: dict[str, Callable[[Operation, Index], Expression | None]] = {
@@ -397,16 +472,23 @@ def _spread(op: Operation, form: Form, shape: Index, index: Index) -> Expression
         return _filled(op, form, index)
     own = (*([0] * (len(whole) - len(shape))), *index)
     added = len(whole) - len(shape)
-    ranges = [range(size) if i < added or (shape[i - added] == 1 and size != 1) else [own[i]] for i, size in enumerate(whole)]
+    ranges = [
+        range(size) if i < added or (shape[i - added] == 1 and size != 1) else [own[i]] for i, size in enumerate(whole)
+    ]
     count = prod(len(r) for r in ranges)
     if not 0 < count <= 10_000:
         return None
     lengths = [len(r) for r in ranges]
-    terms = [_filled(op, form, tuple(int(r[i]) for r, i in zip(ranges, np.unravel_index(flat, lengths), strict=True))) for flat in range(count)]
+    terms = [
+        _filled(op, form, tuple(int(r[i]) for r, i in zip(ranges, np.unravel_index(flat, lengths), strict=True)))
+        for flat in range(count)
+    ]
     if any(term is None for term in terms):
         return None
     some = [terms[i] for i in _few(count)]
-    return _joined([term for term in some if term is not None], count, sum(term.value for term in terms if term is not None))
+    return _joined(
+        [term for term in some if term is not None], count, sum(term.value for term in terms if term is not None)
+    )
 
 
 def _moved_back(op: Operation, operand: int, index: Index) -> Expression | None:
@@ -455,10 +537,18 @@ def _sum_back(op: Operation, word: str, index: Index) -> Expression | None:
     x, g = np.asarray(x), np.asarray(op.g)
     axis = op.options.get("axis")
     axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
-    own = tuple(0 if a in axes else i for a, i in enumerate(index)) if op.options.get("keepdims") else tuple(i for a, i in enumerate(index) if a not in axes)
+    own = (
+        tuple(0 if a in axes else i for a, i in enumerate(index))
+        if op.options.get("keepdims")
+        else tuple(i for a, i in enumerate(index) if a not in axes)
+    )
     count = x.size // max(1, g.size)
     text, value = _element("g", own), g[own]
-    return Expression(text, number(value), value) if op.name == "sum" else Expression(f"{text} / {count}", f"{number(value)} / {count}", value / count)
+    return (
+        Expression(text, number(value), value)
+        if op.name == "sum"
+        else Expression(f"{text} / {count}", f"{number(value)} / {count}", value / count)
+    )
 
 
 def _loss_back(op: Operation, word: str, index: Index) -> Expression | None:
@@ -487,7 +577,11 @@ def _loss_back(op: Operation, word: str, index: Index) -> Expression | None:
         z, t = np.asarray(x)[index], np.asarray(y)[index]
         symbols = f"g · (σ({_element('z', index)}) − {_element('t', index)})"
         numbers, value, count = f"{_bare(g)} · ({number(sigmoid(z))} − {_bare(t)})", g * (sigmoid(z) - t), np.size(x)
-    return Expression(f"{symbols} / {count}", f"{numbers} / {count}", value / count) if reduction == "mean" else Expression(symbols, numbers, value)
+    return (
+        Expression(f"{symbols} / {count}", f"{numbers} / {count}", value / count)
+        if reduction == "mean"
+        else Expression(symbols, numbers, value)
+    )
 
 
 BACKWARD: dict[str, Callable[[Operation, str, Index], Expression | None]] = {

@@ -101,7 +101,9 @@ def on_tape(outputs: Any) -> tuple[list[Tensor], list[Node]]:
 # ---------------------------------------------------------------- forward
 
 
-def forward_values(graph: Graph, nodes: Sequence[Node], results: Sequence[Tensor], named: Mapping[int, Any]) -> list[Forward]:
+def forward_values(
+    graph: Graph, nodes: Sequence[Node], results: Sequence[Tensor], named: Mapping[int, Any]
+) -> list[Forward]:
     """What is known of each entry.
 
     Args:
@@ -131,13 +133,18 @@ def forward_values(graph: Graph, nodes: Sequence[Node], results: Sequence[Tensor
     for i, node in enumerate(nodes):
         _complete(node, found[i], found, index)
     for entry, own in zip(graph.entries, found, strict=True):
-        if own.value is not None and (getattr(own.value, "shape", entry.shape) != entry.shape or getattr(own.value, "dtype", entry.dtype) != entry.dtype):
+        if own.value is not None and (
+            getattr(own.value, "shape", entry.shape) != entry.shape
+            or getattr(own.value, "dtype", entry.dtype) != entry.dtype
+        ):
             own.value = None  # written anew by t.data = …, in another shape
     return found
 
 
 def _primitive(node: Node) -> Any:
-    return getattr(node.primitive, "primitive", node.primitive)  # one that retains its gradient has the operation inside
+    return getattr(
+        node.primitive, "primitive", node.primitive
+    )  # one that retains its gradient has the operation inside
 
 
 def _unwritten(value: Any, position: int) -> bool:
@@ -162,11 +169,19 @@ def _from_kept(node: Node, own: Forward, found: list[Forward], index: Mapping[in
         elif slot.source == "hidden" and value is not None:
             own.options[slot.name] = value
         elif slot.source == "option":
-            users = [parent for word, parent in zip(primitive.operands, node.parents, strict=False) if word in slot.users]
+            users = [
+                parent for word, parent in zip(primitive.operands, node.parents, strict=False) if word in slot.users
+            ]
             if value is not None or primitive.sequence or any(parent is not None for parent in users):
                 own.options[slot.name] = value
         elif slot.source == "value" and value is not None:
-            pairs = enumerate(value) if primitive.sequence else [(primitive.operands.index(slot.operand), value)] if slot.operand in primitive.operands else ()
+            pairs = (
+                enumerate(value)
+                if primitive.sequence
+                else [(primitive.operands.index(slot.operand), value)]
+                if slot.operand in primitive.operands
+                else ()
+            )
             for k, operand in pairs:
                 own.operands[k] = operand
                 parent = node.parents[k]
@@ -175,7 +190,9 @@ def _from_kept(node: Node, own: Forward, found: list[Forward], index: Mapping[in
                     other.value = operand if other.value is None else other.value
 
 
-def _from_annotate(node: Node, own: Forward, found: list[Forward], index: Mapping[int, int], first_use: Mapping[int, int]) -> None:
+def _from_annotate(
+    node: Node, own: Forward, found: list[Forward], index: Mapping[int, int], first_use: Mapping[int, int]
+) -> None:
     seen = getattr(node, "seen", None)
     if seen is None:
         return
@@ -218,7 +235,9 @@ def _complete(node: Node, own: Forward, found: list[Forward], index: Mapping[int
                 own.value, own.again = made[0], True
 
 
-def again(primitive: Any, shape: Any, dtype: Any, operands: Sequence[Any], options: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def again(
+    primitive: Any, shape: Any, dtype: Any, operands: Sequence[Any], options: Mapping[str, Any]
+) -> tuple[Any, ...] | None:
     """The outputs of an operation of the library, computed again; None where something that matters is not known.
 
     Args:
@@ -228,7 +247,9 @@ def again(primitive: Any, shape: Any, dtype: Any, operands: Sequence[Any], optio
         operands: their values, None where they are not known.
         options: those that the tape keeps.
     """
-    if primitive.function.__module__.partition(".")[0] != "autograd_np" or any(isinstance(value, np.random.Generator) for value in options.values()):
+    if primitive.function.__module__.partition(".")[0] != "autograd_np" or any(
+        isinstance(value, np.random.Generator) for value in options.values()
+    ):
         return None
     first = operands[0] if operands else None
     if primitive.name in SAME_NUMBERS and options.get("order", "C") == "C":
@@ -252,7 +273,9 @@ def again(primitive: Any, shape: Any, dtype: Any, operands: Sequence[Any], optio
     return None
 
 
-def _arguments(primitive: Any, operands: Sequence[Any], options: Mapping[str, Any], dtype: Any) -> tuple[list[Any], dict[str, Any]] | None:
+def _arguments(
+    primitive: Any, operands: Sequence[Any], options: Mapping[str, Any], dtype: Any
+) -> tuple[list[Any], dict[str, Any]] | None:
     """What the body was called with; None where that is not known. A dtype that is not kept is the one given."""
     arguments: list[Any] = []
     keywords: dict[str, Any] = {}
@@ -343,7 +366,10 @@ def walk_back(results: Sequence[Tensor], nodes: Sequence[Node], gradient: Any = 
         if len(given) != len(results):
             raise ValueError(f"explore: gradient= has {len(given)} arrays for {len(results)} results")
     plain = gradient is None and any(t.size != 1 or t.dtype.kind == "c" for t in results)
-    starts = [np.ones_like(t._values) if g is None and (t.size != 1 or t.dtype.kind == "c") else seed(t, g) for t, g in zip(results, given, strict=True)]
+    starts = [
+        np.ones_like(t._values) if g is None and (t.size != 1 or t.dtype.kind == "c") else seed(t, g)
+        for t, g in zip(results, given, strict=True)
+    ]
     seeds: list[tuple[Node, Any]] = [(t._node, g) for t, g in zip(results, starts, strict=True) if t._node is not None]
     leaves = [node for node in nodes if node.primitive is None]
     log: list[list[Any]] = []

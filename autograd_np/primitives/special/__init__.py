@@ -35,7 +35,9 @@ def register() -> None:
         functions = () if row.helper else (found,)
         broadcasts = row.declared.__code__.co_argcount > 1
         options: dict[str, Any] = {"wrt": row.wrt, "discrete": "" if row.rules else row.wrt, "broadcasts": broadcasts}
-        made = primitive(*functions, name=f"special.{row.name}", multi=row.outputs > 1, real=row.real, **options)(row.declared)
+        made = primitive(*functions, name=f"special.{row.name}", multi=row.outputs > 1, real=row.real, **options)(
+            row.declared
+        )
         if row.outputs > 1:
             rule(made, joint=row.rules[0])
         elif row.rules:

@@ -64,21 +64,76 @@ def _ive_rule(g: Any, out: Any, v: Any, x: Any) -> Any:
 
 entry("j0", "x", "The Bessel function of the first kind and order 0. Gradient: −J₁(x).", lambda g, x: -(g * sp.j1(x)))
 entry("j1", "x", "Of order 1. Gradient: (J₀(x) − J₂(x))/2.", lambda g, x: g * ((sp.j0(x) - sp.jv(2, x)) / 2))
-entry("jv", "v x", "Of order v (also called jn). Gradient for x: (J(v−1) − J(v+1))/2." + _V, lambda g, v, x: zmul(g, _mean(sp.jv, v, x, -1)), wrt="x")
+entry(
+    "jv",
+    "v x",
+    "Of order v (also called jn). Gradient for x: (J(v−1) − J(v+1))/2." + _V,
+    lambda g, v, x: zmul(g, _mean(sp.jv, v, x, -1)),
+    wrt="x",
+)
 entry("jve", "v x", "J(v, x)·e^−|Im x|." + _V, lambda g, out, v, x: _scaled_imaginary(g, out, v, x, sp.jve), wrt="x")
-entry("y0", "x", "The Bessel function of the second kind and order 0. Gradient: −Y₁(x).", lambda g, x: -zmul(g, sp.y1(x)))
+entry(
+    "y0", "x", "The Bessel function of the second kind and order 0. Gradient: −Y₁(x).", lambda g, x: -zmul(g, sp.y1(x))
+)
 entry("y1", "x", "Of order 1. Gradient: (Y₀(x) − Y₂(x))/2.", lambda g, x: zmul(g, (sp.y0(x) - sp.yv(2, x)) / 2))
-entry("yn", "n x", "Of integer order n. Gradient for x: (Y(n−1) − Y(n+1))/2." + _V, lambda g, n, x: zmul(g, _mean(sp.yn, n, x, -1)), wrt="x")
-entry("yv", "v x", "Of order v. Gradient for x: (Y(v−1) − Y(v+1))/2." + _V, lambda g, v, x: zmul(g, _mean(sp.yv, v, x, -1)), wrt="x")
+entry(
+    "yn",
+    "n x",
+    "Of integer order n. Gradient for x: (Y(n−1) − Y(n+1))/2." + _V,
+    lambda g, n, x: zmul(g, _mean(sp.yn, n, x, -1)),
+    wrt="x",
+)
+entry(
+    "yv",
+    "v x",
+    "Of order v. Gradient for x: (Y(v−1) − Y(v+1))/2." + _V,
+    lambda g, v, x: zmul(g, _mean(sp.yv, v, x, -1)),
+    wrt="x",
+)
 entry("yve", "v x", "Y(v, x)·e^−|Im x|." + _V, lambda g, out, v, x: _scaled_imaginary(g, out, v, x, sp.yve), wrt="x")
-entry("hankel1", "v x", "J + iY. Gradient for x: (H(v−1) − H(v+1))/2." + _V, lambda g, v, x: zmul(g, _mean(sp.hankel1, v, x, -1)), wrt="x")
-entry("hankel2", "v x", "J − iY. Gradient for x: (H(v−1) − H(v+1))/2." + _V, lambda g, v, x: zmul(g, _mean(sp.hankel2, v, x, -1)), wrt="x")
-entry("hankel1e", "v x", "hankel1(v, x)·e^−ix." + _V, lambda g, out, v, x: zmul(g, _mean(sp.hankel1e, v, x, -1) - 1j * out), wrt="x")
-entry("hankel2e", "v x", "hankel2(v, x)·e^ix." + _V, lambda g, out, v, x: zmul(g, _mean(sp.hankel2e, v, x, -1) + 1j * out), wrt="x")
+entry(
+    "hankel1",
+    "v x",
+    "J + iY. Gradient for x: (H(v−1) − H(v+1))/2." + _V,
+    lambda g, v, x: zmul(g, _mean(sp.hankel1, v, x, -1)),
+    wrt="x",
+)
+entry(
+    "hankel2",
+    "v x",
+    "J − iY. Gradient for x: (H(v−1) − H(v+1))/2." + _V,
+    lambda g, v, x: zmul(g, _mean(sp.hankel2, v, x, -1)),
+    wrt="x",
+)
+entry(
+    "hankel1e",
+    "v x",
+    "hankel1(v, x)·e^−ix." + _V,
+    lambda g, out, v, x: zmul(g, _mean(sp.hankel1e, v, x, -1) - 1j * out),
+    wrt="x",
+)
+entry(
+    "hankel2e",
+    "v x",
+    "hankel2(v, x)·e^ix." + _V,
+    lambda g, out, v, x: zmul(g, _mean(sp.hankel2e, v, x, -1) + 1j * out),
+    wrt="x",
+)
 
-entry("i0", "x", "The modified Bessel function of the first kind and order 0. Gradient: I₁(x).", lambda g, x: zmul(g, sp.i1(x)))
+entry(
+    "i0",
+    "x",
+    "The modified Bessel function of the first kind and order 0. Gradient: I₁(x).",
+    lambda g, x: zmul(g, sp.i1(x)),
+)
 entry("i1", "x", "Of order 1. Gradient: (I₀(x) + I₂(x))/2.", lambda g, x: zmul(g, (sp.i0(x) + sp.iv(2, x)) / 2))
-entry("iv", "v x", "Of order v. Gradient for x: (I(v−1) + I(v+1))/2." + _V, lambda g, v, x: zmul(g, _mean(sp.iv, v, x, 1)), wrt="x")
+entry(
+    "iv",
+    "v x",
+    "Of order v. Gradient for x: (I(v−1) + I(v+1))/2." + _V,
+    lambda g, v, x: zmul(g, _mean(sp.iv, v, x, 1)),
+    wrt="x",
+)
 entry(
     "i0e",
     "x",
@@ -89,13 +144,38 @@ entry("i1e", "x", "I₁(x)·e^−|x|. Gradient: (i0e(x) + ive(2, x))/2 − sign(
       lambda g, x, out: zmul(g, _scaled(1, x, out, (sp.i0e(x) + sp.ive(2, x)) / 2 - np.sign(x) * out, -1.0)))  # fmt: skip
 entry("ive", "v x", "I(v, x)·e^−|Re x|. Gradient for x: (ive(v−1) + ive(v+1))/2 − sign(x)·out." + _V,
       _ive_rule, wrt="x")  # fmt: skip
-entry("k0", "x", "The modified Bessel function of the second kind and order 0. Gradient: −K₁(x).", lambda g, x: -zmul(g, sp.k1(x)))
-entry("k1", "x", "Of order 1. Gradient: −(K₀(x) + K₂(x))/2.", lambda g, x: zmul(g, (sp.k0(x) + sp.kv(2, x)) / -2))
-entry("kn", "n x", "Of integer order n. Gradient for x: −(K(n−1) + K(n+1))/2." + _V, lambda g, n, x: -zmul(g, _mean(sp.kn, n, x, 1)), wrt="x")
-entry("kv", "v x", "Of order v. Gradient for x: −(K(v−1) + K(v+1))/2." + _V, lambda g, v, x: -zmul(g, _mean(sp.kv, v, x, 1)), wrt="x")
-entry("k0e", "x", "K₀(x)·e^x. Gradient: out − k1e(x).", lambda g, x, out: zmul(g, _scaled(0, x, out, out - sp.k1e(x), 1.0)))
 entry(
-    "k1e", "x", "K₁(x)·e^x. Gradient: out − (k0e(x) + kve(2, x))/2.", lambda g, x, out: zmul(g, _scaled(1, x, out, out - (sp.k0e(x) + sp.kve(2, x)) / 2, 1.0))
+    "k0",
+    "x",
+    "The modified Bessel function of the second kind and order 0. Gradient: −K₁(x).",
+    lambda g, x: -zmul(g, sp.k1(x)),
+)
+entry("k1", "x", "Of order 1. Gradient: −(K₀(x) + K₂(x))/2.", lambda g, x: zmul(g, (sp.k0(x) + sp.kv(2, x)) / -2))
+entry(
+    "kn",
+    "n x",
+    "Of integer order n. Gradient for x: −(K(n−1) + K(n+1))/2." + _V,
+    lambda g, n, x: -zmul(g, _mean(sp.kn, n, x, 1)),
+    wrt="x",
+)
+entry(
+    "kv",
+    "v x",
+    "Of order v. Gradient for x: −(K(v−1) + K(v+1))/2." + _V,
+    lambda g, v, x: -zmul(g, _mean(sp.kv, v, x, 1)),
+    wrt="x",
+)
+entry(
+    "k0e",
+    "x",
+    "K₀(x)·e^x. Gradient: out − k1e(x).",
+    lambda g, x, out: zmul(g, _scaled(0, x, out, out - sp.k1e(x), 1.0)),
+)
+entry(
+    "k1e",
+    "x",
+    "K₁(x)·e^x. Gradient: out − (k0e(x) + kve(2, x))/2.",
+    lambda g, x, out: zmul(g, _scaled(1, x, out, out - (sp.k0e(x) + sp.kve(2, x)) / 2, 1.0)),
 )
 entry("kve", "v x", "K(v, x)·e^x. Gradient for x: out − (kve(v−1) + kve(v+1))/2." + _V,
       lambda g, out, v, x: zmul(g, _scaled(v, x, out, out - _mean(sp.kve, v, x, 1), 1.0)), wrt="x")  # fmt: skip
@@ -116,9 +196,20 @@ def _expn_slope(n: Any, x: Any) -> Any:
     return -np.where(first, sp.expn(0, x) * (1 + 1 / x), sp.expn(np.where(first, 0, shifted(n, -1)), x))
 
 
-entry("exp1", "x", "The exponential integral ∫₁^∞ e^−xt/t dt. Gradient: −e^−x/x.", lambda g, x: -zdiv(zmul(g, np.exp(-x)), x))
+entry(
+    "exp1",
+    "x",
+    "The exponential integral ∫₁^∞ e^−xt/t dt. Gradient: −e^−x/x.",
+    lambda g, x: -zdiv(zmul(g, np.exp(-x)), x),
+)
 entry("expi", "x", "The exponential integral Ei. Gradient: e^x/x.", lambda g, x: zdiv(zmul(g, np.exp(x)), x))
-entry("expn", "n x", "∫₁^∞ e^−xt/tⁿ dt. Gradient for x: −expn(n−1, x)." + _V, lambda g, n, x: zmul(g, _expn_slope(n, x)), wrt="x")
+entry(
+    "expn",
+    "n x",
+    "∫₁^∞ e^−xt/tⁿ dt. Gradient for x: −expn(n−1, x)." + _V,
+    lambda g, n, x: zmul(g, _expn_slope(n, x)),
+    wrt="x",
+)
 entry("sici", "x", "The sine and cosine integrals. Gradients: sin x/x and cos x/x.",
       lambda g, x: dotted(g, np.sinc(x * (1 / math.pi)), zdiv(np.cos(x), x)), outputs=2)  # fmt: skip
 entry("shichi", "x", "The hyperbolic sine and cosine integrals. Gradients: sinh x/x and cosh x/x.",
@@ -148,7 +239,12 @@ def _log_over(x: Any) -> Any:
     return np.where(near, log1p_over(np.where(near, x, 1) - 1), np.log(far) / (far - 1))
 
 
-entry("spence", "x", "The dilogarithm −∫₁ˣ ln t/(t − 1) dt. Gradient: −ln x/(x − 1), −1 at 1.", lambda g, x: -zmul(g, _log_over(x)))
+entry(
+    "spence",
+    "x",
+    "The dilogarithm −∫₁ˣ ln t/(t − 1) dt. Gradient: −ln x/(x − 1), −1 at 1.",
+    lambda g, x: -zmul(g, _log_over(x)),
+)
 
 # ---------------------------------------------------------------- elliptic integrals
 
@@ -168,19 +264,30 @@ def _ellipk_slope(m: Any, rest: Any) -> Any:
     """dK/dm = (E/(1−m) − K)/(2m) with rest = 1 − m; π/8 · F(½, ½; 2; m)/(1 − m) near 0, where the two cancel."""
     near = np.less(np.absolute(m), 0.5)
     a, b = np.where(near, m, 0), np.where(near, 2, rest)
-    return np.where(near, math.pi / 8 * gauss_function(0.5, 0.5, 2, a) / (1 - a), (ellipem1(b) / b - sp.ellipkm1(b)) / (2 * (1 - b)))
+    return np.where(
+        near, math.pi / 8 * gauss_function(0.5, 0.5, 2, a) / (1 - a), (ellipem1(b) / b - sp.ellipkm1(b)) / (2 * (1 - b))
+    )
 
 
 def _ellipe_slope(m: Any) -> Any:
     """dE/dm = (E − K)/(2m); −π/8 · F(½, 3/2; 2; m) near 0, where the two cancel."""
     near = np.less(np.absolute(m), 0.5)
     far = np.where(near, -1, m)
-    return np.where(near, -math.pi / 8 * gauss_function(0.5, 1.5, 2, np.where(near, m, 0)), (sp.ellipe(far) - sp.ellipk(far)) / (2 * far))
+    return np.where(
+        near,
+        -math.pi / 8 * gauss_function(0.5, 1.5, 2, np.where(near, m, 0)),
+        (sp.ellipe(far) - sp.ellipk(far)) / (2 * far),
+    )
 
 
 entry("ellipk", "m", "The complete elliptic integral K(m) of the first kind. Gradient: (E − (1−m)K)/(2m(1−m)), π/8 at 0.",
       lambda g, m: zmul(g, _ellipk_slope(m, 1 - m)))  # fmt: skip
-entry("ellipkm1", "p", "K(1 − p), accurate near p = 0. Gradient: −K′(1 − p).", lambda g, p: -zmul(g, _ellipk_slope(1 - p, p)))
+entry(
+    "ellipkm1",
+    "p",
+    "K(1 − p), accurate near p = 0. Gradient: −K′(1 − p).",
+    lambda g, p: -zmul(g, _ellipk_slope(1 - p, p)),
+)
 entry("ellipe", "m", "The complete elliptic integral E(m) of the second kind. Gradient: (E − K)/(2m), −π/8 at 0.",
       lambda g, m: zmul(g, _ellipe_slope(m)))  # fmt: skip
 _M = " No gradient for m."

@@ -79,10 +79,30 @@ entry("erf", "x", "The error function. Gradient: 2/√π · e^(−x²).", lambda
 entry("erfc", "x", "1 − erf(x). Gradient: −2/√π · e^(−x²).", lambda g, x: zmul(g, -SCALE * bell(x)))
 entry("erfcx", "x", "e^(x²)·erfc(x). Gradient: 2x·out − 2/√π.", lambda g, x: zmul(g, erfcx_slope(x)))
 entry("erfi", "x", "−i·erf(ix). Gradient: 2/√π · e^(x²).", lambda g, x: zmul(g, SCALE * np.exp(x * x)))
-entry("erfinv", "x", "The inverse of erf. Gradient: √π/2 · e^(out²); inf at ±1.", lambda g, out: zmul(g, np.exp(out * out) / SCALE))
-entry("erfcinv", "x", "The inverse of erfc. Gradient: −√π/2 · e^(out²); −inf at 0 and 2.", lambda g, out: zmul(g, np.exp(out * out) / -SCALE))
-entry("dawsn", "x", "Dawson's integral e^(−x²) ∫₀ˣ e^(t²) dt. Gradient: 1 − 2x·out.", lambda g, x, out: zmul(g, _dawsn_slope(x, out)))
-entry("wofz", "x", "The Faddeeva function e^(−x²)·erfc(−ix). Gradient: 2i/√π − 2x·out.", lambda g, x, out: zmul(g, SCALE * 1j - 2 * x * out))
+entry(
+    "erfinv",
+    "x",
+    "The inverse of erf. Gradient: √π/2 · e^(out²); inf at ±1.",
+    lambda g, out: zmul(g, np.exp(out * out) / SCALE),
+)
+entry(
+    "erfcinv",
+    "x",
+    "The inverse of erfc. Gradient: −√π/2 · e^(out²); −inf at 0 and 2.",
+    lambda g, out: zmul(g, np.exp(out * out) / -SCALE),
+)
+entry(
+    "dawsn",
+    "x",
+    "Dawson's integral e^(−x²) ∫₀ˣ e^(t²) dt. Gradient: 1 − 2x·out.",
+    lambda g, x, out: zmul(g, _dawsn_slope(x, out)),
+)
+entry(
+    "wofz",
+    "x",
+    "The Faddeeva function e^(−x²)·erfc(−ix). Gradient: 2i/√π − 2x·out.",
+    lambda g, x, out: zmul(g, SCALE * 1j - 2 * x * out),
+)
 entry(
     "fresnel",
     "x",
@@ -184,9 +204,19 @@ def _trigamma(x: Any) -> Any:
 entry("gamma", "x", "The gamma function. Gradient: Γ(x)·ψ(x).", lambda g, x, out: zmul(g, out * sp.psi(x)))
 entry("gammaln", "x", "log|Γ(x)|. Gradient: ψ(x).", lambda g, x: zmul(g, sp.psi(x)))
 entry("loggamma", "x", "The principal branch of log Γ. Gradient: ψ(x).", lambda g, x: zmul(g, sp.psi(x)))
-entry("rgamma", "x", "1/Γ(x). Gradient: −ψ(x)/Γ(x), and its limit (−1)ⁿ n! at the poles x = −n of Γ.", lambda g, x: zmul(g, _rgamma_slope(x)))
+entry(
+    "rgamma",
+    "x",
+    "1/Γ(x). Gradient: −ψ(x)/Γ(x), and its limit (−1)ⁿ n! at the poles x = −n of Γ.",
+    lambda g, x: zmul(g, _rgamma_slope(x)),
+)
 entry("gammasgn", "x", "The sign of Γ(x). No gradient.")
-entry("psi", "x", "The digamma function ψ = Γ′/Γ (also called digamma). Gradient: ζ(2, x).", lambda g, x: zmul(g, _trigamma(x)))
+entry(
+    "psi",
+    "x",
+    "The digamma function ψ = Γ′/Γ (also called digamma). Gradient: ζ(2, x).",
+    lambda g, x: zmul(g, _trigamma(x)),
+)
 entry(
     "_zeta",
     "x q",
@@ -220,7 +250,12 @@ def gamma_density(p: Any, a: Any, x: Any) -> Any:
     return np.where(large, sp._igam_fac(a, safe) * np.power(safe, p - a), np.exp(sp.xlogy(p, x) - x - sp.gammaln(a)))
 
 
-@helper(lambda h, p, q, a, b, x: zmul(h, zmul(p, beta_density(p - 1, q, a, b, x)) - zmul(q, beta_density(p, q - 1, a, b, x))), wrt="x")
+@helper(
+    lambda h, p, q, a, b, x: zmul(
+        h, zmul(p, beta_density(p - 1, q, a, b, x)) - zmul(q, beta_density(p, q - 1, a, b, x))
+    ),
+    wrt="x",
+)
 def beta_density(p: Any, q: Any, a: Any, b: Any, x: Any) -> Any:
     """``x^p (1−x)^q / B(a, b)``: the derivative of betainc(a, b, x) for p = a − 1 and q = b − 1."""
     return np.exp(sp.xlogy(p, x) + sp.xlog1py(q, -x) - sp.betaln(a, b))

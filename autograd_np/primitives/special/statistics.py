@@ -39,7 +39,12 @@ entry("xlogy", "x y", "x·ln y, 0 where x = 0. Gradients: ln y and x/y.",
       lambda g, y: zmul(g, np.log(number(y, g))), lambda g, x, y: zmul(g, zdiv(number(x, g), y)))  # fmt: skip
 entry("xlog1py", "x y", "x·ln(1 + y), 0 where x = 0. Gradients: ln(1 + y) and x/(1 + y).",
       lambda g, y: zmul(g, np.log1p(number(y, g))), lambda g, x, y: zmul(g, zdiv(number(x, g), 1 + y)))  # fmt: skip
-entry("entr", "x", "−x·ln x; 0 at 0, −inf below. Gradient: −ln x − 1; inf at 0, and 0 for a zero cotangent.", lambda g, x: zmul(g, -np.log(x) - 1))
+entry(
+    "entr",
+    "x",
+    "−x·ln x; 0 at 0, −inf below. Gradient: −ln x − 1; inf at 0, and 0 for a zero cotangent.",
+    lambda g, x: zmul(g, -np.log(x) - 1),
+)
 entry("rel_entr", "x y", "x·ln(x/y). Gradients: ln(x/y) + 1 and −x/y.",
       lambda g, x, y: zmul(g, log_ratio(x, number(y, g)) + 1), lambda g, x, y: -zmul(g, zdiv(number(x, g), y)))  # fmt: skip
 entry("kl_div", "x y", "x·ln(x/y) − x + y. Gradients: ln(x/y) and 1 − x/y.",
@@ -65,16 +70,33 @@ def _mills_slope(x: Any) -> Any:
     return -math.sqrt(math.pi) / 2 * erfcx_slope(x * -math.sqrt(0.5))
 
 
-entry("ndtr", "x", "The normal distribution function Φ. Gradient: its density φ(x) = e^(−x²/2)/√(2π).", lambda g, x: zmul(g, _phi(x)) / ROOT_2PI)
+entry(
+    "ndtr",
+    "x",
+    "The normal distribution function Φ. Gradient: its density φ(x) = e^(−x²/2)/√(2π).",
+    lambda g, x: zmul(g, _phi(x)) / ROOT_2PI,
+)
 entry("log_ndtr", "x", "ln Φ(x). Gradient: φ(x)/Φ(x), accurate in both tails.", lambda g, x: zdiv(g, mills(x)))
-entry("ndtri", "x", "The inverse of Φ. Gradient: 1/φ(out); inf at 0 and 1.", lambda g, out: zmul(g, ROOT_2PI * np.exp(out * out * 0.5)))
+entry(
+    "ndtri",
+    "x",
+    "The inverse of Φ. Gradient: 1/φ(out); inf at 0 and 1.",
+    lambda g, out: zmul(g, ROOT_2PI * np.exp(out * out * 0.5)),
+)
 entry("ndtri_exp", "x", "The inverse of log_ndtr. Gradient: Φ(out)/φ(out).", lambda g, out: zmul(g, mills(out)))
 entry("owens_t", "h a", "Owen's T function. Gradients: −φ(h)·erf(ah/√2)/2 and e^(−h²(1+a²)/2) / (2π(1+a²)).",
       lambda g, h, a: -zmul(g, _phi(h) * sp.erf(h * a * math.sqrt(0.5))) / (2 * ROOT_2PI),
       lambda g, h, a: zmul(g, np.exp(h * h * (1 + a * a) * -0.5) / (2 * math.pi * (1 + a * a))))  # fmt: skip
-entry("expit", "x", "The logistic function 1/(1 + e^−x). Gradient: expit(x)·expit(−x).", lambda g, x: g * sigmoid_slope(x))
+entry(
+    "expit", "x", "The logistic function 1/(1 + e^−x). Gradient: expit(x)·expit(−x).", lambda g, x: g * sigmoid_slope(x)
+)
 entry("log_expit", "x", "ln expit(x). Gradient: expit(−x).", lambda g, x: g * sp.expit(-x))
-entry("logit", "x", "ln(x/(1 − x)). Gradient: 1/(x(1 − x)); inf at 0 and 1, and 0 for a zero cotangent.", lambda g, x: zdiv(g, x * (1 - x)))
+entry(
+    "logit",
+    "x",
+    "ln(x/(1 − x)). Gradient: 1/(x(1 − x)); inf at 0 and 1, and 0 for a zero cotangent.",
+    lambda g, x: zdiv(g, x * (1 - x)),
+)
 _A = " No gradient for the parameters."
 entry("stdtr", "df t", "Student's distribution function. Gradient for t: the density." + _A,
       lambda g, df, t: zmul(g, _student(number(df, g), t)), wrt="t")  # fmt: skip
@@ -176,17 +198,37 @@ def omega_slope(w: Any) -> Any:
     return zdiv(w, 1 + w)
 
 
-entry("wrightomega", "x", "Wright's ω: the solution of ω + ln ω = x. Gradient: out/(1 + out).", lambda g, out: zmul(g, omega_slope(out)))
+entry(
+    "wrightomega",
+    "x",
+    "Wright's ω: the solution of ω + ln ω = x. Gradient: out/(1 + out).",
+    lambda g, out: zmul(g, omega_slope(out)),
+)
 entry("exp2", "x", "2^x. Gradient: 2^x·ln 2.", lambda g, out: zmul(g, out) * LN2)
 entry("exp10", "x", "10^x. Gradient: 10^x·ln 10.", lambda g, out: zmul(g, out) * LN10)
 entry("expm1", "x", "e^x − 1, accurate near 0. Gradient: e^x.", lambda g, x: zmul(g, np.exp(x)))
 entry("log1p", "x", "ln(1 + x), accurate near 0. Gradient: 1/(1 + x).", lambda g, x: zdiv(g, 1 + x))
-entry("cbrt", "x", "The cube root. Gradient: 1/(3·out²); inf at 0, and 0 for a zero cotangent.", lambda g, out: zdiv(g, 3 * (out * out)))
+entry(
+    "cbrt",
+    "x",
+    "The cube root. Gradient: 1/(3·out²); inf at 0, and 0 for a zero cotangent.",
+    lambda g, out: zdiv(g, 3 * (out * out)),
+)
 entry("cosm1", "x", "cos x − 1, accurate near 0. Gradient: −sin x.", lambda g, x: -(g * np.sin(x)))
 entry("sindg", "x", "The sine of degrees. Gradient: π/180·cosdg(x).", lambda g, x: g * (DEGREE * sp.cosdg(x)))
 entry("cosdg", "x", "The cosine of degrees. Gradient: −π/180·sindg(x).", lambda g, x: g * (-DEGREE * sp.sindg(x)))
-entry("tandg", "x", "The tangent of degrees. Gradient: π/180·(1 + out²).", lambda g, out: zmul(g, DEGREE * (1 + out * out)))
-entry("cotdg", "x", "The cotangent of degrees. Gradient: −π/180·(1 + out²).", lambda g, out: zmul(g, -DEGREE * (1 + out * out)))
+entry(
+    "tandg",
+    "x",
+    "The tangent of degrees. Gradient: π/180·(1 + out²).",
+    lambda g, out: zmul(g, DEGREE * (1 + out * out)),
+)
+entry(
+    "cotdg",
+    "x",
+    "The cotangent of degrees. Gradient: −π/180·(1 + out²).",
+    lambda g, out: zmul(g, -DEGREE * (1 + out * out)),
+)
 entry("radian", "d m s", "Degrees, minutes and seconds to radians. Gradients: π/180, and a 60th and a 3600th of it.",
       lambda g: g * DEGREE, lambda g: g * (DEGREE / 60), lambda g: g * (DEGREE / 3600))  # fmt: skip
 entry("round", "x", "The nearest integer, halves to even. No gradient.")

@@ -68,7 +68,16 @@ TABLE: dict[str, Entry] = {}
 HELPERS: dict[str, Callable[..., Any]] = {}
 
 
-def entry(name: str, words: str, doc: str, *rules: Rule, wrt: str | None = None, outputs: int = 1, public: str | None = None, real: str = "") -> None:
+def entry(
+    name: str,
+    words: str,
+    doc: str,
+    *rules: Rule,
+    wrt: str | None = None,
+    outputs: int = 1,
+    public: str | None = None,
+    real: str = "",
+) -> None:
     """Add a ufunc of SciPy: its parameters, what it is, and its rules (none: it has no gradient by nature)."""
     declared: Any = eval(f"lambda {', '.join(words.split())}, /: None")  # noqa: S307 - our own text, for its signature
     declared.__name__ = name

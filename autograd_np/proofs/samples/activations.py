@@ -73,7 +73,12 @@ def _softplus(x: float, beta: float = 1.0, threshold: float | None = None) -> fl
 
 # ---------------------------------------------------------------- rectifiers
 
-samples("relu", *_kinked(), _at([0.0, -0.0, 1.0, -1.0, 1e300, INF, -INF], [0, 0, 1, 0, 1, 1, 0]), oracle=_pointwise(lambda x: max(x, 0.0)))
+samples(
+    "relu",
+    *_kinked(),
+    _at([0.0, -0.0, 1.0, -1.0, 1e300, INF, -INF], [0, 0, 1, 0, 1, 1, 0]),
+    oracle=_pointwise(lambda x: max(x, 0.0)),
+)
 
 
 def _leaky(x: float, negative_slope: float = 0.01) -> float:
@@ -96,7 +101,11 @@ samples(
 
 def _prelu(x: Any, weight: Any, axis: int = 1) -> Any:
     weight = np.asarray(weight)
-    w = weight.reshape([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)]) if weight.size > 1 else weight.reshape(())
+    w = (
+        weight.reshape([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)])
+        if weight.size > 1
+        else weight.reshape(())
+    )
     return np.where(x > 0, x, w * x)
 
 
@@ -109,7 +118,13 @@ samples(
     case(away(3, 2), np.array([0.3, -0.2, 1.5]), axis=0, label="first axis"),
     case(away(1)[0], np.array(0.3), label="0-d"),
     case(np.zeros((0, 2)), np.array([0.3, 0.5]), order=1, label="empty"),
-    case(np.zeros((1, 4)), np.array([0.3, -0.2, 1.5, 0.0]), order=1, expected=(np.array([[0.3, 0, 1, 0]]), np.zeros(4)), label="kink"),
+    case(
+        np.zeros((1, 4)),
+        np.array([0.3, -0.2, 1.5, 0.0]),
+        order=1,
+        expected=(np.array([[0.3, 0, 1, 0]]), np.zeros(4)),
+        label="kink",
+    ),
     oracle=_prelu,
 )
 samples(
@@ -190,7 +205,12 @@ samples(
     _at(_TAIL, [math.exp(-abs(x)) / (1 + math.exp(-abs(x))) ** 2 for x in _TAIL], "tails, exactly", float32=False),
     oracle=_pointwise(lambda x: 0.0 if x < -745 else _sigmoid(x)),
 )
-samples("sigmoid_slope", *_smooth(), case(np.array(_TAIL), label="tails", float32=False), oracle=_pointwise(lambda x: _sigmoid(x) * _sigmoid(-x)))
+samples(
+    "sigmoid_slope",
+    *_smooth(),
+    case(np.array(_TAIL), label="tails", float32=False),
+    oracle=_pointwise(lambda x: _sigmoid(x) * _sigmoid(-x)),
+)
 samples(
     "log_sigmoid",
     *_smooth(),
@@ -230,7 +250,12 @@ def _tanhshrink(x: float) -> float:
     return series if abs(x) < 0.01 else x - math.tanh(x)
 
 
-samples("tanhshrink", *_smooth(), case(np.array([1e-3, -2e-4, 0.6, 30.0]), label="small and large", float32=False), oracle=_pointwise(_tanhshrink))
+samples(
+    "tanhshrink",
+    *_smooth(),
+    case(np.array([1e-3, -2e-4, 0.6, 30.0]), label="small and large", float32=False),
+    oracle=_pointwise(_tanhshrink),
+)
 samples(
     "softsign",
     *_kinked(),
@@ -262,7 +287,13 @@ def _gelu(x: float, approximate: str = "none") -> float:
 
 
 _BOTH_SIDES = np.array([-6.0, -4.1, -2.0, -0.5, -0.4, 0.1, 0.45, 0.48, 3.9, 5.0])
-samples("erf", *_smooth(), case(_BOTH_SIDES, label="every range"), _at([INF, -INF, 30.0], [0, 0, 0], "extremes"), oracle=_pointwise(math.erf))
+samples(
+    "erf",
+    *_smooth(),
+    case(_BOTH_SIDES, label="every range"),
+    _at([INF, -INF, 30.0], [0, 0, 0], "extremes"),
+    oracle=_pointwise(math.erf),
+)
 samples(
     "erfc",
     *_smooth(),
@@ -399,7 +430,10 @@ def _shares(*shape: int) -> Any:
 
 
 def _reduced(*args: Any, label: str, **options: Any) -> list[Sample]:
-    return [case(*args, label=f"{label}, {reduction}", reduction=reduction, **options) for reduction in ("mean", "sum", "none")]
+    return [
+        case(*args, label=f"{label}, {reduction}", reduction=reduction, **options)
+        for reduction in ("mean", "sum", "none")
+    ]
 
 
 _WEIGHT = np.array([0.5, 2.0, 1.25])
@@ -411,13 +445,29 @@ samples(
     *_reduced(normal(4, 3), _labels(3, 4), label="class numbers"),
     *_reduced(normal(4, 3), _labels(3, 4), weight=_WEIGHT, label="weights"),
     *_reduced(normal(4, 3), _labels(3, 4), label_smoothing=0.2, label="smoothing"),
-    *_reduced(normal(4, 3), np.array([0, 2, 1, 2]), ignore_index=2, label_smoothing=0.2, weight=_WEIGHT, label="weights, smoothing, ignored"),
+    *_reduced(
+        normal(4, 3),
+        np.array([0, 2, 1, 2]),
+        ignore_index=2,
+        label_smoothing=0.2,
+        weight=_WEIGHT,
+        label="weights, smoothing, ignored",
+    ),
     *_reduced(normal(4, 3), np.array([0, -100, 1, -100]), ignore_index=-100, label="ignored"),
     *_reduced(normal(4, 3), _shares(4, 3), label="probabilities"),
-    *_reduced(normal(4, 3), _shares(4, 3), label_smoothing=0.3, weight=_WEIGHT, label="probabilities, smoothing, weights"),
+    *_reduced(
+        normal(4, 3), _shares(4, 3), label_smoothing=0.3, weight=_WEIGHT, label="probabilities, smoothing, weights"
+    ),
     *_reduced(normal(2, 3, 4), _labels(3, 2, 4), axis=1, label="middle axis"),
     *_reduced(normal(2, 130), _labels(130, 2), label="many classes"),
-    case(normal(2, 130), np.array([3, 129]), ignore_index=3, label_smoothing=0.1, weight=positive(130), label="many classes, all options"),
+    case(
+        normal(2, 130),
+        np.array([3, 129]),
+        ignore_index=3,
+        label_smoothing=0.1,
+        weight=positive(130),
+        label="many classes, all options",
+    ),
     case(normal(2, 130), _shares(2, 130), label="many classes, probabilities", reduction="none"),
     case(normal(130, 2), _labels(130, 2), axis=0, label="many classes, first axis", reduction="none"),
     case(normal(2, 2, 3), _shares(2, 2, 3), axis=-2, label="negative axis, probabilities", weight=np.array([0.5, 2.0])),
@@ -429,10 +479,32 @@ samples(
     case(normal(3, 3), np.eye(3, dtype=int), label="one-hot integers"),
     case(np.zeros((0, 3)), np.zeros(0, int), order=1, label="no rows"),
     case(np.zeros((0, 3)), np.zeros((0, 3)), order=1, label="no rows, probabilities"),
-    case(np.array([[1e4, -1e4, 0.0], [0.0, 1e4, 1e4 - 1]]), np.array([1, 2]), label="extremes", rtol=1e-5, float32=False),
-    case(np.array([[0.0, -INF, 1.0]]), np.array([2]), order=1, expected=(np.array([[_ONE, 0, -_ONE]]),), label="excluded class"),
-    case(_IGNORED, np.array([7, 7, 7, 7]), ignore_index=7, order=1, expected=(np.zeros((4, 3)),), label="every row ignored"),
-    case(_IGNORED[:2], np.array([2, -1]), ignore_index=-1, order=1, expected=(np.array([[_LESS, 0, -_LESS], [0, 0, 0]]),), label="−inf, ignored"),
+    case(
+        np.array([[1e4, -1e4, 0.0], [0.0, 1e4, 1e4 - 1]]), np.array([1, 2]), label="extremes", rtol=1e-5, float32=False
+    ),
+    case(
+        np.array([[0.0, -INF, 1.0]]),
+        np.array([2]),
+        order=1,
+        expected=(np.array([[_ONE, 0, -_ONE]]),),
+        label="excluded class",
+    ),
+    case(
+        _IGNORED,
+        np.array([7, 7, 7, 7]),
+        ignore_index=7,
+        order=1,
+        expected=(np.zeros((4, 3)),),
+        label="every row ignored",
+    ),
+    case(
+        _IGNORED[:2],
+        np.array([2, -1]),
+        ignore_index=-1,
+        order=1,
+        expected=(np.array([[_LESS, 0, -_LESS], [0, 0, 0]]),),
+        label="−inf, ignored",
+    ),
     oracle=_cross_entropy,
 )
 
@@ -468,7 +540,14 @@ samples(
     case(normal(3, 1), np.array([[False], [True], [True]]), pos_weight=np.array([2.0]), label="bool"),
     case(np.array(0.3), np.array(1.0), label="0-d"),
     case(np.zeros((0, 2)), np.zeros((0, 2)), order=1, label="empty"),
-    case(np.array([-40.0, 40.0, 1e4, -1e4]), np.array([0, 1, 0, 1]), reduction="sum", order=1, label="tails", float32=False),
+    case(
+        np.array([-40.0, 40.0, 1e4, -1e4]),
+        np.array([0, 1, 0, 1]),
+        reduction="sum",
+        order=1,
+        label="tails",
+        float32=False,
+    ),
     oracle=_binary,
 )
 

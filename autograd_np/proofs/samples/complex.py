@@ -98,7 +98,12 @@ samples("erf", near, oracle=_in_the_plane("erf", _erf))
 samples("erfc", near, oracle=_in_the_plane("erfc", lambda z: 1 - _erf(z)))
 samples("normal_cdf", near, oracle=_in_the_plane("normal_cdf", _cdf))
 samples("gauss", case(NEAR, 0.5, label="complex", strided=False))
-samples("gelu", near, case(NEAR, approximate="tanh", label="complex, tanh", strided=False), oracle=_in_the_plane("gelu", _gelu))
+samples(
+    "gelu",
+    near,
+    case(NEAR, approximate="tanh", label="complex, tanh", strided=False),
+    oracle=_in_the_plane("gelu", _gelu),
+)
 
 
 def _i0_derivative(z: complex, k: int) -> complex:
@@ -107,12 +112,26 @@ def _i0_derivative(z: complex, k: int) -> complex:
     return sum(terms, 0j)
 
 
-samples("i0_derivative", case(NEAR[0], 1, label="complex", strided=False), oracle=_in_the_plane("i0_derivative", _i0_derivative))
+samples(
+    "i0_derivative",
+    case(NEAR[0], 1, label="complex", strided=False),
+    oracle=_in_the_plane("i0_derivative", _i0_derivative),
+)
 # Options by which the smallest sample of the chapter would not come to the function's own rule.
 samples("astype", case(NEAR, np.complex128, label="complex", strided=False, float32=False))
 samples("concatenate", case([NEAR, NEAR[:1] * 1j], axis=0, label="complex", strided=False))
 samples("dropout", case(NEAR, 0.5, rng=0, label="complex", strided=False))
-samples("intersect1d", case(NEAR[0], NEAR[0, ::2] + 0, order=1, expected=(np.array([1.0, 0, 1]), np.zeros(2)), label="complex", strided=False))
+samples(
+    "intersect1d",
+    case(
+        NEAR[0],
+        NEAR[0, ::2] + 0,
+        order=1,
+        expected=(np.array([1.0, 0, 1]), np.zeros(2)),
+        label="complex",
+        strided=False,
+    ),
+)
 samples("pad", case(NEAR, 1, label="complex", strided=False))
 samples("repeat", case(NEAR, 2, axis=1, label="complex", strided=False))
 samples("setdiff1d", case(NEAR[0], NEAR[0, :1] + 1, True, label="complex", order=1, strided=False, duck=False))
@@ -137,14 +156,20 @@ if importlib.util.find_spec("scipy"):
     _LEFT = np.array([0.3 + 0.8j, -1.3 - 0.4j, -2.2 + 0.05j, 4 - 3j])
     for _name in ("gamma", "loggamma", "rgamma", "psi"):
         samples(f"special.{_name}", case(_LEFT, label="complex, either side", strided=False))
-    samples("special.rgamma", case(np.array([-2 + 0j, 0j]), label="complex, poles of the gamma function", order=1, strided=False))
+    samples(
+        "special.rgamma",
+        case(np.array([-2 + 0j, 0j]), label="complex, poles of the gamma function", order=1, strided=False),
+    )
     for _s in (2, 3, 4):
         samples("special.plane_zeta", case(_s, _LEFT, label="either side", strided=False), oracle=_zeta)
 
 # Two classes with real parts above 1/2: complex parts of a whole have no bound.
 _ROWS = np.array([[0.3 + 0.8j, -1.2 + 4.5j, 0.1j], [1 + 2.5j, 1 - 2.5j, 1.1 + 0.3j]])
 _LARGE = _ROWS + np.array([[900 + 2j], [-900 - 3j]])
-_axis = (case(_ROWS, label="complex", strided=False), case(_ROWS, axis=0, label="complex, first axis", strided=False, duck=False))
+_axis = (
+    case(_ROWS, label="complex", strided=False),
+    case(_ROWS, axis=0, label="complex, first axis", strided=False, duck=False),
+)
 
 
 def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -170,5 +195,10 @@ samples(
     oracle=_plane("logsumexp", _logsumexp),
 )
 samples("softmax", *_axis, oracle=_plane("softmax", lambda x, axis=-1: np.exp(_log_softmax(x, axis))))
-samples("log_softmax", *_axis, case(_LARGE, label="complex, large", strided=False, float32=False), oracle=_plane("log_softmax", _log_softmax))
+samples(
+    "log_softmax",
+    *_axis,
+    case(_LARGE, label="complex, large", strided=False, float32=False),
+    oracle=_plane("log_softmax", _log_softmax),
+)
 samples("softmin", *_axis, oracle=_plane("softmin", lambda x, axis=-1: np.exp(_log_softmax(-x, axis))))

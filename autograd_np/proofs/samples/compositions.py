@@ -34,7 +34,11 @@ samples(
 )
 samples("_linalg_cross", case(normal(4, 3), normal(4, 3)), case(normal(3, 4), normal(3, 4), axis=0, label="axis"))
 samples("_linalg_outer", case(normal(3), normal(2)), case(np.zeros(0), normal(2), label="empty"))
-samples("_linalg_tensordot", case(normal(2, 3, 4), normal(3, 4, 2)), case(normal(2, 3), normal(3, 2), axes=1, label="one axis"))
+samples(
+    "_linalg_tensordot",
+    case(normal(2, 3, 4), normal(3, 4, 2)),
+    case(normal(2, 3), normal(3, 2), axes=1, label="one axis"),
+)
 samples("_linalg_vecdot", case(normal(3, 4), normal(4)), case(normal(4, 3), normal(4, 3), axis=0, label="axis"))
 samples(
     "multi_dot",
@@ -79,10 +83,24 @@ samples(
 )
 samples(
     "piecewise",
-    case(np.array([-2.0, -0.5, 0.5, 2.0]), [np.array([True, True, False, False]), np.array([False, False, True, True])], [np.exp, np.sin]),
-    case(np.array([-2.0, -0.5, 0.5, 2.0]), [np.array([True, False, False, False])], [np.exp, np.cos], label="a function for the rest"),
+    case(
+        np.array([-2.0, -0.5, 0.5, 2.0]),
+        [np.array([True, True, False, False]), np.array([False, False, True, True])],
+        [np.exp, np.sin],
+    ),
+    case(
+        np.array([-2.0, -0.5, 0.5, 2.0]),
+        [np.array([True, False, False, False])],
+        [np.exp, np.cos],
+        label="a function for the rest",
+    ),
     case(np.array([-2.0, -0.5, 0.5, 2.0]), [np.array([True, False, False, True])], [np.square], label="0 for the rest"),
-    case(np.array([-2.0, -0.5, 0.5, 2.0]), [np.array([True, True, False, False]), np.array([False, True, True, False])], [np.exp, 3.0], label="a number"),
+    case(
+        np.array([-2.0, -0.5, 0.5, 2.0]),
+        [np.array([True, True, False, False]), np.array([False, True, True, False])],
+        [np.exp, 3.0],
+        label="a number",
+    ),
 )
 
 # ---------------------------------------------------------------- windows

@@ -29,23 +29,33 @@ def _pair(value: Any, axes: int = 2) -> Any:
     return value if axes == 2 else (0, *value) if value == (0,) else value
 
 
-def conv2d(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
+def conv2d(
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Any:
     """The convolution by its definition."""
     if x.ndim == 3:
         return conv2d(x[None], weight, bias, stride, padding, dilation, groups)[0]
     stride, dilation, kernel = _pair(stride), _pair(dilation), weight.shape[2:]
     if padding == "valid":
         padding = 0
-    total = [d * (k - 1) if padding == "same" else 2 * p for d, k, p in zip(dilation, kernel, (0, 0) if padding == "same" else _pair(padding), strict=True)]
+    total = [
+        d * (k - 1) if padding == "same" else 2 * p
+        for d, k, p in zip(dilation, kernel, (0, 0) if padding == "same" else _pair(padding), strict=True)
+    ]
     before = [t // 2 for t in total]
-    size = [(n + t - d * (k - 1) - 1) // s + 1 for n, t, d, k, s in zip(x.shape[2:], total, dilation, kernel, stride, strict=True)]
+    size = [
+        (n + t - d * (k - 1) - 1) // s + 1
+        for n, t, d, k, s in zip(x.shape[2:], total, dilation, kernel, stride, strict=True)
+    ]
     out = np.zeros((x.shape[0], weight.shape[0], *size), np.result_type(x, weight))
     for at_x, at_w, at_y in _terms(x.shape, out.shape, weight.shape, stride, before, dilation, groups):
         out[at_y] += x[at_x] * weight[at_w]
     return out if bias is None else out + bias[:, None, None]
 
 
-def conv1d(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
+def conv1d(
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Any:
     """The same with one spatial axis."""
     stride, dilation = (v if isinstance(v, int) else v[0] for v in (stride, dilation))
     if isinstance(padding, str):
@@ -72,7 +82,14 @@ def weight_gradient(x: Any, y: Any, kernel: Any, stride: Any, before: Any, dilat
 
 
 def conv_transpose2d(
-    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1, dilation: Any = 1
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
 ) -> Any:
     """The transposed convolution by its definition."""
     if x.ndim == 3:
@@ -85,7 +102,14 @@ def conv_transpose2d(
 
 
 def conv_transpose1d(
-    x: Any, weight: Any, bias: Any = None, stride: int = 1, padding: int = 0, output_padding: int = 0, groups: int = 1, dilation: int = 1
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: int = 1,
+    padding: int = 0,
+    output_padding: int = 0,
+    groups: int = 1,
+    dilation: int = 1,
 ) -> Any:
     """The same with one spatial axis."""
     options = (1, stride), (0, padding), (0, output_padding), groups, (1, dilation)
@@ -104,9 +128,9 @@ def _windows(x: Any, size: Any, kernel: Any, stride: Any, before: Any, dilation:
 def _reach(length: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
     """How many windows there are: those that start on the image or its left padding and, unless ``ceil_mode``, end on the padded image."""
     count = 0
-    while count * stride + (0 if ceil_mode else dilation * (kernel - 1)) < length + (1 if ceil_mode else 2) * padding and (
-        not ceil_mode or (count - 1) * stride + dilation * (kernel - 1) + 1 < length + 2 * padding
-    ):
+    while count * stride + (0 if ceil_mode else dilation * (kernel - 1)) < length + (
+        1 if ceil_mode else 2
+    ) * padding and (not ceil_mode or (count - 1) * stride + dilation * (kernel - 1) + 1 < length + 2 * padding):
         count += 1
     return count
 
@@ -123,26 +147,38 @@ def _pool(f: Callable[..., Any], x: Any, kernel: Any, stride: Any, padding: Any,
         part = x[:, :, rows][..., columns]
         start = p * stride[0] - padding[0], q * stride[1] - padding[1]
         if f is np.max:
-            out[..., p, q] = np.max(part, axis=(2, 3), initial=-np.inf) if x.dtype.kind == "f" else np.max(part, axis=(2, 3))
+            out[..., p, q] = (
+                np.max(part, axis=(2, 3), initial=-np.inf) if x.dtype.kind == "f" else np.max(part, axis=(2, 3))
+            )
         else:
             padded = [min(start[a] + kernel[a], x.shape[a + 2] + padding[a]) - start[a] for a in (0, 1)]
             out[..., p, q] = f(part, padded)
     return out
 
 
-def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Any:
+def max_pool2d(
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+) -> Any:
     """The maxima by their definition."""
     return _pool(np.max, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def avg_pool2d(
-    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: Any = None
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: Any = None,
 ) -> Any:
     """The means by their definition."""
 
     def mean(part: Any, padded: Any) -> Any:
         inside = part.shape[2] * part.shape[3]
-        return part.sum(axis=(2, 3)) / (divisor_override or (padded[0] * padded[1] if count_include_pad else inside) or 1)
+        return part.sum(axis=(2, 3)) / (
+            divisor_override or (padded[0] * padded[1] if count_include_pad else inside) or 1
+        )
 
     return _pool(mean, x, kernel_size, stride, padding, 1, ceil_mode)
 
@@ -153,7 +189,9 @@ def _one_row(pool: Callable[..., Any]) -> Callable[..., Any]:
     def pooled(x: Any, kernel_size: int, stride: Any = None, padding: int = 0, **options: Any) -> Any:
         if "dilation" in options:
             options["dilation"] = (1, options["dilation"])
-        return pool(x[..., None, :], (1, kernel_size), None if stride is None else (1, stride), (0, padding), **options)[..., 0, :]
+        return pool(
+            x[..., None, :], (1, kernel_size), None if stride is None else (1, stride), (0, padding), **options
+        )[..., 0, :]
 
     return pooled
 
@@ -183,11 +221,32 @@ samples(
     case(normal(2, 2, 7, 6), normal(3, 2, 3, 3), normal(3), stride=2, padding=1, label="stride"),
     case(normal(1, 7, 7, 6), normal(2, 7, 3, 2), stride=(3, 2), padding=(2, 1), label="strides"),
     case(normal(1, 2, 7, 8), normal(2, 2, 3, 3), dilation=2, label="dilation"),
-    case(normal(1, 2, 7, 8), normal(2, 2, 3, 2), stride=(2, 3), dilation=(2, 3), padding=(2, 1), label="strides and dilations"),
-    case(normal(1, 1, 9, 5), normal(2, 1, 2, 2), stride=(4, 2), dilation=(6, 4), label="stride and dilation with a common divisor"),
+    case(
+        normal(1, 2, 7, 8),
+        normal(2, 2, 3, 2),
+        stride=(2, 3),
+        dilation=(2, 3),
+        padding=(2, 1),
+        label="strides and dilations",
+    ),
+    case(
+        normal(1, 1, 9, 5),
+        normal(2, 1, 2, 2),
+        stride=(4, 2),
+        dilation=(6, 4),
+        label="stride and dilation with a common divisor",
+    ),
     case(normal(2, 4, 4, 3), normal(6, 2, 2, 2), normal(6), groups=2, label="groups"),
     case(normal(2, 3, 5, 4), normal(3, 1, 3, 3), normal(3), padding=1, groups=3, label="depthwise"),
-    case(normal(2, 3, 5, 6), normal(3, 1, 2, 3), stride=(2, 1), dilation=(1, 2), padding=(1, 2), groups=3, label="depthwise with options"),
+    case(
+        normal(2, 3, 5, 6),
+        normal(3, 1, 2, 3),
+        stride=(2, 1),
+        dilation=(1, 2),
+        padding=(1, 2),
+        groups=3,
+        label="depthwise with options",
+    ),
     case(normal(1, 2, 4, 4), normal(6, 1, 2, 2), groups=2, label="depthwise with several outputs"),
     case(normal(2, 8, 3, 4), normal(3, 8, 1, 1), normal(3), label="1 × 1, many channels"),
     case(normal(2, 3, 3, 4), normal(2, 3, 1, 1), label="1 × 1"),
@@ -221,7 +280,9 @@ samples(
     case(normal(3, 3, 4), normal(3, 2, 2, 3), normal(2), label="one image"),
     case(normal(1, 8, 3, 3), normal(8, 2, 3, 3), stride=2, padding=1, output_padding=1, label="stride"),
     case(normal(1, 2, 3, 2), normal(2, 3, 2, 2), stride=2, label="stride as large as the kernel"),
-    case(normal(1, 2, 3, 2), normal(2, 3, 1, 2), stride=3, output_padding=(2, 1), label="stride larger than the kernel"),
+    case(
+        normal(1, 2, 3, 2), normal(2, 3, 1, 2), stride=3, output_padding=(2, 1), label="stride larger than the kernel"
+    ),
     case(normal(1, 2, 3, 4), normal(2, 1, 3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 3), label="options"),
     case(normal(1, 2, 4, 3), normal(2, 2, 2, 3), dilation=2, output_padding=1, label="dilation"),
     case(normal(1, 4, 3, 3), normal(4, 2, 2, 2), normal(4), groups=2, stride=2, label="groups"),
@@ -243,7 +304,16 @@ samples(
     case(normal(2, 3, 3, 3), normal(3, 2, 3, 3), (3, 3), (1, 1), (1, 1), (1, 1), 1, label="same size"),
     case(normal(2, 8, 2, 3), normal(8, 3, 2, 3), (5, 6), (2, 2), (1, 0), (1, 2), 1, label="options"),
     case(normal(1, 4, 2, 2), normal(4, 1, 2, 2), (4, 3), (2, 1), (0, 0), (1, 1), 2, label="groups"),
-    case(normal(1, 2, 2, 2), normal(2, 1, 1, 2), (6, 7), (3, 3), (0, 1), (1, 2), 2, label="rows and columns that nothing reaches"),
+    case(
+        normal(1, 2, 2, 2),
+        normal(2, 1, 1, 2),
+        (6, 7),
+        (3, 3),
+        (0, 1),
+        (1, 2),
+        2,
+        label="rows and columns that nothing reaches",
+    ),
     oracle=input_gradient,
 )
 samples(
@@ -285,7 +355,12 @@ samples(
     case(away(1, 2, 3, 4), 1, stride=2, label="1 × 1 with stride"),
     case(away(1, 2, 3, 4), (3, 4), label="window as large as the image"),
     case(np.zeros((0, 2, 4, 4)), 2, order=1, label="no images"),
-    _tie([[[[1, 1, 0, 3], [1, 1, 3, 3]]]], [[[[0.25, 0.25, 0, 1 / 3], [0.25, 0.25, 1 / 3, 1 / 3]]]], "ties", kernel_size=2),
+    _tie(
+        [[[[1, 1, 0, 3], [1, 1, 3, 3]]]],
+        [[[[0.25, 0.25, 0, 1 / 3], [0.25, 0.25, 1 / 3, 1 / 3]]]],
+        "ties",
+        kernel_size=2,
+    ),
     _tie([[[[2, 1, 2]]]], [[[[0.5, 0, 0.5]]]], "ties apart", kernel_size=(1, 3)),
     _tie([[[[1, 1, 1]]]], [[[[0.5, 1, 0.5]]]], "ties in overlapping windows", kernel_size=(1, 2), stride=1),
     _tie([[[[-np.inf, -np.inf]]]], [[[[0.5, 0.5]]]], "−inf", kernel_size=(1, 2)),
@@ -321,10 +396,15 @@ _IMAGE = np.round(normal(2, 2, 5, 4))  # with ties
 _TILES = np.round(normal(2, 2, 4, 6))
 _OPTIONS: tuple[Any, ...] = ((3, 2), (2, 1), (1, 0), (1, 2))
 _PLAIN: tuple[Any, ...] = ((2, 2), (2, 2), (0, 0), (1, 1))
-for _name, _oracle, _shapes in (("max_pool_spread", _spread, ((2, 2, 3, 2), (2, 2, 2, 3))), ("max_pool_gather", _gather, (_IMAGE.shape, _TILES.shape))):
+for _name, _oracle, _shapes in (
+    ("max_pool_spread", _spread, ((2, 2, 3, 2), (2, 2, 2, 3))),
+    ("max_pool_gather", _gather, (_IMAGE.shape, _TILES.shape)),
+):
     samples(
         _name,
-        case(normal(*_shapes[0]), _IMAGE, max_pool2d(_IMAGE, (3, 2), (2, 1), (1, 0), (1, 2)), *_OPTIONS, label="options"),
+        case(
+            normal(*_shapes[0]), _IMAGE, max_pool2d(_IMAGE, (3, 2), (2, 1), (1, 0), (1, 2)), *_OPTIONS, label="options"
+        ),
         case(normal(*_shapes[1]), _TILES, max_pool2d(_TILES, 2), *_PLAIN, label="2 × 2"),
         oracle=_oracle,
     )
@@ -334,7 +414,9 @@ samples(
     case(normal(2, 3, 4, 6), (2, 3), (2, 2), (2, 2), (0, 0), label="2 × 2"),
     case(normal(1, 2, 5, 6), (3, 5), (3, 2), (2, 1), (1, 0), label="overlapping"),
     case(normal(1, 2, 3, 4), (3, 4), (1, 1), (1, 1), (0, 0), label="1 × 1"),
-    oracle=lambda x, size, kernel, stride, before: _pool(lambda part, _: part.sum(axis=(2, 3)), x, kernel, stride, before, 1, False),
+    oracle=lambda x, size, kernel, stride, before: _pool(
+        lambda part, _: part.sum(axis=(2, 3)), x, kernel, stride, before, 1, False
+    ),
 )
 
 
@@ -359,7 +441,15 @@ samples(
     case(normal(1, 2, 5, 7), 3, stride=2, padding=1, label="padding counts"),
     case(normal(1, 2, 5, 7), 3, stride=2, padding=1, count_include_pad=False, label="padding does not count"),
     case(normal(1, 2, 5, 8), 3, stride=2, padding=(0, 1), ceil_mode=True, label="ceil_mode"),
-    case(normal(1, 2, 6, 8), (2, 3), stride=3, padding=1, ceil_mode=True, count_include_pad=False, label="ceil_mode, padding does not count"),
+    case(
+        normal(1, 2, 6, 8),
+        (2, 3),
+        stride=3,
+        padding=1,
+        ceil_mode=True,
+        count_include_pad=False,
+        label="ceil_mode, padding does not count",
+    ),
     case(normal(1, 2, 4, 5), 2, stride=1, padding=1, divisor_override=3, label="divisor"),
     case(normal(1, 2, 3, 4), 1, label="1 × 1"),
     case(np.zeros((0, 2, 4, 4)), 2, order=1, label="no images"),

@@ -47,7 +47,10 @@ def _binary(make: Any, other: Any = None) -> list[Sample]:
         ((0, 3), (3,), "empty"),
         ((0, 3), (1, 1), "empty, size-1"),
     ]
-    return [case(np.asarray(make(*a)), np.asarray(other(*b)), label=label, order=1 if 0 in a else 2) for a, b, label in shapes]
+    return [
+        case(np.asarray(make(*a)), np.asarray(other(*b)), label=label, order=1 if 0 in a else 2)
+        for a, b, label in shapes
+    ]
 
 
 def _kink(*args: Any, expected: tuple[Any, ...], label: str, float32: bool = True, **kwargs: Any) -> Sample:
@@ -101,8 +104,14 @@ for _name in ("power", "float_power"):
     samples(
         _name,
         *_binary(positive, normal),
-        *[case(away(4), number, label=f"Python exponent {number}", float32=_name == "power") for number in (0, 1, 2, 3, 4, -1, -2, 2.0, 3.0)],
-        *[case(positive(3), number, label=f"Python exponent {number}", float32=_name == "power") for number in (0.5, -0.5, 1.5, 2.5, -1.5)],
+        *[
+            case(away(4), number, label=f"Python exponent {number}", float32=_name == "power")
+            for number in (0, 1, 2, 3, 4, -1, -2, 2.0, 3.0)
+        ],
+        *[
+            case(positive(3), number, label=f"Python exponent {number}", float32=_name == "power")
+            for number in (0.5, -0.5, 1.5, 2.5, -1.5)
+        ],
         case(2, normal(3), label="Python base", float32=_name == "power"),
         case(0.5, normal(3), label="Python base below 1", float32=_name == "power"),
         case(away(4), np.array([2, 3, 0, 1]), label="negative base, integer exponents", float32=False),
@@ -113,10 +122,20 @@ for _name in ("power", "float_power"):
         _kink([0.0], 0, expected=([0],), label="0**0"),
         _kink([0.0], 0.5, expected=([INF],), label="0**0.5"),
         _kink(0, [2.0, 1.0], expected=([0, 0],), label="Python 0 ** y"),
-        _kink([1e-200, 1e200, 1e100], [0.5, 0.5, 3.0], expected=([0.5e100, 0.5e-100, 3e200], None), label="extremes", float32=False),
+        _kink(
+            [1e-200, 1e200, 1e100],
+            [0.5, 0.5, 3.0],
+            expected=([0.5e100, 0.5e-100, 3e200], None),
+            label="extremes",
+            float32=False,
+        ),
     )
 for _name in ("power", "float_power"):
-    samples(_name, case(_complex(3), 3, label="complex, Python exponent", float32=_name == "power"), case(_complex(3) + 2, _complex(3), label="complex"))
+    samples(
+        _name,
+        case(_complex(3), 3, label="complex, Python exponent", float32=_name == "power"),
+        case(_complex(3) + 2, _complex(3), label="complex"),
+    )
 LN2, LN3 = math.log(2), math.log(3)
 samples("power_log", case(np.array([4.0, 27.0]), np.array([2.0, 3.0]), np.array([2.0, 3.0]), 1, order=1,
              expected=([4 * LN2 + 2, 27 * LN3 + 9], [4 * LN2**2, 27 * LN3**2])),
@@ -124,9 +143,18 @@ samples("power_log", case(np.array([4.0, 27.0]), np.array([2.0, 3.0]), np.array(
              expected=([4 * LN2**2 + 4 * LN2, 27 * LN3**2 + 18 * LN3], [4 * LN2**3, 27 * LN3**3])),
         oracle=lambda p, x, y, k: x**y * np.log(x) ** k)  # fmt: skip
 samples("at_kink", case(np.array([0.5, -2.0]), np.array([False, False]), "a norm"), oracle=lambda x, lost, text: x)
-samples("at_root", case(np.array([0.5, -2.0]), np.array([3.0, 1.0]), np.array([False, False])), oracle=lambda d, root, lost: d)
+samples(
+    "at_root",
+    case(np.array([0.5, -2.0]), np.array([3.0, 1.0]), np.array([False, False])),
+    oracle=lambda d, root, lost: d,
+)
 samples("cosine", case(np.array([3.0, 0.5, 1e-3]), np.array([[4.0], [-2.0]])), oracle=lambda x, y: x / np.hypot(x, y))
-samples("one_minus_square", case(np.array([0.0, 0.3, -0.9, 2.0])), case(_complex(2), label="complex"), oracle=lambda x: 1 - x * x)
+samples(
+    "one_minus_square",
+    case(np.array([0.0, 0.3, -0.9, 2.0])),
+    case(_complex(2), label="complex"),
+    oracle=lambda x: 1 - x * x,
+)
 samples(
     "sqrt",
     *_unary(0.5, 2),
@@ -147,15 +175,30 @@ samples("hypot", *_binary(normal), case(normal(3), 2.0, label="Python number"), 
 
 for _name in ("absolute", "fabs"):
     samples(
-        _name, case(away(3, 3)), case(away(), label="0-d"), case(away(1), label="one element"), _kink([0.0, -0.0, -2.0], expected=([0, 0, -1],), label="zero")
+        _name,
+        case(away(3, 3)),
+        case(away(), label="0-d"),
+        case(away(1), label="one element"),
+        _kink([0.0, -0.0, -2.0], expected=([0, 0, -1],), label="zero"),
     )
 samples(
     "absolute",
     case(_complex(3, 3), label="complex"),
-    _kink(np.array([0j, 3e200 + 4e200j, 3e-200 - 4e-200j]), expected=([0, 0.6 - 0.8j, 0.6 + 0.8j],), label="complex zero and extremes", float32=False),
+    _kink(
+        np.array([0j, 3e200 + 4e200j, 3e-200 - 4e-200j]),
+        expected=([0, 0.6 - 0.8j, 0.6 + 0.8j],),
+        label="complex zero and extremes",
+        float32=False,
+    ),
 )
 samples("sign", case(np.array([-2.0, 0.0, 3.0]), order=0), case(np.array(-1.5), order=0, label="0-d"))
-samples("complex_sign", case(_complex(3)), case(np.array(3 + 4j), label="0-d"), _kink(np.array([0j]), expected=([0],), label="zero"), oracle=np.sign)
+samples(
+    "complex_sign",
+    case(_complex(3)),
+    case(np.array(3 + 4j), label="0-d"),
+    _kink(np.array([0j]), expected=([0],), label="zero"),
+    oracle=np.sign,
+)
 samples(
     "nextafter",
     case(away(3, 2), away(2)),
@@ -166,7 +209,12 @@ samples(
 samples("copysign", *[Sample(c.args, c.kwargs, c.label, c.order) for c in _binary(away, away)], case(away(3), -2.0, label="Python number"),
         _kink([0.0, -3.0, 3.0], np.array([1.0, 1.0, -0.0]), expected=([0, -1, -1],), label="zero"))  # fmt: skip
 for _name in ("conjugate", "real", "imag", "angle"):
-    samples(_name, case(_complex(3, 3), label="complex"), case(_complex(), label="complex 0-d"), case(_complex(0, 2), label="complex empty", order=1))
+    samples(
+        _name,
+        case(_complex(3, 3), label="complex"),
+        case(_complex(), label="complex 0-d"),
+        case(_complex(0, 2), label="complex empty", order=1),
+    )
 samples("conjugate", case(normal(3, 3), label="real"), case(normal(), label="0-d"))
 samples("real", case(normal(3), label="real"), case(normal(), label="0-d"))
 samples("imag", case(normal(3), label="real"))
@@ -176,10 +224,31 @@ samples("angle", case(_complex(3), deg=True, label="degrees"), case(away(3), lab
 
 # ---------------------------------------------------------------- parts, copies, conversion
 
-samples("modf", case(np.array([[1.3, -2.6], [0.4, -0.7]])), case(np.array(2.25), label="0-d"), case(np.zeros((0, 2)), order=1, label="empty"))
-samples("frexp", case(np.array([[1.3, -2.6], [0.4, -0.7]])), case(np.array(3.0), label="0-d"), case(np.zeros((0, 2)), order=1, label="empty"))
-samples("ldexp", case(normal(3, 3), np.array([1, -2, 0])), case(normal(), 3, label="0-d"), case(normal(3), np.array([[1], [2]]), label="broadcast"))
-samples("copy", case(normal(3, 3)), case(normal(), label="0-d"), case(normal(3, 3), order="F", label="order"), case(np.zeros((0, 2)), order=1, label="empty"))
+samples(
+    "modf",
+    case(np.array([[1.3, -2.6], [0.4, -0.7]])),
+    case(np.array(2.25), label="0-d"),
+    case(np.zeros((0, 2)), order=1, label="empty"),
+)
+samples(
+    "frexp",
+    case(np.array([[1.3, -2.6], [0.4, -0.7]])),
+    case(np.array(3.0), label="0-d"),
+    case(np.zeros((0, 2)), order=1, label="empty"),
+)
+samples(
+    "ldexp",
+    case(normal(3, 3), np.array([1, -2, 0])),
+    case(normal(), 3, label="0-d"),
+    case(normal(3), np.array([[1], [2]]), label="broadcast"),
+)
+samples(
+    "copy",
+    case(normal(3, 3)),
+    case(normal(), label="0-d"),
+    case(normal(3, 3), order="F", label="order"),
+    case(np.zeros((0, 2)), order=1, label="empty"),
+)
 samples("astype", case(normal(3, 3), float), case(normal(3, 3), complex, label="to complex"), case(normal(3, 3), float, copy=False, label="no copy"),
         case(normal(3), int, order=0, label="to integers"), case(normal(3), bool, order=0, label="to booleans"),
         case(normal(3), np.float32, order=0, label="to float32"), case(np.asarray(normal()), float, label="0-d"),
@@ -192,14 +261,27 @@ for _name in ("exp", "exp2", "expm1"):
     samples(_name, *_unary(-2, 2), case(np.array([-50.0, -300.0]), label="far left", float32=False))
 for _name in ("log", "log2", "log10"):
     samples(_name, *_unary(0.5, 2), _kink([0.0], expected=([INF],), label="zero"), case(_complex(3), label="complex"))
-samples("log1p", *_unary(-0.5, 2), _kink([-1.0, 1e-200, 1e200], expected=([INF, 1, 1e-200],), label="-1 and extremes", float32=False))
+samples(
+    "log1p",
+    *_unary(-0.5, 2),
+    _kink([-1.0, 1e-200, 1e200], expected=([INF, 1, 1e-200],), label="-1 and extremes", float32=False),
+)
 for _name in ("exp", "exp2", "expm1", "log1p", "sinc"):
     samples(_name, case(_complex(3), label="complex"))
 samples("log", _kink([1e-200, 1e200], expected=([1e200, 1e-200],), label="extremes", float32=False))
 for _name in ("logaddexp", "logaddexp2"):
     samples(_name, *_binary(normal), case(normal(3), 0.5, label="Python number"), case(np.array([1.0, 2.0]), np.array([1.0, 2.0]), label="equal"),
             _kink([-INF, -INF, 0.0, 3.0], [-INF, 2.0, -INF, 3.0], expected=([0, 0, 1, 0.5], [0, 1, 0, 0.5]), label="-inf"))  # fmt: skip
-samples("logaddexp", _kink([600.0, -600.0], [0.0, 0.0], expected=([1, math.exp(-600)], [math.exp(-600), 1]), label="far apart", float32=False))
+samples(
+    "logaddexp",
+    _kink(
+        [600.0, -600.0],
+        [0.0, 0.0],
+        expected=([1, math.exp(-600)], [math.exp(-600), 1]),
+        label="far apart",
+        float32=False,
+    ),
+)
 for _two in (False, True):
     samples("share", *[Sample((*c.args, _two), label=c.label, order=c.order) for c in _binary(normal)],
             oracle=lambda x, y, two=False: 1 / (1 + (2.0 if two else math.e) ** (y - x)))  # fmt: skip
@@ -210,14 +292,19 @@ for _two in (False, True):
 for _name in ("sin", "cos", "sinh", "cosh", "tanh", "arctan", "arcsinh"):
     samples(_name, *_unary(-2, 2), case(np.zeros(2), label="zeros"), case(0.3 * _complex(3), label="complex"))
 samples("tan", *_unary(-1, 1), case(_complex(3), label="complex"))
-samples("tanh", _kink([30.0, -300.0], expected=([4 * math.exp(-60), 4 * math.exp(-600)],), label="saturated", float32=False))
+samples(
+    "tanh", _kink([30.0, -300.0], expected=([4 * math.exp(-60), 4 * math.exp(-600)],), label="saturated", float32=False)
+)
 for _name in ("arcsin", "arccos", "arctanh"):
     samples(_name, *_unary(-0.8, 0.8), case(_complex(3) + 0.5j, label="complex"))
 samples("arcsin", _kink([1.0, -1.0], expected=([INF, INF],), label="ends"))
 samples("arccos", _kink([1.0, -1.0], expected=([-INF, -INF],), label="ends"))
 samples("arctanh", _kink([1.0, -1.0], expected=([INF, INF],), label="ends"))
 samples(
-    "arccosh", *_unary(1.5, 3), case(_complex(3) + 2, label="complex"), _kink([1.0, 1e200], expected=([INF, 1e-200],), label="end and extreme", float32=False)
+    "arccosh",
+    *_unary(1.5, 3),
+    case(_complex(3) + 2, label="complex"),
+    _kink([1.0, 1e200], expected=([INF, 1e-200],), label="end and extreme", float32=False),
 )
 samples("arcsinh", _kink([1e200, -1e200], expected=([1e-200, 1e-200],), label="extremes", float32=False))
 samples("arctan2", *_binary(normal), case(positive(3), 1.0, label="Python number"), case(0.0, positive(3), label="Python zero left"),
@@ -242,7 +329,9 @@ def _sinc_integral(x: Any, k: int) -> Any:
 def _i0_series(x: Any, k: int) -> Any:
     """Σ (x/2)²ᵐ/m!², differentiated k times (4ᵐ·m!² is beyond float32)."""
     x = np.asarray(x, float)
-    terms = [math.perm(2 * m, k) * x ** (2 * m - k) / (4.0**m * math.factorial(m) ** 2) for m in range((k + 1) // 2, 60)]
+    terms = [
+        math.perm(2 * m, k) * x ** (2 * m - k) / (4.0**m * math.factorial(m) ** 2) for m in range((k + 1) // 2, 60)
+    ]
     return np.asarray(sum(terms))
 
 
@@ -250,7 +339,12 @@ samples(
     "sinc",
     *_unary(-3, 3),
     case(np.array([0.0, 1.0, -1.0, 1e-3]), label="zero and integers"),
-    _kink([0.0, 1e-200, 1e-9], expected=([0, -1e-200 * math.pi**2 / 3, -1e-9 * math.pi**2 / 3],), label="near zero", float32=False),
+    _kink(
+        [0.0, 1e-200, 1e-9],
+        expected=([0, -1e-200 * math.pi**2 / 3, -1e-9 * math.pi**2 / 3],),
+        label="near zero",
+        float32=False,
+    ),
 )
 for _k in range(4):
     samples(
@@ -260,7 +354,10 @@ for _k in range(4):
         oracle=_sinc_integral,
     )
     samples(
-        "i0_derivative", case(uniform(-4, 4, 3, 2), _k, label=f"order {_k}"), case(np.array([0.0, 1e-6]), _k, label=f"order {_k} near zero"), oracle=_i0_series
+        "i0_derivative",
+        case(uniform(-4, 4, 3, 2), _k, label=f"order {_k}"),
+        case(np.array([0.0, 1e-6]), _k, label=f"order {_k} near zero"),
+        oracle=_i0_series,
     )
 samples("i0", *_unary(-3, 3), case(np.zeros(2), label="zeros"))
 
@@ -322,15 +419,33 @@ BINARY = (
     "floor_divide", "isclose",
 )  # fmt: skip
 for _name in UNARY:
-    samples(_name, case(ANY, order=0), case(np.array(1.5), order=0, label="0-d"), case(np.zeros((0, 2)), order=0, label="empty"))
+    samples(
+        _name,
+        case(ANY, order=0),
+        case(np.array(1.5), order=0, label="0-d"),
+        case(np.zeros((0, 2)), order=0, label="empty"),
+    )
     if _name not in ("spacing", "signbit"):
         samples(_name, case(ODD, order=0, label="not finite"))
-samples("round", case(ANY * 1.234, 1, order=0, label="decimals"), case(ANY * 100, decimals=-1, order=0, label="negative decimals"))
+samples(
+    "round",
+    case(ANY * 1.234, 1, order=0, label="decimals"),
+    case(ANY * 100, decimals=-1, order=0, label="negative decimals"),
+)
 for _name in ("isreal", "iscomplex", "isfinite", "isnan"):
     samples(_name, case(np.array([1 + 0j, 2j]), order=0, label="complex"))
 for _name in BINARY:
-    samples(_name, case(ANY, ANY[0] + 1, order=0), case(ANY, 0.5, order=0, label="Python number"), case(np.array(1.5), np.array(1.5), order=0, label="0-d"))
-samples("isclose", case(ODD, ODD, equal_nan=True, order=0, label="equal_nan"), case(ANY, ANY + 1e-3, rtol=0.0, atol=1e-2, order=0, label="tolerances"))
+    samples(
+        _name,
+        case(ANY, ANY[0] + 1, order=0),
+        case(ANY, 0.5, order=0, label="Python number"),
+        case(np.array(1.5), np.array(1.5), order=0, label="0-d"),
+    )
+samples(
+    "isclose",
+    case(ODD, ODD, equal_nan=True, order=0, label="equal_nan"),
+    case(ANY, ANY + 1e-3, rtol=0.0, atol=1e-2, order=0, label="tolerances"),
+)
 COUNTS = np.array([[1, 2, 12], [5, -3, 8]])
 for _name in ("bitwise_and", "bitwise_or", "bitwise_xor", "gcd", "lcm"):
     samples(_name, case(COUNTS, np.array([3, 6, 4]), order=0), case(COUNTS, 6, order=0, label="Python number"))

@@ -72,7 +72,12 @@ samples(
     "scatter",
     case([normal(4), normal(4)], (0, 2), (3, 4), label="rows"),
     case([normal(3, 4), normal(4), normal(3)], (Ellipsis, 1, (slice(None), -1)), (3, 4), label="overlapping"),
-    case([normal(2, 4), normal(3)], ((np.array([1, 1]),), (np.array([0, 2, 2]), np.array([0, 1, 1]))), (3, 4), label="repeated"),
+    case(
+        [normal(2, 4), normal(3)],
+        ((np.array([1, 1]),), (np.array([0, 2, 2]), np.array([0, 1, 1]))),
+        (3, 4),
+        label="repeated",
+    ),
     case([normal(3, 2), normal(8)], ((slice(None), np.array([0, 0])), MASK), (3, 4), label="columns and a mask"),
     case([normal(2)], (slice(0, 2),), (5,), label="one piece"),
     case([np.array(2.0)], ((),), (), label="0-d"),

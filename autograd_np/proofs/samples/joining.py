@@ -31,9 +31,16 @@ samples(
     case([normal(0, 2), normal(0, 2)], axis=1, label="empty"),
     case([normal(2), normal(2)], dtype=np.float64, casting="unsafe", label="dtype"),
 )
-samples("hstack", case([normal(3), normal(2), normal()]), case([normal(2, 3), normal(2, 1)]), case([normal(2), normal(1)], dtype=np.float64))
+samples(
+    "hstack",
+    case([normal(3), normal(2), normal()]),
+    case([normal(2, 3), normal(2, 1)]),
+    case([normal(2), normal(1)], dtype=np.float64),
+)
 samples("vstack", case([normal(3), normal(3)]), case([normal(2, 3), normal(3)]), case([normal(), normal()]))
-samples("dstack", case([normal(3), normal(3)]), case([normal(2, 3), normal(2, 3)]), case([normal(2, 3, 2), normal(2, 3)]))
+samples(
+    "dstack", case([normal(3), normal(3)]), case([normal(2, 3), normal(2, 3)]), case([normal(2, 3, 2), normal(2, 3)])
+)
 samples("column_stack", case([normal(3), normal(3)]), case([normal(3), normal(3, 2)]), case([normal(), normal()]))
 samples(
     "block",
@@ -43,7 +50,12 @@ samples(
     case([[normal(3)], [normal(3)]], label="vectors as rows"),
     case([[[normal(2)]], [[normal(2)]]], label="three levels"),
 )
-samples("append", case(normal(2, 3), normal(4)), case(normal(2, 3), normal(2, 1), axis=-1), case(normal(2), normal(), label="0-d"))
+samples(
+    "append",
+    case(normal(2, 3), normal(4)),
+    case(normal(2, 3), normal(2, 1), axis=-1),
+    case(normal(2), normal(), label="0-d"),
+)
 
 # ---------------------------------------------------------------- splitting
 
@@ -58,7 +70,12 @@ samples(
     case(normal(3, 1), 1, axis=1, label="size-1 axis"),
     case(normal(0, 2), 2, axis=1, label="empty"),
 )
-samples("array_split", case(normal(5), 3), case(normal(2, 3), 4, axis=1, label="more than there are"), case(normal(4, 2), [1]))
+samples(
+    "array_split",
+    case(normal(5), 3),
+    case(normal(2, 3), 4, axis=1, label="more than there are"),
+    case(normal(4, 2), [1]),
+)
 samples("hsplit", case(normal(2, 4), 2), case(normal(4), [3], label="a vector"))
 samples("vsplit", case(normal(4, 2), 2), case(normal(3, 2), [1]))
 samples("dsplit", case(normal(*X3), 2), case(normal(*X3), [1]))

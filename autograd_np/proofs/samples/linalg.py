@@ -88,7 +88,9 @@ def _by_elimination(x: Any) -> Any:
     if n == 0:
         return np.ones(x.shape[:-2], x.dtype)
     rest = [np.delete(x[..., 1:, :], j, axis=-1) for j in range(n)]
-    return sum(((-1.0) ** j * x[..., 0, j] * _by_elimination(rest[j]) for j in range(n)), np.zeros(x.shape[:-2], x.dtype))
+    return sum(
+        ((-1.0) ** j * x[..., 0, j] * _by_elimination(rest[j]) for j in range(n)), np.zeros(x.shape[:-2], x.dtype)
+    )
 
 
 def _minors(x: Any) -> Any:
@@ -105,12 +107,21 @@ def _second_minors(h: Any, x: Any) -> Any:
     """d/dt of the cofactors of x + t h at 0: polynomials of degree n − 1, so differences of n points are exact."""
     n = max(x.shape[-1], 2)
     points = [np.exp(2j * np.pi * k / n) for k in range(n)]
-    total = sum((np.conj(t) * _minors(x + t * h) for t in points), np.zeros(np.broadcast_shapes(x.shape, h.shape), complex)) / n
+    total = (
+        sum((np.conj(t) * _minors(x + t * h) for t in points), np.zeros(np.broadcast_shapes(x.shape, h.shape), complex))
+        / n
+    )
     return total if "c" in (x.dtype.kind, h.dtype.kind) else np.real(total)
 
 
 samples("det", *_DETS)
-samples("cofactors", *_DETS[:4], case(_rank(4, 3), label="rank n − 1", float32=False), case(_spread(2, 4, 4), label="4 by 4"), oracle=_minors)
+samples(
+    "cofactors",
+    *_DETS[:4],
+    case(_rank(4, 3), label="rank n − 1", float32=False),
+    case(_spread(2, 4, 4), label="4 by 4"),
+    oracle=_minors,
+)
 samples(
     "cofactors_derivative",
     case(normal(3, 3), _spread(3, 3)),
@@ -139,8 +150,17 @@ samples(
     case(normal(2, 3, 6), normal(2, 3), float32=False),
     case(normal(2, 6, 3), normal(6), axes=(0, 2), label="axes", float32=False),
 )
-samples("tensorinv", case(normal(2, 3, 3, 2), float32=False), case(normal(4, 2, 2), ind=1, label="one row axis", float32=False))
-samples("linalg.trace", case(normal(3, 3)), case(normal(2, 3, 4), offset=1, label="stack, offset"), case(_complex(2, 2), label="complex"))
+samples(
+    "tensorinv",
+    case(normal(2, 3, 3, 2), float32=False),
+    case(normal(4, 2, 2), ind=1, label="one row axis", float32=False),
+)
+samples(
+    "linalg.trace",
+    case(normal(3, 3)),
+    case(normal(2, 3, 4), offset=1, label="stack, offset"),
+    case(_complex(2, 2), label="complex"),
+)
 samples("linalg.diagonal", case(normal(3, 3)), case(normal(2, 3, 4), offset=-1, label="stack, offset"))
 samples("linalg.matrix_transpose", case(normal(3, 2)), case(_complex(2, 3, 4), label="stack, complex"))
 
@@ -269,10 +289,24 @@ samples(
     case(np.array([3.0, 0.0, -4.0]), 4, label="an element 0, 4", order=1),
     case(np.array([3.0, 0.0, -4.0]), 1, label="an element 0, 1: kink", expected=(np.array([1.0, 0.0, -1.0]),), order=1),
     case(np.array([3.0, 0.0, -4.0]), 0, label="0: how many are not 0", order=0),
-    *(case(np.zeros(3), ord, label=f"at 0, {ord}: kink", expected=(np.zeros(3),), order=1) for ord in (None, 1, 2, 3, 1.5, np.inf, -np.inf)),
-    *(case(np.zeros((2, 2)), ord, label=f"zero matrix, {ord}: kink", expected=(np.zeros((2, 2)),), order=1) for ord in _MATRIX_ORDERS),
-    case(np.array([2.0, -2.0, 1.0]), np.inf, label="tie: split evenly", expected=(np.array([0.5, -0.5, 0.0]),), order=1),
-    case(np.array([[1.0, -2.0], [2.0, 1.0]]), 1, label="tied columns", expected=(np.array([[0.5, -0.5], [0.5, 0.5]]),), order=1),
+    *(
+        case(np.zeros(3), ord, label=f"at 0, {ord}: kink", expected=(np.zeros(3),), order=1)
+        for ord in (None, 1, 2, 3, 1.5, np.inf, -np.inf)
+    ),
+    *(
+        case(np.zeros((2, 2)), ord, label=f"zero matrix, {ord}: kink", expected=(np.zeros((2, 2)),), order=1)
+        for ord in _MATRIX_ORDERS
+    ),
+    case(
+        np.array([2.0, -2.0, 1.0]), np.inf, label="tie: split evenly", expected=(np.array([0.5, -0.5, 0.0]),), order=1
+    ),
+    case(
+        np.array([[1.0, -2.0], [2.0, 1.0]]),
+        1,
+        label="tied columns",
+        expected=(np.array([[0.5, -0.5], [0.5, 0.5]]),),
+        order=1,
+    ),
     case(np.eye(2), 2, label="tied singular values", expected=(np.eye(2) / 2,), order=1),
     case(np.array([3e150, -4e150]), label="1e150", float32=False),
     case(np.array([3e-150, -4e-150]), label="1e-150", float32=False),
@@ -305,7 +339,12 @@ samples(
     case(_spread(2, 2, field=_complex), label="complex", float32=False),
     case(_spread(2, 2, field=_complex), "fro", label="complex, fro", float32=False),
 )
-samples("matrix_rank", case(_rank(4, 2), order=0), case(_spread(2, 3, 2), label="stack", order=0), case(np.eye(3), hermitian=True, label="hermitian", order=0))
+samples(
+    "matrix_rank",
+    case(_rank(4, 2), order=0),
+    case(_spread(2, 3, 2), label="stack", order=0),
+    case(np.eye(3), hermitian=True, label="hermitian", order=0),
+)
 
 # ------------------------------------------------------------------------------------------------ matrices without elements
 
@@ -313,7 +352,11 @@ samples("matrix_rank", case(_rank(4, 2), order=0), case(_spread(2, 3, 2), label=
 def _empty(*shapes: tuple[int, ...], **options: Any) -> list[Any]:
     words = "".join(f", {word}={value}" for word, value in options.items())
     fields = ((float, ""), (complex, "complex "))
-    return [case(np.zeros(shape, dtype), label=f"{field}{shape}{words}", **options) for shape in shapes for dtype, field in fields]
+    return [
+        case(np.zeros(shape, dtype), label=f"{field}{shape}{words}", **options)
+        for shape in shapes
+        for dtype, field in fields
+    ]
 
 
 _SQUARE = ((0, 0), (0, 3, 3), (2, 0, 0), (0, 0, 0))
@@ -329,7 +372,9 @@ samples("svd", *_empty((3, 0), (0, 3), full_matrices=False), *_empty((0, 0), her
 samples("pinv", *_empty((0, 0), (2, 0, 0), hermitian=True))
 samples("matrix_power", *(case(np.zeros(shape), n, label=f"{shape}, {n}") for shape in _SQUARE for n in (0, 3, -1)))
 samples("solve", *(case(np.zeros(shape), np.zeros((*shape[:-1], 2)), label=f"{shape}") for shape in _SQUARE))
-samples("lstsq", *(case(np.zeros(shape), np.zeros((shape[0], 2)), label=f"{shape}") for shape in ((0, 3), (3, 0), (0, 0))))
+samples(
+    "lstsq", *(case(np.zeros(shape), np.zeros((shape[0], 2)), label=f"{shape}") for shape in ((0, 3), (3, 0), (0, 0)))
+)
 samples("lstsq", case(np.zeros((0, 3), complex), np.zeros(0, complex), label="complex (0, 3), vector"))
 for _order in ("fro", "nuc", 1, 2, np.inf):
     samples("matrix_norm", *_empty((0, 2, 2), ord=_order))

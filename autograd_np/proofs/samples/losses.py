@@ -11,7 +11,10 @@ from . import Sample, away, case, normal, positive, samples, uniform
 
 
 def _each(*args: Any, label: str, **options: Any) -> list[Sample]:
-    return [case(*args, label=f"{label}, {reduction}", reduction=reduction, **options) for reduction in ("mean", "sum", "none")]
+    return [
+        case(*args, label=f"{label}, {reduction}", reduction=reduction, **options)
+        for reduction in ("mean", "sum", "none")
+    ]
 
 
 def _reduced(elements: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,7 +51,13 @@ samples(
     case(normal(3), np.array([0, 1, 2]), label="integer target"),
     case(_EMPTY, _EMPTY, order=1, label="empty"),
     case(_EMPTY, _EMPTY, reduction="none", order=1, label="empty, none"),
-    case(np.array([1.0, 2.0]), np.array([1.0, 4.0]), label="no error at one", expected=(np.array([0.0, -2.0]), np.array([0.0, 2.0])), order=1),
+    case(
+        np.array([1.0, 2.0]),
+        np.array([1.0, 4.0]),
+        label="no error at one",
+        expected=(np.array([0.0, -2.0]), np.array([0.0, 2.0])),
+        order=1,
+    ),
     oracle=_reduced(lambda x, y: (x - y) ** 2),
 )
 

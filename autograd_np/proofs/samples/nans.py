@@ -49,11 +49,18 @@ for name in ("nanmean", "nanvar", "nanstd", "nansum", "nanprod"):
 for name in ("nanmax", "nanmin"):
     samples(name, case(away(3, 4), axis=0, initial=0.5, where=MASK, label="initial and where"))
 for name in ("nanvar", "nanstd"):
-    samples(name, case(away(3, 4), axis=0, ddof=1, label="ddof"), case(away(3, 4), axis=0, correction=1, label="correction"))
+    samples(
+        name, case(away(3, 4), axis=0, ddof=1, label="ddof"), case(away(3, 4), axis=0, correction=1, label="correction")
+    )
 samples("nanstd", case(np.array([0.1, np.nan, 0.1]), order=1, expected=(np.zeros(3),), label="all equal"))
 samples("nanmax", case(np.array([2.0, np.nan, 2.0]), order=1, expected=(np.array([0.5, 0, 0.5]),), label="ties"))
 samples("nanmin", case(np.array([2.0, np.nan, 2.0]), order=1, expected=(np.array([0.5, 0, 0.5]),), label="ties"))
 for name in ("nancumsum", "nancumprod"):
     samples(name, case(normal(3, 4), label="flat"), case(normal(3, 4), axis=-1, label="negative axis"))
 for name in ("nanargmax", "nanargmin"):
-    samples(name, case(_X, order=0), case(_X, axis=-1, order=0, label="negative axis"), case(_X, axis=0, keepdims=True, order=0, label="keepdims"))
+    samples(
+        name,
+        case(_X, order=0),
+        case(_X, axis=-1, order=0, label="negative axis"),
+        case(_X, axis=0, keepdims=True, order=0, label="keepdims"),
+    )

@@ -52,8 +52,22 @@ samples(
     case(np.zeros((2, 0), int), normal(4, 3), label="no indices", order=1),
     case(np.array([2, 0, 2]), normal(4), label="a table of numbers"),
     case(np.array([2, 0]), normal(3, 2, 2), label="a table of matrices"),
-    case(np.array([1, 0, 1]), normal(3, 2), padding_idx=0, label="padding", order=1, expected=(np.array([[0.0, 0], [2, 2], [0, 0]]),)),
-    case(np.array([[1, 2]]), normal(3, 2), padding_idx=-1, label="padding from the end", order=1, expected=(np.array([[0.0, 0], [1, 1], [0, 0]]),)),
+    case(
+        np.array([1, 0, 1]),
+        normal(3, 2),
+        padding_idx=0,
+        label="padding",
+        order=1,
+        expected=(np.array([[0.0, 0], [2, 2], [0, 0]]),),
+    ),
+    case(
+        np.array([[1, 2]]),
+        normal(3, 2),
+        padding_idx=-1,
+        label="padding from the end",
+        order=1,
+        expected=(np.array([[0.0, 0], [1, 1], [0, 0]]),),
+    ),
     oracle=lambda indices, weight, padding_idx=None: weight[np.asarray(indices)],
 )
 samples(
@@ -62,7 +76,9 @@ samples(
     case(normal(2, 2, 3), np.array([[1, 0], [2, 1]]), 1, label="two axes of numbers"),
     case(normal(3), np.array(1), 2, label="one number"),
     case(normal(0, 2), np.zeros(0, int), 1, label="empty", order=1),
-    oracle=lambda g, numbers, padding: np.where((numbers == padding).reshape(numbers.shape + (1,) * (g.ndim - numbers.ndim)), 0, g),
+    oracle=lambda g, numbers, padding: np.where(
+        (numbers == padding).reshape(numbers.shape + (1,) * (g.ndim - numbers.ndim)), 0, g
+    ),
 )
 
 # ---------------------------------------------------------------- dropout
@@ -71,7 +87,10 @@ samples(
 def _dropout(x: Any, p: float = 0.5, training: bool = True, rng: Any = None, shared_axes: Any = ()) -> Any:
     if not training or not p:
         return x
-    shape = [1 if i in [axis % x.ndim for axis in np.atleast_1d(np.array(shared_axes, int))] else size for i, size in enumerate(x.shape)]
+    shape = [
+        1 if i in [axis % x.ndim for axis in np.atleast_1d(np.array(shared_axes, int))] else size
+        for i, size in enumerate(x.shape)
+    ]
     stays = np.random.default_rng(rng).random(shape, dtype=np.float32) >= p
     return np.where(stays, x / (1 - p if p < 1 else 1), 0)
 
@@ -202,7 +221,9 @@ def _batch_norm(
 
 
 def _training() -> list[Sample]:
-    def made(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, label: str = "", order: int = 2) -> Sample:
+    def made(
+        x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, label: str = "", order: int = 2
+    ) -> Sample:
         return case(x, None, None, weight, bias, True, eps=eps, label=label, order=order)
 
     return [
@@ -227,7 +248,15 @@ samples(
     case(normal(4, 3), normal(3), positive(3), normal(3), normal(3), 1e-5),
     case(normal(4, 3), normal(3), positive(3), None, None, 0.1, label="no affine parameters"),
     case(normal(2, 3, 2, 2), normal(3), positive(3), normal(3), normal(3), 1e-5, label="images"),
-    case(_channels_last(normal(2, 3, 2, 2)), normal(3), positive(3), normal(3), None, 1e-5, label="channels last in memory, no bias"),
+    case(
+        _channels_last(normal(2, 3, 2, 2)),
+        normal(3),
+        positive(3),
+        normal(3),
+        None,
+        1e-5,
+        label="channels last in memory, no bias",
+    ),
     case(normal(1, 3), normal(3), positive(3), normal(3), normal(3), 1e-5, label="one row"),
     case(normal(0, 3), normal(3), positive(3), normal(3), normal(3), 1e-5, label="empty", order=1),
     oracle=lambda x, mean, variance, weight, bias, eps: _batch_norm(x, mean, variance, weight, bias, False, 0.1, eps),
@@ -246,19 +275,41 @@ def _gradient(g: Any, xhat: Any, r: Any, weight: Any, axes: Any, affine_shape: A
     if weight is None:
         return (gx * r,)
     missing = g.ndim - len(affine_shape)
-    over = tuple([axis for axis in range(g.ndim) if axis < missing or affine_shape[axis - missing] == 1 != g.shape[axis]])
+    over = tuple(
+        [axis for axis in range(g.ndim) if axis < missing or affine_shape[axis - missing] == 1 != g.shape[axis]]
+    )
     return gx * r, np.sum(g * xhat, over).reshape(np.shape(weight)), np.sum(g, over).reshape(np.shape(weight))
 
 
 samples(
     "normalization_gradient",
     case(normal(4, 3), normal(4, 3), positive(1, 3), normal(3), (0,), (1, 3), True, label="columns"),
-    case(normal(4, 3), normal(4, 3), positive(1, 3), None, (0,), (1, 3), False, label="columns, neither weight nor mean"),
+    case(
+        normal(4, 3), normal(4, 3), positive(1, 3), None, (0,), (1, 3), False, label="columns, neither weight nor mean"
+    ),
     case(_images(), _images(), positive(1, 3, 1, 1), normal(3), (0, 2, 3), (1, 3, 1, 1), True, label="images"),
     case(normal(4, 3), normal(4, 3), positive(4, 1), normal(3), (1,), (3,), True, label="rows"),
     case(normal(4, 3), normal(4, 3), positive(4, 1), normal(3), (1,), (3,), False, label="rows, no mean"),
     case(normal(4, 3), normal(4, 3), positive(4, 1), None, (1,), (3,), True, label="rows, no weight"),
-    case(normal(2, 2, 3, 2), normal(2, 2, 3, 2), positive(2, 2, 1, 1), normal(6), (2, 3), (1, 2, 3, 1), True, label="groups"),
-    case(normal(2, 2, 3), normal(2, 2, 3), positive(1, 2, 1), None, (0, 2), (1, 2, 1), False, label="channels, neither weight nor mean"),
+    case(
+        normal(2, 2, 3, 2),
+        normal(2, 2, 3, 2),
+        positive(2, 2, 1, 1),
+        normal(6),
+        (2, 3),
+        (1, 2, 3, 1),
+        True,
+        label="groups",
+    ),
+    case(
+        normal(2, 2, 3),
+        normal(2, 2, 3),
+        positive(1, 2, 1),
+        None,
+        (0, 2),
+        (1, 2, 1),
+        False,
+        label="channels, neither weight nor mean",
+    ),
     oracle=_gradient,
 )

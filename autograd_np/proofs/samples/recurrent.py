@@ -29,7 +29,9 @@ def _gru_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any 
     return (1 - z) * n + z * h
 
 
-def _rnn_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, nonlinearity: str = "tanh") -> Any:
+def _rnn_cell(
+    x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, nonlinearity: str = "tanh"
+) -> Any:
     z = x @ w_ih + h @ w_hh + (0 if b_ih is None else b_ih) + (0 if b_hh is None else b_hh)
     return np.tanh(z) if nonlinearity == "tanh" else np.where(z > 0, z, 0)
 
@@ -45,16 +47,40 @@ def _over_time(cell: Any, x: Any, w_hh: Any, states: Any, reverse: bool) -> Any:
     return output, *state
 
 
-def _lstm(x: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, h0: Any = None, c0: Any = None, reverse: bool = False) -> Any:
-    return _over_time(lambda x_t, state: _lstm_cell(x_t, state[0], state[1], w_ih, w_hh, b_ih, b_hh), x, w_hh, (h0, c0), reverse)
+def _lstm(
+    x: Any,
+    w_ih: Any,
+    w_hh: Any,
+    b_ih: Any = None,
+    b_hh: Any = None,
+    h0: Any = None,
+    c0: Any = None,
+    reverse: bool = False,
+) -> Any:
+    return _over_time(
+        lambda x_t, state: _lstm_cell(x_t, state[0], state[1], w_ih, w_hh, b_ih, b_hh), x, w_hh, (h0, c0), reverse
+    )
 
 
-def _gru(x: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, h0: Any = None, reverse: bool = False) -> Any:
+def _gru(
+    x: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, h0: Any = None, reverse: bool = False
+) -> Any:
     return _over_time(lambda x_t, state: (_gru_cell(x_t, state[0], w_ih, w_hh, b_ih, b_hh),), x, w_hh, (h0,), reverse)
 
 
-def _rnn(x: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, h0: Any = None, nonlinearity: str = "tanh", reverse: bool = False) -> Any:
-    return _over_time(lambda x_t, state: (_rnn_cell(x_t, state[0], w_ih, w_hh, b_ih, b_hh, nonlinearity),), x, w_hh, (h0,), reverse)
+def _rnn(
+    x: Any,
+    w_ih: Any,
+    w_hh: Any,
+    b_ih: Any = None,
+    b_hh: Any = None,
+    h0: Any = None,
+    nonlinearity: str = "tanh",
+    reverse: bool = False,
+) -> Any:
+    return _over_time(
+        lambda x_t, state: (_rnn_cell(x_t, state[0], w_ih, w_hh, b_ih, b_hh, nonlinearity),), x, w_hh, (h0,), reverse
+    )
 
 
 def _weights(inputs: int, size: int, gates: int) -> tuple[Any, ...]:
@@ -92,7 +118,11 @@ samples(
     ),
 )  # fmt: skip
 
-_cells: list[tuple[str, int, int, Any]] = [("lstm_cell", 4, 2, _lstm_cell), ("gru_cell", 3, 1, _gru_cell), ("rnn_cell", 1, 1, _rnn_cell)]
+_cells: list[tuple[str, int, int, Any]] = [
+    ("lstm_cell", 4, 2, _lstm_cell),
+    ("gru_cell", 3, 1, _gru_cell),
+    ("rnn_cell", 1, 1, _rnn_cell),
+]
 for _name, _gates, _states, _oracle in _cells:
     samples(
         _name,

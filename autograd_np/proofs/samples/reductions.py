@@ -46,7 +46,10 @@ _masked = [
     case(away(3, 4), axis=1, where=ROW, label="where broadcasts"),
     case(away(3, 4), axis=0, where=MASK[:, :1], label="where broadcasts along the other axis"),
 ]
-_integers = [case(np.arange(6).reshape(2, 3), axis=1, order=0, label="integers"), case(np.array([True, False, True]), order=0, label="booleans")]
+_integers = [
+    case(np.arange(6).reshape(2, 3), axis=1, order=0, label="integers"),
+    case(np.array([True, False, True]), order=0, label="booleans"),
+]
 
 samples(
     "sum",
@@ -73,7 +76,11 @@ samples(
     case(normal(70, 70), axis=1, label="large", order=1),
 )
 
-_spread = [each for each in _axes(normal) if (each.args[0].size > 1 and each.kwargs.get("axis") not in ((), 0)) or each.label == ""]
+_spread = [
+    each
+    for each in _axes(normal)
+    if (each.args[0].size > 1 and each.kwargs.get("axis") not in ((), 0)) or each.label == ""
+]
 for name in ("var", "std"):
     samples(
         name,
@@ -104,7 +111,12 @@ samples(
     case(np.array([2.0, 0.0, 0.0, 3.0]), label="two zeros"),
     case(np.zeros((2, 3)), axis=1, label="zeros"),
     case(np.array([[0.0, 2.0, 0.0], [1.5, 0.0, -2.0]]), axis=(0, 1), label="zeros over two axes"),
-    case(np.array([[0.0, 2.0, 0.0], [1.5, 0.0, -2.0]]), axis=1, where=np.array([[False, True, True], [True, True, True]]), label="zeros and where"),
+    case(
+        np.array([[0.0, 2.0, 0.0], [1.5, 0.0, -2.0]]),
+        axis=1,
+        where=np.array([[False, True, True], [True, True, True]]),
+        label="zeros and where",
+    ),
     case(normal(3, 4), axis=0, initial=2.5, label="initial"),
     case(normal(3, 4), initial=0.0, label="initial 0"),
     case(normal(3, 4), axis=1, dtype=np.float64, label="dtype"),
@@ -121,10 +133,24 @@ for name, sign in (("max", 1.0), ("min", -1.0)):
         case(away(3, 4), axis=1, initial=sign * 100.0, label="initial wins"),
         case(away(3, 4), axis=1, initial=-sign * 100.0, where=MASK, label="initial and where"),
         case(away(3, 4), initial=sign * 0.15, where=NOTHING, label="where takes nothing"),
-        case(sign * _tied, axis=1, order=1, expected=(np.array([[0, 0.5, 0.5, 0], [0.25] * 4, [1, 0, 0, 0]]),), label="ties"),
+        case(
+            sign * _tied,
+            axis=1,
+            order=1,
+            expected=(np.array([[0, 0.5, 0.5, 0], [0.25] * 4, [1, 0, 0, 0]]),),
+            label="ties",
+        ),
         case(sign * _tied, order=1, expected=(np.array([[0.0] * 4, [0.0] * 4, [1, 0, 0, 0]]),), label="ties, all axes"),
-        case(np.zeros((2, 2)), axis=(0, 1), keepdims=True, order=1, expected=(np.full((2, 2), 0.25),), label="all equal"),
-        case(sign * np.array([1.0, 3.0, 3.0]), initial=sign * 3.0, order=1, expected=(np.array([0, 1 / 3, 1 / 3]),), label="ties with initial"),
+        case(
+            np.zeros((2, 2)), axis=(0, 1), keepdims=True, order=1, expected=(np.full((2, 2), 0.25),), label="all equal"
+        ),
+        case(
+            sign * np.array([1.0, 3.0, 3.0]),
+            initial=sign * 3.0,
+            order=1,
+            expected=(np.array([0, 1 / 3, 1 / 3]),),
+            label="ties with initial",
+        ),
         case(
             sign * np.array([3.0, 1.0, 3.0]),
             initial=-sign * 9.0,
@@ -216,7 +242,11 @@ def _running(make: Any) -> list[Any]:
     ]
 
 
-_flat = [case(normal(2, 3), label="flat"), case(normal(), label="0-d"), case(normal(3, 4), axis=1, dtype=np.float64, label="dtype")]
+_flat = [
+    case(normal(2, 3), label="flat"),
+    case(normal(), label="0-d"),
+    case(normal(3, 4), axis=1, dtype=np.float64, label="dtype"),
+]
 _whole = [case(np.arange(6).reshape(2, 3), axis=1, order=0, label="integers")]
 samples("cumsum", *_running(normal), *_flat, *_whole)
 _zeros = [
@@ -271,7 +301,11 @@ samples(
 samples(
     "runs",
     case(np.array([1.0, 3.0, 2.0]), np.array([1.0, 3.0, 3.0]), order=0),
-    oracle=lambda x, top: (np.array([1.0, 1, 0], x.dtype), np.array([1.0, 1, 1], x.dtype), np.array([0.0, 0, 1], x.dtype)),
+    oracle=lambda x, top: (
+        np.array([1.0, 1, 0], x.dtype),
+        np.array([1.0, 1, 1], x.dtype),
+        np.array([0.0, 0, 1], x.dtype),
+    ),
 )
 samples(
     "logcumsumexp",
@@ -286,7 +320,9 @@ samples(
     case(normal(2, 3), np.array([[0, 2, 2], [1, 1, 1]]), 4, label="repeats"),
     case(normal(2, 0), np.zeros((2, 0), int), 2, label="empty"),
     case(normal(2, 3), np.array([3, 0, 1]), 4, label="one index for all rows"),
-    oracle=lambda g, index, size: np.sum((np.broadcast_to(index, g.shape)[..., None] == np.arange(size)) * g[..., None], axis=-2, dtype=g.dtype),
+    oracle=lambda g, index, size: np.sum(
+        (np.broadcast_to(index, g.shape)[..., None] == np.arange(size)) * g[..., None], axis=-2, dtype=g.dtype
+    ),
 )
 samples(
     "add_reduceat",
@@ -306,6 +342,24 @@ samples(
 
 for name in ("sum", "mean", "var", "std", "prod", "logsumexp", "cumsum", "cumprod"):
     samples(name, case(normal(3, 4) + 1j * normal(3, 4), axis=1, label="complex"))
-samples("var", case(normal(3, 3) + 1j * normal(3, 3), axis=0, ddof=1, mean=normal(1, 3) + 1j * normal(1, 3), label="complex, another mean"))
-samples("std", case(normal(3, 3) + 1j * normal(3, 3), axis=0, ddof=1, mean=normal(1, 3) + 1j * normal(1, 3), label="complex, another mean"))
+samples(
+    "var",
+    case(
+        normal(3, 3) + 1j * normal(3, 3),
+        axis=0,
+        ddof=1,
+        mean=normal(1, 3) + 1j * normal(1, 3),
+        label="complex, another mean",
+    ),
+)
+samples(
+    "std",
+    case(
+        normal(3, 3) + 1j * normal(3, 3),
+        axis=0,
+        ddof=1,
+        mean=normal(1, 3) + 1j * normal(1, 3),
+        label="complex, another mean",
+    ),
+)
 samples("recurrence", case(normal(3, 3) + 1j * normal(3, 3), normal(3, 3) + 1j * normal(3, 3), label="complex, square"))

@@ -25,7 +25,14 @@ samples(
     case(normal(0, 3), (3, 0), label="empty"),
     case(normal(2, 1, 3), (2, 3), label="size-1 axis"),
 )
-samples("ravel", case(normal(*X3)), case(normal(*X3), order="F"), case(normal(*X3), order="K", strided=False), case(normal(), label="0-d"), case(normal(0, 2)))
+samples(
+    "ravel",
+    case(normal(*X3)),
+    case(normal(*X3), order="F"),
+    case(normal(*X3), order="K", strided=False),
+    case(normal(), label="0-d"),
+    case(normal(0, 2)),
+)
 samples(
     "flatten",
     case(normal(*X3)),
@@ -54,7 +61,14 @@ samples(
 )
 samples("atleast_1d", case(normal()), case(normal(3)), case(normal(), normal(2, 2), label="several"))
 samples("atleast_2d", case(normal()), case(normal(3)), case(normal(2, 3)), case(normal(), normal(3), label="several"))
-samples("atleast_3d", case(normal()), case(normal(3)), case(normal(2, 3)), case(normal(*X3)), case(normal(3), normal(2, 2), label="several"))
+samples(
+    "atleast_3d",
+    case(normal()),
+    case(normal(3)),
+    case(normal(2, 3)),
+    case(normal(*X3)),
+    case(normal(3), normal(2, 2), label="several"),
+)
 
 # ---------------------------------------------------------------- order of the axes
 
@@ -67,7 +81,12 @@ samples(
     case(normal(), label="0-d"),
     case(normal(0, 2), label="empty"),
 )
-samples("swapaxes", case(normal(*X3), 0, 2), case(normal(*X3), -1, -2, label="negative"), case(normal(*X3), 1, 1, label="the same axis"))
+samples(
+    "swapaxes",
+    case(normal(*X3), 0, 2),
+    case(normal(*X3), -1, -2, label="negative"),
+    case(normal(*X3), 1, 1, label="the same axis"),
+)
 samples("matrix_transpose", case(normal(3, 4)), case(normal(*X3)))
 samples(
     "moveaxis",
@@ -76,7 +95,13 @@ samples(
     case(normal(2, 1, 3, 4), (0, -1), (-1, 1), label="several"),
     case(normal(2, 1, 3, 4), [2, 0], [0, 2], label="lists"),
 )
-samples("rollaxis", case(normal(*X3), 2), case(normal(*X3), 0, 3), case(normal(*X3), -1, -2, label="negative"), case(normal(*X3), 1, 1))
+samples(
+    "rollaxis",
+    case(normal(*X3), 2),
+    case(normal(*X3), 0, 3),
+    case(normal(*X3), -1, -2, label="negative"),
+    case(normal(*X3), 1, 1),
+)
 
 # ---------------------------------------------------------------- broadcasting
 
@@ -110,7 +135,9 @@ samples(
 )
 samples("fliplr", case(normal(3, 4)), case(normal(*X3)))
 samples("flipud", case(normal(3, 4)), case(normal(3)))
-samples("rot90", *[case(normal(2, 3), k=k) for k in range(-1, 4)], *[case(normal(*X3), k=k, axes=(2, 0)) for k in (1, 2, 3)])
+samples(
+    "rot90", *[case(normal(2, 3), k=k) for k in range(-1, 4)], *[case(normal(*X3), k=k, axes=(2, 0)) for k in (1, 2, 3)]
+)
 samples(
     "roll",
     case(normal(3, 4), 2, label="flat"),
@@ -125,7 +152,13 @@ samples(
 
 # ---------------------------------------------------------------- memory
 
-samples("ascontiguousarray", case(normal(3, 4)), case(normal(), label="0-d"), case(normal(3), dtype=np.float64), oracle=np.ascontiguousarray)
+samples(
+    "ascontiguousarray",
+    case(normal(3, 4)),
+    case(normal(), label="0-d"),
+    case(normal(3), dtype=np.float64),
+    oracle=np.ascontiguousarray,
+)
 samples("asfortranarray", case(normal(3, 4)), case(normal(3), dtype=np.float64), oracle=np.asfortranarray)
 samples(
     "require",
@@ -155,7 +188,12 @@ samples(
     case(normal(0, 3), label="empty"),
     case(normal(1, 1), label="one element"),
 )
-samples("diag", *[case(normal(3), k=k) for k in (-2, 0, 1)], *[case(normal(3, 4), k=k) for k in (-2, 0, 3, 4)], case(normal(0), label="empty"))
+samples(
+    "diag",
+    *[case(normal(3), k=k) for k in (-2, 0, 1)],
+    *[case(normal(3, 4), k=k) for k in (-2, 0, 3, 4)],
+    case(normal(0), label="empty"),
+)
 samples("diagflat", case(normal(2, 2)), case(normal(3), k=-1), case(normal(), k=1, label="0-d"))
 samples(
     "trace",
@@ -180,7 +218,11 @@ for _name in ("zeros_like", "ones_like"):
 
 # Its values are undefined, so what can be compared has none.
 samples("empty_like", case(normal(3, 4), order=0, float32=False, strided=False, duck=False))
-samples("empty_like", case(normal(0, 2), order=0), Sample((normal(3, 4),), {"dtype": np.float32, "order": "F", "shape": (2, 0)}, "options", order=0))
+samples(
+    "empty_like",
+    case(normal(0, 2), order=0),
+    Sample((normal(3, 4),), {"dtype": np.float32, "order": "F", "shape": (2, 0)}, "options", order=0),
+)
 
 
 def _full_like(x: Any, fill_value: Any, dtype: Any = None, order: str = "K", shape: Any = None) -> Any:
@@ -245,8 +287,15 @@ samples(
     *[case(away(2, 3), ((0, 1), (2, 3)), mode=mode) for mode in _MODES],
     *[case(away(3), (7, 4), mode=mode, label=f"{mode}, wider than the array") for mode in _MODES],
     *[case(normal(2, 1), ((0, 0), (2, 1)), mode=mode, label=f"{mode} of a size-1 axis") for mode in _MODES],
-    *[case(normal(3), widths, mode=mode, reflect_type="odd") for mode in ("reflect", "symmetric") for widths in ((1, 2), (7, 4))],
-    *[case(away(3, 3), 2, mode=mode, stat_length=((2, 1), (3, 9))) for mode in ("mean", "maximum", "minimum", "median")],
+    *[
+        case(normal(3), widths, mode=mode, reflect_type="odd")
+        for mode in ("reflect", "symmetric")
+        for widths in ((1, 2), (7, 4))
+    ],
+    *[
+        case(away(3, 3), 2, mode=mode, stat_length=((2, 1), (3, 9)))
+        for mode in ("mean", "maximum", "minimum", "median")
+    ],
     case(normal(2, 3), (2, 3), mode="linear_ramp", end_values=((1.0, 2.0), (-3.0, 4.0))),
     case(np.ones(4), (2, 0), mode="maximum", expected=(np.full(4, 1.5),), order=1, label="ties are split evenly"),
 )

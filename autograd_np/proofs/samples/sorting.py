@@ -54,7 +54,9 @@ for name in ("median", "nanmedian"):
         case(away(1), label="one element"),
         case(normal(), label="0-d"),
     )
-samples("nanmedian", case(_HOLED, axis=1, order=1, expected=(np.array([[0, 0, 1.0, 0], [0, 0, 0.5, 0.5]]),), label="NaN"))
+samples(
+    "nanmedian", case(_HOLED, axis=1, order=1, expected=(np.array([[0, 0, 1.0, 0], [0, 0, 0.5, 0.5]]),), label="NaN")
+)
 samples("median", case(_TIES, order=0, label="ties"))
 
 for name, scale in (("quantile", 1), ("nanquantile", 1), ("percentile", 100), ("nanpercentile", 100)):
@@ -84,8 +86,14 @@ for name, scale in (("quantile", 1), ("nanquantile", 1), ("percentile", 100), ("
             )
         ],
     )
-samples("nanquantile", case(_HOLED, 0.25, axis=1, order=1, expected=(np.array([[0.5, 0, 0.5, 0], [0, 0, 0.75, 0.25]]),), label="NaN"))
-samples("nanpercentile", case(_HOLED, 25, axis=1, order=1, expected=(np.array([[0.5, 0, 0.5, 0], [0, 0, 0.75, 0.25]]),), label="NaN"))
+samples(
+    "nanquantile",
+    case(_HOLED, 0.25, axis=1, order=1, expected=(np.array([[0.5, 0, 0.5, 0], [0, 0, 0.75, 0.25]]),), label="NaN"),
+)
+samples(
+    "nanpercentile",
+    case(_HOLED, 25, axis=1, order=1, expected=(np.array([[0.5, 0, 0.5, 0], [0, 0, 0.75, 0.25]]),), label="NaN"),
+)
 
 
 def _places(x: Any, q: Any, method: str, skip: bool) -> Any:

@@ -56,7 +56,12 @@ samples(
     oracle=np.histogram,
 )
 samples("histogram_edges", case(normal(9), 3, None, None, order=0), oracle=np.histogram_bin_edges)
-samples("histogram_bin_edges", case(away(6)), case(normal(6), 3, (-1.0, 1.0), order=0, label="range"), case(away(6), "doane", label="bins by name"))
+samples(
+    "histogram_bin_edges",
+    case(away(6)),
+    case(normal(6), 3, (-1.0, 1.0), order=0, label="range"),
+    case(away(6), "doane", label="bins by name"),
+)
 samples(
     "bin_numbers",
     case(np.array([-1.0, 0.0, 0.5, 2.0, 3.0]), np.array([0.0, 1.0, 2.0]), order=0),
@@ -112,7 +117,12 @@ samples(
     case(np.array([-1.3, 2.3]), np.array([1.0]), normal(1), order=0, label="one point"),
     case(np.array([0.5, 3.0]), np.arange(4), np.arange(4), order=1, expected=(np.ones(2),), label="at points"),
 )
-samples("convolve", case(normal(3), normal(), label="0-d"), case(normal(), normal(2), "same", label="0-d first"), case(normal(3), 2.0, label="a Python number"))
+samples(
+    "convolve",
+    case(normal(3), normal(), label="0-d"),
+    case(normal(), normal(2), "same", label="0-d first"),
+    case(normal(3), 2.0, label="a Python number"),
+)
 for name in ("convolve", "correlate"):
     samples(
         name,
