@@ -57,14 +57,14 @@ from .transforms.grad import (
     elementwise_grad as elementwise_grad,
     grad as grad,
     gradients as gradients,
-    hessian as hessian,
     hvp as hvp,
-    jacobian as jacobian,
     jvp as jvp,
     stop_gradient as stop_gradient,
     value_and_grad as value_and_grad,
     vjp as vjp,
 )
+from .transforms.jacobian import hessian as hessian, jacobian as jacobian
+from .transforms.vmap import vmap as vmap
 
 # isort: split
 from .array_api import *  # where the standard and NumPy part (sort, argsort, full), ag's names are the standard's

@@ -112,7 +112,8 @@ def source(found: Primitive, *, operator: bool = False, reflected: bool = False)
         "    try:",
         f"        _value = body({_call(found, parameters)})",
         "    except Exception as error:",
-        f"        raise failed(error, P, {values}) from None",
+        f"        _value = elsewhere(error, P, {values})",
+        f"        if _value is NotImplemented: raise failed(error, P, {values}) from None",
     ]
     lines += _record(found)
     return "\n".join(lines) + "\n"
@@ -371,6 +372,7 @@ def _compile(text: str, namespace: dict[str, Any], name: str) -> dict[str, Any]:
 
 HELPERS = (
     "dtype_of",
+    "elsewhere",
     "failed",
     "foreign",
     "is_complex",

@@ -6,6 +6,7 @@ every replay of the program, where one that is written with ``if`` would be made
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
@@ -48,6 +49,31 @@ class TracedArray:
         def __getattr__(self, name: str) -> Any: ...
 
 
+class Batches:
+    """What the engine asks of batched arrays; the one that answers is registered when there are any."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def leaving(self, contribution: Any, parent: Any, for_leaves: bool) -> Any: ...
+        def model(self, arrays: tuple[Any, ...]) -> Any: ...
+        def beside(self, x: Any, others: tuple[Any, ...]) -> Any: ...
+        def call(self, error: Exception, body: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+        def each(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+        def answers(self, test: Any, args: tuple[Any, ...]) -> list[Any]: ...
+        def agreed(self, test: Any, args: tuple[Any, ...]) -> Any: ...
+        def pull(self, error: Exception, pull: Any, node: Any, g: Any, parents: Any, kept: Any) -> Any: ...
+
+
+BATCHES: list[Batches] = []
+
+
+def register(batches: Batches) -> None:
+    """Let ``batches`` answer for batched arrays."""
+    BATCHES[:] = [batches]
+
+
 def current_trace() -> Any:
     """The trace under way on this thread (or task), None where none is."""
     return _current.get() if TRACING[0] else None
@@ -79,9 +105,15 @@ def require(test: Callable[..., Any], *args: Any) -> None:
     if TRACING[0]:
         trace = current_trace()
         if trace is not None:
-            trace.check(test, args)
-            return
-    test(*args)
+            test = functools.partial(_checked, trace, test)
+    if BATCHES:
+        BATCHES[0].answers(test, args)
+    else:
+        test(*args)
+
+
+def _checked(trace: Any, test: Callable[..., Any], *args: Any) -> None:
+    trace.check(test, args)
 
 
 def assume(test: Callable[..., bool], *args: Any) -> bool:
@@ -97,8 +129,12 @@ def assume(test: Callable[..., bool], *args: Any) -> bool:
     if TRACING[0]:
         trace = current_trace()
         if trace is not None:
-            return bool(trace.assume(test, args))
-    return bool(test(*args))
+            test = functools.partial(_assumed, trace, test)
+    return bool(BATCHES[0].agreed(test, args) if BATCHES else test(*args))
+
+
+def _assumed(trace: Any, test: Callable[..., bool], *args: Any) -> bool:
+    return bool(trace.assume(test, args))
 
 
 def assume_of(test: Callable[..., bool], x: Any) -> bool:
@@ -109,7 +145,7 @@ def assume_of(test: Callable[..., bool], x: Any) -> bool:
     """
     if TRACING[0] and is_traced(x):
         return bool(current_trace().assume_of(test, x))
-    return bool(test(x))
+    return bool(BATCHES[0].agreed(functools.partial(assume_of, test), (x,)) if is_batched(x) else test(x))
 
 
 def amend(function: Callable[..., None], written: Sequence[Any], *args: Any) -> None:
@@ -130,6 +166,8 @@ def amend(function: Callable[..., None], written: Sequence[Any], *args: Any) -> 
 
 def beside(x: Any, *others: Any) -> Any:
     """A plain array as one of the trace that ``others`` belong to, if any does: so that it can be indexed with them, or written."""
+    if BATCHES and x.__class__ is np.ndarray:
+        x = BATCHES[0].beside(x, others)
     if TRACING[0] and x.__class__ is np.ndarray:
         trace = current_trace()
         if trace is not None and any(isinstance(other, TracedArray) for other in others):
@@ -140,6 +178,11 @@ def beside(x: Any, *others: Any) -> Any:
 def in_memory(x: Any) -> bool:
     """Whether an array lies in memory as NumPy lays it out: an ndarray, or the one that a traced array stands for."""
     return x.__class__ is np.ndarray or isinstance(x, TracedArray)
+
+
+def is_batched(x: Any) -> bool:
+    """Whether a value is an array of a batch, with an axis more than it shows."""
+    return bool(BATCHES) and BATCHES[0].model((x,)) is not None
 
 
 def is_traced(x: Any) -> bool:
@@ -159,6 +202,10 @@ def is_scalar(x: Any) -> bool:
 
 def model(*arrays: Any) -> Any:
     """The array among these that ``like=`` shall name where a buffer takes results of all of them: one of a trace, else the first."""
+    if BATCHES:
+        found = BATCHES[0].model(arrays)
+        if found is not None:
+            return found
     if TRACING[0]:
         for array in arrays:
             if isinstance(array, TracedArray):

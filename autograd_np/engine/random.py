@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import operator
+from contextvars import ContextVar, Token
 from typing import Any
 
 import numpy as np
 
 from .hooks import TRACING, current_trace
+
+_policy: ContextVar[Any] = ContextVar("autograd_np_random_policy", default=None)
 
 __all__ = ["default_generator", "draw", "generator_of", "manual_seed"]
 
@@ -71,8 +74,25 @@ def draw(generator: np.random.Generator, method: str, *args: Any, **kwargs: Any)
     >>> draw(np.random.default_rng(0), "integers", 10, size=3).tolist()
     [8, 6, 5]
     """
+    policy = _policy.get()
+    if policy is not None:
+        return policy(lambda: _drawn(generator, method, args, kwargs))
+    return _drawn(generator, method, args, kwargs)
+
+
+def _drawn(generator: np.random.Generator, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if TRACING[0]:
         trace = current_trace()
         if trace is not None:
             return trace.draw(generator, method, args, kwargs)
     return getattr(generator, method)(*args, **kwargs)
+
+
+def begin_policy(policy: Any) -> Token[Any]:
+    """Let ``policy(plain)`` stand for each draw, where ``plain()`` draws. Returns what :func:`end_policy` takes."""
+    return _policy.set(policy)
+
+
+def end_policy(token: Token[Any]) -> None:
+    """Let the policy before be in force again."""
+    _policy.reset(token)

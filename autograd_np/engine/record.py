@@ -12,6 +12,7 @@ from . import write_guards
 from .accumulators import Deferred
 from .clock import next_position
 from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
+from .hooks import BATCHES
 from .modes import followers, is_grad_enabled
 from .operands import GivesWay, above, base_array
 from .sparse_operands import is_sparse, sparse_operand
@@ -179,6 +180,23 @@ def failed(error: Exception, found: Primitive, values: tuple[Any, ...]) -> Excep
         if value is not default and not (isinstance(value, (bool, str)) and value == default):
             named[word] = value
     return explain(found.name, named, error)
+
+
+def elsewhere(error: Exception, found: Primitive, values: tuple[Any, ...]) -> Any:
+    """What another kind of array makes of a call that failed; NotImplemented where none does."""
+    if not BATCHES:
+        return NotImplemented
+    args, kwargs = [], {}
+    for p, value in zip(found.signature.parameters.values(), values, strict=True):
+        if p.kind is p.VAR_POSITIONAL:
+            args += value
+        elif p.kind is p.VAR_KEYWORD:
+            kwargs.update(value)
+        elif p.kind is p.KEYWORD_ONLY:
+            kwargs[p.name] = value
+        elif p.name != "out":
+            args.append(value)
+    return BATCHES[0].call(error, found.body, tuple(args), kwargs)
 
 
 NUMBERS = (float, int, bool, complex)

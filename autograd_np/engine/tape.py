@@ -18,6 +18,7 @@ import numpy as np
 from .accumulators import Deferred
 from .clock import LAST_WRITE, next_position
 from .errors import FreedGraphError, GradientShapeError, label, misfit
+from .hooks import BATCHES
 from .modes import ACTIVE, enable_grad, followers, no_grad
 from .write_guards import check_unwritten
 
@@ -175,6 +176,7 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
     deferred: set[int] = set()
     leaves: list[tuple[Node, Any]] = []
     found: dict[int, Any] = {}
+    batches, ndarray = BATCHES[0] if BATCHES else None, np.ndarray
     watching = [walk for _, walk in followers() if walk is not None]
     # Until an operation masks a cotangent there is no zero in it for a rule to turn into 0 · inf = NaN.
     careful = max([_zeros(g) for _, g in seeds], default=0)
@@ -228,7 +230,12 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
             kept = primitive.as_tensors(node)
         elif not retain:
             node.kept = None
-        pulled = primitive.pull(node, g, parents, kept)
+        try:
+            pulled = primitive.pull(node, g, parents, kept)
+        except Exception as error:
+            pulled = NotImplemented if batches is None else batches.pull(error, primitive.pull, node, g, parents, kept)
+            if pulled is NotImplemented:
+                raise
         if careful and careful >= primitive.care:
             pulled = primitive.held(node, g, parents, kept, pulled)
         if primitive.masks > careful:
@@ -243,6 +250,8 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
             if parent is None:
                 continue
             contribution = pulled[k]
+            if batches is not None and contribution.__class__ is not ndarray:
+                contribution = batches.leaving(contribution, parent, not targets)
             try:
                 fits = contribution.dtype is parent.dtype and contribution.shape == parent.shape
             except AttributeError:

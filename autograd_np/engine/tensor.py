@@ -191,7 +191,7 @@ class Tensor:
     def numpy(self) -> Any:
         """A read-only view of the array (no copy, no gradient)."""
         a = self._values
-        if isinstance(a, np.generic):
+        if isinstance(a, np.generic) or not hasattr(a, "flags"):  # another library's array, which may refuse
             a = np.asarray(a)
         view = a.view()
         view.flags.writeable = False

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
+from ..engine.hooks import BATCHES
 from ..engine.record import is_complex, not_real, required
 from ..engine.registry import FUNCTIONS, primitive_of
 from ..engine.slots import parameter_names
@@ -33,7 +34,7 @@ class _Named:
 
 
 def composition(
-    *numpy_functions: Callable[..., Any], name: str | None = None, real: bool | str = False
+    *numpy_functions: Callable[..., Any], name: str | None = None, real: bool | str = False, looped: bool = False
 ) -> Callable[[F], F]:
     """Declare a function made of primitives; the given NumPy functions dispatch to it on Tensors.
 
@@ -41,12 +42,15 @@ def composition(
         *numpy_functions: the NumPy functions that it is.
         name: the name in the lists; the function's own by default.
         real: it is defined for real numbers alone (in the arguments named, if not in all), and refuses complex ones by name.
+        looped: it looks at numbers, so that on a batch it is run for each element.
 
     Returns:
         The decorator; it returns the function itself.
     """
 
     def declare(function: F) -> F:
+        if looped:
+            function = _of_each_element(function)
         words = tuple(real.split()) if isinstance(real, str) else parameter_names(function) if real else ()
         if words:
             function = _of_real_numbers(function, name or function.__name__, words)
@@ -59,6 +63,18 @@ def composition(
         return function
 
     return declare
+
+
+def _of_each_element(function: F) -> F:
+    @functools.wraps(function)
+    def looping(*args: Any, **kwargs: Any) -> Any:
+        if BATCHES:
+            result = BATCHES[0].each(function, args, kwargs)
+            if result is not NotImplemented:
+                return result
+        return function(*args, **kwargs)
+
+    return looping  # type: ignore[return-value]
 
 
 def _of_real_numbers(function: F, name: str, real: tuple[str, ...]) -> F:

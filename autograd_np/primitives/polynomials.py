@@ -90,7 +90,7 @@ def _trimmed(p: Any) -> Any:
     return p[-1:] if p.shape[0] else Tensor(np.zeros(1, p.dtype))
 
 
-@composition(np.polymul)
+@composition(np.polymul, looped=True)
 def polymul(a1: ArrayLike, a2: ArrayLike) -> Tensor:
     """The coefficients of the product of two polynomials; leading zeros are dropped, and have no gradient.
 
@@ -202,7 +202,7 @@ def poly(x: ArrayLike, /) -> Tensor:
     return p
 
 
-@composition(np.roots)
+@composition(np.roots, looped=True)
 def roots(p: ArrayLike) -> Tensor:
     """The roots of a polynomial: the eigenvalues of its companion matrix. A multiple root has no derivative, and gives a warning.
 
@@ -251,7 +251,7 @@ def _check_rank(rank: Any, order: int) -> None:
         warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=4)
 
 
-@composition(np.polyfit)
+@composition(np.polyfit, looped=True)
 def polyfit(
     x: ArrayLike,
     y: ArrayLike,

@@ -166,7 +166,7 @@ def delete(x: ArrayLike, /, obj: Any, axis: int | None = None) -> Tensor:
     return t[(slice(None),) * axis + (places,)]
 
 
-@composition(np.trim_zeros)
+@composition(np.trim_zeros, looped=True)
 def trim_zeros(x: ArrayLike, /, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Tensor:
     """``x`` without the zeros at its front (``f``) and back (``b``), along every axis or those of ``axis``.
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.accumulators import Deferred
-from ..engine.hooks import TRACING, amend, beside, in_memory, model
+from ..engine.hooks import BATCHES, TRACING, amend, beside, in_memory, is_batched, model
 from ..engine.operands import base_array
 from ..engine.record import option
 from ..engine.registry import Primitive, primitive, primitive_of, rule
@@ -115,6 +115,9 @@ def accumulate(buffer: Any, index: Any, g: Any, fresh: bool = False) -> None:
         else:
             buffer[index] += g
         return
+    if is_batched(buffer):
+        np.add.at(buffer, index, g)
+        return
     shape = buffer.shape
     parts = index if index.__class__ is tuple else (index,)
     leading = len(parts)
@@ -197,7 +200,7 @@ def scatter(arrays: ArrayLike, indices: tuple[Any, ...], shape: tuple[int, ...])
     """
     dtypes = {piece.dtype for piece in arrays}
     like = arrays[0]
-    if TRACING[0]:
+    if TRACING[0] or BATCHES:
         like = model(
             *arrays, *[part for index in indices for part in (index if index.__class__ is tuple else (index,))]
         )

@@ -106,13 +106,13 @@ def unique_values(x: ArrayLike, /) -> Tensor:
 # ---------------------------------------------------------------- sets
 
 
-@composition(np.union1d)
+@composition(np.union1d, looped=True)
 def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Tensor:
     """The sorted elements of either array."""
     return np.unique(np.concatenate([_flat(ar1, "union1d", "ar1"), _flat(ar2, "union1d", "ar2")]))
 
 
-@composition(np.intersect1d)
+@composition(np.intersect1d, looped=True)
 def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False) -> Any:
     """The sorted elements of both arrays. Gradient: to the first array.
 
@@ -125,7 +125,7 @@ def intersect1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, ret
     return (values, *_constant((left, right))) if return_indices else values
 
 
-@composition(np.setdiff1d)
+@composition(np.setdiff1d, looped=True)
 def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Tensor:
     """The elements of the first array that the second does not have, sorted (unless ``assume_unique``)."""
     a = _flat(ar1, "setdiff1d", "ar1")
@@ -134,7 +134,7 @@ def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Te
     return a[np.isin(plain(a), plain(lifted(ar2, "setdiff1d", "ar2")), invert=True)]
 
 
-@composition(np.setxor1d)
+@composition(np.setxor1d, looped=True)
 def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Tensor:
     """The sorted elements of exactly one of the arrays."""
     a, b = _flat(ar1, "setxor1d", "ar1"), _flat(ar2, "setxor1d", "ar2")

@@ -33,9 +33,7 @@ __all__ = [
     "elementwise_grad",
     "grad",
     "gradients",
-    "hessian",
     "hvp",
-    "jacobian",
     "jvp",
     "stop_gradient",
     "value_and_grad",
@@ -94,7 +92,7 @@ def gradients(
     cotangents = (
         [None] * len(outputs) if grad_ys is None else leaves_like(ys, grad_ys, "gradients: grad_ys", optional=True)
     )
-    found = _pull(
+    found = pull_back(
         outputs,
         [x._node for x in inputs],
         cotangents,
@@ -118,7 +116,7 @@ def _tensors(tree: Any, word: str) -> list[Tensor]:
     return leaves
 
 
-def _pull(
+def pull_back(
     outputs: Sequence[Tensor], nodes: Sequence[Any], cotangents: Sequence[Any], *, retain: bool, create: bool
 ) -> list[Any]:
     """Gradients of outputs with respect to nodes: Tensors if ``create``, else owned arrays; None where unused."""
@@ -153,7 +151,7 @@ def _owned(g: Any) -> Any:
     return g.copy() if g.ndim else np.copy(g)
 
 
-class _Call:
+class Call:
     """One call of a function under a transform: its differentiated leaves, and what came out."""
 
     def __init__(self, name: str, args: tuple[Any, ...], argnum: int | tuple[int, ...]) -> None:
@@ -241,7 +239,7 @@ class _Call:
 
     def pull(self, outputs: Sequence[Tensor], cotangents: Sequence[Any], *, retain: bool, create: bool) -> list[Any]:
         """Gradients with respect to the leaves, zeros where unused, of the form the caller gets."""
-        found = _pull(outputs, self.nodes(), cotangents, retain=retain or create, create=create)
+        found = pull_back(outputs, self.nodes(), cotangents, retain=retain or create, create=create)
         return [
             self.form(np.zeros_like(t._values) if g is None else g, original)
             for g, t, original in zip(found, self.leaves, self.originals, strict=True)
@@ -271,7 +269,7 @@ class _Call:
         return parts[0] if self.single else tuple(parts)
 
 
-def _output(value: Any, name: str) -> Tensor:
+def output_of(value: Any, name: str) -> Tensor:
     """A function's output as a Tensor (a constant, if it did not use its arguments)."""
     if isinstance(value, Tensor):
         return value
@@ -283,7 +281,7 @@ def _output(value: Any, name: str) -> Tensor:
 
 
 def _scalar(value: Any, name: str) -> Tensor:
-    y = _output(value, name)
+    y = output_of(value, name)
     if y.size != 1:
         raise TypeError(
             f"{name}: the function must return one number, got shape {y.shape}; use jacobian, elementwise_grad or vjp, or sum the result"
@@ -295,7 +293,7 @@ def _scalar(value: Any, name: str) -> Tensor:
     return y
 
 
-def _function(f: Any, name: str) -> None:
+def check_function(f: Any, name: str) -> None:
     """Refuse what is no function: above all a value, ``grad(f(x))`` for ``grad(f)(x)``."""
     if not callable(f):
         raise TypeError(
@@ -303,7 +301,7 @@ def _function(f: Any, name: str) -> None:
         )
 
 
-def _same_field(y: Tensor, call: _Call) -> None:
+def same_field(y: Tensor, call: Call) -> None:
     """Refuse a complex function of real arguments, whose derivative a real array cannot hold."""
     if y.dtype.kind == "c" and any(t.dtype.kind != "c" for t in call.leaves):
         raise TypeError(
@@ -315,7 +313,7 @@ class _ValueAndGrad(Wrapper):
     maker = "value_and_grad"
 
     def __init__(self, f: Callable[..., Any], argnum: int | tuple[int, ...], has_aux: bool) -> None:
-        _function(f, self.maker)
+        check_function(f, self.maker)
         super().__init__(f)
         self.argnum = argnum
         self.has_aux = has_aux
@@ -326,7 +324,7 @@ class _ValueAndGrad(Wrapper):
     def both(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """Value and gradient."""
         f, argnum, has_aux = self._function, self.argnum, self.has_aux
-        call = _Call("grad", args, argnum)
+        call = Call("grad", args, argnum)
         value = call.run(f, kwargs)
         aux = None
         if has_aux:
@@ -392,11 +390,11 @@ def value_and_grad(
     return _ValueAndGrad(f, argnum, has_aux)
 
 
-class _Derivative(Wrapper):
+class Derivative(Wrapper):
     maker = "elementwise_grad"
 
     def __init__(self, f: Callable[..., Any], argnum: int | tuple[int, ...]) -> None:
-        _function(f, self.maker)
+        check_function(f, self.maker)
         super().__init__(f)
         self.argnum = argnum
 
@@ -404,9 +402,9 @@ class _Derivative(Wrapper):
         return (self._function, self.argnum), {}
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        call = _Call("elementwise_grad", args, self.argnum)
-        y = _output(call.run(self._function, kwargs), "elementwise_grad")
-        _same_field(y, call)
+        call = Call("elementwise_grad", args, self.argnum)
+        y = output_of(call.run(self._function, kwargs), "elementwise_grad")
+        same_field(y, call)
         create = call.depends_outside([y])
         return call.arrange(call.pull([y], [np.ones_like(y._values)], retain=False, create=create))
 
@@ -417,7 +415,7 @@ def elementwise_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -
     >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)
     array([1.  , 0.42])
     """
-    return _Derivative(f, argnum)
+    return Derivative(f, argnum)
 
 
 def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], Any]]:
@@ -435,12 +433,12 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], Any]]:
     >>> pullback(2.0)
     np.float64(2.0)
     """
-    _function(f, "vjp")
-    call = _Call("vjp", args, tuple(range(len(args))))
+    check_function(f, "vjp")
+    call = Call("vjp", args, tuple(range(len(args))))
     call.single = len(args) == 1
     tree = call.run(f, {})
     leaves, rebuild = flatten(tree)
-    outputs = [_output(leaf, "vjp") for leaf in leaves]
+    outputs = [output_of(leaf, "vjp") for leaf in leaves]
     create = call.depends_outside(outputs)
 
     def pullback(cotangent: Any) -> Any:
@@ -468,15 +466,15 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     >>> jvp(np.square, (3.0,), (1.0,))
     (np.float64(9.0), np.float64(6.0))
     """
-    _function(f, "jvp")
+    check_function(f, "jvp")
     if not isinstance(primals, (tuple, list)):
         primals, tangents = (primals,), (tangents,)
     if len(primals) != len(tangents):
         raise ValueError(f"jvp: {len(primals)} primals and {len(tangents)} tangents")
-    call = _Call("jvp", tuple(primals), tuple(range(len(primals))))
+    call = Call("jvp", tuple(primals), tuple(range(len(primals))))
     directions = _directions(tuple(primals), tuple(tangents), "jvp: the tangents")
     leaves, rebuild = flatten(call.run(f, {}))
-    outputs = [_output(leaf, "jvp") for leaf in leaves]
+    outputs = [output_of(leaf, "jvp") for leaf in leaves]
     # The result depends on Tensors outside through the outputs, or through the tangents.
     outside = call.depends_outside(outputs) or (
         call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions)
@@ -486,10 +484,10 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
             Tensor(np.ones_like(y._values), requires_grad=True) if y.dtype.kind in "fc" else None for y in outputs
         ]
         pairs = [(y, u) for y, u in zip(outputs, weights, strict=True) if u is not None]
-        pulled = _pull([y for y, _ in pairs], call.nodes(), [u for _, u in pairs], retain=True, create=True)
+        pulled = pull_back([y for y, _ in pairs], call.nodes(), [u for _, u in pairs], retain=True, create=True)
         # Conjugation makes the pairing bilinear in the convention of the gradients (dL/dRe - i dL/dIm).
         used = [(g, d) for g, d in zip(pulled, directions, strict=True) if g is not None and g._node is not None]
-        found = _pull(
+        found = pull_back(
             [g for g, _ in used], [u._node for _, u in pairs], [d for _, d in used], retain=outside, create=outside
         )
     along = iter(found)
@@ -515,66 +513,7 @@ def _directions(primals: Any, tangents: Any, words: str) -> list[Any]:
     return [kept(leaf) for leaf in leaves_like(primals, tangents, words)]
 
 
-class _Jacobian(_Derivative):
-    maker = "jacobian"
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        call = _Call("jacobian", args, self.argnum)
-        leaves, rebuild = flatten(call.run(self._function, kwargs))
-        outputs = [_output(leaf, "jacobian") for leaf in leaves]
-        for y in outputs:
-            _same_field(y, call)
-        create = call.depends_outside(outputs)
-        rows = [call.arrange(_rows(call, y, create)) for y in outputs]
-        return rebuild(rows)
-
-
-def jacobian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., Any]:
-    """The function that computes the Jacobian of ``f``: shape ``out.shape + x.shape``, one backward pass per output element.
-
-    For pytrees the result is a tree like the output of trees like the argument.
-
-    >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
-    array([[2., 0.],
-           [0., 4.]])
-    """
-    return _Jacobian(f, argnum)
-
-
-def _rows(call: _Call, y: Tensor, create: bool) -> list[Any]:
-    """The Jacobian of one output with respect to every leaf."""
-    shape, dtype = y.shape, y.dtype
-    rows: list[list[Any]] = []
-    if dtype.kind in "fc":
-        for k in range(y.size):
-            basis = np.zeros(y.size, dtype)
-            basis[k] = 1
-            rows.append(_pull([y], call.nodes(), [basis.reshape(shape)], retain=True, create=create))
-    results = []
-    for i, (t, original) in enumerate(zip(call.leaves, call.originals, strict=True)):
-        column = [row[i] if row[i] is not None else np.zeros_like(t._values) for row in rows]
-        if create and any(isinstance(g, Tensor) for g in column):
-            full = np.reshape(np.stack(column), shape + t.shape)
-        elif column:
-            full = np.stack(column).reshape(shape + t.shape)
-        else:
-            full = np.zeros(shape + t.shape, t.dtype)
-        results.append(call.form(full, original))
-    return results
-
-
-def hessian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., Any]:
-    """The function that computes the Hessian of a scalar-valued ``f``: shape ``x.shape + x.shape``.
-
-    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
-    array([[4., 2.],
-           [2., 0.]])
-    """
-    _function(f, "hessian")
-    return jacobian(grad(f, argnum), argnum)
-
-
-class _HessianProduct(_Derivative):
+class _HessianProduct(Derivative):
     maker = "hvp"
 
     def __init__(self, f: Callable[..., Any], argnum: int) -> None:
@@ -588,7 +527,7 @@ class _HessianProduct(_Derivative):
         *arguments, vector = values
         if not arguments:
             raise TypeError("hvp: needs the arguments of f and, last, the vector")
-        call = _Call("hvp", tuple(arguments), self.argnum)
+        call = Call("hvp", tuple(arguments), self.argnum)
         directions = _directions(
             arguments[call.numbers[0]] if call.single else tuple([arguments[n] for n in call.numbers]),
             vector,
@@ -599,7 +538,7 @@ class _HessianProduct(_Derivative):
             call.outer and any(isinstance(d, Tensor) and d._node is not None for d in directions)
         )
         with enable_grad():
-            first = _pull([y], call.nodes(), [None], retain=True, create=True)
+            first = pull_back([y], call.nodes(), [None], retain=True, create=True)
             used = [(g, d) for g, d in zip(first, directions, strict=True) if g is not None and g._node is not None]
             return call.arrange(call.pull([g for g, _ in used], [d for _, d in used], retain=outside, create=outside))
 

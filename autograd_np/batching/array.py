@@ -1,0 +1,151 @@
+"""The batched array, as NumPy and its callers see it: protocols, operators, attributes and methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from ..engine.tensor import Tensor
+from .functions import call_function
+from .indexing import getitem, setitem
+from .ufuncs import call_ufunc
+from .values import BatchedValues, innermost
+
+__all__ = ["Batched"]
+
+
+class Batched(BatchedValues, NDArrayOperatorsMixin):
+    """An array of ``shape`` for each element of a batch, in one array of values of shape ``(n, *shape)``.
+
+    It stands under Tensors, and over an ndarray, a traced array or another batched one (nested :func:`~autograd_np.vmap`).
+    """
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    # ------------------------------------------------------------ NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        inner: Any = None
+        for x in (*inputs, *(kwargs.get("out") or ()), kwargs.get("where")):
+            if isinstance(x, BatchedValues):
+                if inner is None or x.level > inner.level:
+                    inner = x
+            elif isinstance(x, Tensor):
+                return NotImplemented
+        return call_ufunc(inner, ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, kinds: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if any(issubclass(kind, Tensor) for kind in kinds):
+            return NotImplemented
+        # NumPy asks one array per class, which may be of an outer batch.
+        inner = innermost((args, kwargs))  # None where the array is NumPy's ``like=``, which it keeps to itself
+        return call_function(self if inner is None else inner, function, args, kwargs)
+
+    def __getitem__(self, index: Any) -> Any:
+        return getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        setitem(self, index, value)
+
+    # ------------------------------------------------------------ attributes and methods
+
+    @property
+    def T(self) -> Any:  # noqa: N802 - the array API's name
+        """The axes in reverse order."""
+        return np.transpose(self)
+
+    @property
+    def mT(self) -> Any:  # noqa: N802 - the array API's name
+        """The last two axes exchanged."""
+        return np.matrix_transpose(self)
+
+    @property
+    def real(self) -> Batched:
+        """The real part."""
+        return Batched(self.values.real, self.level)
+
+    @property
+    def imag(self) -> Batched:
+        """The imaginary part."""
+        return Batched(self.values.imag, self.level)
+
+    def copy(self, order: Any = "C") -> Batched:
+        """A copy."""
+        return Batched(self.values.copy(order), self.level)
+
+    def view(self, *dtype: Any) -> Batched:
+        """The same memory."""
+        return Batched(self.values.view(*dtype), self.level)
+
+    def astype(self, dtype: Any, **options: Any) -> Batched:
+        """The values in another dtype."""
+        return Batched(self.values.astype(dtype, **options), self.level)
+
+    def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
+        """The values in another shape."""
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order, copy=copy)
+
+    def transpose(self, *axes: Any) -> Any:
+        """The axes in another order."""
+        if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
+            axes = axes[0] or ()
+        return np.transpose(self, axes or None)
+
+    def flatten(self, order: Any = "C") -> Any:
+        """All values in a row, copied."""
+        return np.ravel(self, order=order).copy()
+
+    def fill(self, value: Any) -> None:
+        """Write one value everywhere."""
+        self[...] = value
+
+    def conj(self) -> Any:
+        """The complex conjugate."""
+        return np.conjugate(self)
+
+
+def _method(name: str) -> Callable[..., Any]:
+    function = getattr(np, name)
+
+    def method(self: Batched, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__doc__ = f"As ``ndarray.{name}``."
+    return method
+
+
+for _name in [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "argpartition",
+    "argsort",
+    "clip",
+    "cumprod",
+    "cumsum",
+    "diagonal",
+    "dot",
+    "max",
+    "mean",
+    "min",
+    "nonzero",
+    "prod",
+    "ravel",
+    "repeat",
+    "round",
+    "searchsorted",
+    "squeeze",
+    "std",
+    "sum",
+    "swapaxes",
+    "take",
+    "trace",
+    "var",
+]:
+    setattr(Batched, _name, _method(_name))
