@@ -580,11 +580,6 @@ def recorded(*steps: tuple[str, int, int, int]) -> list[Step]:
 
 # Programs that once were wrong: (arguments, steps, results).
 FOUND: dict[str, tuple[list[Any], list[Step], list[int]]] = {
-    "a sum of what runs backwards": (
-        [((4,), "f4", "negative")],
-        recorded(("reduction", 0, 0, 0), ("binary", 1, 1, 2)),
-        [0, 1],
-    ),
     "an array of one part": ([((1,), "f8", "step")], recorded(("view", 0, 39, 26), ("binary", 1, 1, 2)), [0, 1]),
     "reshape in Fortran's order": (
         [((3, 4), "u1", "negative")],
