@@ -286,3 +286,14 @@ def test_two_shapes_in_turn_do_not_write_their_way_in_anew(monkeypatch: pytest.M
     for size in [2, 3] * 5:
         np.testing.assert_array_equal(f(np.ones(size)), np.full(size, 2.0))
     assert len(written) == 2
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 4), (2, 3, 4)])
+def test_sums_of_what_runs_backwards(shape):
+    """NumPy 2.1 adds such an array up in another order where it is given ``out=``."""
+    rng = np.random.default_rng(0)
+    compiled = ag.compile(lambda x: (np.sum(x) + 1, np.mean(x) + 1, np.prod(x, axis=-1) * 2))
+    for _ in range(30):
+        x = rng.normal(size=shape).astype("f4")[::-1, ..., ::-1] if len(shape) > 1 else rng.normal(size=shape)[::-1]
+        for a, b in zip(compiled(x), (np.sum(x) + 1, np.mean(x) + 1, np.prod(x, axis=-1) * 2), strict=True):
+            np.testing.assert_array_equal(a, b)
