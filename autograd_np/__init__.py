@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import primitives as _primitives
 from .array_api import protocol as _protocol
+from .batching.values import BatchingError as BatchingError
 from .engine.errors import (
     AnomalyError as AnomalyError,
     CompileError as CompileError,

@@ -1,6 +1,8 @@
 """The batched array: one more kind of array under the unchanged rules, and what NumPy's functions do with it.
 
-:mod:`.array` is the class; :mod:`.ufuncs`, :mod:`.indexing` and :mod:`.functions` say how a ufunc, an index and each of NumPy's functions
-treat the batch axis; :mod:`.fallback` runs what has no such rule once per element. Nothing here knows of gradients: a rule that is
-made of NumPy calls is a batched rule.
+:mod:`.values` and :mod:`.array` are the class. How the batch axis is treated stands in :mod:`.ufuncs`, :mod:`.indexing` and in the
+:mod:`.table` of NumPy's functions, which :mod:`.reductions`, :mod:`.shapes`, :mod:`.joining` and :mod:`.products` fill; :mod:`.fallback`
+runs what has no such entry once per element. Rules are made of NumPy calls, so they are batched too; what the backward walk asks is answered
+in :mod:`.walk`, and :mod:`.axis` leads into a batch and out of it. :mod:`.levels` says which batches are open, :mod:`.randomness`
+what becomes of random numbers inside.
 """

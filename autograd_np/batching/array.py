@@ -9,8 +9,9 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..engine.tensor import Tensor
-from .functions import call_function
+from . import joining, products, reductions, shapes  # noqa: F401 - they fill the table
 from .indexing import getitem, setitem
+from .table import call_function
 from .ufuncs import call_ufunc
 from .values import BatchedValues, innermost
 
@@ -92,7 +93,7 @@ class Batched(BatchedValues, NDArrayOperatorsMixin):
     def transpose(self, *axes: Any) -> Any:
         """The axes in another order."""
         if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
-            axes = axes[0] or ()
+            axes = tuple(axes[0] or ())
         return np.transpose(self, axes or None)
 
     def flatten(self, order: Any = "C") -> Any:

@@ -158,7 +158,8 @@ def _batched_index(x: BatchedValues, parts: list[Any]) -> Place:
 def shape_of_selection(x: BatchedValues, index: Any) -> tuple[int, ...]:
     """The shape that ``index`` selects of each element."""
     same = [np.zeros(part.shape, part.dtype) if belongs(part, x) else part for part in _tuple(index)]
-    return np.broadcast_to(False, x.shape)[tuple(same)].shape
+    shape: tuple[int, ...] = np.broadcast_to(False, x.shape)[tuple(same)].shape
+    return shape
 
 
 def getitem(x: BatchedValues, index: Any) -> Any:

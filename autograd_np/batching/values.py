@@ -80,7 +80,7 @@ class BatchedValues:
     def __iter__(self) -> Iterator[Any]:
         if not self.ndim:
             raise TypeError("iteration over a 0-d array")
-        return iter([self[i] for i in range(len(self))])
+        return iter([self[i] for i in range(len(self))])  # type: ignore[index]
 
     def __repr__(self) -> str:
         return f"<batch of {self.values.shape[0]}: {self.shape} {self.dtype}>"

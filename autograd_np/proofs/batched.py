@@ -122,7 +122,9 @@ def _compared(f: Function, operands: list[Any], axes: Axes, expected: list[list[
     for k, ys in enumerate(columns):
         one, other = np.asarray(given[k]), np.stack(ys)
         words = differ(one, other, 1e-8, 1e-10)
-        if words and (one.shape != other.shape or _size(one - other) > 1e-13 * scale):  # a sum that cancels may leave anything
+        if words and (
+            one.shape != other.shape or _size(one - other) > 1e-13 * scale
+        ):  # a sum that cancels may leave anything
             wrong.append(f"output {k} is {words}")
     return wrong
 
