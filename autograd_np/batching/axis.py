@@ -10,7 +10,7 @@ from ..engine.registry import primitive, rule
 from ..engine.tensor import ArrayLike, Tensor
 from .array import Batched
 
-__all__ = ["into_batch", "out_of_batch", "summed_over_batch"]
+__all__ = ["into_batch", "out_of_batch", "summed", "summed_over_batch"]
 
 
 @primitive(wrt="x", view=True)
@@ -28,16 +28,30 @@ def out_of_batch(x: ArrayLike, axis: int, level: float, n: int) -> Tensor:
 @primitive(wrt="x")
 def summed_over_batch(x: ArrayLike, level: float) -> Tensor:
     """The sum over the elements of a batch."""
-    return np.sum(x.values, axis=0)  # type: ignore[no-any-return]
+    return summed(x, level)  # type: ignore[no-any-return]
+
+
+# Of nested batches the inner one is around the outer one's values: an operation on the outer one's axis goes through it.
+
+
+def summed(x: Any, level: float) -> Any:
+    """As :func:`summed_over_batch`, of arrays."""
+    if x.level > level:
+        return Batched(summed(x.values, level), x.level)
+    return np.sum(x.values, axis=0)
 
 
 def entered(x: Any, axis: int, level: float) -> Any:
     """As :func:`into_batch`, of arrays."""
+    if isinstance(x, Batched) and x.level > level:
+        return Batched(entered(x.values, axis + 1, level), x.level)
     return Batched(x if axis == 0 else np.moveaxis(x, axis, 0), level)
 
 
 def left(x: Any, axis: int, level: float, n: int) -> Any:
     """As :func:`out_of_batch`, of arrays."""
+    if isinstance(x, Batched) and x.level > level:
+        return Batched(left(x.values, axis + 1, level, n), x.level)
     if isinstance(x, Batched) and x.level == level:
         return x.values if axis == 0 else np.moveaxis(x.values, 0, axis)
     shape = np.shape(x)

@@ -13,6 +13,7 @@ from .values import (
     aligned,
     axes_of,
     belongs,
+    in_batches_of,
     innermost,
     like,
     not_to_be_written,
@@ -157,7 +158,7 @@ def _batched_index(x: BatchedValues, parts: list[Any]) -> Place:
 
 def shape_of_selection(x: BatchedValues, index: Any) -> tuple[int, ...]:
     """The shape that ``index`` selects of each element."""
-    same = [np.zeros(part.shape, part.dtype) if belongs(part, x) else part for part in _tuple(index)]
+    same = [np.zeros(part.shape, part.dtype) if isinstance(part, BatchedValues) else part for part in _tuple(index)]
     shape: tuple[int, ...] = np.broadcast_to(False, x.shape)[tuple(same)].shape
     return shape
 
@@ -168,7 +169,7 @@ def getitem(x: BatchedValues, index: Any) -> Any:
     if inner is not None and inner.level > x.level:
         x = inner.__class__(replicated(inner, x), inner.level)
     place = full_index(x, index)
-    selection = place.out_of_values(x.values[place.index])
+    selection = place.out_of_values(in_batches_of(x.values, place.index)[place.index])
     parts = _tuple(index)
     if any(belongs(part, x) for part in parts) and not any(axes_of(part) for part in parts if hasattr(part, "shape")):
         selection = not_to_be_written(selection)  # x[i] of one element is a view

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import random
+from ..engine.hooks import current_trace
 from .array import Batched
 from .values import BatchingError
 
@@ -24,7 +25,7 @@ def drawing(randomness: str, n: int, level: float, function: Any) -> Iterator[No
         BatchingError: numbers were drawn, and ``randomness`` refuses them or cannot give each element its own.
     """
 
-    def draw(plain: Callable[[], Any]) -> Any:
+    def draw(generator: np.random.Generator, plain: Callable[[], Any]) -> Any:
         if randomness == "error":
             raise BatchingError(
                 'vmap: the function draws random numbers; say vmap(…, randomness="different") for numbers of its own for each '
@@ -32,16 +33,21 @@ def drawing(randomness: str, n: int, level: float, function: Any) -> Iterator[No
             )
         if randomness == "same":
             return plain()
-        return Batched(np.stack([plain() for _ in range(n)]), level) if n else plain()
+        watched = [i for i, other in enumerate(generators) if other is generator and _state(other) == states[i]]
+        drawn = Batched(np.stack([plain() for _ in range(n)]), level) if n else plain()
+        for i in watched:
+            states[i] = _state(generator)
+        return drawn
 
-    generators = [] if randomness == "same" else _generators(function)
-    before = [_state(generator) for generator in generators]
+    # (In a trace every draw of a generator goes through the policy.)
+    generators = [] if randomness == "same" or current_trace() is not None else _generators(function)
+    states = [_state(generator) for generator in generators]  # as they were after the last draw of the library's
     token = random.begin_policy(draw)
     try:
         yield
     finally:
         random.end_policy(token)
-    for generator, state in zip(generators, before, strict=True):
+    for generator, state in zip(generators, states, strict=True):
         if _state(generator) != state:
             raise BatchingError(
                 "vmap: the function draws random numbers from a generator, which are the same for each element of the batch; say "

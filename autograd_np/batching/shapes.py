@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine import hooks
 from .table import entry, first_of, lengths, same_for_all, words_of
 from .ufuncs import shifted
 from .values import (
@@ -212,7 +213,8 @@ def _plain(batch: BatchedValues, function: Any, given: dict[str, Any]) -> Any:
     words = [word for word in given if isinstance(given[word], BatchedValues)]
     if not words:
         first = words_of(function)[0]  # (that of np.array is given by position alone)
-        return function(*([given.pop(first)] if first in given else []), **given)
+        values = [given.pop(first)] if first in given else []
+        return function(*values, **given, like=hooks.model(*values, batch.values))
     if function in (np.asarray, np.asanyarray, np.ascontiguousarray, np.array):
         x = given[words[0]]
         x = x.astype(given["dtype"]) if given.get("dtype") is not None else x

@@ -14,7 +14,9 @@ __all__ = [
     "aligned",
     "axes_of",
     "belongs",
+    "in_batches_of",
     "innermost",
+    "levels_of",
     "like",
     "not_to_be_written",
     "replicated",
@@ -114,8 +116,8 @@ class BatchedValues:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self._refuse(
             "a conversion to an ndarray",
-            "write np.stack([…]) rather than np.array([…]), np.zeros_like(x, shape=…) for an array to write into, and "
-            "functions of NumPy rather than another library's",
+            "write np.stack([…]) rather than np.array([…]), ag.take(a, i, axis=0) rather than a[i] where a is an ndarray, "
+            "np.zeros_like(x, shape=…) for an array to write into, and functions of NumPy rather than another library's",
         )
 
     def item(self, *args: Any) -> Any:
@@ -141,6 +143,34 @@ def innermost(tree: Any) -> BatchedValues | None:
         elif isinstance(x, dict):
             stack.extend(x.values())
     return found
+
+
+def in_batches_of(x: Any, others: Any) -> Any:
+    """An array with the batch axis of every batched array in ``others``: a view that repeats what is the same for all elements."""
+    found = levels_of(others)
+    for level in sorted(found):
+        x = _in_batch_of(x, found[level])
+    return x
+
+
+def levels_of(tree: Any) -> dict[float, BatchedValues]:
+    """A batched array for each batch that arrays in nested tuples and lists belong to."""
+    found: dict[float, BatchedValues] = {}
+    stack = [tree]
+    while stack:
+        other = stack.pop()
+        if isinstance(other, BatchedValues):
+            found[other.level] = other
+            stack.append(other.values)
+        elif isinstance(other, (tuple, list)):
+            stack.extend(other)
+    return found
+
+
+def _in_batch_of(x: Any, batch: BatchedValues) -> Any:
+    if isinstance(x, BatchedValues) and x.level > batch.level:
+        return x.__class__(_in_batch_of(x.values, batch), x.level)
+    return x if belongs(x, batch) else batch.__class__(replicated(batch, x), batch.level)
 
 
 def belongs(x: Any, batch: BatchedValues) -> bool:

@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..engine import hooks
+from ..engine.accumulators import Deferred
+from ..engine.clock import next_position
 from ..engine.errors import CompileError
 from ..engine.pytree import flatten
 from ..engine.tensor import Tensor
-from .array import Batched
-from .axis import into_batch, out_of_batch, summed_over_batch
+from .axis import into_batch, out_of_batch, summed, summed_over_batch
 from .fallback import element, elements, gathered
-from .levels import is_open
-from .values import BatchedValues, BatchingError, innermost, replicated
+from .values import BatchedValues, BatchingError, in_batches_of, innermost, levels_of
 
-__all__ = ["Batches"]
+__all__ = ["Batches", "batch"]
+
+_open: set[float] = set()
+_lock = threading.Lock()
+
+
+@contextmanager
+def batch() -> Iterator[float]:
+    """A batch, as long as it is open: its level, a place on the tape. What is recorded inside has a later place.
+
+    With the first one the engine begins to ask about batched arrays.
+    """
+    level = float(next_position())
+    with _lock:
+        if not hooks.BATCHES:
+            hooks.register(Batches())
+        _open.add(level)
+    try:
+        yield level
+    finally:
+        with _lock:
+            _open.discard(level)
 
 
 class Batches(hooks.Batches):
@@ -27,25 +51,29 @@ class Batches(hooks.Batches):
 
         While the function that is mapped runs, the gradients that it asks for are those of each element.
         """
-        while True:
-            values = contribution._values if isinstance(contribution, Tensor) else contribution
-            if not isinstance(values, BatchedValues) or parent.position > values.level:
-                return contribution
-            if not for_leaves and is_open(values.level):
-                return contribution
-            if isinstance(contribution, Tensor):
-                contribution = summed_over_batch(contribution, values.level)
-            else:
-                contribution = np.sum(values.values, axis=0)
+        if isinstance(contribution, np.generic):
+            return contribution
+        if isinstance(contribution, Deferred) and contribution.outputs:
+            contribution.parts = [(i, self.leaving(g, parent, for_leaves)) for i, g in contribution.parts]
+            return contribution
+        of = contribution.parts if isinstance(contribution, Deferred) else contribution
+        levels = [
+            level for level in levels_of(_values(of)) if level >= parent.position and (for_leaves or level not in _open)
+        ]
+        if levels and isinstance(contribution, Deferred):
+            contribution = contribution.dense()
+        for level in levels:
+            contribution = (summed_over_batch if isinstance(contribution, Tensor) else summed)(contribution, level)
+        return contribution
 
     def model(self, arrays: tuple[Any, ...]) -> Any:
         """The array to make buffers like, None where no array is batched."""
-        return innermost(arrays)
+        inner = innermost(arrays)
+        return None if inner is None else in_batches_of(inner, arrays)
 
     def beside(self, x: Any, others: tuple[Any, ...]) -> Any:
         """A plain array as one of the batch that others belong to, so that it can be indexed with them, or written."""
-        inner = innermost(others)
-        return x if inner is None else inner.__class__(replicated(inner, x), inner.level)
+        return in_batches_of(x, others)
 
     def call(self, error: Exception, body: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The result of a body that failed on batched arrays: with every operand batched, else one element after the other."""
@@ -58,7 +86,10 @@ class Batches(hooks.Batches):
             raise
         except Exception:  # noqa: BLE001 - what each element makes of it is the answer
             results = [body(*element(args, batch, i), **element(kwargs, batch, i)) for i in elements(batch)]
-            return gathered(batch, results, "the operation")
+            try:
+                return gathered(batch, results, "the operation")
+            except BatchingError as ragged:
+                raise (error if isinstance(error, BatchingError) else ragged) from None
 
     def each(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A function of Tensors, run for each element of the batch; NotImplemented where there is none."""
@@ -175,7 +206,3 @@ def _gathered(batch: BatchedValues, results: list[Any]) -> Any:
             raise BatchingError(f"vmap: a function returns other shapes for other elements of the batch: {shapes}")
         return into_batch(np.stack(results)[: batch.values.shape[0]], 0, batch.level)
     return gathered(batch, results, "the rule")
-
-
-hooks.register(Batches())
-_ = Batched

@@ -16,6 +16,7 @@ from ..engine import modes, write_guards
 from ..engine.clock import LAST_WRITE, next_position
 from ..engine.errors import CompileError, OtherCase
 from ..engine.hooks import TRACING, current_trace
+from ..engine.random import draw
 from ..engine.tensor import Tensor
 from ..transforms.wrapper import Wrapper
 from .cached_program import MISS, Entry
@@ -104,7 +105,7 @@ class _Proxy:
             raise CompileError(
                 f"compile: Generator.{name} cannot be traced; use permutation() or permuted(), or draw outside the compiled function"
             )
-        return lambda *args, **kwargs: self._trace.draw(self._generator, name, args, kwargs)
+        return lambda *args, **kwargs: draw(self._generator, name, *args, **kwargs)
 
 
 class Compiled(Wrapper):

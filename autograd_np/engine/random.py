@@ -76,7 +76,7 @@ def draw(generator: np.random.Generator, method: str, *args: Any, **kwargs: Any)
     """
     policy = _policy.get()
     if policy is not None:
-        return policy(lambda: _drawn(generator, method, args, kwargs))
+        return policy(generator, lambda: _drawn(generator, method, args, kwargs))
     return _drawn(generator, method, args, kwargs)
 
 
@@ -89,7 +89,7 @@ def _drawn(generator: np.random.Generator, method: str, args: tuple[Any, ...], k
 
 
 def begin_policy(policy: Any) -> Token[Any]:
-    """Let ``policy(plain)`` stand for each draw, where ``plain()`` draws. Returns what :func:`end_policy` takes."""
+    """Let ``policy(generator, plain)`` stand for each draw, where ``plain()`` draws. Returns what :func:`end_policy` takes."""
     return _policy.set(policy)
 
 

@@ -15,7 +15,7 @@ from .clock import CHANGES
 from .conversions import cut
 from .errors import NonDifferentiableError, describe
 from .glibc import keep_freed_memory
-from .hooks import beside, is_scalar, is_traced
+from .hooks import beside, is_batched, is_scalar, is_traced
 from .modes import is_grad_enabled
 from .operands import above, base_array
 from .sparse_operands import is_sparse
@@ -189,8 +189,10 @@ class Tensor:
         return self._values
 
     def numpy(self) -> Any:
-        """A read-only view of the array (no copy, no gradient)."""
+        """A read-only view of the array (no copy, no gradient). Under :func:`~autograd_np.vmap` it is the batched array."""
         a = self._values
+        if is_batched(a):
+            return a
         if isinstance(a, np.generic) or not hasattr(a, "flags"):  # another library's array, which may refuse
             a = np.asarray(a)
         view = a.view()
@@ -433,12 +435,15 @@ class Tensor:
             ) from None
 
     def __str__(self) -> str:
-        return str(np.asarray(self._values))
+        return str(self._values if is_batched(self._values) else np.asarray(self._values))
 
     def __repr__(self) -> str:
-        values = np.array2string(
-            np.asarray(self._values), separator=", ", prefix=f"{type(self).__name__}(", threshold=200
-        )
+        if is_batched(self._values):
+            values = repr(self._values)
+        else:
+            values = np.array2string(
+                np.asarray(self._values), separator=", ", prefix=f"{type(self).__name__}(", threshold=200
+            )
         parts = [values, f"shape={self.shape}", f"dtype={self.dtype}"]
         if self.name:
             parts.append(f"name={self.name!r}")

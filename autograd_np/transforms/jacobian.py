@@ -14,7 +14,7 @@ import autograd_np.engine.tape as tape
 from ..batching import walk  # noqa: F401 - the engine asks it about batched arrays
 from ..batching.array import Batched
 from ..batching.axis import left, out_of_batch
-from ..batching.levels import batch
+from ..batching.walk import batch
 from ..engine.pytree import flatten
 from ..engine.tensor import Tensor
 from .grad import Call, Derivative, check_function, grad, output_of, pull_back, same_field

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..batching.array import Batched
 from ..batching.axis import into_batch, out_of_batch
-from ..batching.levels import batch
 from ..batching.randomness import drawing
+from ..batching.walk import batch
 from ..engine.errors import describe
 from ..engine.pytree import flatten, kind_of, paths
 from ..engine.tensor import Tensor

@@ -178,7 +178,7 @@ def kl_div(input: Any, target: Any, *, reduction: str = "mean", log_target: bool
     check_reduction("kl_div", reduction, ("batchmean",))
     p = ag.exp(y) if log_target else y
     possible = np.greater(raw(p), 0)
-    if not tracing.is_tracing() and possible.all():
+    if isinstance(possible, np.ndarray) and possible.all():  # (a traced or a batched array gives no one answer)
         loss = p * ((y if log_target else ag.log(y)) - x)
     else:
         log_p = ag.where(possible, y, 0.0) if log_target else ag.log(ag.where(possible, y, 1.0))
@@ -256,7 +256,7 @@ def gaussian_nll_loss(
     values = raw(v)
     tracing.require(_check_variances, values)
     low = np.maximum(values, eps) - values
-    v = v + low if tracing.is_tracing() or low.any() else v
+    v = v if isinstance(low, np.ndarray) and not low.any() else v + low
     loss = 0.5 * (ag.log(v) + ag.square(x - t) / v)
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)

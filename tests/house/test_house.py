@@ -25,9 +25,9 @@ ORDER = (
 # Lines a folder may have, so that the house cannot silt up; raised on purpose, with the capability that needs it.
 CEILINGS = {
     "autograd_np/*.py": 1600,
-    "autograd_np/engine": 5000,
+    "autograd_np/engine": 5050,
     "autograd_np/primitives": 16500,
-    "autograd_np/batching": 1400,
+    "autograd_np/batching": 2000,
     "autograd_np/transforms": 1200,
     "autograd_np/array_api": 700,
     "autograd_np/proofs": 8600,
