@@ -214,7 +214,8 @@ def _plain(batch: BatchedValues, function: Any, given: dict[str, Any]) -> Any:
     if not words:
         first = words_of(function)[0]  # (that of np.array is given by position alone)
         values = [given.pop(first)] if first in given else []
-        return function(*values, **given, like=hooks.model(*values, batch.values))
+        known = [value for value in values if hooks.is_traced(value)]
+        return function(*values, **given, like=hooks.model(*known, batch.values))
     if function in (np.asarray, np.asanyarray, np.ascontiguousarray, np.array):
         x = given[words[0]]
         x = x.astype(given["dtype"]) if given.get("dtype") is not None else x

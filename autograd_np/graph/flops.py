@@ -174,7 +174,7 @@ def _words(text: str, formula: Formula) -> dict[str, Formula]:
 #: By the operation's name: the formula of its forward pass.
 FORMULAS: dict[str, Formula] = {
     **_words(
-        "positive copy astype real imag reshape transpose swapaxes squeeze expand_dims broadcast_to flip roll concatenate stack split unstack getitem "
+        "into_batch out_of_batch positive copy astype real imag reshape transpose swapaxes squeeze expand_dims broadcast_to flip roll concatenate stack split unstack getitem "
         "index_update take take_along_axis where pad tile repeat tril triu diagonal diag embedding alias fftshift ifftshift output keep einsum_one "
         "sliding_window_view taken_last scatter_last at_kink at_root max_pool_gather max_pool_spread without_rows",
         _of_output(0),
@@ -187,7 +187,7 @@ FORMULAS: dict[str, Formula] = {
         _of_output(1),
     ),
     **_words(
-        "sum mean prod max min nanmax nanmin nanmean bincount add_reduceat channel_sum sum_of_rows window_sum",
+        "sum mean prod max min nanmax nanmin nanmean bincount add_reduceat channel_sum sum_of_rows window_sum summed_over_batch",
         _of_input(1),
     ),
     **_words("norm vector_norm matrix_norm", _of_input(2)),

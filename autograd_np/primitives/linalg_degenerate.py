@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.hooks import is_traced, require
+from ..engine.hooks import is_batched, is_traced, require
 from ..engine.tensor import Tensor
 
 __all__ = [
@@ -68,11 +68,11 @@ NEARLY = (
 
 def warn(found: Any, text: str) -> None:
     """Give a :class:`DegenerateWarning` if ``found`` is true."""
-    # The flag of a duck array or of a tracer has no truth to look at.
+    # The flag of a duck array, of a tracer or of a batch has no truth to look at.
     if type(found) in (bool, np.bool_):
         if found:
             warnings.warn(text, DegenerateWarning, stacklevel=4)
-    elif is_traced(found):
+    elif is_traced(found) or is_batched(found):
         require(_warn_if, found, text)
 
 

@@ -47,6 +47,9 @@ __all__ = ["EXEMPT", "INDIRECT", "Finding", "Outcome", "examine", "prove"]
 EXEMPT: dict[str, str] = {
     "einsum_path": "it returns a plan and a text",
     "ix_": "it returns index arrays",
+    "into_batch": "it leads into a batch: every proof of a batched operation goes through it",
+    "out_of_batch": "it leads out of a batch: likewise",
+    "summed_over_batch": "what is the same for all elements of a batch gets its gradient by it: likewise",
 }
 # Functions whose values are undefined: shape and dtype alone are compared.
 UNDEFINED = ("empty_like",)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...engine.errors import CompileError, OtherCase
 from ...engine.files import replacing
-from ...engine.hooks import TRACING, TracedArray, current_trace
+from ...engine.hooks import BATCHES, TRACING, TracedArray, current_trace
 from ...engine.tensor import Tensor
 from ..trace.record import owner_of
 from .calls import dtype_text, name_of
@@ -186,6 +186,8 @@ class _File:
             return
         if thing is TRACING:  # outside a trace what asks for one hears that there is none
             self.helpers[name] = f"{name} = [0]"
+        elif thing is BATCHES:
+            self.helpers[name] = f"{name} = []"
         elif thing is TracedArray:
             self.helpers[name] = f"class {name}:\n    pass"
         elif thing is current_trace:
