@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.hooks import beside
 from .values import (
     BatchedValues,
     BatchingError,
     aligned,
     axes_of,
     belongs,
-    in_batches_of,
     innermost,
     like,
     not_to_be_written,
@@ -169,7 +169,7 @@ def getitem(x: BatchedValues, index: Any) -> Any:
     if inner is not None and inner.level > x.level:
         x = inner.__class__(replicated(inner, x), inner.level)
     place = full_index(x, index)
-    selection = place.out_of_values(in_batches_of(x.values, place.index)[place.index])
+    selection = place.out_of_values(beside(x.values, *place.index)[place.index])
     parts = _tuple(index)
     if any(belongs(part, x) for part in parts) and not any(axes_of(part) for part in parts if hasattr(part, "shape")):
         selection = not_to_be_written(selection)  # x[i] of one element is a view

@@ -47,10 +47,40 @@ def entry(*names: str) -> Callable[[Entry], Entry]:
     return put
 
 
+# The parameters of functions in C, to which the older NumPys give no signature.
+OF_C = {
+    "arange": "start_or_stop stop step dtype device like",
+    "array": "object dtype copy order subok ndmin ndmax like",
+    "asanyarray": "a dtype order device copy like",
+    "asarray": "a dtype order device copy like",
+    "ascontiguousarray": "a dtype like",
+    "can_cast": "from_ to casting",
+    "concatenate": "arrays axis out dtype casting",
+    "copyto": "dst src casting where",
+    "dot": "a b out",
+    "empty": "shape dtype order device like",
+    "empty_like": "prototype dtype order subok shape device",
+    "inner": "a b",
+    "may_share_memory": "a b max_work",
+    "min_scalar_type": "a",
+    "packbits": "a axis bitorder",
+    "ravel_multi_index": "multi_index dims mode order",
+    "result_type": "*arrays_and_dtypes",
+    "shares_memory": "a b max_work",
+    "unravel_index": "indices shape order",
+    "vdot": "a b",
+    "where": "condition x y",
+    "zeros": "shape dtype order device like",
+}
+
+
 @functools.cache
 def words_of(function: Any) -> tuple[str, ...]:
     """The names of the parameters; "*args" for all positional arguments together."""
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        return tuple(OF_C[function.__name__].split())
     return tuple(["*" + p.name if p.kind is p.VAR_POSITIONAL else p.name for p in parameters])
 
 

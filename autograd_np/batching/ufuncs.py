@@ -13,7 +13,9 @@ from .values import BatchedValues, BatchingError, aligned, axes_of, belongs, lik
 __all__ = ["call_ufunc", "reduced", "shifted"]
 
 # Core axes of the operands of ufuncs of vectors and matrices.
-CORE = {np.matmul: (2, 2), np.vecdot: (1, 1), np.matvec: (2, 1), np.vecmat: (1, 2)}
+CORE = {np.matmul: (2, 2), np.vecdot: (1, 1)}
+if hasattr(np, "matvec"):  # since NumPy 2.2
+    CORE |= {np.matvec: (2, 1), np.vecmat: (1, 2)}
 
 
 def call_ufunc(batch: BatchedValues, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: Any) -> Any:

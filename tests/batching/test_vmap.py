@@ -13,6 +13,7 @@ import pytest
 import autograd_np as ag
 import nn
 from autograd_np import Tensor, vmap
+from autograd_np.batching.table import OF_C, TABLE, words_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(6, 4))
@@ -29,6 +30,14 @@ def same(a: Any, b: Any, rtol: float = 1e-10) -> None:
 
 def energy(x: Any) -> Any:
     return np.sum(np.tanh(x @ W) ** 2)
+
+
+def test_parameters_are_named_as_numpy_names_them() -> None:
+    """Where this NumPy gives its functions in C a signature, the table has it too, and it has every one that is without."""
+    for function in TABLE:
+        words = words_of(function)
+        if function.__name__ in OF_C:
+            assert words == tuple(OF_C[function.__name__].split())
 
 
 # ---------------------------------------------------------------- axes and trees
