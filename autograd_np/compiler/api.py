@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine import modes, write_guards
 from ..engine.clock import LAST_WRITE, next_position
-from ..engine.errors import CompileError, OtherCase
+from ..engine.errors import CompileError, OtherCase, Undone
 from ..engine.hooks import TRACING, current_trace
 from ..engine.random import draw
 from ..engine.tensor import Tensor
@@ -139,18 +139,20 @@ class Compiled(Wrapper):
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the program for these arguments; trace the function if there is none."""
         quick = self._quick
+        undone = False  # whether a program has raised an error before it had done anything: the function says what comes of it
         if quick is not None and not kwargs and not TRACING[0] and not modes.followers():
             try:
                 result = quick(args)
-            except OtherCase:
-                result = MISS
+            except OtherCase as error:
+                result, undone = MISS, error.__class__ is Undone
             if result is not MISS:
                 self._hits += 1
                 return result
         leaves: list[Any] = []
         key = structure((args, kwargs), leaves)
         if (
-            current_trace() is not None
+            undone
+            or current_trace() is not None
             or any(isinstance(x, Tensor) and x._node is not None for x in leaves)
             or modes.followers()
         ):
@@ -164,7 +166,9 @@ class Compiled(Wrapper):
                     continue
                 try:
                     results = entry.run(arrays)
-                except OtherCase:
+                except OtherCase as error:
+                    if error.__class__ is Undone:
+                        break
                     continue
                 self._hits += 1
                 if self._last is not entry:
@@ -178,7 +182,10 @@ class Compiled(Wrapper):
                 for node, i in entry.effects:
                     node.grad = None if i is None else results[i]
                 return entry.rebuild(results)
-        return self._trace(key, args, kwargs, leaves)
+        else:
+            return self._trace(key, args, kwargs, leaves)
+        self._eager += 1
+        return self._function(*args, **kwargs)
 
     def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments that make such a one again."""
@@ -351,6 +358,8 @@ class Compiled(Wrapper):
                             held.append((t._node, t._node.grad))
                             t._node.grad = traced
                     result = self._function(*given, **options)
+                    if trace.refusals:
+                        raise trace.refusals[0]
                     for t, array, traced, name in lifted:
                         if t._values is not traced and t._values is not array:
                             raise CompileError(
@@ -400,9 +409,8 @@ class Compiled(Wrapper):
                 trace.roll_back()
                 raise
             self._last = entry
-            by_itself = (
-                touched or not entry.aliasing.sound
-            )  # what the function does besides computing is done by running it
+            # What the function does besides computing, and what it makes of an error of NumPy's, is done by running it.
+            by_itself = touched or trace.raised or not entry.aliasing.sound
             if by_itself or not self._replays_first:
                 if entry.writes:
                     entry.clock[0] = LAST_WRITE[0] = next_position()

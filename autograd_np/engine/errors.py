@@ -6,6 +6,8 @@ import sys
 import types
 from typing import Any
 
+from .hooks import current_trace
+
 __all__ = [
     "AnomalyError",
     "CompileError",
@@ -47,9 +49,19 @@ class CompileError(TypeError):
 
     _autograd_np = True  # its message stands as it is
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        trace = current_trace()
+        if trace is not None:
+            trace.refusals.append(self)  # a function that catches it would go another way than without compile
+
 
 class OtherCase(Exception):  # noqa: N818 - never seen by a caller: the function is traced again
     """A replay met numbers that its program was not made for."""
+
+
+class Undone(OtherCase):
+    """A replay raised an error before it had done anything: the function itself says what comes of it."""
 
 
 def describe(value: Any) -> str:

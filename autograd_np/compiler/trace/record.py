@@ -84,6 +84,8 @@ class Trace:
         self._values = 0
         self._token: Any = None
         self.ended = False
+        self.refusals: list[CompileError] = []  # that were raised while the function ran
+        self.raised = False  # whether a call, or a test of its data, raised while the function ran
         self.errors: Any = {}
         self._quiet: Any = None
 
@@ -342,11 +344,18 @@ class Trace:
         op = Op(kind, target, written, written_options)
         if out is not None:
             self.write(op, out)
-            self._fill(op, out, function, given, options)
-            self.append(op)
-            return out
-        result = function(*given, **options)
-        return self.finish(op, result)
+        try:
+            if out is not None:
+                self._fill(op, out, function, given, options)
+            else:
+                result = function(*given, **options)
+        except Exception:
+            self.raised = True
+            raise
+        if out is None:
+            return self.finish(op, result)
+        self.append(op)
+        return out
 
     def elsewhere(self) -> bool:
         """Whether a traced array is looked at where its trace does not run: on another thread."""
@@ -401,7 +410,11 @@ class Trace:
         op = Op("check", test, (), {})
         op.args, given = self.unwrap(args)
         op.pure = False
-        test(*given)
+        try:
+            test(*given)
+        except Exception:
+            self.raised = True
+            raise
         if op.args_depend():
             self.append(op)
 
