@@ -28,8 +28,8 @@ from .pipeline import optimize
 from .printer.standalone import save
 from .trace.arguments import arrays_of, dynamic, rebuilt, structure
 from .trace.array import Traced
-from .trace.captures import reach
 from .trace.provenance import Story, argument_names
+from .trace.reachable import reach
 from .trace.record import Trace
 from .trace.results import outputs_of
 

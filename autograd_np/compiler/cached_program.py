@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine import modes, write_guards
 from ..engine.clock import CHANGES, LAST_WRITE, next_position
-from ..engine.errors import OtherCase, Undone
+from ..engine.errors import CompileError, OtherCase, Undone
 from ..engine.modes import ACTIVE
 from ..engine.tensor import Tensor
 from . import plan as planning
@@ -167,7 +167,11 @@ class Entry:
                 error,
                 "the program had begun to write in place: what it writes (arguments, parameters, state) may be written in part",
             )
-        elif not self.draws and isinstance(error, Exception) and not isinstance(error, (RecursionError, MemoryError)):
+        elif (
+            not self.draws
+            and isinstance(error, Exception)
+            and not isinstance(error, (CompileError, RecursionError, MemoryError))
+        ):
             raise Undone from error
         if self.draws:
             error.add_note("compile: the random generators may have moved on")
