@@ -26,6 +26,7 @@ from .numba import text
 from .passes.simplify import Program
 from .pipeline import optimize
 from .printer.standalone import save
+from .second_run import second_run
 from .trace.arguments import arrays_of, dynamic, rebuilt, structure
 from .trace.array import Traced
 from .trace.provenance import Story, argument_names
@@ -134,6 +135,7 @@ class Compiled(Wrapper):
         self._entries: dict[Any, list[Entry]] = {}
         self._last: Entry | None = None
         self._quick: Callable[[tuple[Any, ...]], Any] | None = None
+        self._uncompiled: set[Any] = set()  # forms of arguments for which the function itself is run
         self._hits = self._misses = self._eager = 0
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
@@ -152,6 +154,7 @@ class Compiled(Wrapper):
         key = structure((args, kwargs), leaves)
         if (
             undone
+            or key in self._uncompiled
             or current_trace() is not None
             or any(isinstance(x, Tensor) and x._node is not None for x in leaves)
             or modes.followers()
@@ -198,6 +201,7 @@ class Compiled(Wrapper):
     def cache_clear(self) -> None:
         """Forget all programs."""
         self._entries.clear()
+        self._uncompiled.clear()
         self._last = self._quick = None
 
     @property
@@ -323,6 +327,7 @@ class Compiled(Wrapper):
             ]
             nodes = {id(node): node for node in leaf_nodes} if self._reads_gradients else {}
             before = [(node, _layout(node)) for node in nodes.values()]
+            gradients = [(node, node.grad) for node in nodes.values()]
 
             def enter(item: Any) -> Any:
                 if not dynamic(item):
@@ -420,19 +425,33 @@ class Compiled(Wrapper):
                     hook()
             if by_itself:
                 return rebuild(concrete)
+            if not (self._replays_first or trace.before or trace.after):
+                self._last = None
+                result, different = second_run(trace, gradients, lambda: self._function(*args, **kwargs), rebuild(concrete))
+                if different:
+                    self._uncompiled.add(key)
+                    warnings.warn(
+                        f"compile: {getattr(self, '__qualname__', 'the function')} does something else when it is traced than when it runs by itself "
+                        f"({different}), so it is not compiled: does it ask for the type or the identity of an array, for the time, or for the system's entropy?",
+                        RuntimeWarning,
+                        stacklevel=3,
+                    )
+                    return result
+                self._last = entry
             entries = self._entries[key] = self._entries.pop(key, [])
             del entries[:-8]
             entries.append(entry)
             if sum(map(len, self._entries.values())) > _LIMIT:
                 self._entries.pop(next(iter(self._entries)))
             self._quick = None if kwargs else entry.quick(args)
-            if self._replays_first:
-                trace.rewind()
-                concrete = entry.run(every)
-                if len(outputs) == 1:
-                    concrete = [concrete]
-                for node, i in effects:
-                    node.grad = None if i is None else concrete[i]
+            if not self._replays_first:
+                return rebuild(concrete) if trace.before or trace.after else result
+            trace.rewind()
+            concrete = entry.run(every)
+            if len(outputs) == 1:
+                concrete = [concrete]
+            for node, i in effects:
+                node.grad = None if i is None else concrete[i]
             return rebuild(concrete)
 
 
