@@ -363,8 +363,7 @@ class Compiled(Wrapper):
                             held.append((t._node, t._node.grad))
                             t._node.grad = traced
                     result = self._function(*given, **options)
-                    if trace.refusals:
-                        raise trace.refusals[0]
+                    trace.check_refusals()
                     for t, array, traced, name in lifted:
                         if t._values is not traced and t._values is not array:
                             raise CompileError(
@@ -427,7 +426,9 @@ class Compiled(Wrapper):
                 return rebuild(concrete)
             if not (self._replays_first or trace.before or trace.after):
                 self._last = None
-                result, different = second_run(trace, gradients, lambda: self._function(*args, **kwargs), rebuild(concrete))
+                result, different = second_run(
+                    trace, gradients, lambda: self._function(*args, **kwargs), rebuild(concrete)
+                )
                 if different:
                     self._uncompiled.add(key)
                     warnings.warn(

@@ -159,15 +159,19 @@ def without_rule(name: str, word: str, sequence: bool) -> str:
     )
 
 
+def in_library(frame: types.FrameType) -> bool:
+    """Whether a frame runs code of this library, or of NumPy."""
+    module = str(frame.f_globals.get("__name__", ""))
+    return module.partition(".")[0] in ("autograd_np", "numpy", "nn") or frame.f_code.co_filename.startswith(
+        "<autograd_np"
+    )
+
+
 def location() -> str:
     """The first source line outside the library, for messages."""
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None:
-        module = str(frame.f_globals.get("__name__", ""))
-        inside = module.partition(".")[0] in ("autograd_np", "numpy", "nn") or frame.f_code.co_filename.startswith(
-            "<autograd_np"
-        )
-        if not inside:
+        if not in_library(frame):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}"
         frame = frame.f_back
     return "an unknown line"

@@ -434,3 +434,17 @@ def test_the_first_call_writes_once() -> None:
     assert state.tolist() == x.tolist() == [3, 3]
     other = np.random.default_rng(0)
     assert found == [k + other.normal() for k in (1, 2, 3)]
+
+
+def test_a_checkpoint_is_compiled_and_mapped() -> None:
+    inner = ag.checkpoint(lambda y: np.sin(y) * y)
+    gradient = ag.grad(lambda x: np.sum(inner(inner(x)) ** 2))
+    expected = ag.grad(lambda x: np.sum((lambda s: (np.sin(s) * s) ** 2)(np.sin(x) * x)))(X)
+    compiled = ag.compile(gradient)
+    for _ in range(3):
+        np.testing.assert_allclose(compiled(X), expected, rtol=1e-12)
+    assert compiled.cache_info().hits == 2
+    np.testing.assert_allclose(ag.vmap(gradient)(np.stack([X, X])), [expected] * 2, rtol=1e-12)
+    np.testing.assert_allclose(
+        ag.compile(ag.hessian(lambda x: np.sum(inner(x))))(X), np.diag(2 * np.cos(X) - X * np.sin(X)), atol=1e-12
+    )

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...engine import hooks, write_guards
 from ...engine.clock import next_position
-from ...engine.errors import CompileError, describe, location
+from ...engine.errors import CompileError, describe, in_library, location
 from ...engine.operands import base_array
 from ..ir import Op, Ref, Storage, Value
 from .array import Traced
@@ -114,6 +114,13 @@ class Trace:
         """Undo what the run wrote into arrays of the caller."""
         for array, content in self.backups.values():
             array[...] = content
+
+    def check_refusals(self) -> None:
+        """Raise a refusal that the function has caught: it would go another way than without compile. (Where the library asks, it knows what to do.)"""
+        for error in self.refusals:
+            caught = error.__traceback__  # begins with the frame that caught it
+            if caught is not None and not in_library(caught.tb_frame):
+                raise error
 
     def check_captured(self) -> None:
         """Raise if an array that the run used was changed behind the tracer's back."""
