@@ -164,7 +164,7 @@ class Compiled(Wrapper):
             return self._function(*args, **kwargs)
         for entry in [*self._entries.get(key, ())]:
             if entry.holds():
-                arrays = [*arrays_of(leaves), *[node.grad for node, _ in entry.held]]
+                arrays = [*arrays_of(leaves), *[t._node.grad for t, _ in entry.held]]
                 if entry.aliasing.matters and not entry.aliasing.holds(arrays):
                     continue
                 try:
@@ -182,8 +182,8 @@ class Compiled(Wrapper):
                     self._quick = None if kwargs else entry.quick(args)
                 if len(entry.program.outputs) == 1:
                     results = (results,)
-                for node, i in entry.effects:
-                    node.grad = None if i is None else results[i]
+                for t, i in entry.effects:
+                    t._node.grad = None if i is None else results[i]
                 return entry.rebuild(results)
         else:
             return self._trace(key, args, kwargs, leaves)
@@ -326,7 +326,8 @@ class Compiled(Wrapper):
                 t._node for _, t in reached.tensors.values() if t._node is not None and t._node.primitive is None
             ]
             nodes = {id(node): node for node in leaf_nodes} if self._reads_gradients else {}
-            before = [(node, _layout(node)) for node in nodes.values()]
+            leaf_of = {id(t._node): t for _, t in reached.tensors.values()}
+            before = [(node, _layout(leaf_of[id(node)])) for node in nodes.values()]
             gradients = [(node, node.grad) for node in nodes.values()]
 
             def enter(item: Any) -> Any:
@@ -406,9 +407,10 @@ class Compiled(Wrapper):
                 ]
                 arguments[first:] = [value for value in arguments[first:] if value.storage.index in used]
                 every = [*arrays_of(leaves), *[array for _, array in held]]
-                entry = Entry(trace, program, reached, rebuild, effects, every)
-                entry.held = held
-                entry.conditions += [(functools.partial(_layout, node), layout) for node, layout in before]
+                # (A leaf that is frozen and thawed has another node: the program is for the Tensor.)
+                entry = Entry(trace, program, reached, rebuild, [(leaf_of[id(node)], i) for node, i in effects], every)
+                entry.held = [(leaf_of[id(node)], array) for node, array in held]
+                entry.conditions += [(functools.partial(_layout, leaf_of[id(node)]), layout) for node, layout in before]
             except BaseException:
                 trace.roll_back()
                 raise
@@ -456,7 +458,7 @@ class Compiled(Wrapper):
             return rebuild(concrete)
 
 
-def _layout(node: Any) -> Any:
+def _layout(t: Tensor) -> Any:
     """Of the gradient that a leaf holds, what a program is made for."""
-    grad = node.grad
+    grad = t.grad
     return grad if grad is None else getattr(grad, "strides", ())

@@ -449,3 +449,30 @@ def test_a_checkpoint_is_compiled_and_mapped() -> None:
     np.testing.assert_allclose(
         ag.compile(ag.hessian(lambda x: np.sum(inner(x))))(X), np.diag(2 * np.cos(X) - X * np.sin(X)), atol=1e-12
     )
+
+
+def test_what_is_frozen_and_thawed_needs_few_programs() -> None:
+    w, v = (ag.Tensor(np.ones(4), requires_grad=True) for _ in range(2))
+
+    def f(x: Any) -> Any:
+        w.grad = v.grad = None
+        loss = np.sum(w * v * x)
+        loss.backward()
+        return loss.detach()
+
+    compiled = ag.compile(f)
+    for k in range(12):
+        w.requires_grad = k % 2 == 0
+        compiled(X + k)
+        np.testing.assert_array_equal(v.grad, X + k)
+        if w.requires_grad:
+            np.testing.assert_array_equal(w.grad, X + k)
+    assert compiled.cache_info().misses <= 4  # (with a gradient there before, and without)
+
+    model = nn.Sequential(nn.Linear(4, 8, rng=0), nn.Tanh(), nn.Linear(8, 3, rng=1))
+    step = nn.compile_step(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), lr=0.1))
+    for k in range(12):
+        for p in model[0].parameters():
+            p.requires_grad = k % 2 == 0
+        step(np.ones((5, 4), np.float32), np.zeros(5, int))
+    assert step.cache_info().misses == 2
