@@ -141,27 +141,26 @@ class Compiled(Wrapper):
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the program for these arguments; trace the function if there is none."""
         quick = self._quick
-        undone = False  # whether a program has raised an error before it had done anything: the function says what comes of it
+        undone: Undone | None = None  # a program has raised an error before it had done anything
         if quick is not None and not kwargs and not TRACING[0] and not modes.followers():
             try:
                 result = quick(args)
             except OtherCase as error:
-                result, undone = MISS, error.__class__ is Undone
+                result, undone = MISS, error if isinstance(error, Undone) else None
             if result is not MISS:
                 self._hits += 1
                 return result
         leaves: list[Any] = []
         key = structure((args, kwargs), leaves)
         if (
-            undone
+            undone is not None
             or key in self._uncompiled
             or current_trace() is not None
             or any(isinstance(x, Tensor) and x._node is not None for x in leaves)
             or modes.followers()
         ):
             # Inside another trace, or under a transformation that records, the function itself is what is wanted.
-            self._eager += 1
-            return self._function(*args, **kwargs)
+            return self._by_itself(key, undone, args, kwargs)
         for entry in [*self._entries.get(key, ())]:
             if entry.holds():
                 arrays = [*arrays_of(leaves), *[t._node.grad for t, _ in entry.held]]
@@ -170,7 +169,8 @@ class Compiled(Wrapper):
                 try:
                     results = entry.run(arrays)
                 except OtherCase as error:
-                    if error.__class__ is Undone:
+                    if isinstance(error, Undone):
+                        undone = error
                         break
                     continue
                 self._hits += 1
@@ -187,8 +187,21 @@ class Compiled(Wrapper):
                 return entry.rebuild(results)
         else:
             return self._trace(key, args, kwargs, leaves)
+        return self._by_itself(key, undone, args, kwargs)
+
+    def _by_itself(self, key: Any, undone: Undone | None, args: Any, kwargs: Any) -> Any:
+        """Run the function. It says what comes of the error of a program, which no program should raise that it neither raises nor handles."""
         self._eager += 1
-        return self._function(*args, **kwargs)
+        result = self._function(*args, **kwargs)
+        if undone is not None and self._last is not None and not self._last.reached.handles:
+            self._uncompiled.add(key)
+            warnings.warn(
+                f"compile: the program of {getattr(self, '__qualname__', 'the function')} raises {undone.__cause__!r}, and the function does not, "
+                "which is a fault of compile; the function itself is run",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return result
 
     def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments that make such a one again."""
@@ -365,6 +378,7 @@ class Compiled(Wrapper):
                             t._node.grad = traced
                     result = self._function(*given, **options)
                     trace.check_refusals()
+                    drawn = reached.drawn()
                     for t, array, traced, name in lifted:
                         if t._values is not traced and t._values is not array:
                             raise CompileError(
@@ -392,8 +406,13 @@ class Compiled(Wrapper):
                 for _, t in reached.tensors.values():
                     if t._node is not None and isinstance(getattr(t._node, "grad", None), Traced):
                         t._node.grad = t._node.grad.array.copy()
+            twice = not (self._replays_first or trace.before or trace.after)
             try:
                 touched = reached.touched()
+                if drawn and (
+                    touched or trace.raised or not twice
+                ):  # (else the second run tells whether it was the function that drew)
+                    raise CompileError(drawn)
                 story.settle(trace.ops)
                 program = Program(trace.ops, arguments, outputs)
                 optimize(program, self._backend)
@@ -426,11 +445,14 @@ class Compiled(Wrapper):
                     hook()
             if by_itself:
                 return rebuild(concrete)
-            if not (self._replays_first or trace.before or trace.after):
+            if twice:
                 self._last = None
                 result, different = second_run(
                     trace, gradients, lambda: self._function(*args, **kwargs), rebuild(concrete)
                 )
+                if drawn and (different or reached.seeded()):
+                    trace.rewind()
+                    raise CompileError(drawn)
                 if different:
                     self._uncompiled.add(key)
                     warnings.warn(
@@ -448,7 +470,7 @@ class Compiled(Wrapper):
                 self._entries.pop(next(iter(self._entries)))
             self._quick = None if kwargs else entry.quick(args)
             if not self._replays_first:
-                return rebuild(concrete) if trace.before or trace.after else result
+                return result if twice else rebuild(concrete)
             trace.rewind()
             concrete = entry.run(every)
             if len(outputs) == 1:
