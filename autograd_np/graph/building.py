@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine.registry import REGISTRY
 from .folding import Folded, Place, fold
-from .formulas import formula
+from .formulas import formula, gradients
 from .frames import Frames
 from .model import Entry, Graph
 from .picture import Arrow, Box, Line, Picture, bytes_text, clean, cut, grad_lines, plural, typed, value_text
@@ -311,16 +311,8 @@ class _Drawing(Frames):
             lines = [replace(line, text=line.text.removeprefix("grad = ")) for line in grad_lines(entry, self.show)]
         elif entry is not None:
             title = f"{box.title}, backward"
-            mathematics = formula(entry.name)[1]
-            if mathematics and "formula" in self.show:
-                without = tuple(
-                    [f"g{name} =" for name, i in zip(entry.operands, entry.inputs, strict=False) if i is None]
-                )
-                lines += [
-                    Line("formula", text)
-                    for text in mathematics.replace(", g", "\0g").split("\0")
-                    if not text.startswith(without)
-                ]
+            if "formula" in self.show:
+                lines += [Line("formula", text) for text in gradients(entry)]
             kept = self._kept_words([entry])
             if kept:
                 lines.append(Line("kept", f"uses {kept}"))

@@ -20,7 +20,7 @@ from ...engine.pytree import flatten
 from ...engine.registry import REGISTRY
 from ...engine.tape import Node
 from ...engine.tensor import Tensor
-from ..formulas import formula
+from ..formulas import formula, gradients
 from ..model import Entry, Graph, graph_of
 from ..picture import bytes_text, clean, cut, plural, value_text
 from ..render import INSTALL, write
@@ -240,7 +240,7 @@ class _Page:
             found["again"] = True
         if len(own.outputs) > 1 and entry.index in self.several:
             found["outs"] = [self.arrays.add(value) for value in own.outputs]
-        found["formula"] = _formulas(entry)
+        found["formula"] = [formula(entry.name)[0], ", ".join(gradients(entry))]
         found["in"] = [self._operand(entry, k, _plain(value)) for k, value in enumerate(own.operands)]
         masks = {
             word: value
@@ -419,14 +419,6 @@ def _plain(value: Any) -> Any:
         if isinstance(value, (np.ndarray, np.generic, bool, int, float, complex)) or hasattr(value, "shape")
         else None
     )
-
-
-def _formulas(entry: Entry) -> list[str]:
-    """The value and the gradients as mathematics; of the gradients those that are asked for."""
-    value, gradients = formula(entry.name)
-    without = tuple([f"g{word} =" for word, i in zip(entry.operands, entry.inputs, strict=False) if i is None])
-    parts = gradients.replace(", g", "\0g").split("\0")
-    return [value, ", ".join([part for part in parts if not part.startswith(without)])]
 
 
 def _shape(shape: Sequence[int]) -> str:
