@@ -22,10 +22,10 @@ from ...engine.tape import Node
 from ...engine.tensor import Tensor
 from ..formulas import formula, gradients
 from ..model import Entry, Graph, graph_of
-from ..picture import bytes_text, clean, cut, plural, value_text
+from ..picture import bytes_text, clean, common, cut, enclosing, plural, value_text
 from ..render import INSTALL, write
 from .arrays import Arrays, shown
-from .layout import Box, Plan, add_layouts, common, part_box, plan_of
+from .layout import Box, Plan, add_layouts, part_box, plan_of
 from .numbers import Operation, backward_lines, forward_lines
 from .values import Contribution, Forward, Step, forward_values, on_tape, walk_back
 
@@ -342,12 +342,10 @@ class _Page:
         self._constants()
         counts = [0] * len(plan.parts)
         for entry in entries:
-            around = plan.places[entry.index] if entry.kind == "operation" else None
-            while around is not None:
-                counts[around] += 1
-                around = plan.parts[around].outer
-        for part, count in zip(plan.parts, counts, strict=True):
-            box = part_box(part, count)
+            for part in enclosing(plan.parts, plan.places[entry.index]) if entry.kind == "operation" else ():
+                counts[part] += 1
+        for closed, count in zip(plan.parts, counts, strict=True):
+            box = part_box(closed, count)
             plan.boxes[box.id] = box
 
     def _box(self, entry: Entry) -> Box:

@@ -8,12 +8,12 @@ A module of so many entries that a picture could not hold them is cut into parts
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..model import Graph
-from ..picture import clean, cut, plural
+from ..picture import clean, common, cut, enclosing, plural
 from ..render import render
 
 __all__ = ["Box", "Part", "Plan", "plan_of"]
@@ -129,19 +129,6 @@ def _leaves(graph: Graph, parts: Sequence[Part], places: list[int | None]) -> No
             places[entry.index] = None if outside else common(parts, users.get(entry.index, []))
 
 
-def common(parts: Sequence[Part], places: Iterable[int | None]) -> int | None:
-    """The innermost part around all of some places."""
-    shared: list[int] | None = None
-    for place in dict.fromkeys(places):
-        chain: list[int] = []
-        while place is not None:
-            chain.append(place)
-            place = parts[place].outer
-        chain.reverse()
-        shared = chain if shared is None else [a for a, b in zip(shared, chain, strict=False) if a == b]
-    return shared[-1] if shared else None
-
-
 def _pieces(graph: Graph, parts: list[Part], places: list[int | None], most: int) -> None:
     """Cut what is too long into pieces, and those into pieces again."""
     inside: dict[int | None, list[tuple[int, str, int]]] = {}
@@ -207,11 +194,7 @@ def add_layouts(plan: Plan, uses: Sequence[tuple[str, str, int, int]], most: int
     at_hand = {number for index in plan.depths for number in plan.layouts[index]["frames"]}
     for part in parts:
         if str(part.number) not in at_hand:
-            chain, outer = {part.number}, part.outer
-            while outer is not None:
-                chain.add(outer)
-                outer = parts[outer].outer
-            found = lay(frozenset(chain), 3 * most)
+            found = lay(frozenset(enclosing(parts, part.number)), 3 * most)
             if found is not None:
                 plan.opened[part.number] = found
 
@@ -243,9 +226,7 @@ def _layout(
     for id_ in ids:
         part = plan.boxes[id_].part
         content.setdefault(part, []).append(id_)
-        while part is not None and part not in frames:
-            frames.add(part)
-            part = plan.parts[part].outer
+        frames.update(enclosing(plan.parts, part, frames))
     text = [
         'digraph page {\ngraph [nodesep=0.3 ranksep=0.42 margin=0 pad=0]\nnode [shape=box fixedsize=true label="" margin=0]\nedge [arrowsize=0.7]\n',
         *_clusters(plan, content, frames),
