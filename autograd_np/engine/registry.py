@@ -555,7 +555,8 @@ def shown(function: Callable[..., Any], **formulas: str) -> None:
 
     Args:
         function: the primitive.
-        **formulas: expressions in Python: of the value under ``out``, of what is sent under the names of the operands.
+        **formulas: expressions in Python: of the value under ``out``, of what is sent under the names of the operands. A loss
+            is ``mean(...)`` of elements, and ``n`` is how many there are.
     """
     primitive_of(function).formulas = formulas
 

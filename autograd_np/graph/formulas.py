@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import REGISTRY, Primitive
-from .mathematics import Notation, computed, expression, read
+from .mathematics import CHOICE, PRODUCT, Notation, computed, expression, read
 from .model import Entry
 
 __all__ = ["NOTATION", "Form", "elementwise", "forms", "formula", "gradients"]
@@ -63,17 +63,14 @@ NOTATION: dict[str, tuple[str, ...]] = {
     "layer_norm": ("(x − x̄) / σ · w + b", "through mean and variance"),
     "batch_norm": ("(x − x̄) / σ · w + b", "through mean and variance"),
     "rms_norm": ("x / rms(x) · w", "through the mean square"),
-    "mse_loss": ("mean (x − y)²", "2 · g · (x − y) / n", "2 · g · (y − x) / n"),
-    "l1_loss": ("mean |x − y|", "g · sign(x − y) / n", "g · sign(y − x) / n"),
     "softmax_cross_entropy": ("mean of −ln softmax(x)[target]", "g · (softmax(x) − one-hot) / n"),
-    "binary_cross_entropy_with_logits": ("mean of (ln(1 + eˣ) − t · x)", "g · (σ(x) − t) / n"),
     "lstm_cell": ("i, f, o = σ(·), c′ = f·c + i·tanh(·), h′ = o·tanh c′", "through the gates"),
     "gru_cell": ("r, z = σ(·), h′ = (1 − z)·n + z·h", "through the gates"),
     "rnn_cell": ("tanh(x W + h U + b)", "g · (1 − out²), then as linear"),
     "conv2d": ("x ∗ w + b", "g ∗ w turned", "x ∗ g", "Σ g"),
     "max_pool2d": ("max of each window", "g at the largest"),
 }
-SYMBOLS = {"alpha": "α", "beta": "β", "condition": "c", "negative_slope": "α"}
+SYMBOLS = {"alpha": "α", "beta": "β", "condition": "c", "logits": "x", "negative_slope": "α", "targets": "t"}
 VALUE = Notation("{test} ? {body} : {orelse}", True, SYMBOLS)
 GRADIENT = Notation("{body} where {test}, else {orelse}", True, SYMBOLS)
 _PICKED = re.compile(r"\[(\d+)\]$")
@@ -93,7 +90,7 @@ def elementwise(name: str) -> Mapping[str, ast.expr]:
     for word in found.operands:
         each = found.rules.get(word)
         made[word] = None if each is None else read(each, words, "g")
-    made |= {word: expression(text, words) for word, text in found.formulas.items()}
+    made |= {word: expression(text, words | {"n"}) for word, text in found.formulas.items()}
     return {word: formula for word, formula in made.items() if not isinstance(formula, (ast.Constant, type(None)))}
 
 
@@ -139,11 +136,13 @@ class Form:
         words: the names in it.
         text: its text, with the names in braces.
         value: what it is, given the values of the names.
+        mean: whether the operation is the mean of it over all elements.
     """
 
     words: tuple[str, ...]
     text: str
     value: Callable[[Mapping[str, Any]], Any]
+    mean: bool
 
 
 @functools.cache
@@ -151,8 +150,16 @@ def forms(name: str) -> Mapping[str, Form]:
     """The expressions of an elementwise operation, see :func:`elementwise`, for single elements."""
     found = {}
     for word, made in elementwise(name).items():
-        names = {node.id: f"{{{node.id}}}" for node in ast.walk(made) if isinstance(node, ast.Name)}
-        words = tuple([each for each in names if each in ("g", "out", *REGISTRY[name].parameters)])
-        text = Notation("{body} if {test} else {orelse}", False, {each: names[each] for each in words}).written(made)
-        found[word] = Form(words, text, computed(made))
+        match made:
+            case ast.Call(ast.Name("mean"), [term]):
+                found[word] = _form(name, term, True)
+            case _:
+                found[word] = _form(name, made, False)
     return found
+
+
+def _form(name: str, made: ast.expr, mean: bool) -> Form:
+    known = {"g", "out", "n", *REGISTRY[name].parameters}
+    words = {node.id: f"{{{node.id}}}" for node in ast.walk(made) if isinstance(node, ast.Name) and node.id in known}
+    text = Notation("{body} if {test} else {orelse}", False, words).written(made, PRODUCT if mean else CHOICE)
+    return Form(tuple(words), text, computed(made), mean)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Notation", "computed", "expression", "read"]
+__all__ = ["CHOICE", "PRODUCT", "Notation", "computed", "expression", "read"]
 
 # What rules and bodies call, by other functions.
 MEANINGS = {
@@ -102,6 +102,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "log2": (np.log2, "log₂"),
     "log10": (np.log10, "log₁₀"),
     "maximum": (np.maximum, "max"),
+    "mean": (np.mean, "mean"),
     "minimum": (np.minimum, "min"),
     "normal_cdf": (_of_reals(lambda x: math.erfc(-x / math.sqrt(2)) / 2), "Φ"),
     "normal_density": (lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi), "φ"),
@@ -246,7 +247,7 @@ class _Reader(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if node.keywords:
+        if node.keywords or (name == "mean" and len(node.args) > 1):
             raise UnreadableError(node)
         arguments = [self.visit(argument) for argument in node.args]
         if name in MEANINGS:
@@ -376,6 +377,8 @@ class Notation:
             return f"|{texts[0]}|", ATOM
         if symbol in "√∛":
             return symbol + self.written(arguments[0], ATOM), POWER
+        if symbol == "mean":
+            return f"mean {self.written(arguments[0], POWER)}", POWER
         if name == "exp2" or (name == "exp" and self._high(arguments[0])):
             base = "2" if name == "exp2" else "e"
             return base + (self._high(arguments[0]) or f" ^ {self.written(arguments[0], ATOM)}"), POWER

@@ -21,13 +21,13 @@ from ...engine.registry import REGISTRY
 from ...engine.tape import Node
 from ...engine.tensor import Tensor
 from ..formulas import formula, gradients
-from ..model import Entry, Graph, graph_of
+from ..model import Entry, Graph, graph_of, on_tape
 from ..picture import bytes_text, clean, common, cut, enclosing, plural, value_text
 from ..render import INSTALL, write
 from .arrays import Arrays, shown
 from .layout import Box, Plan, add_layouts, part_box, plan_of
 from .numbers import Operation, backward_lines, forward_lines
-from .values import Contribution, Forward, Step, forward_values, on_tape, walk_back
+from .values import Contribution, Forward, Step, forward_values, walk_back
 
 __all__ = ["explore"]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -14,7 +15,6 @@ import numpy as np
 
 from ...engine.registry import REGISTRY
 from ..formulas import Form, forms
-from ..mathematics import FUNCTIONS
 from .arrays import number
 from .values import again
 
@@ -56,11 +56,13 @@ class Operation:
     _sources: Any = field(default=None, repr=False)
 
     def of(self, word: str) -> Any:
-        """The value of an operand, an option, the output or the gradient."""
+        """The value of an operand, an option, the output or the gradient; ``n`` is what the sum of a loss is divided by."""
         if word == "g":
             return self.g
         if word == "out":
             return self.out
+        if word == "n":
+            return np.size(self.operands[0]) if self.options.get("reduction") == "mean" else 1
         return self.operands[self.words.index(word)] if word in self.words else self.options.get(word)
 
     def sources(self) -> tuple[Any, list[int]] | None:
@@ -169,16 +171,35 @@ def _at(value: Any, index: Index) -> tuple[Index, Any]:
     return own, np.asarray(value)[own] if hasattr(value, "shape") else value
 
 
-def _filled(op: Operation, form: Form, index: Index) -> Expression | None:
+def _filled(op: Operation, form: Form, index: Index) -> Expression:
     """A form with the elements in the place of one element of the output."""
     symbols, numbers, values = {}, {}, {}
     for word in form.words:
-        value = op.of(word)
-        if value is None or not isinstance(value, (np.ndarray, np.generic, int, float, complex)):
-            return None
-        own, x = _at(value, index)
-        symbols[word], numbers[word], values[word] = _element(word, own), _bare(x), x
-    return Expression(form.text.format(**symbols), form.text.format(**numbers), form.value(values))
+        own, x = _at(op.of(word), index)
+        symbols[word], numbers[word], values[word] = _element(word, own) if word != "n" else str(x), _bare(x), x
+    text = form.text.removesuffix(" / {n}") if values.get("n") == 1 else form.text
+    return Expression(text.format(**symbols), text.format(**numbers), form.value(values))
+
+
+def _formed(op: Operation, form: Form, shape: Index, index: Index) -> Expression | None:
+    """An element of something of a shape, by a form: of a broadcast operand the sum over its copies, of a loss the mean or sum of all."""
+    values = [op.of(word) for word in form.words]
+    if not all(isinstance(value, (np.ndarray, np.generic, int, float, complex)) for value in values):
+        return None
+    whole = np.broadcast_shapes(*map(np.shape, values))
+    if shape == whole:
+        return _filled(op, form, index)
+    added = len(whole) - len(shape)
+    own = (*([None] * added), *[i if n == m else None for i, n, m in zip(index, shape, whole[added:], strict=True)])
+    cells = [*product(*[range(n) if i is None else [i] for i, n in zip(own, whole, strict=True)])]
+    if not 0 < len(cells) <= 10_000:
+        return None
+    if " if " in form.text:
+        form = replace(form, text=f"({form.text})")
+    terms = [_filled(op, form, cell) for cell in cells]
+    n = op.of("n") if form.mean else 1
+    frame = f"{{}} / {n}" if n > 1 else "{}"
+    return _joined([terms[i] for i in _few(len(terms))], len(terms), sum(term.value for term in terms) / n, frame)
 
 
 def _joined(
@@ -228,7 +249,7 @@ def _forward(op: Operation, index: Index) -> Expression | None:
         return _moved(op, index)
     form = forms(op.name).get("out")
     if form is not None:
-        return _filled(op, form, index)
+        return _formed(op, form, np.shape(op.out), index)
     made = FORWARD.get(op.name)
     return None if made is None or any(op.of(word) is None for word in op.words[:1]) else made(op, index)
 
@@ -323,52 +344,13 @@ def _linear(op: Operation, index: Index) -> Expression | None:
     return _joined(terms, count, value + added, last=Expression(_element("bias", index[-1:]), _bare(added), None))
 
 
-def _rows(op: Operation, terms: Callable[[int], Expression], count: int, index: Index) -> Expression | None:
-    """One loss, or the sum or mean of many."""
-    reduction = op.options.get("reduction")
-    if reduction == "none" or not count:
-        return None
-    some = [terms(i) for i in _few(count)]
-    whole = sum(terms(i).value for i in range(count)) if count > TERMS else sum(term.value for term in some)
-    return _joined(
-        some, count, whole / count if reduction == "mean" else whole, f"{{}} / {count}" if reduction == "mean" else "{}"
-    )
-
-
-def _mse(op: Operation, index: Index) -> Expression | None:
-    x, y = op.operands
-    if y is None or np.shape(x) != np.shape(y) or np.size(x) > 10_000:
-        return None
-
-    def term(flat: int) -> Expression:
-        own = tuple(int(i) for i in np.unravel_index(flat, np.shape(x)))
-        a, b = np.asarray(x)[own], np.asarray(y)[own]
-        return Expression(
-            f"({_element('x', own)} − {_element('y', own)})²", f"({_bare(a)} − {_bare(b)})²", float(a - b) ** 2
-        )
-
-    return _rows(op, term, int(np.size(x)), index)
-
-
 def _classes(op: Operation) -> tuple[Any, Any] | None:
     """Probabilities and class numbers, of a plain cross-entropy of rows."""
-    logits, targets = op.operands if len(op.operands) == 2 else (None, None)
-    plain = (
-        op.options.get("axis", -1) in (1, -1)
-        and not op.options.get("label_smoothing")
-        and op.options.get("weight") is None
-    )
-    if (
-        logits is None
-        or targets is None
-        or not plain
-        or np.ndim(logits) != 2
-        or np.ndim(targets) != 1
-        or len(targets) > 10_000
-    ):
+    logits, targets = [np.asarray(op.of(word)) for word in ("logits", "targets")]
+    plain = op.options.get("axis", -1) in (1, -1) and op.options.get("reduction") != "none"
+    if not plain or logits.ndim != 2 or targets.ndim != 1 or targets.dtype.kind not in "iu" or len(targets) > 10_000:
         return None
-    targets = np.asarray(targets)
-    if targets.dtype.kind not in "iu" or (targets.size and (targets.min() < 0 or targets.max() >= logits.shape[1])):
+    if not set(targets.tolist()) <= set(range(logits.shape[1])):
         return None
     shifted = np.exp(logits - np.max(logits, axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True), targets
@@ -376,40 +358,16 @@ def _classes(op: Operation) -> tuple[Any, Any] | None:
 
 def _cross_entropy(op: Operation, index: Index) -> Expression | None:
     found = _classes(op)
-    if found is None:
+    if found is None or not len(found[1]):
         return None
     p, targets = found
-
-    def term(row: int) -> Expression:
-        k = int(targets[row])
-        return Expression(f"−ln softmax(logits)[{row}, {k}]", f"−ln {number(p[row, k])}", -np.log(p[row, k]))
-
-    return _rows(op, term, len(targets), index)
-
-
-def _logistic(op: Operation, index: Index) -> Expression | None:
-    z, t = op.operands
-    if not _is_plain_logistic(op):
-        return None
-
-    def term(flat: int) -> Expression:
-        own = tuple(int(i) for i in np.unravel_index(flat, np.shape(z)))
-        a, b = np.asarray(z)[own], np.asarray(t)[own]
-        symbols = f"ln(1 + exp({_element('z', own)})) − {_element('t', own)} · {_element('z', own)}"
-        return Expression(
-            f"({symbols})", f"(ln(1 + exp({number(a)})) − {_bare(b)} · {_bare(a)})", float(np.logaddexp(0, a) - b * a)
-        )
-
-    made = _rows(op, term, int(np.size(z)), index)
-    return (
-        None if made is None else Expression(f"{made.symbols}, z the logits, t the targets", made.numbers, made.value)
-    )
-
-
-def _is_plain_logistic(op: Operation) -> bool:
-    z, t = op.operands
-    weighted = op.options.get("weight") is not None or op.options.get("pos_weight") is not None
-    return z is not None and t is not None and not weighted and np.shape(z) == np.shape(t) and np.size(z) <= 10_000
+    terms = [
+        Expression(f"−ln softmax(logits)[{row}, {targets[row]}]", f"−ln {number(p[row, targets[row]])}", None)
+        for row in _few(len(targets))
+    ]
+    n = len(targets) if op.options.get("reduction") == "mean" else 1
+    value = -np.log(p[np.arange(len(targets)), targets]).sum() / n
+    return _joined(terms, len(targets), value, f"{{}} / {n}" if n > 1 else "{}")
 
 
 def _softmax(op: Operation, index: Index) -> Expression | None:
@@ -445,8 +403,8 @@ REDUCTIONS: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "max": ("max({{}})", ", ", np.max), "min": ("min({{}})", ", ", np.min),
 }  # fmt: skip
 FORWARD: dict[str, Callable[[Operation, Index], Expression | None]] = {
-    **dict.fromkeys(("matmul", "dot", "linear", *REDUCTIONS), _linear), "mse_loss": _mse, "softmax_cross_entropy": _cross_entropy,
-    "binary_cross_entropy_with_logits": _logistic, "softmax": _softmax, "log_softmax": _softmax,
+    **dict.fromkeys(("matmul", "dot", "linear", *REDUCTIONS), _linear), "softmax_cross_entropy": _cross_entropy, "softmax": _softmax,
+    "log_softmax": _softmax,
 }  # fmt: skip
 
 
@@ -459,39 +417,10 @@ def _backward(op: Operation, operand: int, shape: Index, index: Index) -> Expres
         return _moved_back(op, operand, index)
     form = forms(op.name).get(word)
     if form is not None:
-        return _spread(op, form, shape, index)
+        return _formed(op, form, shape, index)
     if op.name in FORWARD and FORWARD[op.name] is _linear:
         return _linear_back(op, word, shape, index)
-    made = BACKWARD.get(op.name)
-    return None if made is None else made(op, word, index)
-
-
-def _spread(op: Operation, form: Form, shape: Index, index: Index) -> Expression | None:
-    """An element of a broadcast operand: the sum over its copies."""
-    whole = np.shape(op.g)
-    if shape == whole:
-        return _filled(op, form, index)
-    if " if " in form.text:
-        form = replace(form, text=f"({form.text})")
-    own = (*([0] * (len(whole) - len(shape))), *index)
-    added = len(whole) - len(shape)
-    ranges = [
-        range(size) if i < added or (shape[i - added] == 1 and size != 1) else [own[i]] for i, size in enumerate(whole)
-    ]
-    count = prod(len(r) for r in ranges)
-    if not 0 < count <= 10_000:
-        return None
-    lengths = [len(r) for r in ranges]
-    terms = [
-        _filled(op, form, tuple(int(r[i]) for r, i in zip(ranges, np.unravel_index(flat, lengths), strict=True)))
-        for flat in range(count)
-    ]
-    if any(term is None for term in terms):
-        return None
-    some = [terms[i] for i in _few(count)]
-    return _joined(
-        [term for term in some if term is not None], count, sum(term.value for term in terms if term is not None)
-    )
+    return _cross_entropy_back(op, index) if op.name == "softmax_cross_entropy" and word == "logits" else None
 
 
 def _moved_back(op: Operation, operand: int, index: Index) -> Expression | None:
@@ -525,44 +454,12 @@ def _linear_back(op: Operation, word: str, shape: Index, index: Index) -> Expres
     return _joined(terms, count, np.einsum(*parts, []) / n, f"{{}} / {n}" if op.name == "mean" else "{}")
 
 
-def _loss_back(op: Operation, word: str, index: Index) -> Expression | None:
-    reduction = op.options.get("reduction")
-    if reduction not in ("mean", "sum") or np.shape(op.g) != ():
+def _cross_entropy_back(op: Operation, index: Index) -> Expression | None:
+    found = _classes(op)
+    if found is None or np.shape(op.g) != ():
         return None
-    x, y = op.operands[:2]
-    g = float(op.g)
-    if op.name == "mse_loss":
-        if x is None or y is None or np.shape(x) != np.shape(y):
-            return None
-        first, second = ("x", "y") if word == "x" else ("y", "x")
-        a, b = np.asarray(op.of(first))[index], np.asarray(op.of(second))[index]
-        symbols = f"g · 2 · ({_element(first, index)} − {_element(second, index)})"
-        numbers, value, count = f"{_bare(g)} · 2 · ({_bare(a)} − {_bare(b)})", g * 2 * (a - b), np.size(x)
-    elif op.name == "softmax_cross_entropy":
-        found = _classes(op)
-        if found is None or word != "logits":
-            return None
-        p, hot = float(found[0][index]), int(found[1][index[0]] == index[1])
-        symbols = f"g · (softmax(logits)[{index[0]}, {index[1]}] − {hot})"
-        numbers, value, count = f"{_bare(g)} · ({number(p)} − {hot})", g * (p - hot), len(found[1])
-    else:
-        if not _is_plain_logistic(op) or word != "logits":
-            return None
-        z, t = np.asarray(x)[index], np.asarray(y)[index]
-        p = FUNCTIONS["sigmoid"][0](z)
-        symbols = f"g · (σ({_element('z', index)}) − {_element('t', index)})"
-        numbers, value, count = (
-            f"{_bare(g)} · ({number(FUNCTIONS['sigmoid'][0](z))} − {_bare(t)})",
-            g * (p - t),
-            np.size(x),
-        )
-    return (
-        Expression(f"{symbols} / {count}", f"{numbers} / {count}", value / count)
-        if reduction == "mean"
-        else Expression(symbols, numbers, value)
-    )
-
-
-BACKWARD: dict[str, Callable[[Operation, str, Index], Expression | None]] = dict.fromkeys(
-    ("mse_loss", "softmax_cross_entropy", "binary_cross_entropy_with_logits"), _loss_back
-)
+    p, hot, g = float(found[0][index]), int(found[1][index[0]] == index[1]), float(op.g)
+    n = len(found[1]) if op.options.get("reduction") == "mean" else 1
+    over = f" / {n}" if n > 1 else ""
+    symbols = f"g · (softmax(logits)[{index[0]}, {index[1]}] − {hot}){over}"
+    return Expression(symbols, f"{_bare(g)} · ({number(p)} − {hot}){over}", g * (p - hot) / n)
