@@ -8,6 +8,7 @@ that of real numbers; where a rule takes a shorter way for special numbers it is
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import math
 import types
@@ -21,95 +22,41 @@ __all__ = ["CHOICE", "PRODUCT", "Notation", "computed", "expression", "read"]
 
 # What rules and bodies call, by other functions.
 MEANINGS = {
-    "_above": "x: x",
-    "_far": "x: x",
-    "_signed": "g, x: g * sign(x)",
-    "_sigma": "x: sigmoid(x)",
-    "_split": "g, over, least: g if over else g / 2 if least else 0",
-    "add": "x, y: x + y",
-    "at_kink": "x, g, size, what: x",
-    "at_root": "d, g, root: d",
-    "copy": "x, order: x",
-    "cosine": "x, y: x / hypot(x, y)",
-    "divide": "x, y: x / y",
-    "equal": "x, y: x == y",
-    "expm1": "x: exp(x) - 1",
-    "gauss": "x, rate: exp(-rate * x ** 2)",
-    "hypot": "x, y: sqrt(x ** 2 + y ** 2)",
-    "is_complex": "x: False",
-    "is_number": "x: False",
-    "keep": "mask, g: g if mask else 0",
-    "log1p": "x: log(1 + x)",
-    "logaddexp": "x, y: log(exp(x) + exp(y))",
+    # NumPy's
+    "add": "x, y: x + y", "subtract": "x, y: x - y", "multiply": "x, y: x * y", "divide": "x, y: x / y", "remainder": "x, y: x % y",
+    "power": "x, y: x ** y", "negative": "x: -x", "positive": "x: x", "copy": "x, order: x", "reciprocal": "x: 1 / x", "square": "x: x ** 2",
+    "equal": "x, y: x == y", "not_equal": "x, y: x != y", "logical_not": "x: not x", "where": "c, x, y: x if c else y",
+    "hypot": "x, y: sqrt(x ** 2 + y ** 2)", "expm1": "x: exp(x) - 1", "log1p": "x: log(1 + x)", "logaddexp": "x, y: log(exp(x) + exp(y))",
     "logaddexp2": "x, y: log2(exp2(x) + exp2(y))",
-    "logical_not": "x: not x",
-    "multiply": "x, y: x * y",
-    "negative": "x: -x",
-    "not_equal": "x, y: x != y",
-    "one_minus_square": "x: 1 - x ** 2",
-    "over_cosh2": "g, x: g / cosh(x) ** 2",
-    "positive": "x: x",
-    "power": "x, y: x ** y",
-    "power_log": "p, x, y, k: p * log(x) ** k",
-    "reciprocal": "x: 1 / x",
-    "remainder": "x, y: x % y",
-    "share": "x, y, two=False: 1 / (1 + (exp2(y - x) if two else exp(y - x)))",
-    "sigmoid_slope": "x: sigmoid(x) * sigmoid(-x)",
-    "square": "x: x ** 2",
-    "subtract": "x, y: x - y",
-    "twice": "x: 2 * x",
-    "where": "c, x, y: x if c else y",
-    "zdiv": "g, d: g / d",
-    "zmul": "g, d: g * d",
-}
+    # products with zeros, kinks, and what is marked for second derivatives
+    "zmul": "g, d: g * d", "zdiv": "g, d: g / d", "keep": "mask, g: g if mask else 0", "_signed": "g, x: g * sign(x)",
+    "_split": "g, over, least: g if over else g / 2 if least else 0", "at_kink": "x, g, size, what: x", "at_root": "d, g, root: d",
+    # whether there is a shorter way for special numbers, and bounds for infinite ones
+    "is_complex": "x: False", "is_number": "x: False", "_above": "x: x", "_far": "x: x",
+    # functions that keep their digits
+    "twice": "x: 2 * x", "one_minus_square": "x: 1 - x ** 2", "over_cosh2": "g, x: g / cosh(x) ** 2", "cosine": "x, y: x / hypot(x, y)",
+    "power_log": "p, x, y, k: p * log(x) ** k", "share": "x, y, two=False: 1 / (1 + (exp2(y - x) if two else exp(y - x)))",
+    "gauss": "x, rate: exp(-rate * x ** 2)", "_sigma": "x: sigmoid(x)", "sigmoid_slope": "x: sigmoid(x) * sigmoid(-x)",
+}  # fmt: skip
 CONSTANTS = {"LN2": "log(2)", "LN10": "log(10)", "pi": "π"}
-
-
-def _sigmoid(x: Any) -> Any:
-    return 1 / (1 + np.exp(-x))
 
 
 def _of_reals(function: Callable[[float], float]) -> Callable[[Any], float]:
     return lambda x: math.nan if np.iscomplexobj(x) else function(float(x))
 
 
-_SAME = (
-    "sin",
-    "cos",
-    "tan",
-    "sinh",
-    "cosh",
-    "tanh",
-    "arcsin",
-    "arccos",
-    "arctan",
-    "arctan2",
-    "arcsinh",
-    "arccosh",
-    "arctanh",
-    "exp",
-    "exp2",
-    "sign",
-)
+_SAME = [
+    "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "arctan2", "arcsinh", "arccosh", "arctanh", "exp", "exp2", "sign",
+]  # fmt: skip
 # The functions that remain: how they are computed, and written.
 FUNCTIONS: dict[str, tuple[Callable[..., Any], str]] = {
     **{name: (getattr(np, name), name) for name in _SAME},
-    "absolute": (np.abs, "|"),
-    "abs": (np.abs, "|"),
-    "cbrt": (np.cbrt, "∛"),
-    "erf": (_of_reals(math.erf), "erf"),
-    "log": (np.log, "ln"),
-    "log2": (np.log2, "log₂"),
-    "log10": (np.log10, "log₁₀"),
-    "maximum": (np.maximum, "max"),
-    "mean": (np.mean, "mean"),
-    "minimum": (np.minimum, "min"),
-    "normal_cdf": (_of_reals(lambda x: math.erfc(-x / math.sqrt(2)) / 2), "Φ"),
-    "normal_density": (lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi), "φ"),
-    "rint": (np.rint, "round"),
-    "sigmoid": (_sigmoid, "σ"),
-    "sqrt": (np.sqrt, "√"),
-}
+    "absolute": (np.abs, "|"), "abs": (np.abs, "|"), "cbrt": (np.cbrt, "∛"), "erf": (_of_reals(math.erf), "erf"), "log": (np.log, "ln"),
+    "log2": (np.log2, "log₂"), "log10": (np.log10, "log₁₀"), "maximum": (np.maximum, "max"), "minimum": (np.minimum, "min"),
+    "mean": (np.mean, "mean"), "normal_cdf": (_of_reals(lambda x: math.erfc(-x / math.sqrt(2)) / 2), "Φ"),
+    "normal_density": (lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi), "φ"), "rint": (np.rint, "round"),
+    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), "σ"), "sqrt": (np.sqrt, "√"),
+}  # fmt: skip
 
 
 class UnreadableError(Exception):
@@ -202,11 +149,9 @@ class _Reader(ast.NodeTransformer):
         self.known = known
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
-        if not isinstance(
-            node, (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.operator, ast.unaryop, ast.boolop, ast.Constant)
-        ):
+        if not isinstance(node, (ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)):
             raise UnreadableError(node)
-        return super().generic_visit(node)
+        return super().generic_visit(copy.copy(node))
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self.names:
@@ -219,9 +164,7 @@ class _Reader(ast.NodeTransformer):
         return _Reader({}, {}).visit_Name(_name(node.attr))
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        if (
-            isinstance(node.left, ast.Attribute) and node.left.attr == "kind"
-        ):  # whether numbers are complex: shown are real ones
+        if isinstance(node.left, ast.Attribute) and node.left.attr == "kind":  # complex or not: shown are real numbers
             return ast.Constant(isinstance(node.ops[0], ast.NotEq))
         return ast.Compare(self.visit(node.left), node.ops[:1], [self.visit(node.comparators[0])])
 
