@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .folding import Folded, Place
 from .model import Call, Entry, Graph
-from .picture import Part, clean, common, cut, enclosing
+from .picture import Part, clean, common, enclosing, titled
 
 __all__ = ["Frames"]
 
@@ -85,7 +85,7 @@ class Frames:
     def call_title(self, call: Call, nth: int = 1) -> str:
         """The name and class of a call, how often it repeats, and which call of the module it is."""
         times = self.folded.times.get(("call", call.number), 1)
-        title = cut(call.name if call.kind in ("", call.name) else f"{call.name}: {call.kind}")
+        title = titled(call)
         if times > 1:
             return f"{title} × {times}"
         return title if nth == 1 else f"{title}, call {nth}" if call.name != call.kind else f"{title} ({nth})"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .model import Entry
+from .model import Call, Entry
 
 __all__ = [
     "Arrow",
@@ -178,6 +178,11 @@ def cut(text: str, longest: int = LONGEST_NAME) -> str:
     text = clean(text)
     head = (longest - 1) // 2
     return text if len(text) <= longest else f"{text[:head]}…{text[len(text) - (longest - 1 - head) :]}"
+
+
+def titled(call: Call) -> str:
+    """The name of a call, with the class of its module."""
+    return cut(call.name if call.kind in ("", call.name) else f"{call.name}: {call.kind}")
 
 
 def bytes_text(count: int) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..model import Graph
-from ..picture import clean, common, cut, enclosing, plural
+from ..picture import clean, common, enclosing, plural, titled
 from ..render import render
 
 __all__ = ["Box", "Part", "Plan", "plan_of"]
@@ -91,9 +91,7 @@ def plan_of(graph: Graph, most: int) -> Plan:
     calls: dict[tuple[int | None, str], int] = {}
     for call in graph.calls:
         nth = calls[call.outer, call.name] = calls.get((call.outer, call.name), 0) + 1
-        title = cut(call.name if call.kind in ("", call.name) else f"{call.name}: {call.kind}") + (
-            f" ({nth})" if nth > 1 else ""
-        )
+        title = titled(call) + (f" ({nth})" if nth > 1 else "")
         parts.append(Part(call.number, title, "/".join(clean(word) for word in call.path), call.outer))
     places: list[int | None] = [entry.call for entry in graph.entries]
     _leaves(graph, parts, places)
@@ -272,32 +270,22 @@ def _read(found: dict[str, Any], plan: Plan, arrows: list[tuple[Any, list[tuple[
     boxes: dict[str, list[float]] = {}
     frames: dict[str, list[float]] = {}
     for thing in found.get("objects", ()):
-        if thing["name"].startswith("cluster_"):
+        name = thing["name"]
+        if name.startswith("cluster_"):
             left, low, right, high = map(float, thing["bb"].split(","))
-            frames[thing["name"].removeprefix("cluster_")] = [
-                round(left, 1),
-                round(height - high, 1),
-                round(right - left, 1),
-                round(high - low, 1),
-            ]
+            corners = (left, height - high, right - left, high - low)
+            frames[name.removeprefix("cluster_")] = [round(length, 1) for length in corners]
         elif "pos" in thing:
             x, y = point(thing["pos"])
-            w, h = plan.boxes[thing["name"]].size
-            boxes[thing["name"]] = [round(x - w / 2, 1), round(y - h / 2, 1), w, h]
+            w, h = plan.boxes[name].size
+            boxes[name] = [round(x - w / 2, 1), round(y - h / 2, 1), w, h]
     edges = []
     for thing in found.get("edges", ()):
         (tail, head, _), through = arrows[int(thing["id"].removeprefix("e"))]
-        words = thing["pos"].split(" ")
-        tips = [word for word in words if word[0] in "es"]
-        points = [point(word) for word in words if word[0] not in "es"]
-        edges.append(
-            {
-                "tail": tail,
-                "head": head,
-                "path": [*points, *[point(word) for word in tips if word[0] == "e"]],
-                "uses": through,
-            }
-        )
+        # A tip of the arrow is marked by the letter before its position; the line comes first, and the tip last.
+        words = sorted(thing["pos"].split(" "), key=lambda word: word[0] in "es")
+        path = [point(word) for word in words if word[0] != "s"]
+        edges.append({"tail": tail, "head": head, "path": path, "uses": through})
     return {"size": [width, height], "boxes": boxes, "frames": frames, "edges": edges}
 
 
