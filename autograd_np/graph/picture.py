@@ -249,14 +249,17 @@ def typed(shape: Any, dtype: Any, show: Sequence[str]) -> str:
     return " ".join([str(what) for what, word in ((shape, "shape"), (dtype, "dtype")) if word in show])
 
 
-def grad_lines(entry: Entry, show: Sequence[str]) -> list[Line]:
-    """The gradient that a backward pass has left: its values if there are few, its norm otherwise."""
+def grad_text(entry: Entry, show: Sequence[str]) -> str:
+    """The gradient that a backward pass has left: its values if there are few, its norm otherwise; empty where it is not to be shown."""
     if "grad" not in show or entry.grad is None:
-        return []
+        return ""
     text = value_text(entry.grad)
-    if text:
-        return [Line("grad", f"grad = {text}")]
-    if isinstance(entry.grad, np.ndarray) and entry.grad.size:
-        with np.errstate(all="ignore"):
-            return [Line("grad", f"‖grad‖ = {_number(float(np.linalg.norm(entry.grad.ravel())))}")]
-    return [Line("grad", "grad is there")]
+    if text or not isinstance(entry.grad, np.ndarray) or not entry.grad.size:
+        return f"grad = {text}" if text else "grad is there"
+    with np.errstate(all="ignore"):
+        return f"‖grad‖ = {_number(float(np.linalg.norm(entry.grad.ravel())))}"
+
+
+def lines_of(*given: tuple[str, str]) -> tuple[Line, ...]:
+    """The lines of a box, of roles and texts; without those that have no text."""
+    return tuple([Line(role, text) for role, text in given if text])
