@@ -62,8 +62,8 @@ def polygamma(n: int, x: ArrayLike) -> Tensor:
     special = _scipy("polygamma")
     x = _tensor(x)
     if n == 0:
-        return special.psi(x)  # type: ignore[no-any-return]
-    return (-1) ** (n + 1) * float(math.factorial(n)) * special.zeta(n + 1, x)  # type: ignore[no-any-return]
+        return special.psi(x)
+    return (-1) ** (n + 1) * float(math.factorial(n)) * special.zeta(n + 1, x)
 
 
 def multigammaln(a: ArrayLike, d: int) -> Tensor:
@@ -83,4 +83,4 @@ def multigammaln(a: ArrayLike, d: int) -> Tensor:
     total: Any = d * (d - 1) / 4 * math.log(math.pi)
     for j in range(d):
         total = total + special.gammaln(a - j / 2)
-    return total  # type: ignore[no-any-return]
+    return total

@@ -6,7 +6,8 @@ those of the standard.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeGuard, cast as cast_type
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def _fresh(array: Any) -> Tensor:
     return Tensor.at(array, None)
 
 
-def _holds_tensors(obj: Any) -> bool:
+def _holds_tensors(obj: Any) -> TypeGuard[Sequence[Any]]:
     return obj.__class__ in (list, tuple) and any(isinstance(item, Tensor) or _holds_tensors(item) for item in obj)
 
 
@@ -70,7 +71,7 @@ def asarray(obj: ArrayLike, /, dtype: Any = None, *, device: Any = None, copy: b
     if isinstance(obj, np.ndarray):
         obj = base_array(obj, "asarray", "obj")
     elif hasattr(type(obj), "__array_function__"):
-        return Tensor(obj.copy() if copy else obj, dtype=dtype)
+        return Tensor(cast_type(Any, obj).copy() if copy else obj, dtype=dtype)
     array = np.asarray(obj, dtype=dtype, copy=copy)
     return _fresh(array) if copy or isinstance(obj, (list, tuple, int, float, complex)) else Tensor(array)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine import modes, write_guards
 from ..engine.clock import LAST_WRITE, next_position
-from ..engine.errors import CompileError, OtherCase
+from ..engine.errors import CompileError, OtherCase, Undone
 from ..engine.hooks import TRACING, current_trace
 from ..engine.random import draw
 from ..engine.tensor import Tensor
@@ -26,10 +26,11 @@ from .numba import text
 from .passes.simplify import Program
 from .pipeline import optimize
 from .printer.standalone import save
+from .second_run import second_run
 from .trace.arguments import arrays_of, dynamic, rebuilt, structure
 from .trace.array import Traced
-from .trace.captures import reach
 from .trace.provenance import Story, argument_names
+from .trace.reachable import reach
 from .trace.record import Trace
 from .trace.results import outputs_of
 
@@ -134,23 +135,27 @@ class Compiled(Wrapper):
         self._entries: dict[Any, list[Entry]] = {}
         self._last: Entry | None = None
         self._quick: Callable[[tuple[Any, ...]], Any] | None = None
+        self._uncompiled: set[Any] = set()  # forms of arguments for which the function itself is run
         self._hits = self._misses = self._eager = 0
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the program for these arguments; trace the function if there is none."""
         quick = self._quick
+        undone = False  # whether a program has raised an error before it had done anything: the function says what comes of it
         if quick is not None and not kwargs and not TRACING[0] and not modes.followers():
             try:
                 result = quick(args)
-            except OtherCase:
-                result = MISS
+            except OtherCase as error:
+                result, undone = MISS, error.__class__ is Undone
             if result is not MISS:
                 self._hits += 1
                 return result
         leaves: list[Any] = []
         key = structure((args, kwargs), leaves)
         if (
-            current_trace() is not None
+            undone
+            or key in self._uncompiled
+            or current_trace() is not None
             or any(isinstance(x, Tensor) and x._node is not None for x in leaves)
             or modes.followers()
         ):
@@ -164,7 +169,9 @@ class Compiled(Wrapper):
                     continue
                 try:
                     results = entry.run(arrays)
-                except OtherCase:
+                except OtherCase as error:
+                    if error.__class__ is Undone:
+                        break
                     continue
                 self._hits += 1
                 if self._last is not entry:
@@ -178,7 +185,10 @@ class Compiled(Wrapper):
                 for node, i in entry.effects:
                     node.grad = None if i is None else results[i]
                 return entry.rebuild(results)
-        return self._trace(key, args, kwargs, leaves)
+        else:
+            return self._trace(key, args, kwargs, leaves)
+        self._eager += 1
+        return self._function(*args, **kwargs)
 
     def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments that make such a one again."""
@@ -191,6 +201,7 @@ class Compiled(Wrapper):
     def cache_clear(self) -> None:
         """Forget all programs."""
         self._entries.clear()
+        self._uncompiled.clear()
         self._last = self._quick = None
 
     @property
@@ -316,6 +327,7 @@ class Compiled(Wrapper):
             ]
             nodes = {id(node): node for node in leaf_nodes} if self._reads_gradients else {}
             before = [(node, _layout(node)) for node in nodes.values()]
+            gradients = [(node, node.grad) for node in nodes.values()]
 
             def enter(item: Any) -> Any:
                 if not dynamic(item):
@@ -351,6 +363,7 @@ class Compiled(Wrapper):
                             held.append((t._node, t._node.grad))
                             t._node.grad = traced
                     result = self._function(*given, **options)
+                    trace.check_refusals()
                     for t, array, traced, name in lifted:
                         if t._values is not traced and t._values is not array:
                             raise CompileError(
@@ -400,9 +413,8 @@ class Compiled(Wrapper):
                 trace.roll_back()
                 raise
             self._last = entry
-            by_itself = (
-                touched or not entry.aliasing.sound
-            )  # what the function does besides computing is done by running it
+            # What the function does besides computing, and what it makes of an error of NumPy's, is done by running it.
+            by_itself = touched or trace.raised or not entry.aliasing.sound
             if by_itself or not self._replays_first:
                 if entry.writes:
                     entry.clock[0] = LAST_WRITE[0] = next_position()
@@ -412,19 +424,35 @@ class Compiled(Wrapper):
                     hook()
             if by_itself:
                 return rebuild(concrete)
+            if not (self._replays_first or trace.before or trace.after):
+                self._last = None
+                result, different = second_run(
+                    trace, gradients, lambda: self._function(*args, **kwargs), rebuild(concrete)
+                )
+                if different:
+                    self._uncompiled.add(key)
+                    warnings.warn(
+                        f"compile: {getattr(self, '__qualname__', 'the function')} does something else when it is traced than when it runs by itself "
+                        f"({different}), so it is not compiled: does it ask for the type or the identity of an array, for the time, or for the system's entropy?",
+                        RuntimeWarning,
+                        stacklevel=3,
+                    )
+                    return result
+                self._last = entry
             entries = self._entries[key] = self._entries.pop(key, [])
             del entries[:-8]
             entries.append(entry)
             if sum(map(len, self._entries.values())) > _LIMIT:
                 self._entries.pop(next(iter(self._entries)))
             self._quick = None if kwargs else entry.quick(args)
-            if self._replays_first:
-                trace.rewind()
-                concrete = entry.run(every)
-                if len(outputs) == 1:
-                    concrete = [concrete]
-                for node, i in effects:
-                    node.grad = None if i is None else concrete[i]
+            if not self._replays_first:
+                return rebuild(concrete) if trace.before or trace.after else result
+            trace.rewind()
+            concrete = entry.run(every)
+            if len(outputs) == 1:
+                concrete = [concrete]
+            for node, i in effects:
+                node.grad = None if i is None else concrete[i]
             return rebuild(concrete)
 
 

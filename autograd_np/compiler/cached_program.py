@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine import modes, write_guards
 from ..engine.clock import CHANGES, LAST_WRITE, next_position
-from ..engine.errors import OtherCase
+from ..engine.errors import CompileError, OtherCase, Undone
 from ..engine.modes import ACTIVE
 from ..engine.tensor import Tensor
 from . import plan as planning
@@ -137,7 +137,11 @@ class Entry:
             self.lock.release()
 
     def tell(self, error: BaseException, run: Callable[..., Any]) -> None:
-        """Say so in an exception if it came when the program had begun to write, or to draw random numbers; or when it had ended."""
+        """Say so in an exception if it came when the program had begun to write, or to draw random numbers; or when it had ended.
+
+        Raises:
+            Undone: the program had done nothing yet.
+        """
         if run not in self.pool:
             self.pool.append(run)
         if isinstance(error, OtherCase):
@@ -163,6 +167,12 @@ class Entry:
                 error,
                 "the program had begun to write in place: what it writes (arguments, parameters, state) may be written in part",
             )
+        elif (
+            not self.draws
+            and isinstance(error, Exception)
+            and not isinstance(error, (CompileError, RecursionError, MemoryError))
+        ):
+            raise Undone from error
         if self.draws:
             error.add_note("compile: the random generators may have moved on")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,15 +18,19 @@ from .glibc import keep_freed_memory
 from .hooks import beside, is_batched, is_scalar, is_traced
 from .modes import is_grad_enabled
 from .operands import above, base_array
+from .python_values import PythonValues
 from .sparse_operands import is_sparse
 
 __all__ = ["ArrayLike", "Tensor", "tensor"]
 
-# Whatever NumPy takes, and Tensors. NumPy's own ArrayLike leaves out the arrays of the protocols.
-ArrayLike = Any
+if TYPE_CHECKING:
+    from .declarations import ArrayLike, ArrayMethods
+else:
+    ArrayLike = Any
+    ArrayMethods = object
 
 
-class Tensor:
+class Tensor(PythonValues, ArrayMethods):
     """An array whose operations are recorded, so that gradients can be computed.
 
     Args:
@@ -67,6 +71,7 @@ class Tensor:
         name: str | None = None,
         copy: bool = False,
     ) -> None:
+        values: Any = data
         shared: bool | list[bool] = False
         if isinstance(data, Tensor):
             if data._node is not None:
@@ -74,14 +79,14 @@ class Tensor:
                     "Tensor(t) of a Tensor that needs a gradient would cut it off the tape silently; use t itself, t.detach() or t.copy()"
                 )
             shared = data._family()
-            data = data._values
+            values = data._values
         elif isinstance(data, np.ndarray):
-            data = base_array(data, "Tensor", "data")
+            values = base_array(data, "Tensor", "data")
             shared = True
         elif is_traced(data):
             shared = True
             if is_scalar(data):
-                data = np.copy(data)
+                values = np.copy(values)
         elif hasattr(type(data), "__array_function__"):
             if above(type(data)):
                 raise TypeError(
@@ -90,29 +95,28 @@ class Tensor:
             shared = write_guards.writable(data)
         else:
             try:
-                made = np.asarray(data)
+                values = np.asarray(data)
             except ValueError as error:
                 raise ValueError(
                     f"Tensor: {error} — give numbers, or nested lists of equal length; got {describe(data)}"
                 ) from None
-            if made.dtype.hasobject:
+            if values.dtype.hasobject:
                 remedy = ".toarray()" if is_sparse(data) else "float()"
                 raise TypeError(f"Tensor: {describe(data)} holds no numbers of NumPy's; convert it with {remedy}")
-            shared = made.base is not None or hasattr(type(data), "__array__")
+            shared = values.base is not None or hasattr(type(data), "__array__")
             copy = copy and shared  # of a list NumPy has just made an array
-            data = made
         if dtype is not None:
-            converted = data.astype(dtype, copy=False)
-            if converted is not data:
+            converted = values.astype(dtype, copy=False)
+            if converted is not values:
                 shared = copy = False
-            data = converted
+            values = converted
         if copy:
-            data, shared = data.copy(), False
-        if data.dtype.kind not in "fciub":
+            values, shared = values.copy(), False
+        if values.dtype.kind not in "fciub":
             raise TypeError(
-                f"Tensor: dtype {data.dtype} holds no numbers; give numbers, or nested lists of equal length"
+                f"Tensor: dtype {values.dtype} holds no numbers; give numbers, or nested lists of equal length"
             )
-        self._values = data
+        self._values = values
         self._shared = shared
         self._node = None
         if name is not None:
@@ -363,97 +367,12 @@ class Tensor:
             self._shared = []
         return self._shared
 
-    # ---------------------------------------------------------------- conversions
-
-    def item(self, *args: Any) -> Any:
-        """The single element (or the one at the given index) as a Python number."""
-        if not args and self._values.size != 1:
-            raise ValueError(
-                f"item: a Tensor of {describe(self._values)} has no single element; give an index, or use .tolist()"
-            )
-        return self._values.item(*args)
-
-    def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
-        return self._values.tolist()
-
-    def _number(self, method: str) -> Any:
-        """The array, of which Python makes a number, or the error that it makes none."""
-        if self._values.size != 1:
-            word = method.strip("_")
-            raise TypeError(
-                f"{word}(t) of a Tensor of {describe(self._values)}; it takes one element: index or reduce it first, or use NumPy's functions"
-            )
-        return self._values
-
-    def __float__(self) -> float:
-        if self._node is not None and self._values.size == 1:
-            raise cut("__float__", describe(self._values))
-        return float(self._number("float"))
-
-    def __int__(self) -> int:
-        if self._node is not None and self._values.size == 1:
-            raise cut("__int__", describe(self._values))
-        return int(self._number("int"))
-
-    def __complex__(self) -> complex:
-        if self._node is not None and self._values.size == 1:
-            raise cut("__complex__", describe(self._values))
-        return complex(self._number("complex"))
-
-    def __index__(self) -> int:
-        if self._node is not None:
-            raise cut("__index__", describe(self._values))
-        value = self._number("index")
-        if value.dtype.kind not in "iu" or value.ndim:
-            raise TypeError(f"an index is one integer, not a Tensor of {describe(value)}; convert it with int(t)")
-        return int(value)
-
-    def __bool__(self) -> bool:
-        if self._values.size != 1:
-            raise ValueError(f"the truth value of a Tensor of shape {self.shape} is ambiguous; use .any() or .all()")
-        return bool(self._values)
-
-    def __len__(self) -> int:
-        if self._values.ndim == 0:
-            raise TypeError("len() of a 0-d Tensor")
-        return int(self._values.shape[0])
+    # ---------------------------------------------------------------- as a container
 
     def __contains__(self, value: Any) -> bool:
         return bool((self._values == (value._values if isinstance(value, Tensor) else value)).any())
 
     __hash__ = object.__hash__
-
-    def __format__(self, form: str) -> str:
-        if form and self._values.size == 1:
-            return format(self._values.item(), form)
-        try:
-            return format(str(self), form)
-        except ValueError:
-            raise ValueError(
-                f"format {form!r} is for one number, not for a Tensor of {describe(self._values)}; index or reduce it first, or use np.array2string"
-            ) from None
-
-    def __str__(self) -> str:
-        return str(self._values if is_batched(self._values) else np.asarray(self._values))
-
-    def __repr__(self) -> str:
-        if is_batched(self._values):
-            values = repr(self._values)
-        else:
-            values = np.array2string(
-                np.asarray(self._values), separator=", ", prefix=f"{type(self).__name__}(", threshold=200
-            )
-        parts = [values, f"shape={self.shape}", f"dtype={self.dtype}"]
-        if self.name:
-            parts.append(f"name={self.name!r}")
-        if self.op:
-            parts.append(f"op={self.op}")
-        elif self.requires_grad:
-            parts.append("requires_grad=True")
-        head = f"{type(self).__name__}("
-        joint = ",\n" + " " * len(head) if "\n" in values else ", "
-        return f"{head}{joint.join(parts)})"
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         if not self.is_leaf:
@@ -476,148 +395,6 @@ class Tensor:
 
     def __delitem__(self, index: Any) -> None:
         raise TypeError("Tensors are not deleted from in place; use np.delete(t, ...) or indexing")
-
-    if TYPE_CHECKING:  # installed by methods.py, as the functions they are
-
-        def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any: ...
-        def __array_function__(self, function: Any, kinds: Any, args: Any, kwargs: Any) -> Any: ...
-
-        def __array_namespace__(self, /, *, api_version: str | None = None) -> Any: ...
-        def __dlpack__(
-            self, /, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
-        ) -> Any: ...
-        def __dlpack_device__(self, /) -> tuple[int, int]: ...
-        def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor: ...
-
-        device: Any
-        T: Tensor
-        mT: Tensor  # noqa: N815 - the array API's name
-        real: Tensor
-        imag: Tensor
-
-        def __getitem__(self, index: Any) -> Tensor: ...
-        def __iter__(self) -> Iterator[Tensor]: ...
-        def __add__(self, other: ArrayLike) -> Tensor: ...
-        def __radd__(self, other: ArrayLike) -> Tensor: ...
-        def __sub__(self, other: ArrayLike) -> Tensor: ...
-        def __rsub__(self, other: ArrayLike) -> Tensor: ...
-        def __mul__(self, other: ArrayLike) -> Tensor: ...
-        def __rmul__(self, other: ArrayLike) -> Tensor: ...
-        def __truediv__(self, other: ArrayLike) -> Tensor: ...
-        def __rtruediv__(self, other: ArrayLike) -> Tensor: ...
-        def __floordiv__(self, other: ArrayLike) -> Tensor: ...
-        def __rfloordiv__(self, other: ArrayLike) -> Tensor: ...
-        def __mod__(self, other: ArrayLike) -> Tensor: ...
-        def __rmod__(self, other: ArrayLike) -> Tensor: ...
-        def __divmod__(self, other: ArrayLike) -> tuple[Tensor, Tensor]: ...
-        def __rdivmod__(self, other: ArrayLike) -> tuple[Tensor, Tensor]: ...
-        def __pow__(self, other: ArrayLike) -> Tensor: ...
-        def __rpow__(self, other: ArrayLike) -> Tensor: ...
-        def __matmul__(self, other: ArrayLike) -> Tensor: ...
-        def __rmatmul__(self, other: ArrayLike) -> Tensor: ...
-        def __and__(self, other: ArrayLike) -> Tensor: ...
-        def __rand__(self, other: ArrayLike) -> Tensor: ...
-        def __or__(self, other: ArrayLike) -> Tensor: ...
-        def __ror__(self, other: ArrayLike) -> Tensor: ...
-        def __xor__(self, other: ArrayLike) -> Tensor: ...
-        def __rxor__(self, other: ArrayLike) -> Tensor: ...
-        def __lshift__(self, other: ArrayLike) -> Tensor: ...
-        def __rlshift__(self, other: ArrayLike) -> Tensor: ...
-        def __rshift__(self, other: ArrayLike) -> Tensor: ...
-        def __rrshift__(self, other: ArrayLike) -> Tensor: ...
-        def __neg__(self) -> Tensor: ...
-        def __pos__(self) -> Tensor: ...
-        def __abs__(self) -> Tensor: ...
-        def __invert__(self) -> Tensor: ...
-        def __lt__(self, other: ArrayLike) -> Tensor: ...
-        def __le__(self, other: ArrayLike) -> Tensor: ...
-        def __gt__(self, other: ArrayLike) -> Tensor: ...
-        def __ge__(self, other: ArrayLike) -> Tensor: ...
-        def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]
-        def __ne__(self, other: object) -> Tensor: ...  # type: ignore[override]
-        def sum(
-            self,
-            axis: Any = None,
-            dtype: Any = None,
-            out: None = None,
-            keepdims: bool = False,
-            initial: Any = ...,
-            where: Any = ...,
-        ) -> Tensor: ...
-        def mean(
-            self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: Any = ...
-        ) -> Tensor: ...
-        def var(
-            self,
-            axis: Any = None,
-            dtype: Any = None,
-            out: None = None,
-            ddof: float = 0,
-            keepdims: bool = False,
-            **options: Any,
-        ) -> Tensor: ...
-        def std(
-            self,
-            axis: Any = None,
-            dtype: Any = None,
-            out: None = None,
-            ddof: float = 0,
-            keepdims: bool = False,
-            **options: Any,
-        ) -> Tensor: ...
-        def prod(
-            self,
-            axis: Any = None,
-            dtype: Any = None,
-            out: None = None,
-            keepdims: bool = False,
-            initial: Any = ...,
-            where: Any = ...,
-        ) -> Tensor: ...
-        def max(
-            self, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = ..., where: Any = ...
-        ) -> Tensor: ...
-        def min(
-            self, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = ..., where: Any = ...
-        ) -> Tensor: ...
-        def any(self, axis: Any = None, out: None = None, keepdims: bool = False, *, where: Any = ...) -> Tensor: ...
-        def all(self, axis: Any = None, out: None = None, keepdims: bool = False, *, where: Any = ...) -> Tensor: ...
-        def argmax(self, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Tensor: ...
-        def argmin(self, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Tensor: ...
-        def cumsum(self, axis: int | None = None, dtype: Any = None, out: None = None) -> Tensor: ...
-        def cumprod(self, axis: int | None = None, dtype: Any = None, out: None = None) -> Tensor: ...
-        def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor: ...
-        def transpose(self, *axes: Any) -> Tensor: ...
-        def swapaxes(self, axis1: int, axis2: int) -> Tensor: ...
-        def squeeze(self, axis: Any = None) -> Tensor: ...
-        def ravel(self, order: str = "C") -> Tensor: ...
-        def flatten(self, order: str = "C") -> Tensor: ...
-        def repeat(self, repeats: Any, axis: int | None = None) -> Tensor: ...
-        def take(self, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise") -> Tensor: ...
-        def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor: ...
-        def trace(
-            self, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None
-        ) -> Tensor: ...
-        def dot(self, other: ArrayLike, out: None = None) -> Tensor: ...
-        def argsort(self, axis: int | None = -1, kind: Any = None, order: None = None) -> Tensor: ...
-        def argpartition(self, kth: Any, axis: int | None = -1, kind: Any = ..., order: None = None) -> Tensor: ...
-        def nonzero(self) -> tuple[Tensor, ...]: ...
-        def searchsorted(self, v: ArrayLike, side: Any = "left", sorter: Any = None) -> Tensor: ...
-        def choose(self, choices: Any, out: None = None, mode: str = "raise") -> Tensor: ...
-        def compress(self, condition: ArrayLike, axis: int | None = None) -> Tensor: ...
-        def round(self, decimals: int = 0, out: None = None) -> Tensor: ...
-        def clip(self, min: ArrayLike = None, max: ArrayLike = None, out: None = None) -> Tensor: ...
-        def conj(self) -> Tensor: ...
-        def conjugate(self) -> Tensor: ...
-        def astype(self, dtype: Any, copy: bool = True) -> Tensor: ...
-        def copy(self, order: str = "C") -> Tensor: ...
-        def tobytes(self, order: Any = "C") -> bytes: ...
-        def exp(self) -> Tensor: ...
-        def log(self) -> Tensor: ...
-        def sqrt(self) -> Tensor: ...
-        def tanh(self) -> Tensor: ...
-        def relu(self) -> Tensor: ...
-        def sigmoid(self) -> Tensor: ...
 
 
 class Argument(tape.Node):
@@ -694,22 +471,20 @@ def seed(t: Tensor, gradient: ArrayLike | None) -> Any:
         if isinstance(data, np.generic):
             return data.dtype.type(1)
         return np.ones(data.shape, data.dtype) if data.__class__ is np.ndarray else np.ones_like(data)
-    if isinstance(gradient, Tensor):
-        gradient = gradient._values
-    gradient = _array(gradient, "backward")
-    if gradient.shape != data.shape:
+    given = _array(gradient._values if isinstance(gradient, Tensor) else gradient, "backward")
+    if given.shape != data.shape:
         raise ValueError(
-            f"backward: the cotangent has shape {gradient.shape}, the Tensor {data.shape}; they must be equal"
+            f"backward: the cotangent has shape {given.shape}, the Tensor {data.shape}; they must be equal"
         )
-    if gradient.dtype != data.dtype:
-        if gradient.dtype.kind not in "fciub":
+    if given.dtype != data.dtype:
+        if given.dtype.kind not in "fciub":
             raise TypeError(
-                f"backward: the cotangent has dtype {gradient.dtype}, which holds no numbers; the Tensor is {data.dtype}"
+                f"backward: the cotangent has dtype {given.dtype}, which holds no numbers; the Tensor is {data.dtype}"
             )
-        if gradient.dtype.kind == "c" and data.dtype.kind != "c":
+        if given.dtype.kind == "c" and data.dtype.kind != "c":
             raise TypeError(f"backward: a complex cotangent for a {data.dtype} Tensor; take its real part")
-        gradient = gradient.astype(data.dtype)
-    return beside(gradient, data)
+        given = given.astype(data.dtype)
+    return beside(given, data)
 
 
 def tensor(data: ArrayLike, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None) -> Tensor:

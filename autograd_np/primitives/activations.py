@@ -84,7 +84,7 @@ def relu(x: ArrayLike, /) -> Tensor:
     >>> relu(np.array([-1.0, 0.0, 2.0])).tolist()
     [0.0, 0.0, 2.0]
     """
-    return np.maximum(x, 0)  # type: ignore[no-any-return]
+    return np.maximum(x, 0)
 
 
 rule(relu, lambda g, out: keep(out > 0, g))
@@ -105,8 +105,8 @@ def leaky_relu(x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor:
     1 if it is larger); 0 for a negative slope.
     """
     if 0 < negative_slope <= 1:
-        return np.maximum(x, x * negative_slope)  # type: ignore[no-any-return]
-    return np.maximum(x, 0) + negative_slope * np.minimum(x, 0)  # type: ignore[no-any-return]
+        return np.maximum(x, x * negative_slope)
+    return np.maximum(x, 0) + negative_slope * np.minimum(x, 0)
 
 
 def _leaky_relu_rule(g: Any, x: Any, negative_slope: float) -> Any:
@@ -144,7 +144,7 @@ def prelu(x: ArrayLike, weight: ArrayLike, /, axis: int = 1) -> Tensor:
         ValueError: the weight has neither one element nor the length of ``axis``.
     """
     w = np.reshape(weight, _channels(np.shape(weight), np.shape(x), axis))
-    return np.maximum(x, 0) + w * np.minimum(x, 0)  # type: ignore[no-any-return]
+    return np.maximum(x, 0) + w * np.minimum(x, 0)
 
 
 def _prelu_x(g: Any, x: Any, weight: Any, axis: int) -> Any:
@@ -164,7 +164,7 @@ rule(prelu, _prelu_x, _prelu_weight)
 @primitive(masks="kink", real=True)
 def relu6(x: ArrayLike, /) -> Tensor:
     """``min(max(x, 0), 6)``. Gradient: 1 for 0 < x < 6, else 0; 0 at both kinks."""
-    return np.minimum(np.maximum(x, 0), 6)  # type: ignore[no-any-return]
+    return np.minimum(np.maximum(x, 0), 6)
 
 
 rule(relu6, lambda g, out: keep((out > 0) & (out < 6), g))
@@ -179,7 +179,7 @@ def hardtanh(x: ArrayLike, /, min_val: float = -1.0, max_val: float = 1.0) -> Te
     """
     if min_val > max_val:
         raise ValueError(f"min_val = {min_val} is larger than max_val = {max_val}")
-    return np.minimum(np.maximum(x, min_val), max_val)  # type: ignore[no-any-return]
+    return np.minimum(np.maximum(x, min_val), max_val)
 
 
 rule(hardtanh, lambda g, out, min_val, max_val: keep((out > min_val) & (out < max_val), g))
@@ -188,7 +188,7 @@ rule(hardtanh, lambda g, out, min_val, max_val: keep((out > min_val) & (out < ma
 @primitive(masks="kink", real=True)
 def hardshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
     """``x`` where |x| > ``lambd``, else 0. Gradient: 1 or 0; 0 at the jumps x = ±``lambd``."""
-    return x * (np.abs(x) > lambd) if lambd > 0 else np.positive(x)  # type: ignore[no-any-return]
+    return x * (np.abs(x) > lambd) if lambd > 0 else np.positive(x)
 
 
 rule(hardshrink, lambda g, x, lambd: keep(np.abs(x) > lambd, g) if lambd > 0 else g)
@@ -203,7 +203,7 @@ def softshrink(x: ArrayLike, /, lambd: float = 0.5) -> Tensor:
     """
     if not lambd >= 0:
         raise ValueError(f"lambd = {lambd} is negative")
-    return x - np.minimum(np.maximum(x, -lambd), lambd)  # type: ignore[no-any-return]
+    return x - np.minimum(np.maximum(x, -lambd), lambd)
 
 
 rule(softshrink, lambda g, x, lambd: keep(np.abs(x) > lambd, g) if lambd > 0 else g)
@@ -219,7 +219,7 @@ def elu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     Gradient: 1 or ``alpha · e^x``. At x = 0 it is 1 for ``alpha`` = 1, where there is no kink; else the
     smaller of 1 and ``alpha``, and 0 for a negative ``alpha``.
     """
-    return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0))  # type: ignore[no-any-return]
+    return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0))
 
 
 def _elu_slope(x: Any, alpha: float) -> Any:
@@ -241,7 +241,7 @@ SELU_SCALE = 1.0507009873554804934193349852946
 @primitive(masks="kink", elementwise=True, real=True)
 def selu(x: ArrayLike, /) -> Tensor:
     """``scale · elu(x, alpha)`` with the self-normalising scale 1.0507… and alpha 1.6733…. Gradient at x = 0: scale, the smaller side."""
-    return SELU_SCALE * np.maximum(x, 0) + (SELU_SCALE * SELU_ALPHA) * np.expm1(np.minimum(x, 0))  # type: ignore[no-any-return]
+    return SELU_SCALE * np.maximum(x, 0) + (SELU_SCALE * SELU_ALPHA) * np.expm1(np.minimum(x, 0))
 
 
 rule(selu, lambda g, x: (g * SELU_SCALE) * _elu_slope(x, SELU_ALPHA))
@@ -256,7 +256,7 @@ def celu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     """
     if alpha == 0:
         raise ValueError("alpha = 0 divides by zero")
-    return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0) / alpha)  # type: ignore[no-any-return]
+    return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0) / alpha)
 
 
 rule(celu, lambda g, x, alpha: g * np.exp(np.minimum(x, 0) / alpha))
@@ -276,17 +276,17 @@ def sigmoid(x: ArrayLike, /) -> Tensor:
     """
     if is_complex(x):
         e, right = decay(x)
-        return np.where(right, 1, e) / (1 + e)  # type: ignore[no-any-return]
+        return np.where(right, 1, e) / (1 + e)
     e = np.exp(-1.0 * np.abs(x))
     # The numerator is 1 for x ≥ 0 and e for x < 0; e never exceeds 1, so a maximum selects.
-    return np.maximum(e, np.greater_equal(x, 0)) / (1 + e)  # type: ignore[no-any-return]
+    return np.maximum(e, np.greater_equal(x, 0)) / (1 + e)
 
 
 @primitive(name="sigmoid_slope", elementwise=True)
 def _sigmoid_slope(x: ArrayLike, /) -> Tensor:
     """``σ'(x) = σ(x) σ(−x) = e^−|x| / (1 + e^−|x|)²``; ``sech²(x) = 4 σ'(2x)``. Gradient: ``−σ'(x) tanh(x/2)``."""
     e = decay(x)[0] if is_complex(x) else np.exp(-1.0 * np.abs(x))
-    return e / np.square(1 + e)  # type: ignore[no-any-return]
+    return e / np.square(1 + e)
 
 
 _sigma = on_arrays(sigmoid)
@@ -302,8 +302,8 @@ rule(_sigmoid_slope, lambda g, x, out: -(g * out * np.tanh(x / 2)))
 def log_sigmoid(x: ArrayLike, /) -> Tensor:
     """``log σ(x) = min(x, 0) − log(1 + e^−|x|)``; −log(1 + e^−x) for complex x. Gradient: ``σ(−x)``."""
     if is_complex(x):
-        return -complexes.softplus(-x)  # type: ignore[no-any-return]
-    return np.minimum(x, 0) - np.log1p(np.exp(-1.0 * np.abs(x)))  # type: ignore[no-any-return]
+        return -complexes.softplus(-x)
+    return np.minimum(x, 0) - np.log1p(np.exp(-1.0 * np.abs(x)))
 
 
 rule(log_sigmoid, lambda g, x: g * _sigma(-x))
@@ -328,7 +328,7 @@ def softplus(x: ArrayLike, /, beta: float = 1.0, threshold: float | None = None)
     y = complexes.softplus(u) if is_complex(u) else np.maximum(u, 0) + np.log1p(np.exp(-1.0 * np.abs(u)))
     if beta != 1:
         y = y / beta
-    return y if threshold is None else np.where(np.real(u) > threshold, x, y)  # type: ignore[no-any-return]
+    return y if threshold is None else np.where(np.real(u) > threshold, x, y)
 
 
 def _softplus_rule(g: Any, x: Any, beta: float, threshold: float | None) -> Any:
@@ -345,7 +345,7 @@ _softplus = on_arrays(softplus)
 @primitive(elementwise=True)
 def silu(x: ArrayLike, /) -> Tensor:
     """``x σ(x)``, also called swish; 0 at −inf. Gradient: ``σ(x) + x σ'(x)``."""
-    return _above(x) * _sigma(x)  # type: ignore[no-any-return]
+    return _above(x) * _sigma(x)
 
 
 rule(silu, lambda g, x: g * (_sigma(x) + _far(x) * sigmoid_slope(x)))
@@ -355,7 +355,7 @@ swish = silu
 @primitive(elementwise=True)
 def mish(x: ArrayLike, /) -> Tensor:
     """``x tanh(softplus(x))``; 0 at −inf. Gradient: ``tanh(s) + x sech²(s) σ(x)`` with ``s = softplus(x)``."""
-    return _above(x) * np.tanh(_softplus(x))  # type: ignore[no-any-return]
+    return _above(x) * np.tanh(_softplus(x))
 
 
 def _mish_rule(g: Any, x: Any) -> Any:
@@ -385,12 +385,12 @@ def _complex_tanhshrink(x: Any) -> Any:
 def tanhshrink(x: ArrayLike, /) -> Tensor:
     """``x − tanh(x)``, without cancellation near 0, where it is x³/3. Gradient: ``tanh(x)²``."""
     if is_complex(x):
-        return _complex_tanhshrink(x)  # type: ignore[no-any-return]
+        return _complex_tanhshrink(x)
     near = np.minimum(np.maximum(x, -0.55), 0.55)
     w = np.square(near)
     p = (_TANH_P[0] * w + _TANH_P[1]) * w + _TANH_P[2]
     q = ((w + _TANH_Q[1]) * w + _TANH_Q[2]) * w + _TANH_Q[3]
-    return np.where(np.abs(x) < 0.55, -(near * w) * (p / q), x - np.tanh(1.0 * x))  # type: ignore[no-any-return]
+    return np.where(np.abs(x) < 0.55, -(near * w) * (p / q), x - np.tanh(1.0 * x))
 
 
 rule(tanhshrink, lambda g, x: g * np.square(np.tanh(x)))
@@ -400,7 +400,7 @@ rule(tanhshrink, lambda g, x: g * np.square(np.tanh(x)))
 def softsign(x: ArrayLike, /) -> Tensor:
     """``x / (1 + |x|)``; ±1 at ±inf. Gradient: ``1 / (1 + |x|)²``."""
     r = 1 / (1.0 + np.abs(x))
-    return np.where(np.abs(x) < 1, np.minimum(np.maximum(x, -1.0), 1.0) * r, np.copysign(1 - r, x))  # type: ignore[no-any-return]
+    return np.where(np.abs(x) < 1, np.minimum(np.maximum(x, -1.0), 1.0) * r, np.copysign(1 - r, x))
 
 
 rule(softsign, lambda g, x: g * np.square(1 / (1 + np.abs(x))))
@@ -409,7 +409,7 @@ rule(softsign, lambda g, x: g * np.square(1 / (1 + np.abs(x))))
 @primitive(masks="kink", real=True)
 def hard_sigmoid(x: ArrayLike, /) -> Tensor:
     """``min(max(x + 3, 0), 6) / 6``. Gradient: 1/6 for −3 < x < 3, else 0; 0 at both kinks."""
-    return np.minimum(np.maximum(x + 3.0, 0), 6) / 6  # type: ignore[no-any-return]
+    return np.minimum(np.maximum(x + 3.0, 0), 6) / 6
 
 
 rule(hard_sigmoid, lambda g, x: keep(np.abs(x) < 3, g) / 6)
@@ -418,7 +418,7 @@ rule(hard_sigmoid, lambda g, x: keep(np.abs(x) < 3, g) / 6)
 @primitive(masks="kink", elementwise=True, real=True)
 def hard_swish(x: ArrayLike, /) -> Tensor:
     """``x · hard_sigmoid(x)``; 0 at −inf. Gradient: ``x/3 + 1/2`` for −3 < x < 3, 0 below, 1 above; 0 at −3 and 1 at 3, the smaller sides."""
-    return np.maximum(x, -3.0) * (np.minimum(np.maximum(x + 3.0, 0), 6) / 6)  # type: ignore[no-any-return]
+    return np.maximum(x, -3.0) * (np.minimum(np.maximum(x + 3.0, 0), 6) / 6)
 
 
 rule(hard_swish, lambda g, x: zmul((np.minimum(np.maximum(x, -3), 3) / 3 + 0.5) * (np.abs(x) < 3) + (x >= 3), g))
@@ -456,7 +456,7 @@ def gelu(x: ArrayLike, /, approximate: str = "none") -> Tensor:
         gate = _sigma(_cubic(x)[1])
     else:
         raise ValueError(f"approximate is 'none' or 'tanh', not {approximate!r}")
-    return _above(x) * gate, gate  # type: ignore[return-value]
+    return _above(x) * gate, gate
 
 
 def _gelu_rule(g: Any, x: Any, out: Any, approximate: str) -> Any:
@@ -515,7 +515,7 @@ def softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Tensor:
     z = _shifted(x, axis)
     e = np.exp(z)
     s = e / _sum(e, axis)
-    return s if s.dtype is e.dtype else s.astype(e.dtype)  # type: ignore[no-any-return]
+    return s if s.dtype is e.dtype else s.astype(e.dtype)
 
 
 # A class with more than this part of the mass: at most one of a row, and 1 − p loses at most two bits below it.
@@ -568,7 +568,7 @@ def log_softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Ten
     """
     z = _shifted(x, axis)
     s = z - log_total(z, wide(np.exp(z)), axis)
-    return s if s.dtype is z.dtype else s.astype(z.dtype)  # type: ignore[no-any-return]
+    return s if s.dtype is z.dtype else s.astype(z.dtype)
 
 
 def _log_softmax_rule(g: Any, out: Any, axis: Any) -> Any:
@@ -596,7 +596,7 @@ def glu(x: ArrayLike, /, axis: int = -1) -> Tensor:
     if not shape or shape[axis] % 2:
         raise ValueError(f"glu halves axis {axis}, whose length must be even; x has shape {shape}")
     a, b = np.split(x, 2, axis)
-    return a * _sigma(b)  # type: ignore[return-value]
+    return a * _sigma(b)
 
 
 def _glu_rule(g: Any, x: Any, axis: int) -> Any:

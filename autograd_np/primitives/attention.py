@@ -186,11 +186,11 @@ def scaled_dot_product_attention(
     # A sum holds an exp(0) = 1, but for a column of −inf.
     total = np.maximum(np.matmul(np.ones_like(e, shape=(1, e.shape[-2])), e), 1)
     if not dropout_p:
-        return *_mean(e, value, query, total, 1.0), e  # type: ignore[return-value]
+        return *_mean(e, value, query, total, 1.0), e
     kept = draw(generator_of(rng), "random", e.shape, np.float32) >= dropout_p
     if not (in_memory(kept) and in_memory(e)):
         kept = np.asarray(kept, like=e)
-    return *_mean(np.multiply(e, kept), value, query, total, 1 - dropout_p), e, kept  # type: ignore[return-value]
+    return *_mean(np.multiply(e, kept), value, query, total, 1 - dropout_p), e, kept
 
 
 def _scale(scale: float | None, query_shape: tuple[int, ...]) -> float:

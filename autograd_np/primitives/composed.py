@@ -74,7 +74,7 @@ def _of_each_element(function: F) -> F:
                 return result
         return function(*args, **kwargs)
 
-    return looping  # type: ignore[return-value]
+    return looping
 
 
 def _of_real_numbers(function: F, name: str, real: tuple[str, ...]) -> F:
@@ -87,7 +87,7 @@ def _of_real_numbers(function: F, name: str, real: tuple[str, ...]) -> F:
                 raise not_real(value, _Named(name), word)
         return function(*args, **kwargs)
 
-    return refusing  # type: ignore[return-value]
+    return refusing
 
 
 def lifted(x: ArrayLike, name: str, word: str = "x") -> Tensor:
@@ -98,7 +98,7 @@ def lifted(x: ArrayLike, name: str, word: str = "x") -> Tensor:
     """
     if isinstance(x, Tensor):
         return x
-    return Tensor(required(x, _Named(name), word))  # type: ignore[arg-type]
+    return Tensor(required(x, _Named(name), word))
 
 
 def publish(function: Callable[..., Any], made: Callable[..., Any], *numpy_functions: Any) -> None:

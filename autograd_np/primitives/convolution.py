@@ -9,7 +9,6 @@ The transposed convolution is the second of them. Sequences are images of one ro
 memory the channels are last, which elementwise operations keep.
 """
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@
 """
 
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value,call-overload,arg-type,assignment"
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Te
     y = np.dot(x, weight) if len(shape) <= 2 else np.dot(x.reshape(math.prod(shape[:-1]), n), weight)
     if bias is not None:
         y = np.add(y, bias, out=y) if y.size > IN_PLACE and y.dtype == bias.dtype else y + bias
-    return y if len(shape) <= 2 else y.reshape((*shape[:-1], m))  # type: ignore[no-any-return]
+    return y if len(shape) <= 2 else y.reshape((*shape[:-1], m))
 
 
 def _misfit(x: Any, weight: Any, bias: Any) -> Exception:
@@ -81,8 +81,8 @@ def _sum_of_rows(x: ArrayLike) -> Tensor:
     if x.ndim > 2:
         x = x.reshape(math.prod(x.shape[:-1]), width)
     if x.__class__ is not np.ndarray or x.shape[0] <= 8 or x.dtype.char not in "fd":
-        return np.add.reduce(wide(x), axis=0)  # type: ignore[no-any-return]
-    return np.dot(_ones(x.shape[0], x.dtype), x)  # type: ignore[no-any-return]
+        return np.add.reduce(wide(x), axis=0)
+    return np.dot(_ones(x.shape[0], x.dtype), x)
 
 
 rule(_sum_of_rows, lambda g, x_shape: np.broadcast_to(g, x_shape))
@@ -153,7 +153,7 @@ def embedding(indices: ArrayLike, weight: ArrayLike, padding_idx: int | None = N
     rows = weight.shape[0]
     _padding(padding_idx, rows)
     require(_check_rows, numbers, rows)
-    return np.take(beside(weight, numbers), numbers.astype(np.intp, copy=False), axis=0)  # type: ignore[no-any-return]
+    return np.take(beside(weight, numbers), numbers.astype(np.intp, copy=False), axis=0)
 
 
 def _check_rows(numbers: Any, rows: int) -> None:
@@ -174,7 +174,7 @@ def _without_rows(g: ArrayLike, numbers: Any, padding: int) -> Tensor:
     """The rows of g whose number is not ``padding``, and 0 in place of the others."""
     rows = np.reshape(g, (numbers.size, *g.shape[numbers.ndim :])).copy()
     rows[numbers.reshape(-1) == padding] = 0
-    return rows.reshape(g.shape)  # type: ignore[return-value]
+    return rows.reshape(g.shape)
 
 
 without_rows = on_arrays(_without_rows)

@@ -1,6 +1,5 @@
 """Triangles and diagonals: ``tril``, ``triu``, ``diagonal``, ``diag``, ``diagflat``, ``trace``."""
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value"
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Differences, gradients on grids, integrals, interpolation and convolution in one dimension."""
 
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value,call-overload,arg-type,assignment"
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _keep_bits = _keep_primitive.__primitive__.body  # type: ignore[attr-defined]
 def _masked_scale(x: ArrayLike, mask: Any, scale: float) -> Tensor:
     """``x · scale`` where the boolean mask is true and 0 elsewhere, also for infinities and NaN. The mask broadcasts to x."""
     y = _keep_bits(mask, x)
-    return np.multiply(y, scale, out=y) if y.__class__ is np.ndarray and y.ndim else y * scale  # type: ignore[return-value]
+    return np.multiply(y, scale, out=y) if y.__class__ is np.ndarray and y.ndim else y * scale
 
 
 masked_scale = on_arrays(_masked_scale)
@@ -34,7 +34,7 @@ def _dropout(x: ArrayLike, p: float, rng: Any, mask_shape: Any) -> Tensor:
     """The scaled elements that stay, and (hidden) the mask of them."""
     drawn = draw(rng, "random", x.shape if mask_shape is None else mask_shape, dtype=np.float32)
     mask = np.greater_equal(drawn if in_memory(drawn) and in_memory(x) else np.asarray(drawn, like=x), p)
-    return _masked_scale_body(x, mask, _scale(p)), mask  # type: ignore[return-value]
+    return _masked_scale_body(x, mask, _scale(p)), mask
 
 
 def _scale(p: float) -> float:

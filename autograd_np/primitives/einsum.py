@@ -121,13 +121,13 @@ def _gradient(i: int, g: Any, subscripts: str, shapes: tuple[Shape, ...], arrays
 
 @primitive(name="einsum", wrt="arrays", masks=True)
 def _einsum(arrays: Any, subscripts: str, optimize: Any = False) -> Tensor:
-    return np.einsum(subscripts, *arrays, optimize=optimize)  # type: ignore[no-any-return]
+    return np.einsum(subscripts, *arrays, optimize=optimize)
 
 
 @primitive(name="einsum_one", wrt="x", view=True, masks=True)
 def _einsum_one(x: ArrayLike, subscripts: str) -> Tensor:
     """``einsum`` of one operand: a transposition, diagonal or sum. It is linear, so the tape keeps no array."""
-    return np.einsum(subscripts, x)  # type: ignore[no-any-return]
+    return np.einsum(subscripts, x)
 
 
 def _joint(

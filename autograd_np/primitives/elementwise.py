@@ -5,7 +5,6 @@ argument the product is ``zmul`` or ``zdiv``, so that a zero cotangent stays zer
 Transcendental functions are in transcendental.py, choices between operands in selection.py, and functions
 that are piecewise constant, or give no real numbers, in nondifferentiable.py.
 """
-# mypy: disable-error-code="empty-body"
 
 from __future__ import annotations
 
@@ -318,7 +317,7 @@ def _real_sign(x: ArrayLike, /) -> Tensor:
 @primitive(name="complex_sign")
 def _complex_sign(x: ArrayLike, /) -> Tensor:
     """``x / |x|``, 0 at 0."""
-    return np.sign(x)  # type: ignore[no-any-return]
+    return np.sign(x)
 
 
 def sign(x: ArrayLike, /) -> Tensor:
@@ -382,13 +381,13 @@ def conjugate(x: ArrayLike, /) -> Tensor:
 @primitive(np.real, view=True)
 def real(x: ArrayLike, /) -> Tensor:
     """The real part, elementwise; x itself for real x. Gradient: g (with imaginary part 0)."""
-    return np.real(x)  # type: ignore[no-any-return]
+    return np.real(x)
 
 
 @primitive(np.imag, view=True)
 def imag(x: ArrayLike, /) -> Tensor:
     """The imaginary part, elementwise; zeros for real x. Gradient: -i·g (convention dL/dRe - i·dL/dIm); 0 for real x."""
-    return np.imag(x)  # type: ignore[no-any-return]
+    return np.imag(x)
 
 
 @primitive(np.angle)
@@ -397,7 +396,7 @@ def angle(x: ArrayLike, /, deg: bool = False) -> Tensor:
 
     Gradient: -i·g/x, and 0 at x = 0. For real x the function is piecewise constant: gradient 0.
     """
-    return np.angle(x, deg)  # type: ignore[no-any-return]
+    return np.angle(x, deg)
 
 
 def _angle(g: Any, x: Any, deg: bool) -> Any:
@@ -442,7 +441,7 @@ rule(ldexp, lambda g, exponent: np.ldexp(g, exponent))
 @primitive(np.copy)
 def copy(x: ArrayLike, /, order: str = "K") -> Tensor:
     """A copy with memory of its own. Gradient: 1."""
-    return np.copy(x, order)  # type: ignore[no-any-return,call-overload]
+    return np.copy(x, order)
 
 
 @primitive(np.astype, view=True)
@@ -469,8 +468,8 @@ def astype(
         raise ValueError(f"astype: device {device!r} is not there; NumPy's arrays live on 'cpu'")
     given: Any = x if hasattr(x, "astype") else np.asarray(x)
     if order == "K" and casting == "unsafe" and subok:
-        return given.astype(dtype, copy=copy)  # type: ignore[no-any-return]
-    return given.astype(dtype, order=order, casting=casting, subok=subok, copy=copy)  # type: ignore[no-any-return]
+        return given.astype(dtype, copy=copy)
+    return given.astype(dtype, order=order, casting=casting, subok=subok, copy=copy)
 
 
 rule(copy, same)

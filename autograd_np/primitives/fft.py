@@ -5,7 +5,6 @@ gradient of y = F x is Fᵀ g = F g: the same transform, with the same ``norm``.
 read or write half of a Hermitian spectrum; there each inner frequency stands for two.
 """
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value,arg-type,call-overload"
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _scaled_with_targets(p: ArrayLike, a: ArrayLike, b: ArrayLike, index: Any) -
     """
     flat = (beside(p, a, b, index) * a).reshape(-1)
     flat[index] = np.negative(b.reshape(-1) if b.ndim else b)
-    return flat.reshape(p.shape)  # type: ignore[no-any-return]
+    return flat.reshape(p.shape)
 
 
 def _picked(h: Any, index: Any, shape: tuple[int, ...]) -> Any:
@@ -140,7 +140,7 @@ def softmax_cross_entropy(
         logits = np.multiply(logits, 1.0)
     if logits.dtype.char == "e":
         loss, *hidden = _cross_entropy(wide(logits), targets, axis, reduction, label_smoothing, ignore_index, weight)
-        return loss.astype(logits.dtype), *hidden  # type: ignore[return-value]
+        return loss.astype(logits.dtype), *hidden
     ndim = len(shape)
     if not -ndim <= axis < ndim:
         raise ValueError(f"axis {axis} is out of bounds for logits of shape {shape}")
@@ -163,14 +163,14 @@ def softmax_cross_entropy(
             raise TypeError(
                 f"class numbers must be integers, not {targets.dtype}; convert them with targets.astype(int)"
             )
-        return _of_classes(logits, targets, axis, rows_shape, reduction, label_smoothing, ignore_index, weight)  # type: ignore[no-any-return]
+        return _of_classes(logits, targets, axis, rows_shape, reduction, label_smoothing, ignore_index, weight)
     if targets.shape != shape:
         raise ValueError(
             f"targets have shape {targets.shape}; logits of shape {shape} need class numbers of shape {rows_shape}, or probabilities of shape {shape}"
         )
     if ignore_index is not None:
         raise ValueError("ignore_index is for class numbers; give the rows to ignore probabilities of 0")
-    return _of_probabilities(logits, targets, axis, rows_shape, reduction, label_smoothing, weight)  # type: ignore[no-any-return]
+    return _of_probabilities(logits, targets, axis, rows_shape, reduction, label_smoothing, weight)
 
 
 _cross_entropy = primitive_of(softmax_cross_entropy).body
@@ -434,7 +434,7 @@ def binary_cross_entropy_with_logits(
         z = np.multiply(z, 1.0)
     if z.dtype.char == "e":
         loss, *hidden = _binary_cross_entropy(wide(z), t, reduction, weight, pos_weight)
-        return loss.astype(z.dtype), *hidden  # type: ignore[return-value]
+        return loss.astype(z.dtype), *hidden
     if t.shape != z.shape:
         raise ValueError(f"targets have shape {t.shape}, logits {z.shape}; they must be equal")
     if t.dtype != z.dtype:
@@ -461,7 +461,7 @@ def binary_cross_entropy_with_logits(
         loss = np.add.reduce(loss, axis=None)
         if reduction == "mean" and size:
             loss = loss / size
-    return loss, p, q  # type: ignore[return-value]
+    return loss, p, q
 
 
 _binary_cross_entropy = primitive_of(binary_cross_entropy_with_logits).body
@@ -537,4 +537,4 @@ def one_hot(labels: ArrayLike, num_classes: int | None = None, dtype: Any = floa
         top = np.maximum.reduce(labels.astype(np.uint64), axis=None, initial=0).item()
         num_classes = top + 1 if labels.size and top < 2**63 else 0
     require(_check_labels, labels.reshape(-1), num_classes, None)
-    return np.equal(labels[..., None], np.arange(num_classes, like=labels)).astype(dtype)  # type: ignore[no-any-return]
+    return np.equal(labels[..., None], np.arange(num_classes, like=labels)).astype(dtype)

@@ -150,32 +150,32 @@ def erf(x: ArrayLike, /) -> Tensor:
     0.84270079295
     """
     if is_complex(x):
-        return scipy_ufunc("erf")(x)  # type: ignore[no-any-return]
-    return _blockwise(_erf, x)  # type: ignore[no-any-return]
+        return scipy_ufunc("erf")(x)
+    return _blockwise(_erf, x)
 
 
 @primitive(elementwise=True)
 def erfc(x: ArrayLike, /) -> Tensor:
     """``erfc(x) = 1 − erf(x)``, elementwise, with full relative accuracy for large x. Gradient: ``−2/√π · e^(−x²)``."""
     if is_complex(x):
-        return scipy_ufunc("erfc")(x)  # type: ignore[no-any-return]
-    return _blockwise(_erfc, x)  # type: ignore[no-any-return]
+        return scipy_ufunc("erfc")(x)
+    return _blockwise(_erfc, x)
 
 
 @primitive(name="normal_cdf", elementwise=True)
 def _normal_cdf(x: ArrayLike, /) -> Tensor:
     """``Φ(x) = erfc(−x/√2) / 2``, accurate in the lower tail. Gradient: ``φ(x) = e^(−x²/2) / √(2π)``."""
     if is_complex(x):
-        return 0.5 * scipy_ufunc("erfc")(x * -math.sqrt(0.5))  # type: ignore[no-any-return]
-    return _blockwise(_cdf, x)  # type: ignore[no-any-return]
+        return 0.5 * scipy_ufunc("erfc")(x * -math.sqrt(0.5))
+    return _blockwise(_cdf, x)
 
 
 @primitive(name="gauss", wrt="x", elementwise=True)
 def _gauss(x: ArrayLike, rate: float) -> Tensor:
     """``e^(−rate x²)`` with full relative accuracy. Gradient: ``−2 rate x e^(−rate x²)``."""
     if is_complex(x):
-        return np.exp(-rate * np.square(x))  # type: ignore[no-any-return]
-    return _blockwise(lambda x, dtype: _bell(x, rate, dtype), x)  # type: ignore[no-any-return]
+        return np.exp(-rate * np.square(x))
+    return _blockwise(lambda x, dtype: _bell(x, rate, dtype), x)
 
 
 normal_cdf = on_arrays(_normal_cdf)

@@ -53,7 +53,7 @@ def _parts(index: Any) -> tuple[Any, ...]:
 
 @primitive(name="getitem", wrt="x", view=True, masks=True)
 def _getitem(x: ArrayLike, index: Any) -> Tensor:
-    return x[index]  # type: ignore[no-any-return]
+    return x[index]
 
 
 rule(_getitem, lambda g, x_shape, index: Scatter(x_shape, [(index, g)]))
@@ -106,7 +106,7 @@ def _index_update(x: ArrayLike, index: Any, values: ArrayLike) -> Tensor:
     _same_kind("index_update", x, values)
     result: Any = np.copy(beside(x, values, *_parts(index)))
     result[index] = values
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 def _values_gradient(g: Any, index: Any, values_shape: tuple[int, ...], winners: bool) -> Any:
@@ -165,7 +165,7 @@ def _index_add(x: ArrayLike, index: Any, values: ArrayLike) -> Tensor:
         accumulate(result, index, np.broadcast_to(values, result[index].shape))
     else:
         result[index] += values
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 rule(
@@ -210,7 +210,7 @@ def _flat(indices: Any, shape: tuple[int, ...]) -> Any:
 
 @primitive(name="take", wrt="x", masks=True)
 def _take(x: ArrayLike, indices: Any, axis: int | None = None, mode: str = "raise") -> Tensor:
-    return np.take(beside(x, indices), indices, axis=axis, mode=mode)  # type: ignore[call-overload, no-any-return]
+    return np.take(beside(x, indices), indices, axis=axis, mode=mode)
 
 
 def _take_rule(g: Any, x_shape: tuple[int, ...], indices: Any, axis: int | None, mode: str) -> Any:
@@ -271,7 +271,7 @@ def _along(indices: Any, shape: tuple[int, ...], axis: int | None) -> tuple[Any,
 
 @primitive(name="take_along_axis", wrt="x", masks=True)
 def _take_along_axis(x: ArrayLike, indices: Any, axis: int | None) -> Tensor:
-    return np.take_along_axis(x, indices, axis)  # type: ignore[return-value]
+    return np.take_along_axis(x, indices, axis)
 
 
 rule(
@@ -341,7 +341,7 @@ def extract(condition: ArrayLike, x: ArrayLike) -> Tensor:
 
 @primitive(name="where", wrt="x y", broadcasts=True, discrete="condition", masks=True)
 def _where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Tensor:
-    return np.where(condition, x, y)  # type: ignore[return-value]
+    return np.where(condition, x, y)
 
 
 rule(_where, lambda g, condition: np.where(condition, g, 0), lambda g, condition: np.where(condition, 0, g))
@@ -363,7 +363,7 @@ def where(condition: ArrayLike, x: ArrayLike = _MISSING, y: ArrayLike = _MISSING
     >>> where(np.array([True, False]), np.array([1.0, 2.0]), 0.0)
     Tensor([1., 0.], shape=(2,), dtype=float64)
     """
-    if condition.__class__ is list:
+    if isinstance(condition, list):
         condition = np.asarray(condition)
     if y is _MISSING:
         if x is _MISSING:
@@ -378,19 +378,19 @@ publish(where, _where, np.where)
 @primitive(np.nonzero, multi=True, discrete="x")
 def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
     """The indices of the elements that are not zero, one array per axis. No gradient."""
-    return np.nonzero(x)  # type: ignore[return-value]
+    return np.nonzero(x)
 
 
 @primitive(np.flatnonzero, discrete="x")
 def flatnonzero(x: ArrayLike, /) -> Tensor:
     """The positions in the flattened array of the elements that are not zero. No gradient."""
-    return np.flatnonzero(x)  # type: ignore[return-value]
+    return np.flatnonzero(x)
 
 
 @primitive(np.argwhere, discrete="x")
 def argwhere(x: ArrayLike, /) -> Tensor:
     """The indices of the elements that are not zero, one row each. No gradient."""
-    return np.argwhere(x)  # type: ignore[return-value]
+    return np.argwhere(x)
 
 
 @composition(np.select)
@@ -414,7 +414,7 @@ def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], defau
     result: Any = default
     for condition, choice in zip(reversed(conditions), reversed(list(choicelist)), strict=True):
         result = where(condition, choice, result)
-    return in_order(result)  # type: ignore[no-any-return]
+    return in_order(result)
 
 
 def _check_choices(which: Any, n: int) -> None:
@@ -448,7 +448,7 @@ def choose(a: ArrayLike, choices: Sequence[ArrayLike], out: None = None, mode: s
     result: Any = where(which == 0, choices[0], choices[0])
     for k in range(1, n):
         result = where(which == k, choices[k], result)
-    return in_order(result)  # type: ignore[no-any-return]
+    return in_order(result)
 
 
 @composition(np.piecewise)

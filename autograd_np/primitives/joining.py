@@ -1,6 +1,5 @@
 """Joining and splitting: ``concatenate``, ``stack``, ``block``, ``split``, ``unstack``, …"""
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value"
 
 from __future__ import annotations
 
@@ -68,7 +67,7 @@ def concatenate(
     """
     if dtype is None and casting == "same_kind":
         return np.concatenate(arrays, axis)
-    return np.concatenate(arrays, axis, dtype=dtype, casting=casting)  # type: ignore[call-overload]
+    return np.concatenate(arrays, axis, dtype=dtype, casting=casting)
 
 
 def _pieces(g: Any, needs: Any, arrays_shape: Any, axis: int | None) -> Any:
@@ -113,7 +112,7 @@ def stack(
     """
     if dtype is None and casting == "same_kind":
         return np.stack(arrays, axis)
-    return np.stack(arrays, axis, dtype=dtype, casting=casting)  # type: ignore[call-overload]
+    return np.stack(arrays, axis, dtype=dtype, casting=casting)
 
 
 def _layers(g: Any, needs: Any, axis: int) -> Any:

@@ -4,7 +4,6 @@ xᵀ is the transpose over the last two axes. The rules of holomorphic functions
 and complex matrices. Decompositions are in linalg_decompositions.py and linalg_svd.py, norms in linalg_norms.py.
 """
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value,arg-type,call-overload"
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ derivative of just that function of the array: it lies in the triangle that is r
 for its mirror image too, and the gradient of the other triangle is 0. So ``eigh((a + a.T) / 2)`` has the symmetric gradient.
 """
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value,arg-type,call-overload"
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ Every norm has the gradient of least norm at its kinks: 0 at 0, and where severa
 share a maximum they share its gradient evenly.
 """
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value,arg-type,call-overload"
 
 from __future__ import annotations
 

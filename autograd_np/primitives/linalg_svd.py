@@ -3,7 +3,6 @@
 The conventions are those of linalg_decompositions.py: xᵀ transposes, xᴴ conjugates too, dL = Re Σ g·dx.
 """
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value,arg-type,call-overload"
 
 from __future__ import annotations
 

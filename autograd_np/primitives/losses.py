@@ -94,12 +94,12 @@ def mse_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean") -> Tensor:
     x, y = _pair(x, y, reduction)
     d = np.subtract(x, y)
     if reduction == "none":
-        return np.multiply(d, d), d  # type: ignore[return-value]
+        return np.multiply(d, d), d
     # One pass, without an array of squares; d is new, so its elements lie one after another in some order.
     flat = np.ravel(wide(d), order="K")
     total = np.dot(flat, flat)
     total = total / d.size if reduction == "mean" and d.size else total
-    return (total if total.dtype is d.dtype else total.astype(d.dtype)), d  # type: ignore[return-value]
+    return (total if total.dtype is d.dtype else total.astype(d.dtype)), d
 
 
 _mse = _of_difference(lambda s, d: (s * 2) * d)
@@ -118,7 +118,7 @@ def l1_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean") -> Tensor:
     """
     x, y = _pair(x, y, reduction)
     d = np.subtract(x, y)
-    return _reduced(np.abs(d), reduction), d  # type: ignore[return-value]
+    return _reduced(np.abs(d), reduction), d
 
 
 _l1 = _of_difference(lambda s, d: s * np.sign(d))
@@ -154,7 +154,7 @@ def huber_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean", delta: float
     d = np.subtract(x, y)
     # With c = clip(d, ±δ) both branches are c (d − c/2): d · d/2 inside, δ (|d| − δ/2) outside.
     c = np.minimum(np.maximum(d, -delta), delta)
-    return _reduced(c * (d - 0.5 * c), reduction), d  # type: ignore[return-value]
+    return _reduced(c * (d - 0.5 * c), reduction), d
 
 
 _huber = _of_difference(lambda s, d, delta: s * np.clip(d, -delta, delta))
@@ -204,7 +204,7 @@ def binary_cross_entropy(
     loss = y * cost_p + (1 - y) * cost_q
     if weight is not None:
         loss = loss * _weights(weight, x)
-    return _reduced(loss, reduction)  # type: ignore[no-any-return]
+    return _reduced(loss, reduction)
 
 
 def _costs(p: Any) -> tuple[Any, Any]:

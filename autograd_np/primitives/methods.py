@@ -108,25 +108,25 @@ def _reshape(self: Tensor, *shape: Any, order: str = "C", copy: bool | None = No
     """The same elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
     target = shape[0] if len(shape) == 1 else shape
     if order == "C" and copy is None:
-        return FUNCTIONS[np.reshape](self, target)  # type: ignore[no-any-return]
-    return FUNCTIONS[np.reshape](self, target, order=order, copy=copy)  # type: ignore[no-any-return]
+        return FUNCTIONS[np.reshape](self, target)
+    return FUNCTIONS[np.reshape](self, target, order=order, copy=copy)
 
 
 def _transpose(self: Tensor, *axes: Any) -> Tensor:
     """The axes permuted: ``t.transpose()``, ``t.transpose(1, 0)`` or ``t.transpose((1, 0))``."""
     if not axes or axes == (None,):
-        return FUNCTIONS[np.transpose](self)  # type: ignore[no-any-return]
-    return FUNCTIONS[np.transpose](self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)  # type: ignore[no-any-return]
+        return FUNCTIONS[np.transpose](self)
+    return FUNCTIONS[np.transpose](self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)
 
 
 def _rounded(self: Tensor, digits: int | None = None) -> Tensor:
     """``round(t, digits)``: ``np.round``, whose result needs no gradient."""
-    return FUNCTIONS[np.round](self, digits or 0)  # type: ignore[no-any-return]
+    return FUNCTIONS[np.round](self, digits or 0)
 
 
 def _compress(self: Tensor, condition: Any, axis: int | None = None) -> Tensor:
     """The slices along ``axis`` where ``condition`` is true."""
-    return FUNCTIONS[np.compress](condition, self, axis)  # type: ignore[no-any-return]
+    return FUNCTIONS[np.compress](condition, self, axis)
 
 
 def _conjugate(self: Tensor) -> Tensor:
@@ -136,12 +136,12 @@ def _conjugate(self: Tensor) -> Tensor:
 
 def _copy(self: Tensor, order: str = "C") -> Tensor:
     """A copy with memory of its own, in C order as that of ``ndarray.copy`` (``np.copy`` keeps the order). Gradient: 1."""
-    return FUNCTIONS[np.copy](self, order)  # type: ignore[no-any-return]
+    return FUNCTIONS[np.copy](self, order)
 
 
 def _tobytes(self: Tensor, order: Any = "C") -> bytes:
     """The bytes of the elements."""
-    return self._values.tobytes(order)  # type: ignore[no-any-return]
+    return self._values.tobytes(order)
 
 
 def install() -> None:

@@ -3,7 +3,6 @@
 They are piecewise constant (rounding, comparisons, tests), which ``discrete`` says, or work on integers and booleans.
 A Tensor that needs a gradient may be passed to any of them; the result is off the tape.
 """
-# mypy: disable-error-code="empty-body"
 
 from __future__ import annotations
 
@@ -89,37 +88,37 @@ def bitwise_count(x: ArrayLike, /) -> Tensor:
 @primitive(np.round, np.around, discrete="x")
 def round(x: ArrayLike, /, decimals: int = 0, out: None = None) -> Tensor:
     """``x`` rounded to ``decimals`` places (halves to even), elementwise."""
-    return np.round(x, decimals)  # type: ignore[return-value]
+    return np.round(x, decimals)
 
 
 @primitive(np.fix, discrete="x")
 def fix(x: ArrayLike, /, out: None = None) -> Tensor:
     """``x`` rounded to the nearest integer towards zero, elementwise, as a float."""
-    return np.fix(x)  # type: ignore[return-value]
+    return np.fix(x)
 
 
 @primitive(np.isposinf, discrete="x")
 def isposinf(x: ArrayLike, /, out: None = None) -> Tensor:
     """Whether x is +inf, elementwise."""
-    return np.isposinf(x)  # type: ignore[return-value]
+    return np.isposinf(x)
 
 
 @primitive(np.isneginf, discrete="x")
 def isneginf(x: ArrayLike, /, out: None = None) -> Tensor:
     """Whether x is -inf, elementwise."""
-    return np.isneginf(x)  # type: ignore[return-value]
+    return np.isneginf(x)
 
 
 @primitive(np.isreal, discrete="x")
 def isreal(x: ArrayLike, /) -> Tensor:
     """Whether the imaginary part is zero, elementwise."""
-    return np.isreal(x)  # type: ignore[return-value]
+    return np.isreal(x)
 
 
 @primitive(np.iscomplex, discrete="x")
 def iscomplex(x: ArrayLike, /) -> Tensor:
     """Whether the imaginary part is not zero, elementwise."""
-    return np.iscomplex(x)  # type: ignore[return-value]
+    return np.iscomplex(x)
 
 
 # ---------------------------------------------------------------- of two arrays
@@ -213,7 +212,7 @@ def lcm(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 @primitive(np.isclose, discrete="x y rtol atol")
 def isclose(x: ArrayLike, y: ArrayLike, /, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """``|x - y| <= atol + rtol · |y|``, elementwise."""
-    return np.isclose(x, y, rtol, atol, equal_nan)  # type: ignore[return-value]
+    return np.isclose(x, y, rtol, atol, equal_nan)
 
 
 # ---------------------------------------------------------------- answers about whole arrays: Python's True or False

@@ -116,8 +116,8 @@ def _normalization_gradient(
     )
     gx = a.closed(gx)
     if weight is None:
-        return (gx,)  # type: ignore[return-value]
-    return gx, gw.reshape(weight.shape), gb.reshape(weight.shape)  # type: ignore[return-value]
+        return (gx,)
+    return gx, gw.reshape(weight.shape), gb.reshape(weight.shape)
 
 
 normalization_gradient = on_arrays(_normalization_gradient)
@@ -249,7 +249,7 @@ def layer_norm(
     x = real_floating(x)
     axes, lengths = trailing(x, normalized_shape)
     check_affine(weight, bias, lengths, "the normalised axes")
-    return normalized(x, weight, bias, axes, lengths, eps, True)[0]  # type: ignore[no-any-return]
+    return normalized(x, weight, bias, axes, lengths, eps, True)[0]
 
 
 def _layer_rule(g: Any, needs: Any, hidden: Any, weight: Any, bias_shape: Any, normalized_shape: Any) -> list[Any]:
@@ -291,7 +291,7 @@ def rms_norm(
     check_affine(weight, None, lengths, "the normalised axes")
     if eps is None:
         eps = float(np.finfo(x.dtype).eps)
-    return normalized(x, weight, None, axes, lengths, eps, False)[0]  # type: ignore[no-any-return]
+    return normalized(x, weight, None, axes, lengths, eps, False)[0]
 
 
 def _rms_rule(g: Any, needs: Any, hidden: Any, weight: Any, normalized_shape: Any) -> list[Any]:
@@ -347,7 +347,7 @@ def group_norm(
     check_affine(weight, bias, (x.shape[1],), "one number per channel")
     shape, axes, affine_shape = grouped(x.shape, num_groups)
     y, xhat, r = normalized(x.reshape(shape), weight, bias, axes, affine_shape, eps, True)[0]
-    return y.reshape(x.shape), xhat, r  # type: ignore[return-value]
+    return y.reshape(x.shape), xhat, r
 
 
 def _group_rule(
@@ -418,7 +418,7 @@ def _batch_norm(
             if running is not None:
                 np.multiply(running, _weak(1 - momentum, running.dtype), out=running)
                 np.add(running, cast(value.reshape(-1) * _weak(momentum, value.dtype), running.dtype), out=running)
-    return outputs  # type: ignore[no-any-return]
+    return outputs
 
 
 def _weak(number: Any, dtype: Any) -> Any:
@@ -453,7 +453,7 @@ def _batch_norm_inference(
     y = np.multiply(y, each(scale), out=y)
     if bias is not None:
         y = np.add(y, each(cast(bias, dtype)), out=y)
-    return a.closed(y)  # type: ignore[no-any-return]
+    return a.closed(y)
 
 
 def _scale(variance: Any, weight: Any, eps: float, dtype: Any) -> Any:

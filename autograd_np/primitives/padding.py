@@ -1,6 +1,5 @@
 """``pad``: the constant mode as a primitive, the others axis by axis from slices, flips and statistics."""
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value"
 
 from __future__ import annotations
 
@@ -101,7 +100,7 @@ def pad(
         return _pad(t, widths, 0 if constant_values is None else constant_values)
     if t.dtype.kind not in "fc":
         options: Any = {word: value for word, value in given.items() if value is not None}
-        return Tensor(np.pad(t._values, widths, mode=mode, **options))  # type: ignore[call-overload]
+        return Tensor(np.pad(t._values, widths, mode=mode, **options))
     if not t.size or not any(before or after for before, after in widths):
         for axis, pair in enumerate(widths):
             if not t.shape[axis] and any(pair):

@@ -1,7 +1,6 @@
 """Polynomials given by their coefficients, highest power first; functions along axes; unwrapping of phases."""
 
 # The bodies compute on arrays or Tensors; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value,arg-type,type-var,assignment"
 
 from __future__ import annotations
 

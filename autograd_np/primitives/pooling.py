@@ -5,7 +5,6 @@ NumPy call on whole arrays, channels last in memory as the convolutions leave th
 has a range of positions at which it lies inside the image.
 """
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value"
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ def lstm(
     >>> output.shape, h.shape, c.shape
     ((5, 2, 4), (2, 4), (2, 4))
     """
-    return _sequence(LSTM, "lstm", x, weight_ih, weight_hh, bias_ih, bias_hh, (h0, c0), reverse)  # type: ignore[no-any-return]
+    return _sequence(LSTM, "lstm", x, weight_ih, weight_hh, bias_ih, bias_hh, (h0, c0), reverse)
 
 
 def _lstm_rule(
@@ -258,7 +258,7 @@ def gru(
     >>> output.shape, h.shape
     ((5, 2, 4), (2, 4))
     """
-    return _sequence(GRU, "gru", x, weight_ih, weight_hh, bias_ih, bias_hh, (h0,), reverse)  # type: ignore[no-any-return]
+    return _sequence(GRU, "gru", x, weight_ih, weight_hh, bias_ih, bias_hh, (h0,), reverse)
 
 
 def _gru_rule(
@@ -316,7 +316,7 @@ def rnn(
     ((5, 2, 4), (2, 4))
     """
     _nonlinear(nonlinearity)
-    return _sequence(RNN, "rnn", x, weight_ih, weight_hh, bias_ih, bias_hh, (h0,), reverse, nonlinearity)  # type: ignore[no-any-return]
+    return _sequence(RNN, "rnn", x, weight_ih, weight_hh, bias_ih, bias_hh, (h0,), reverse, nonlinearity)
 
 
 def _nonlinear(nonlinearity: str) -> None:
@@ -462,7 +462,7 @@ def lstm_cell(
     >>> float(c[0, 0])
     0.5
     """
-    return _cell(LSTM, "lstm_cell", x, (h, c), weight_ih, weight_hh, bias_ih, bias_hh)  # type: ignore[no-any-return]
+    return _cell(LSTM, "lstm_cell", x, (h, c), weight_ih, weight_hh, bias_ih, bias_hh)
 
 
 def _lstm_cell_rule(
@@ -505,7 +505,7 @@ def gru_cell(
     >>> gru_cell(np.ones((1, 3)), np.ones((1, 1)), np.zeros((3, 3)), np.zeros((1, 3))).tolist()
     [[0.5]]
     """
-    return _cell(GRU, "gru_cell", x, (h,), weight_ih, weight_hh, bias_ih, bias_hh)  # type: ignore[no-any-return]
+    return _cell(GRU, "gru_cell", x, (h,), weight_ih, weight_hh, bias_ih, bias_hh)
 
 
 def _gru_cell_rule(
@@ -551,7 +551,7 @@ def rnn_cell(
     [[3.0]]
     """
     _nonlinear(nonlinearity)
-    return _cell(RNN, "rnn_cell", x, (h,), weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity)  # type: ignore[no-any-return]
+    return _cell(RNN, "rnn_cell", x, (h,), weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity)
 
 
 def _rnn_cell_rule(

@@ -6,7 +6,6 @@ reduced axes with size 1; ``dtype`` is that of the result (and of the accumulati
 """
 
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value,call-overload,arg-type,assignment"
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """Repeating, inserting and deleting: ``tile``, ``repeat``, ``resize``, ``insert``, ``delete``, ``trim_zeros``, ``meshgrid``."""
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value"
 
 from __future__ import annotations
 

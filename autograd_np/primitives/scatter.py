@@ -211,7 +211,7 @@ def scatter(arrays: ArrayLike, indices: tuple[Any, ...], shape: tuple[int, ...])
     for index, piece in zip(indices, arrays, strict=True):
         accumulate(buffer, index, piece, fresh)
         fresh = False
-    return buffer  # type: ignore[no-any-return]
+    return buffer
 
 
 def _scatter_rule(g: Any, needs: tuple[bool, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:

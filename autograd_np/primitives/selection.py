@@ -1,5 +1,4 @@
 """Elementwise functions that choose between their operands: maximum and minimum, clip, nan_to_num, heaviside."""
-# mypy: disable-error-code="empty-body"
 
 from __future__ import annotations
 
@@ -59,7 +58,7 @@ rule(fmin, lambda g, x, y, out: _chosen(g, x, y, out), lambda g, x, y, out: _cho
 @primitive(np.clip, name="clip", wrt="x a_min a_max", broadcasts=True, masks="kink", elementwise=False)
 def _clip(x: ArrayLike, /, a_min: ArrayLike | None = None, a_max: ArrayLike | None = None) -> Tensor:
     """``minimum(maximum(x, a_min), a_max)``; None leaves a side open."""
-    return np.clip(x, a_min, a_max)  # type: ignore[no-any-return]
+    return np.clip(x, a_min, a_max)
 
 
 def clip(
@@ -142,7 +141,7 @@ def nan_to_num(
         raise TypeError(
             "nan_to_num: copy=False would overwrite an array that the tape may keep; use the returned Tensor"
         )
-    return np.nan_to_num(x, True, nan, posinf, neginf)  # type: ignore[no-any-return]
+    return np.nan_to_num(x, True, nan, posinf, neginf)
 
 
 def _finite_part(g: Any, x: Any) -> Any:

@@ -5,7 +5,6 @@ elements to the first). Indices, counts and truth values have none.
 """
 
 # The bodies compute on arrays or Tensors; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value,arg-type,call-overload"
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """Constants shaped like a Tensor, ranges, and the functions of NumPy whose result has no gradient (a shape, a dtype, a text)."""
 # The bodies compute on arrays; the types declared are those of the public functions.
-# mypy: disable-error-code="no-any-return,return-value"
 
 from __future__ import annotations
 
@@ -30,8 +29,8 @@ def zeros_like(
 ) -> Tensor:
     """Zeros of the shape and dtype of ``x``, or of those given. No gradient."""
     if dtype is None and shape is None and device is None:
-        return np.zeros_like(x, order=order)  # type: ignore[call-overload]
-    return np.zeros_like(x, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]
+        return np.zeros_like(x, order=order)
+    return np.zeros_like(x, dtype=dtype, order=order, shape=shape, device=device)
 
 
 @primitive(np.ones_like, discrete="x")
@@ -39,7 +38,7 @@ def ones_like(
     x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Tensor:
     """Ones of the shape and dtype of ``x``, or of those given. No gradient."""
-    return np.ones_like(x, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]
+    return np.ones_like(x, dtype=dtype, order=order, shape=shape, device=device)
 
 
 @primitive(np.empty_like, discrete="x")
@@ -47,13 +46,13 @@ def empty_like(
     x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Tensor:
     """Arbitrary values of the shape and dtype of ``x``, or of those given. No gradient."""
-    return np.empty_like(x, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]
+    return np.empty_like(x, dtype=dtype, order=order, shape=shape, device=device)
 
 
 @primitive(name="full_like", wrt="x", discrete="x")
 def _full_like(x: ArrayLike, /, fill_value: Any, dtype: Any, order: str, shape: Any, device: Any) -> Tensor:
     """:func:`full_like` of a value without gradient."""
-    return np.full_like(x, fill_value, dtype=dtype, order=order, shape=shape, device=device)  # type: ignore[call-overload]
+    return np.full_like(x, fill_value, dtype=dtype, order=order, shape=shape, device=device)
 
 
 def full_like(

@@ -1,6 +1,5 @@
 """Sliding windows, from which convolutions and moving statistics are written."""
 # The body computes on arrays; the types declared are those of the public function.
-# mypy: disable-error-code="no-any-return,return-value"
 
 from __future__ import annotations
 

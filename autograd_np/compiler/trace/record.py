@@ -17,7 +17,7 @@ import numpy as np
 
 from ...engine import hooks, write_guards
 from ...engine.clock import next_position
-from ...engine.errors import CompileError, describe, location
+from ...engine.errors import CompileError, describe, in_library, location
 from ...engine.operands import base_array
 from ..ir import Op, Ref, Storage, Value
 from .array import Traced
@@ -84,6 +84,8 @@ class Trace:
         self._values = 0
         self._token: Any = None
         self.ended = False
+        self.refusals: list[CompileError] = []  # that were raised while the function ran
+        self.raised = False  # whether a call, or a test of its data, raised while the function ran
         self.errors: Any = {}
         self._quiet: Any = None
 
@@ -112,6 +114,13 @@ class Trace:
         """Undo what the run wrote into arrays of the caller."""
         for array, content in self.backups.values():
             array[...] = content
+
+    def check_refusals(self) -> None:
+        """Raise a refusal that the function has caught: it would go another way than without compile. (Where the library asks, it knows what to do.)"""
+        for error in self.refusals:
+            caught = error.__traceback__  # begins with the frame that caught it
+            if caught is not None and not in_library(caught.tb_frame):
+                raise error
 
     def check_captured(self) -> None:
         """Raise if an array that the run used was changed behind the tracer's back."""
@@ -342,11 +351,18 @@ class Trace:
         op = Op(kind, target, written, written_options)
         if out is not None:
             self.write(op, out)
-            self._fill(op, out, function, given, options)
-            self.append(op)
-            return out
-        result = function(*given, **options)
-        return self.finish(op, result)
+        try:
+            if out is not None:
+                self._fill(op, out, function, given, options)
+            else:
+                result = function(*given, **options)
+        except Exception:
+            self.raised = True
+            raise
+        if out is None:
+            return self.finish(op, result)
+        self.append(op)
+        return out
 
     def elsewhere(self) -> bool:
         """Whether a traced array is looked at where its trace does not run: on another thread."""
@@ -401,7 +417,11 @@ class Trace:
         op = Op("check", test, (), {})
         op.args, given = self.unwrap(args)
         op.pure = False
-        test(*given)
+        try:
+            test(*given)
+        except Exception:
+            self.raised = True
+            raise
         if op.args_depend():
             self.append(op)
 
