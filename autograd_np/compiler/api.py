@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import inspect
 import os
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -409,25 +411,27 @@ class Compiled(Wrapper):
             twice = not (self._replays_first or trace.before or trace.after)
             try:
                 touched = reached.touched()
-                if drawn and (
-                    touched or trace.raised or not twice
-                ):  # (else the second run tells whether it was the function that drew)
+                # (With a second run, that one tells whether it was the function that drew.)
+                if drawn and (touched or trace.raised or not twice):
                     raise CompileError(drawn)
-                story.settle(trace.ops)
-                program = Program(trace.ops, arguments, outputs)
-                optimize(program, self._backend)
-                used = {value.storage.index for op in program.ops for value in op.inputs()} | {
-                    value.storage.index for value in program.outputs
-                }
-                used |= {storage.index for op in program.ops for storage in op.writes}
-                first = len(arguments) - len(held)
-                held = [
-                    pair for pair, value in zip(held, arguments[first:], strict=True) if value.storage.index in used
-                ]
-                arguments[first:] = [value for value in arguments[first:] if value.storage.index in used]
-                every = [*arrays_of(leaves), *[array for _, array in held]]
-                # (A leaf that is frozen and thawed has another node: the program is for the Tensor.)
-                entry = Entry(trace, program, reached, rebuild, [(leaf_of[id(node)], i) for node, i in effects], every)
+                with _collector_paused():
+                    story.settle(trace.ops)
+                    program = Program(trace.ops, arguments, outputs)
+                    optimize(program, self._backend)
+                    used = {value.storage.index for op in program.ops for value in op.inputs()} | {
+                        value.storage.index for value in program.outputs
+                    }
+                    used |= {storage.index for op in program.ops for storage in op.writes}
+                    first = len(arguments) - len(held)
+                    held = [
+                        pair for pair, value in zip(held, arguments[first:], strict=True) if value.storage.index in used
+                    ]
+                    arguments[first:] = [value for value in arguments[first:] if value.storage.index in used]
+                    every = [*arrays_of(leaves), *[array for _, array in held]]
+                    # (A leaf that is frozen and thawed has another node: the program is for the Tensor.)
+                    entry = Entry(
+                        trace, program, reached, rebuild, [(leaf_of[id(node)], i) for node, i in effects], every
+                    )
                 entry.held = [(leaf_of[id(node)], array) for node, array in held]
                 entry.conditions += [(functools.partial(_layout, leaf_of[id(node)]), layout) for node, layout in before]
             except BaseException:
@@ -478,6 +482,18 @@ class Compiled(Wrapper):
             for node, i in effects:
                 node.grad = None if i is None else concrete[i]
             return rebuild(concrete)
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without the cyclic collector, which would go through all that a trace has made again and again: a third of the time to compile."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _layout(t: Tensor) -> Any:
