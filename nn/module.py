@@ -183,6 +183,10 @@ class Module:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name}")
         if not isinstance(name, str) or not name or "." in name:  # type: ignore[redundant-expr]
             raise ValueError(f"{type(self).__name__}: the name of a {kind} is a string without dots, not {name!r}")
+        if not name.isprintable():
+            raise ValueError(
+                f"{type(self).__name__}: the name of a {kind} has no ends of lines, nor control characters: {name!r}"
+            )
         declared = getattr(type(self), name, None)
         if name not in self._registries() and (callable(declared) or isinstance(declared, property)):
             raise ValueError(

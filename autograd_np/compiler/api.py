@@ -16,7 +16,7 @@ import numpy as np
 
 from ..engine import modes, write_guards
 from ..engine.clock import LAST_WRITE, next_position
-from ..engine.errors import CompileError, OtherCase
+from ..engine.errors import CompileError, OtherCase, Undone
 from ..engine.hooks import TRACING, current_trace
 from ..engine.random import draw
 from ..engine.tensor import Tensor
@@ -28,10 +28,11 @@ from .numba import text
 from .passes.simplify import Program
 from .pipeline import optimize
 from .printer.standalone import save
+from .second_run import second_run
 from .trace.arguments import arrays_of, dynamic, rebuilt, structure
 from .trace.array import Traced
-from .trace.captures import reach
 from .trace.provenance import Story, argument_names
+from .trace.reachable import reach
 from .trace.record import Trace
 from .trace.results import outputs_of
 
@@ -139,37 +140,43 @@ class Compiled(Wrapper, Generic[P, R]):
         self._entries: dict[Any, list[Entry]] = {}
         self._last: Entry | None = None
         self._quick: Callable[[tuple[Any, ...]], Any] | None = None
+        self._uncompiled: set[Any] = set()  # forms of arguments for which the function itself is run
         self._hits = self._misses = self._eager = 0
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the program for these arguments; trace the function if there is none."""
         quick = self._quick
+        undone: Undone | None = None  # a program has raised an error before it had done anything
         if quick is not None and not kwargs and not TRACING[0] and not modes.followers():
             try:
                 result = quick(args)
-            except OtherCase:
-                result = MISS
+            except OtherCase as error:
+                result, undone = MISS, error if isinstance(error, Undone) else None
             if result is not MISS:
                 self._hits += 1
                 return result
         leaves: list[Any] = []
         key = structure((args, kwargs), leaves)
         if (
-            current_trace() is not None
+            undone is not None
+            or key in self._uncompiled
+            or current_trace() is not None
             or any(isinstance(x, Tensor) and x._node is not None for x in leaves)
             or modes.followers()
         ):
             # Inside another trace, or under a transformation that records, the function itself is what is wanted.
-            self._eager += 1
-            return self._function(*args, **kwargs)
+            return self._by_itself(key, undone, args, kwargs)
         for entry in [*self._entries.get(key, ())]:
             if entry.holds():
-                arrays = [*arrays_of(leaves), *[node.grad for node, _ in entry.held]]
+                arrays = [*arrays_of(leaves), *[t._node.grad for t, _ in entry.held]]
                 if entry.aliasing.matters and not entry.aliasing.holds(arrays):
                     continue
                 try:
                     results = entry.run(arrays)
-                except OtherCase:
+                except OtherCase as error:
+                    if isinstance(error, Undone):
+                        undone = error
+                        break
                     continue
                 self._hits += 1
                 if self._last is not entry:
@@ -180,10 +187,26 @@ class Compiled(Wrapper, Generic[P, R]):
                     self._quick = None if kwargs else entry.quick(args)
                 if len(entry.program.outputs) == 1:
                     results = (results,)
-                for node, i in entry.effects:
-                    node.grad = None if i is None else results[i]
+                for t, i in entry.effects:
+                    t._node.grad = None if i is None else results[i]
                 return entry.rebuild(results)
-        return self._trace(key, args, kwargs, leaves)
+        else:
+            return self._trace(key, args, kwargs, leaves)
+        return self._by_itself(key, undone, args, kwargs)
+
+    def _by_itself(self, key: Any, undone: Undone | None, args: Any, kwargs: Any) -> Any:
+        """Run the function. It says what comes of the error of a program, which no program should raise that it neither raises nor handles."""
+        self._eager += 1
+        result = self._function(*args, **kwargs)
+        if undone is not None and self._last is not None and not self._last.reached.handles:
+            self._uncompiled.add(key)
+            warnings.warn(
+                f"compile: the program of {getattr(self, '__qualname__', 'the function')} raises {undone.__cause__!r}, and the function does not, "
+                "which is a fault of compile; the function itself is run",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return result
 
     def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments that make such a one again."""
@@ -196,6 +219,7 @@ class Compiled(Wrapper, Generic[P, R]):
     def cache_clear(self) -> None:
         """Forget all programs."""
         self._entries.clear()
+        self._uncompiled.clear()
         self._last = self._quick = None
 
     @property
@@ -320,7 +344,9 @@ class Compiled(Wrapper, Generic[P, R]):
                 t._node for _, t in reached.tensors.values() if t._node is not None and t._node.primitive is None
             ]
             nodes = {id(node): node for node in leaf_nodes} if self._reads_gradients else {}
-            before = [(node, _layout(node)) for node in nodes.values()]
+            leaf_of = {id(t._node): t for _, t in reached.tensors.values()}
+            before = [(node, _layout(leaf_of[id(node)])) for node in nodes.values()]
+            gradients = [(node, node.grad) for node in nodes.values()]
 
             def enter(item: Any) -> Any:
                 if not dynamic(item):
@@ -356,6 +382,8 @@ class Compiled(Wrapper, Generic[P, R]):
                             held.append((t._node, t._node.grad))
                             t._node.grad = traced
                     result = self._function(*given, **options)
+                    trace.check_refusals()
+                    drawn = reached.drawn()
                     for t, array, traced, name in lifted:
                         if t._values is not traced and t._values is not array:
                             raise CompileError(
@@ -383,8 +411,13 @@ class Compiled(Wrapper, Generic[P, R]):
                 for _, t in reached.tensors.values():
                     if t._node is not None and isinstance(getattr(t._node, "grad", None), Traced):
                         t._node.grad = t._node.grad.array.copy()
+            twice = not (self._replays_first or trace.before or trace.after)
             try:
                 touched = reached.touched()
+                if drawn and (
+                    touched or trace.raised or not twice
+                ):  # (else the second run tells whether it was the function that drew)
+                    raise CompileError(drawn)
                 story.settle(trace.ops)
                 program = Program(trace.ops, arguments, outputs)
                 optimize(program, self._backend)
@@ -398,16 +431,16 @@ class Compiled(Wrapper, Generic[P, R]):
                 ]
                 arguments[first:] = [value for value in arguments[first:] if value.storage.index in used]
                 every = [*arrays_of(leaves), *[array for _, array in held]]
-                entry = Entry(trace, program, reached, rebuild, effects, every)
-                entry.held = held
-                entry.conditions += [(functools.partial(_layout, node), layout) for node, layout in before]
+                # (A leaf that is frozen and thawed has another node: the program is for the Tensor.)
+                entry = Entry(trace, program, reached, rebuild, [(leaf_of[id(node)], i) for node, i in effects], every)
+                entry.held = [(leaf_of[id(node)], array) for node, array in held]
+                entry.conditions += [(functools.partial(_layout, leaf_of[id(node)]), layout) for node, layout in before]
             except BaseException:
                 trace.roll_back()
                 raise
             self._last = entry
-            by_itself = (
-                touched or not entry.aliasing.sound
-            )  # what the function does besides computing is done by running it
+            # What the function does besides computing, and what it makes of an error of NumPy's, is done by running it.
+            by_itself = touched or trace.raised or not entry.aliasing.sound
             if by_itself or not self._replays_first:
                 if entry.writes:
                     entry.clock[0] = LAST_WRITE[0] = next_position()
@@ -417,23 +450,42 @@ class Compiled(Wrapper, Generic[P, R]):
                     hook()
             if by_itself:
                 return rebuild(concrete)
+            if twice:
+                self._last = None
+                result, different = second_run(
+                    trace, gradients, lambda: self._function(*args, **kwargs), rebuild(concrete)
+                )
+                if drawn and (different or reached.seeded()):
+                    trace.rewind()
+                    raise CompileError(drawn)
+                if different:
+                    self._uncompiled.add(key)
+                    warnings.warn(
+                        f"compile: {getattr(self, '__qualname__', 'the function')} does something else when it is traced than when it runs by itself "
+                        f"({different}), so it is not compiled: does it ask for the type or the identity of an array, for the time, or for the system's entropy?",
+                        RuntimeWarning,
+                        stacklevel=3,
+                    )
+                    return result
+                self._last = entry
             entries = self._entries[key] = self._entries.pop(key, [])
             del entries[:-8]
             entries.append(entry)
             if sum(map(len, self._entries.values())) > _LIMIT:
                 self._entries.pop(next(iter(self._entries)))
             self._quick = None if kwargs else entry.quick(args)
-            if self._replays_first:
-                trace.rewind()
-                concrete = entry.run(every)
-                if len(outputs) == 1:
-                    concrete = [concrete]
-                for node, i in effects:
-                    node.grad = None if i is None else concrete[i]
+            if not self._replays_first:
+                return result if twice else rebuild(concrete)
+            trace.rewind()
+            concrete = entry.run(every)
+            if len(outputs) == 1:
+                concrete = [concrete]
+            for node, i in effects:
+                node.grad = None if i is None else concrete[i]
             return rebuild(concrete)
 
 
-def _layout(node: Any) -> Any:
+def _layout(t: Tensor) -> Any:
     """Of the gradient that a leaf holds, what a program is made for."""
-    grad = node.grad
+    grad = t.grad
     return grad if grad is None else getattr(grad, "strides", ())

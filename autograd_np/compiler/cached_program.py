@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine import modes, write_guards
 from ..engine.clock import CHANGES, LAST_WRITE, next_position
-from ..engine.errors import OtherCase
+from ..engine.errors import CompileError, OtherCase, Undone
 from ..engine.modes import ACTIVE
 from ..engine.tensor import Tensor
 from . import plan as planning
@@ -24,6 +24,12 @@ from .trace.captures import Reached
 from .trace.record import Trace
 
 __all__ = ["MISS", "Entry"]
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether a Tensor's node is what it was: the same, or that of a leaf again, which was frozen and thawed in between."""
+    return a is b or (a is not None and b is not None and a.primitive is None and b.primitive is None)
+
 
 MISS = object()  # what the quick way in returns where it does not apply
 
@@ -44,10 +50,10 @@ class Entry:
         self.reached = reached
         self.rebuild = rebuild
         self.single: str = getattr(rebuild, "single", "")  # whether all that is returned is one array, or one Tensor
-        self.effects = effects  # (node, place among the outputs) of the gradients that it leaves, without a place where it leaves none
+        self.effects = effects  # (leaf, place among the outputs) of the gradients that it leaves, without a place where it leaves none
         self.held: list[
             tuple[Any, Any]
-        ] = []  # (node, gradient) of those that hold one before, which is passed after the arguments
+        ] = []  # (leaf, gradient) of those that hold one before, which is passed after the arguments
         self.before = trace.before
         self.after = trace.after
         self.torn = trace.torn
@@ -96,7 +102,7 @@ class Entry:
     def holds(self) -> bool:
         """Whether what the program was made for is still so."""
         if self.changes != CHANGES[0]:
-            if not all(t._values is array and t._node is node for t, array, node in self.tensors):
+            if not all(t._values is array and _alike(t._node, node) for t, array, node in self.tensors):
                 return False
             if not self.reached.unchanged():
                 return False
@@ -137,7 +143,11 @@ class Entry:
             self.lock.release()
 
     def tell(self, error: BaseException, run: Callable[..., Any]) -> None:
-        """Say so in an exception if it came when the program had begun to write, or to draw random numbers; or when it had ended."""
+        """Say so in an exception if it came when the program had begun to write, or to draw random numbers; or when it had ended.
+
+        Raises:
+            Undone: the program had done nothing yet.
+        """
         if run not in self.pool:
             self.pool.append(run)
         if isinstance(error, OtherCase):
@@ -163,6 +173,12 @@ class Entry:
                 error,
                 "the program had begun to write in place: what it writes (arguments, parameters, state) may be written in part",
             )
+        elif (
+            not self.draws
+            and isinstance(error, Exception)
+            and not isinstance(error, (CompileError, RecursionError, MemoryError))
+        ):
+            raise Undone from error
         if self.draws:
             error.add_note("compile: the random generators may have moved on")
 

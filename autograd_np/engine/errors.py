@@ -6,6 +6,8 @@ import sys
 import types
 from typing import Any
 
+from .hooks import current_trace
+
 __all__ = [
     "AnomalyError",
     "CompileError",
@@ -47,9 +49,19 @@ class CompileError(TypeError):
 
     _autograd_np = True  # its message stands as it is
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        trace = current_trace()
+        if trace is not None:
+            trace.refusals.append(self)  # a function that catches it would go another way than without compile
+
 
 class OtherCase(Exception):  # noqa: N818 - never seen by a caller: the function is traced again
     """A replay met numbers that its program was not made for."""
+
+
+class Undone(OtherCase):
+    """A replay raised an error before it had done anything: the function itself says what comes of it."""
 
 
 def describe(value: Any) -> str:
@@ -147,15 +159,19 @@ def without_rule(name: str, word: str, sequence: bool) -> str:
     )
 
 
+def in_library(frame: types.FrameType) -> bool:
+    """Whether a frame runs code of this library, or of NumPy."""
+    module = str(frame.f_globals.get("__name__", ""))
+    return module.partition(".")[0] in ("autograd_np", "numpy", "nn") or frame.f_code.co_filename.startswith(
+        "<autograd_np"
+    )
+
+
 def location() -> str:
     """The first source line outside the library, for messages."""
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None:
-        module = str(frame.f_globals.get("__name__", ""))
-        inside = module.partition(".")[0] in ("autograd_np", "numpy", "nn") or frame.f_code.co_filename.startswith(
-            "<autograd_np"
-        )
-        if not inside:
+        if not in_library(frame):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}"
         frame = frame.f_back
     return "an unknown line"

@@ -35,7 +35,7 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 import numpy as np
@@ -63,6 +63,7 @@ __all__ = [
     "primitive",
     "rule",
     "same",
+    "shown",
 ]
 
 P = ParamSpec("P")
@@ -117,7 +118,10 @@ class Primitive:
         masking: the primitive as it announces itself in a call with an option that leaves elements out.
         care: how much ``masks`` a walk must have met before the gradients are held to zero (see :meth:`held`).
         real: the operands that must be real: complex ones are refused by name.
+        formulas: what pictures show of it, where :func:`shown` declares that.
     """
+
+    formulas: Mapping[str, str] = types.MappingProxyType({})
 
     def __init__(
         self,
@@ -547,6 +551,17 @@ def rule(function: Callable[..., Any], *rules: Rule | None, joint: Rule | None =
         found.since = LAST_WRITE[0] = next_position()
     found.pull = found._first_pull
     codegen.reset(found)
+
+
+def shown(function: Callable[..., Any], **formulas: str) -> None:
+    """Declare what pictures show of an operation whose body or rules are more than a line of mathematics.
+
+    Args:
+        function: the primitive.
+        **formulas: expressions in Python: of the value under ``out``, of what is sent under the names of the operands. A loss
+            is ``mean(...)`` of elements, and ``n`` is how many there are.
+    """
+    primitive_of(function).formulas = formulas
 
 
 def _inside(function: Callable[..., Any]) -> bool:

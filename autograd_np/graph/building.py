@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,10 +11,10 @@ import numpy as np
 
 from ..engine.registry import REGISTRY
 from .folding import Folded, Place, fold
-from .formulas import formula
+from .formulas import formula, gradients
 from .frames import Frames
 from .model import Entry, Graph
-from .picture import Arrow, Box, Line, Picture, bytes_text, clean, cut, grad_lines, plural, typed, value_text
+from .picture import Arrow, Box, Line, Picture, bytes_text, clean, cut, grad_text, lines_of, plural, typed, value_text
 
 __all__ = ["picture_of"]
 
@@ -120,18 +121,10 @@ class _Drawing(Frames):
         self.constants: dict[int, str] = {}
         self.repeated: dict[tuple[str, str], set[int]] = {}
         self.drawn: set[tuple[Any, ...]] = set()
-        self.uses = self._count_uses()
+        own = [entry for entry in graph.entries if folded.original[entry.index] == entry.index]
+        self.uses = Counter(i for entry in own for i in entry.inputs if i is not None)
         self._boxes()
         self._arrows()
-
-    def _count_uses(self) -> dict[int, int]:
-        uses: dict[int, int] = {}
-        for entry in self.graph.entries:
-            if self.folded.original[entry.index] == entry.index:
-                for i in entry.inputs:
-                    if i is not None:
-                        uses[i] = uses.get(i, 0) + 1
-        return uses
 
     # boxes
 
@@ -150,14 +143,8 @@ class _Drawing(Frames):
                     self._constant(first, 0)
                 box = self._module(place)
             else:
-                box = Box(
-                    "rest",
-                    "rest",
-                    f"… {plural(len(self.members[place]), 'entry')[:-1]} left out …".replace(
-                        "entr left", "entries left"
-                    ),
-                    part=None,
-                )
+                count = plural(len(self.members[place]), "entry")[:-1]
+                box = Box("rest", "rest", f"… {count} left out …".replace("entr left", "entries left"), part=None)
             times = self.folded.times.get(place, 1)
             if times > 1 and kind == "entry":
                 box = replace(box, title=f"{box.title} × {times}")
@@ -174,68 +161,48 @@ class _Drawing(Frames):
                 return entry if _takes_data(entry) else None
         return None
 
+    def _value(self, value: Any) -> str:
+        return value_text(value) if "value" in self.show else ""
+
     def _leaf(self, entry: Entry) -> Box:
-        lines = []
         alone = len(self.members["entry", entry.index]) == 1
-        text = value_text(entry.value) if "value" in self.show and alone else ""
-        if text:
-            lines.append(Line("value", text))
-        elif typed(entry.shape, entry.dtype, self.show):
-            lines.append(Line("value", typed(entry.shape, entry.dtype, self.show)))
-        if not self.backward and alone:
-            lines.extend(grad_lines(entry, self.show))
-        lines.extend(self._used(entry))
-        title = cut(entry.name) if entry.name else "leaf"
-        tip = f"{entry.name or 'leaf'}, {entry.shape} {entry.dtype}"
-        return Box(
-            f"n{entry.index}",
-            "parameter" if entry.kind == "parameter" else "data",
-            title,
-            tuple(lines),
-            clean(tip),
-            self.places["entry", entry.index],
+        lines = lines_of(
+            ("value", (alone and self._value(entry.value)) or typed(entry.shape, entry.dtype, self.show)),
+            ("grad", grad_text(entry, self.show) if alone and not self.backward else ""),
+            ("note", self._used(entry)),
         )
+        kind, title = "parameter" if entry.kind == "parameter" else "data", cut(entry.name) or "leaf"
+        tip = clean(f"{entry.name or 'leaf'}, {entry.shape} {entry.dtype}")
+        return Box(f"n{entry.index}", kind, title, lines, tip, self.places["entry", entry.index])
 
     def _operation(self, entry: Entry) -> Box:
-        lines = []
-        mathematics = formula(entry.name)[0]
-        if mathematics and "formula" in self.show:
-            lines.append(Line("formula", mathematics))
         # One box for several has no value of its own, unless one of them is a result.
         same = self.members["entry", entry.index]
+        alone = len(same) == 1
         result = next((other for other in same if other.index in self.graph.outputs), None)
-        value = result.value if result is not None else entry.value if len(same) == 1 else None
-        text = value_text(value) if "value" in self.show else ""
-        if text:
-            lines.append(Line("value", f"{'= ' if len(same) == 1 else 'at last = '}{text}"))
-        if result is not None and typed(entry.shape, entry.dtype, self.show):
-            lines.append(Line("value", typed(entry.shape, entry.dtype, self.show)))
-        if not self.backward:
-            words = self._kept_words([entry])
-            if words:
-                lines.append(Line("kept", f"keeps {words}"))
-            lines.extend(grad_lines(entry, self.show) if len(same) == 1 else [])
-        lines.extend(self._used(entry))
+        value = self._value(result.value if result is not None else entry.value if alone else None)
+        kept = self._kept_words(entry)
         # Without the folder: the same program gives the same picture on every machine.
         line = (entry.line or "").replace("\\", "/").rpartition("/")[2]
-        if line and "line" in self.show:
-            lines.append(Line("note", cut(line, 60)))
-        tip = f"{entry.name}: {entry.shape} {entry.dtype}{f', {line}' if line else ''}{', in ' + '.'.join(entry.module) if entry.module else ''}"
-        return Box(
-            f"n{entry.index}",
-            "operation" if result is None else "result",
-            cut(entry.name),
-            tuple(lines),
-            clean(tip),
-            self.places["entry", entry.index],
+        lines = lines_of(
+            ("formula", formula(entry.name)[0] if "formula" in self.show else ""),
+            ("value", value and f"{'= ' if alone else 'at last = '}{value}"),
+            ("value", typed(entry.shape, entry.dtype, self.show) if result is not None else ""),
+            ("kept", (kept and not self.backward and f"keeps {kept}") or ""),
+            ("grad", grad_text(entry, self.show) if alone and not self.backward else ""),
+            ("note", self._used(entry)),
+            ("note", cut(line, 60) if "line" in self.show else ""),
         )
+        inside = f", in {'.'.join(entry.module)}" if entry.module else ""
+        tip = clean(f"{entry.name}: {entry.shape} {entry.dtype}{f', {line}' if line else ''}{inside}")
+        kind = "operation" if result is None else "result"
+        return Box(f"n{entry.index}", kind, cut(entry.name), lines, tip, self.places["entry", entry.index])
 
-    def _used(self, entry: Entry) -> list[Line]:
-        uses = self.uses.get(entry.index, 0)
-        return [Line("note", f"used {uses} times" if uses > 2 else "used twice")] if uses > 1 else []
+    def _used(self, entry: Entry) -> str:
+        uses = self.uses[entry.index]
+        return f"used {uses} times" if uses > 2 else "used twice" if uses > 1 else ""
 
-    def _kept_words(self, entries: list[Entry]) -> str:
-        (entry,) = [entry for entry in entries if self.folded.original[entry.index] == entry.index][:1] or entries[:1]
+    def _kept_words(self, entry: Entry) -> str:
         if "kept" not in self.show or not entry.kept_bytes:
             return ""
         names = list(dict.fromkeys(cut(kept.name, 16) for kept in entry.kept if kept.nbytes))
@@ -259,24 +226,16 @@ class _Drawing(Frames):
         numbers = sum(int(np.prod(self.graph.entries[i].shape, dtype=np.int64)) for i in used)
         times = self.folded.times.get(place, 1)
         each = " each" if times > 1 else ""
-        lines = [Line("note", plural(operations, "operation") + each)]
-        if used:
-            lines.append(Line("note", f"{plural(len(used), 'parameter')}, {plural(numbers, 'number')}{each}"))
         total = self._kept_total(place)
-        if total and not self.backward:
-            lines.append(Line("kept", f"keeps {total}{' in all' if times > 1 else ''}"))
-        for entry in members:
-            if entry.index in self.graph.outputs:
-                text = value_text(entry.value) if "value" in self.show else ""
-                lines.append(Line("value", f"result: {text or typed(entry.shape, entry.dtype, self.show)}"))
-        return Box(
-            f"m{call.number}",
-            "module",
-            self.call_title(call, nth),
-            tuple(lines),
-            clean(".".join(call.path)),
-            self.places[place],
+        results = [entry for entry in members if entry.index in self.graph.outputs]
+        lines = lines_of(
+            ("note", plural(operations, "operation") + each),
+            ("note", f"{plural(len(used), 'parameter')}, {plural(numbers, 'number')}{each}" if used else ""),
+            ("kept", f"keeps {total}{' in all' if times > 1 else ''}" if total and not self.backward else ""),
+            *[("value", f"result: {self._value(e.value) or typed(e.shape, e.dtype, self.show)}") for e in results],
         )
+        tip = clean(".".join(call.path))
+        return Box(f"m{call.number}", "module", self.call_title(call, nth), lines, tip, self.places[place])
 
     def _constant(self, entry: Entry, i: int) -> None:
         value = _array(entry.constants[i])
@@ -293,46 +252,31 @@ class _Drawing(Frames):
         name = entry.operands[i] if i < len(entry.operands) else "operand"
         if value is None:
             return "constant", (), f"{clean(name)}: what it was is not on the tape"
-        text = value_text(value) if "value" in self.show else ""
-        shape = getattr(value, "shape", ())
+        text, shape = self._value(value), getattr(value, "shape", ())
         if not shape and text:
             return text, (), "a constant"
-        lines = [Line("value", text)] if text else []
         kind = typed(shape, getattr(value, "dtype", type(value).__name__), self.show)
-        if kind and not text:
-            lines.append(Line("value", kind))
-        return cut(name), tuple(lines), clean(f"{name}: a constant, {shape} {getattr(value, 'dtype', '')}")
+        tip = clean(f"{name}: a constant, {shape} {getattr(value, 'dtype', '')}")
+        return cut(name), lines_of(("value", text or kind)), tip
 
     def _gradient(self, box: Box, place: Place) -> Box:
-        lines: list[Line] = []
+        title = f"{box.title}, backward"
         entry = self.graph.entries[place[1]] if place[0] == "entry" else None
-        if entry is not None and entry.kind != "operation":
+        if entry is None:
+            lines = lines_of(("kept", self._kept_total(place) and f"uses {self._kept_total(place)}"))
+        elif entry.kind != "operation":
             title = f"grad of {box.title}"
-            lines = [replace(line, text=line.text.removeprefix("grad = ")) for line in grad_lines(entry, self.show)]
-        elif entry is not None:
-            title = f"{box.title}, backward"
-            mathematics = formula(entry.name)[1]
-            if mathematics and "formula" in self.show:
-                without = tuple(
-                    [f"g{name} =" for name, i in zip(entry.operands, entry.inputs, strict=False) if i is None]
-                )
-                lines += [
-                    Line("formula", text)
-                    for text in mathematics.replace(", g", "\0g").split("\0")
-                    if not text.startswith(without)
-                ]
-            kept = self._kept_words([entry])
-            if kept:
-                lines.append(Line("kept", f"uses {kept}"))
-            if entry.index in self.graph.outputs:
-                lines.append(Line("value", "g = 1" if entry.shape == () else "g is given"))
-            lines.extend(grad_lines(entry, self.show))
+            lines = lines_of(("grad", grad_text(entry, self.show).removeprefix("grad = ")))
         else:
-            title = f"{box.title}, backward"
-            kept = self._kept_total(place)
-            if kept:
-                lines.append(Line("kept", f"uses {kept}"))
-        return Box("g" + box.id, "gradient", title, tuple(lines), f"the gradient for {box.tooltip}", box.part, box.id)
+            kept = self._kept_words(entry)
+            given = "g = 1" if entry.shape == () else "g is given"
+            lines = lines_of(
+                *[("formula", text) for text in gradients(entry) if "formula" in self.show],
+                ("kept", kept and f"uses {kept}"),
+                ("value", given if entry.index in self.graph.outputs else ""),
+                ("grad", grad_text(entry, self.show)),
+            )
+        return Box("g" + box.id, "gradient", title, lines, f"the gradient for {box.tooltip}", box.part, box.id)
 
     # arrows
 

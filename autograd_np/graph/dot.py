@@ -27,6 +27,8 @@ ARROWS: dict[str, str] = {
     "partner": 'dir=none style=dotted color="#803060" fontcolor="#803060" constraint=false',
     "repeat": 'style=dotted color="#555555" constraint=false',
 }
+FRAME = 'style="rounded,filled" color="#b8a848" fillcolor="#fffcec"'
+BLOCK = 'style="rounded,dashed" color="#555555" bgcolor="#f4f4f4"'
 FONTS: dict[str, tuple[str, str]] = {
     "formula": ('<font point-size="11" color="#222222"><i>', "</i></font>"),
     "value": ('<font point-size="9.5" color="#333333">', "</font>"),
@@ -87,36 +89,19 @@ def dot_body(picture: Picture) -> list[str]:
 
 def _nested(picture: Picture) -> Iterable[str]:
     """The boxes, inside the frames of their parts."""
-    content: dict[int | None, list[str | int]] = {None: []}
-    for i, part in enumerate(picture.parts):
-        content.setdefault(i, [])
-        content.setdefault(part.outer, []).append(i)
-    for box in picture.boxes:
-        line = _box(box)
-        if box.partner is not None:
-            line += f"{{rank=same; {box.partner}; {box.id}}}\n"
-        content[box.part].append(line)
-    lines: list[str] = []
-    stack: list[tuple[str | int, int]] = [(item, 1) for item in reversed(content[None])]
-    while stack:
-        item, indent = stack.pop()
-        tabs = "\t" * indent
-        if isinstance(item, str):
-            lines += [f"{tabs}{line}\n" for line in item.splitlines()]
-            continue
-        part = picture.parts[item]
-        look = (
-            'style="rounded,dashed" color="#555555" bgcolor="#f4f4f4"'
-            if part.block
-            else 'style="rounded,filled" color="#b8a848" fillcolor="#fffcec"'
-        )
-        title = f'<b><font point-size="11" color="#5f5200">{markup(part.title)}</font></b>'
-        lines.append(
-            f"{tabs}subgraph cluster_{part.id} {{\n{tabs}\tgraph [label=<{title}> labelloc=t labeljust=l {look} tooltip={quoted(part.tooltip)}]\n"
-        )
-        stack.append(("}", indent))
-        stack += [(inner, indent + 1) for inner in reversed(content[item])]
-    return lines
+    for depth, item in picture.nested():
+        tabs = "\t" * depth
+        if isinstance(item, Box):
+            yield f"{tabs}{_box(item)}"
+            if item.partner is not None:
+                yield f"{tabs}{{rank=same; {item.partner}; {item.id}}}\n"
+        elif item is None:
+            yield f"{tabs}}}\n"
+        else:
+            look = BLOCK if item.block else FRAME
+            title = f'<b><font point-size="11" color="#5f5200">{markup(item.title)}</font></b>'
+            graph = f"graph [label=<{title}> labelloc=t labeljust=l {look} tooltip={quoted(item.tooltip)}]"
+            yield f"{tabs}subgraph cluster_{item.id} {{\n{tabs}\t{graph}\n"
 
 
 def _box(box: Box) -> str:

@@ -1,65 +1,35 @@
-"""The mathematics of the common rules, as pictures show it: the value, and the gradient that its backward pass sends on.
+"""The mathematics that pictures, page and table show: an operation's value, and the gradient that its rule sends to each operand.
 
-``g`` is the gradient that arrives, ``out`` the value, ``gx`` what goes to the operand ``x``.
+``g`` is the gradient that arrives, ``out`` the value, ``gx`` what goes to the operand ``x``. The formulas of elementwise operations are
+read from their own text and that of their rules (see mathematics.py), or declared beside the rule where that is more than a line.
+Those of the others are here, in notation or in words.
 """
 
 from __future__ import annotations
 
+import ast
+import functools
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["FORMULAS", "formula"]
+import numpy as np
 
-FORMULAS: dict[str, tuple[str, str]] = {
-    # arithmetic
-    "add": ("x + y", "gx = g, gy = g"),
-    "subtract": ("x − y", "gx = g, gy = −g"),
-    "multiply": ("x · y", "gx = g · y, gy = g · x"),
-    "divide": ("x / y", "gx = g / y, gy = −g · out / y"),
-    "power": ("xʸ", "gx = g · y · xʸ⁻¹, gy = g · out · ln x"),
-    "negative": ("−x", "−g"),
-    "positive": ("x", "g"),
-    "reciprocal": ("1 / x", "−g · out²"),
-    "square": ("x²", "2 · g · x"),
-    "sqrt": ("√x", "g / (2 · out)"),
-    "cbrt": ("∛x", "g / (3 · out²)"),
-    "absolute": ("|x|", "g · sign x"),
-    "remainder": ("x mod y", "gx = g, gy = −g · ⌊x / y⌋"),
-    "hypot": ("√(x² + y²)", "gx = g · x / out, gy = g · y / out"),
-    # exponentials, logarithms, angles
-    "exp": ("eˣ", "g · out"),
-    "exp2": ("2ˣ", "g · out · ln 2"),
-    "expm1": ("eˣ − 1", "g · (out + 1)"),
-    "log": ("ln x", "g / x"),
-    "log2": ("log₂ x", "g / (x · ln 2)"),
-    "log10": ("log₁₀ x", "g / (x · ln 10)"),
-    "log1p": ("ln(1 + x)", "g / (1 + x)"),
-    "logaddexp": ("ln(eˣ + eʸ)", "gx = g · eˣ⁻ᵒᵘᵗ, gy = g · eʸ⁻ᵒᵘᵗ"),
-    "sin": ("sin x", "g · cos x"),
-    "cos": ("cos x", "−g · sin x"),
-    "tan": ("tan x", "g · (1 + out²)"),
-    "arcsin": ("arcsin x", "g / √(1 − x²)"),
-    "arccos": ("arccos x", "−g / √(1 − x²)"),
-    "arctan": ("arctan x", "g / (1 + x²)"),
-    "arctan2": ("arctan(x / y)", "gx = g · y / (x² + y²), gy = −g · x / (x² + y²)"),
-    "sinh": ("sinh x", "g · cosh x"),
-    "cosh": ("cosh x", "g · sinh x"),
-    "tanh": ("tanh x", "g · (1 − out²)"),
-    "sigmoid": ("1 / (1 + e⁻ˣ)", "g · out · (1 − out)"),
-    "erf": ("erf x", "g · 2/√π · exp(−x²)"),
-    # activations
-    "relu": ("max(x, 0)", "g where x > 0"),
-    "leaky_relu": ("x > 0 ? x : αx", "g where x > 0, else α · g"),
-    "elu": ("x > 0 ? x : α(eˣ − 1)", "g where x > 0, else g · αeˣ"),
-    "gelu": ("x · Φ(x)", "g · (Φ(x) + x · φ(x))"),
-    "silu": ("x · σ(x)", "g · σ(x) · (1 + x · (1 − σ(x)))"),
-    "softplus": ("ln(1 + eˣ)", "g · σ(x)"),
-    "softmax": ("eˣ / Σ eˣ", "out · (g − Σ g · out)"),
-    "log_softmax": ("x − ln Σ eˣ", "g − softmax(x) · Σ g"),
+from ..engine.registry import REGISTRY, Primitive
+from .mathematics import CHOICE, PRODUCT, Notation, computed, expression, read
+from .model import Entry
+
+__all__ = ["NOTATION", "Form", "elementwise", "forms", "formula", "gradients"]
+
+# The value, and what goes to each operand (or one text for all).
+NOTATION: dict[str, tuple[str, ...]] = {
+    "astype": ("x in another dtype", "g in x's dtype"),
     # products of matrices
-    "matmul": ("x @ y", "gx = g @ yᵀ, gy = xᵀ @ g"),
-    "dot": ("x · y", "gx = g @ yᵀ, gy = xᵀ @ g"),
-    "outer": ("x yᵀ", "gx = g @ y, gy = gᵀ @ x"),
-    "linear": ("x @ weight + bias", "gx = g @ weightᵀ, gweight = xᵀ @ g, gbias = Σ g"),
+    "matmul": ("x @ y", "g @ yᵀ", "xᵀ @ g"),
+    "dot": ("x @ y", "g @ yᵀ", "xᵀ @ g"),
+    "outer": ("x yᵀ", "g @ y", "gᵀ @ x"),
+    "linear": ("x @ weight + bias", "g @ weightᵀ", "xᵀ @ g", "Σ g"),
     "einsum": ("Σ over indices", "Σ with g in its place"),
     "scaled_dot_product_attention": ("softmax(q kᵀ / √d) v", "through softmax and products"),
     "embedding": ("W[i]", "gW[i] += g"),
@@ -72,12 +42,11 @@ FORMULAS: dict[str, tuple[str, str]] = {
     "var": ("Σ (x − x̄)² / n", "2 · g · (x − x̄) / n"),
     "std": ("√(Σ (x − x̄)² / n)", "g · (x − x̄) / (n · out)"),
     "logsumexp": ("ln Σ eˣ", "g · softmax(x)"),
+    "softmax": ("eˣ / Σ eˣ", "out · (g − Σ g · out)"),
+    "log_softmax": ("x − ln Σ eˣ", "g − softmax(x) · Σ g"),
     "cumsum": ("x₁ + … + xᵢ", "sum of g from i on"),
     "norm": ("‖x‖", "g · x / out"),
     # choosing
-    "maximum": ("max(x, y)", "g to the larger"),
-    "minimum": ("min(x, y)", "g to the smaller"),
-    "where": ("c ? x : y", "gx = g where c, gy = g elsewhere"),
     "clip": ("x, kept in bounds", "g inside the bounds"),
     "getitem": ("x[i]", "gx[i] += g"),
     "take": ("x[i]", "gx[i] += g"),
@@ -90,34 +59,107 @@ FORMULAS: dict[str, tuple[str, str]] = {
     "sliding_window_view": ("the windows of x", "Σ g of the windows that hold it"),
     "concatenate": ("joined", "g, cut apart"),
     "stack": ("stacked", "g, taken apart"),
-    "astype": ("x in another dtype", "g in x's dtype"),
     # layers and losses
     "layer_norm": ("(x − x̄) / σ · w + b", "through mean and variance"),
     "batch_norm": ("(x − x̄) / σ · w + b", "through mean and variance"),
     "rms_norm": ("x / rms(x) · w", "through the mean square"),
-    "mse_loss": ("mean (x − y)²", "2 · g · (x − y) / n"),
-    "l1_loss": ("mean |x − y|", "g · sign(x − y) / n"),
     "softmax_cross_entropy": ("mean of −ln softmax(x)[target]", "g · (softmax(x) − one-hot) / n"),
-    "binary_cross_entropy_with_logits": ("mean of ln(1 + eˣ) − t·x", "g · (σ(x) − t) / n"),
     "lstm_cell": ("i, f, o = σ(·), c′ = f·c + i·tanh(·), h′ = o·tanh c′", "through the gates"),
     "gru_cell": ("r, z = σ(·), h′ = (1 − z)·n + z·h", "through the gates"),
     "rnn_cell": ("tanh(x W + h U + b)", "g · (1 − out²), then as linear"),
-    "conv2d": ("x ∗ w + b", "gx = g ∗ w turned, gw = x ∗ g"),
+    "conv2d": ("x ∗ w + b", "g ∗ w turned", "x ∗ g", "Σ g"),
     "max_pool2d": ("max of each window", "g at the largest"),
 }
-
+SYMBOLS = {"alpha": "α", "beta": "β", "condition": "c", "logits": "x", "negative_slope": "α", "targets": "t"}
+VALUE = Notation("{test} ? {body} : {orelse}", True, SYMBOLS)
+GRADIENT = Notation("{body} where {test}, else {orelse}", True, SYMBOLS)
 _PICKED = re.compile(r"\[(\d+)\]$")
 
 
-def formula(name: str) -> tuple[str, str]:
-    """The value and the gradient of an operation as mathematics; empty where there is no short one.
+@functools.cache
+def elementwise(name: str) -> Mapping[str, ast.expr]:
+    """The expressions of an elementwise operation: of its value under ``"out"``, of what it sends under the names of the operands.
 
-    >>> formula("exp")
-    ('eˣ', 'g · out')
-    >>> formula("lstm_cell[1]")
-    ('output 1', 'g to output 1')
+    Empty of an operation of yours, of those inside rules that take a gradient as their operand, and of those that are no line of mathematics.
     """
-    picked = _PICKED.search(name)
-    if picked:
-        return f"output {picked[1]}", f"g to output {picked[1]}"
-    return FORMULAS.get(name, ("", ""))
+    found = REGISTRY.get(name)
+    if found is None or not found.function.__module__.startswith("autograd_np.") or "g" in found.parameters:
+        return {}
+    words = {*found.parameters, "out", "g"}
+    made = {"out": _value(found, words)}
+    for word in found.operands:
+        each = found.rules.get(word)
+        made[word] = None if each is None else read(each, words, "g")
+    made |= {word: expression(text, words | {"n"}) for word, text in found.formulas.items()}
+    return {word: formula for word, formula in made.items() if not isinstance(formula, (ast.Constant, type(None)))}
+
+
+def _value(found: Primitive, words: set[str]) -> ast.expr | None:
+    name = found.body.__name__ if isinstance(found.body, np.ufunc) else found.name
+    made = expression(f"{name}({', '.join(found.parameters)})", words)
+    return read(found.body, words) if made is None else made
+
+
+@functools.cache
+def formula(name: str) -> tuple[str, Mapping[str, str]]:
+    """The value of an operation as mathematics, and what it sends to each operand, by their names (or one text for all of them, under ``""``).
+
+    >>> formula("tanh")
+    ('tanh x', {'x': 'g / cosh² x'})
+    >>> formula("lstm_cell[1]")
+    ('output 1', {'': 'g to output 1'})
+    """
+    if picked := _PICKED.search(name):
+        return f"output {picked[1]}", {"": f"g to output {picked[1]}"}
+    if name in NOTATION:
+        value, *sent = NOTATION[name]
+        return value, dict(zip(REGISTRY[name].operands, sent, strict=False)) if len(sent) > 1 else {"": sent[0]}
+    made = dict(elementwise(name))
+    value = VALUE.written(made.pop("out")) if "out" in made else ""
+    return value, {word: GRADIENT.written(each) for word, each in made.items()}
+
+
+def gradients(entry: Entry) -> list[str]:
+    """What an operation sends to those of its operands that are asked for."""
+    given = {word for word, i in zip(entry.operands, entry.inputs, strict=False) if i is None}
+    texts = formula(entry.name)[1]
+    if "" in texts or len(entry.operands) == 1:
+        return [*texts.values()]
+    return [f"g{word} = {text}" for word, text in texts.items() if word not in given]
+
+
+@dataclass(frozen=True)
+class Form:
+    """An expression for single elements.
+
+    Attributes:
+        words: the names in it.
+        text: its text, with the names in braces.
+        value: what it is, given the values of the names.
+        mean: whether the operation is the mean of it over all elements.
+    """
+
+    words: tuple[str, ...]
+    text: str
+    value: Callable[[Mapping[str, Any]], Any]
+    mean: bool
+
+
+@functools.cache
+def forms(name: str) -> Mapping[str, Form]:
+    """The expressions of an elementwise operation, see :func:`elementwise`, for single elements."""
+    found = {}
+    for word, made in elementwise(name).items():
+        match made:
+            case ast.Call(ast.Name("mean"), [term]):
+                found[word] = _form(name, term, True)
+            case _:
+                found[word] = _form(name, made, False)
+    return found
+
+
+def _form(name: str, made: ast.expr, mean: bool) -> Form:
+    known = {"g", "out", "n", *REGISTRY[name].parameters}
+    words = {node.id: f"{{{node.id}}}" for node in ast.walk(made) if isinstance(node, ast.Name) and node.id in known}
+    text = Notation("{body} if {test} else {orelse}", False, words).written(made, PRODUCT if mean else CHOICE)
+    return Form(tuple(words), text, computed(made), mean)

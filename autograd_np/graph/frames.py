@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .folding import Folded, Place
 from .model import Call, Entry, Graph
-from .picture import Part, clean, cut
+from .picture import Part, clean, common, enclosing, titled
 
 __all__ = ["Frames"]
 
@@ -45,9 +45,7 @@ class Frames:
             call = (
                 graph.calls[number].outer if kind == "call" else graph.entries[number].call if kind == "entry" else None
             )
-            while call is not None and call not in open_calls:
-                open_calls.add(call)
-                call = graph.calls[call].outer
+            open_calls.update(enclosing(graph.calls, call, open_calls))
         blocks: dict[Place, tuple[Place, int]] = {
             place: (block[0], times) for block, times in folded.blocks for place in block
         }
@@ -87,7 +85,7 @@ class Frames:
     def call_title(self, call: Call, nth: int = 1) -> str:
         """The name and class of a call, how often it repeats, and which call of the module it is."""
         times = self.folded.times.get(("call", call.number), 1)
-        title = cut(call.name if call.kind in ("", call.name) else f"{call.name}: {call.kind}")
+        title = titled(call)
         if times > 1:
             return f"{title} × {times}"
         return title if nth == 1 else f"{title}, call {nth}" if call.name != call.kind else f"{title} ({nth})"
@@ -110,16 +108,5 @@ class Frames:
         for place in self.members:
             if place not in parts:
                 named = self.graph.entries[place[1]].kind == "parameter"
-                parts[place] = self._common(users.get(place, [])) if named else None
+                parts[place] = common(self.parts, users.get(place, [])) if named else None
         return parts
-
-    def _common(self, parts: list[int | None]) -> int | None:
-        common: list[int] | None = None
-        for part in dict.fromkeys(parts):
-            chain: list[int] = []
-            while part is not None:
-                chain.append(part)
-                part = self.parts[part].outer
-            chain.reverse()
-            common = chain if common is None else [a for a, b in zip(common, chain, strict=False) if a == b]
-        return common[-1] if common else None

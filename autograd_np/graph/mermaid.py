@@ -42,23 +42,12 @@ def escaped(text: str) -> str:
 def mermaid_text(picture: Picture) -> str:
     """The whole text of a Mermaid file."""
     lines = [f"flowchart {picture.direction}"]
-    content: dict[int | None, list[str | int]] = {None: []}
-    for i, part in enumerate(picture.parts):
-        content.setdefault(i, [])
-        content.setdefault(part.outer, []).append(i)
-    for box in picture.boxes:
-        content[box.part].append(_box(box))
-    stack: list[tuple[str | int, int]] = [(item, 1) for item in reversed(content[None])]
-    while stack:
-        item, indent = stack.pop()
-        tabs = "  " * indent
-        if isinstance(item, str):
-            lines.append(tabs + item)
-            continue
-        part = picture.parts[item]
-        lines.append(f'{tabs}subgraph part_{part.id}["{escaped(part.title)}"]')
-        stack.append(("end", indent))
-        stack += [(inner, indent + 1) for inner in reversed(content[item])]
+    for depth, item in picture.nested():
+        tabs = "  " * depth
+        if isinstance(item, Box):
+            lines.append(tabs + _box(item))
+        else:
+            lines.append(f'{tabs}subgraph part_{item.id}["{escaped(item.title)}"]' if item else f"{tabs}end")
     for arrow in picture.arrows:
         label = f'|"{escaped(arrow.label)}"|' if arrow.label else ""
         lines.append(f"  {arrow.tail} {ARROWS[arrow.kind]}{label} {arrow.head}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from math import prod
 from typing import Any
 
@@ -17,11 +18,12 @@ import numpy as np
 from ..engine.pytree import flatten
 from ..engine.record import PICK
 from ..engine.scopes import Scope
+from ..engine.slots import Slot
 from ..engine.tape import Node, ancestors
 from ..engine.tensor import Tensor
 from .flops import BIASES, FORMULAS, Operation, backward_flops, forward_flops
 
-__all__ = ["Call", "Entry", "Graph", "Kept", "graph_of"]
+__all__ = ["Call", "Entry", "Graph", "Kept", "graph_of", "kept_by", "on_tape", "operands_kept", "primitive_of"]
 
 
 @dataclass(frozen=True)
@@ -148,13 +150,11 @@ def graph_of(outputs: Any, params: Any = None) -> Graph:
     Raises:
         TypeError: no output is a Tensor that needs a gradient, or ``params`` is something else.
     """
-    results = [leaf for leaf in flatten(outputs)[0] if isinstance(leaf, Tensor) and leaf._node is not None]
+    results, nodes = on_tape(outputs)
     if not results:
         raise TypeError(
             "give a Tensor that needs a gradient: this one is not on the tape (it was made in no_grad, or of nothing that has requires_grad=True)"
         )
-    found, _ = ancestors([t._node for t in results if t._node is not None], 0)
-    nodes = [found[position] for position in sorted(found)]
     index = {id(node): i for i, node in enumerate(nodes)}
     calls, places = _calls(nodes, [node.position for node in nodes])
     names, tensors = _names(nodes, params)
@@ -198,6 +198,38 @@ def graph_of(outputs: Any, params: Any = None) -> Graph:
     return Graph(tuple(entries), shown, tuple(calls), memory)
 
 
+def on_tape(outputs: Any) -> tuple[list[Tensor], list[Node]]:
+    """The results that are on the tape, and all nodes that they depend on in order of position."""
+    results = [t for t in flatten(outputs)[0] if isinstance(t, Tensor) and t._node is not None]
+    found, _ = ancestors([t._node for t in results if t._node is not None], 0)
+    return results, [found[position] for position in sorted(found)]
+
+
+def primitive_of(node: Node) -> Any:
+    """The operation of a node; one that retains its gradient has it inside."""
+    return getattr(node.primitive, "primitive", node.primitive)
+
+
+def kept_by(node: Node) -> list[tuple[Slot, Any]]:
+    """What the tape keeps for a node, with what it is kept as."""
+    slots = getattr(primitive_of(node), "slots", None) or ()
+    kept = node.kept or ()  # read once: a backward pass of another thread may free it meanwhile
+    return [*zip(slots, kept, strict=True)] if len(slots) == len(kept) else []
+
+
+def operands_kept(node: Node, sequences: bool = False) -> list[Any]:
+    """The values of a node's operands, None where the tape does not keep one; of an operation on a sequence only if asked for."""
+    found: list[Any] = [None] * len(node.parents)
+    for slot, value in kept_by(node):
+        primitive = primitive_of(node)
+        if slot.source == "value" and value is not None:
+            if primitive.sequence:
+                found = [*value] if sequences else found
+            elif slot.operand in primitive.operands:
+                found[primitive.operands.index(slot.operand)] = value
+    return found
+
+
 def _first(value: Any, kind: type) -> Any:
     """The first of several outputs' shapes or dtypes."""
     if kind is tuple:
@@ -206,9 +238,7 @@ def _first(value: Any, kind: type) -> Any:
 
 
 def _operation(node: Node) -> str:
-    primitive = getattr(
-        node.primitive, "primitive", node.primitive
-    )  # one that retains its gradient has the operation inside
+    primitive = primitive_of(node)
     if primitive is PICK and node.parents[0] is not None:
         return f"{_operation(node.parents[0])}[{(node.kept or ('?',))[0]}]"
     return str(primitive.name)
@@ -231,27 +261,19 @@ def _arrays(value: Any) -> list[Any]:
 
 def _kept(node: Node, memory: dict[int, int]) -> tuple[Kept, ...]:
     """What is kept for a node; the memory of its arrays is entered into ``memory``."""
-    values = node.kept  # read once: a backward pass of another thread may free it meanwhile
+    values = node.kept
     if not values or node.primitive is None:
         return ()
-    slots = getattr(node.primitive, "slots", None)
-    if slots is None or len(slots) != len(values):
-        pairs = [("values", "operand", values)]
-    else:
-        pairs = [
-            (slot.name, _WHAT.get(slot.source, "option"), value) for slot, value in zip(slots, values, strict=True)
-        ]
+    named = [(slot.name, _WHAT.get(slot.source, "option"), value) for slot, value in kept_by(node)]
     kept = []
-    for name, what, value in pairs:
-        if value.__class__ in _NUMBERS:
-            continue
-        arrays = _arrays(value)
+    for name, what, value in named or [("values", "operand", values)]:
+        arrays = [] if value.__class__ in _NUMBERS else _arrays(value)
+        for array in arrays:
+            owner = array
+            while isinstance(getattr(owner, "base", None), np.ndarray):
+                owner = owner.base
+            memory[id(owner)] = owner.nbytes
         if arrays:
-            for array in arrays:
-                owner = array
-                while isinstance(getattr(owner, "base", None), np.ndarray):
-                    owner = owner.base
-                memory[id(owner)] = owner.nbytes
             kept.append(Kept(name, what, sum(a.nbytes for a in arrays), tuple([id(a) for a in arrays])))
     return tuple(kept)
 
@@ -262,29 +284,20 @@ _WHAT = {"value": "operand", "out": "output", "hidden": "output"}
 
 def _work(node: Node, shape: Any, operands: tuple[str, ...], seen: Any) -> tuple[tuple[Any, ...], int, int, bool]:
     """The shapes of a node's operands, its operations forward and backward, and whether a formula counted them."""
-    primitive = getattr(node.primitive, "primitive", node.primitive)
+    primitive = primitive_of(node)
     shapes: list[Any] = [None if parent is None else _first(parent.shape, tuple) for parent in node.parents]
-    slots = getattr(primitive, "slots", None)
-    options: dict[str, Any] = {}
-    kept = node.kept
-    if slots and kept is not None and len(slots) == len(kept):
-        options = {slot.name: value for slot, value in zip(slots, kept, strict=True)}
-    if None in shapes:
-        for i, word in enumerate(operands):
-            if shapes[i] is None:
-                if seen is not None and len(seen.operands) == len(operands):
-                    given = seen.operands[i]
-                elif getattr(primitive, "sequence", False):
-                    given = _part(options, primitive.operands[0], i)
-                else:
-                    given = options.get(word)
-                if given is None:
-                    given = options.get(f"{word}_shape")
-                shapes[i] = (
-                    given
-                    if given.__class__ is tuple
-                    else getattr(given, "shape", () if isinstance(given, (int, float, complex)) else None)
-                )
+    options = {slot.name: value for slot, value in kept_by(node)}
+    for i, word in enumerate(operands) if None in shapes else ():
+        if shapes[i] is None:
+            if seen is not None and len(seen.operands) == len(operands):
+                given = seen.operands[i]
+            elif getattr(primitive, "sequence", False):
+                given = _part(options, primitive.operands[0], i)
+            else:
+                given = options.get(word)
+            given = options.get(f"{word}_shape") if given is None else given
+            number = () if isinstance(given, (int, float, complex)) else None
+            shapes[i] = given if given.__class__ is tuple else getattr(given, "shape", number)
     counted = True
     if primitive.elementwise and primitive.name not in FORMULAS:
         forward = size = prod(shape)
@@ -320,20 +333,13 @@ def _values(nodes: list[Node], results: list[Tensor], tensors: Mapping[int, Any]
             for parent, operand in zip(node.parents, seen.operands, strict=False):
                 if parent is not None and hasattr(operand, "shape") and parent.primitive is None:
                     values.setdefault(id(parent), operand)
-        slots = getattr(node.primitive, "slots", None) or ()
-        for slot, value in zip(slots, node.kept or (), strict=False):
+        for slot, value in kept_by(node):
             if slot.source == "out" and hasattr(value, "shape"):
                 values.setdefault(id(node), value)
-            elif slot.source == "value" and hasattr(value, "shape") and slot.operand in node.primitive.operands:
-                parent = (
-                    node.parents[node.primitive.operands.index(slot.operand)]
-                    if len(node.parents) == len(node.primitive.operands)
-                    else None
-                )
-                if parent is not None and getattr(parent.primitive, "multi", False) is False:
-                    values.setdefault(id(parent), value)
-    for t in results:
-        values[id(t._node)] = t._values
+        for parent, value in zip(node.parents, operands_kept(node), strict=True):
+            if parent is not None and hasattr(value, "shape") and not getattr(parent.primitive, "multi", False):
+                values.setdefault(id(parent), value)
+    values.update({id(t._node): t._values for t in results})
     values.update(tensors)
     return values
 
@@ -342,15 +348,10 @@ def _constants(node: Node, seen: Any) -> tuple[Any, ...]:
     """The operands that need no gradient, as far as the tape or annotate has them."""
     if None not in node.parents:
         return ()
-    found: list[Any] = [None] * len(node.parents)
-    if seen is not None:
-        for i, operand in enumerate(seen.operands[: len(found)]):
-            found[i] = operand
-    names = tuple(node.primitive.operands)
-    if len(names) == len(found):
-        for slot, value in zip(getattr(node.primitive, "slots", None) or (), node.kept or (), strict=False):
-            if slot.source == "value" and slot.operand in names:
-                found[names.index(slot.operand)] = value
+    known = () if seen is None else seen.operands
+    found = [
+        kept if kept is not None else s for kept, s in zip_longest(operands_kept(node), known[: len(node.parents)])
+    ]
     return tuple([None if parent is not None else value for parent, value in zip(node.parents, found, strict=True)])
 
 

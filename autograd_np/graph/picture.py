@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .model import Entry
+from .model import Call, Entry
 
-__all__ = ["Arrow", "Box", "Line", "Part", "Picture", "bytes_text", "clean", "cut", "plural", "value_text"]
+__all__ = [
+    "Arrow",
+    "Box",
+    "Line",
+    "Part",
+    "Picture",
+    "bytes_text",
+    "clean",
+    "common",
+    "cut",
+    "enclosing",
+    "plural",
+    "value_text",
+]
 
 LONGEST_NAME = 36
 LONGEST_VALUE = 72
@@ -87,6 +100,22 @@ class Picture:
     notice: str
     direction: str
 
+    def nested(self) -> Iterator[tuple[int, Box | Part | None]]:
+        """The boxes inside their parts, each with its depth: a part, what is in it, and None where it ends."""
+        content: dict[int | None, list[Box | Part]] = {i: [] for i in (None, *range(len(self.parts)))}
+        numbers = {part.id: i for i, part in enumerate(self.parts)}
+        for item in self.parts:
+            content[item.outer].append(item)
+        for box in self.boxes:
+            content[box.part].append(box)
+        stack: list[tuple[int, Box | Part | None]] = [(1, item) for item in reversed(content[None])]
+        while stack:
+            depth, item_ = stack.pop()
+            yield depth, item_
+            if isinstance(item_, Part):
+                stack.append((depth, None))
+                stack += [(depth + 1, inner) for inner in reversed(content[numbers[item_.id]])]
+
     def legend(self) -> list[tuple[str, str]]:
         """(kind, meaning) of the kinds of boxes and arrows that appear."""
         kinds = {box.kind for box in self.boxes}
@@ -108,6 +137,22 @@ class Picture:
             ("repeat", "feeds the next repetition"),
         ]
         return [row for row in known if row[0] in kinds] + [row for row in lines if row[0] in arrows or row[0] in roles]
+
+
+def enclosing(parts: Sequence[Any], place: int | None, known: Container[int] = ()) -> list[int]:
+    """A place and the parts around it, from the innermost outwards, by the numbers in their ``outer``; as far as the first that is known."""
+    found = []
+    while place is not None and place not in known:
+        found.append(place)
+        place = parts[place].outer
+    return found
+
+
+def common(parts: Sequence[Any], places: Iterable[int | None]) -> int | None:
+    """The innermost part around all of some places."""
+    chains = [enclosing(parts, place)[::-1] for place in dict.fromkeys(places)]
+    shared = [same[0] for same in zip(*chains, strict=False) if len({*same}) == 1]
+    return shared[-1] if shared else None
 
 
 def clean(text: str) -> str:
@@ -133,6 +178,11 @@ def cut(text: str, longest: int = LONGEST_NAME) -> str:
     text = clean(text)
     head = (longest - 1) // 2
     return text if len(text) <= longest else f"{text[:head]}…{text[len(text) - (longest - 1 - head) :]}"
+
+
+def titled(call: Call) -> str:
+    """The name of a call, with the class of its module."""
+    return cut(call.name if call.kind in ("", call.name) else f"{call.name}: {call.kind}")
 
 
 def bytes_text(count: int) -> str:
@@ -199,14 +249,17 @@ def typed(shape: Any, dtype: Any, show: Sequence[str]) -> str:
     return " ".join([str(what) for what, word in ((shape, "shape"), (dtype, "dtype")) if word in show])
 
 
-def grad_lines(entry: Entry, show: Sequence[str]) -> list[Line]:
-    """The gradient that a backward pass has left: its values if there are few, its norm otherwise."""
+def grad_text(entry: Entry, show: Sequence[str]) -> str:
+    """The gradient that a backward pass has left: its values if there are few, its norm otherwise; empty where it is not to be shown."""
     if "grad" not in show or entry.grad is None:
-        return []
+        return ""
     text = value_text(entry.grad)
-    if text:
-        return [Line("grad", f"grad = {text}")]
-    if isinstance(entry.grad, np.ndarray) and entry.grad.size:
-        with np.errstate(all="ignore"):
-            return [Line("grad", f"‖grad‖ = {_number(float(np.linalg.norm(entry.grad.ravel())))}")]
-    return [Line("grad", "grad is there")]
+    if text or not isinstance(entry.grad, np.ndarray) or not entry.grad.size:
+        return f"grad = {text}" if text else "grad is there"
+    with np.errstate(all="ignore"):
+        return f"‖grad‖ = {_number(float(np.linalg.norm(entry.grad.ravel())))}"
+
+
+def lines_of(*given: tuple[str, str]) -> tuple[Line, ...]:
+    """The lines of a box, of roles and texts; without those that have no text."""
+    return tuple([Line(role, text) for role, text in given if text])

@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 
 from ..engine.modes import follow
-from ..engine.pytree import flatten
 from ..engine.record import PICK
-from ..engine.tape import Node, ancestors, gradients_of
+from ..engine.tape import Node, gradients_of
 from ..engine.tensor import Tensor
-from .model import Entry, graph_of
+from .model import Entry, graph_of, on_tape
 from .text import aligned, in_bytes, shown
 
 __all__ = ["Part", "Profile", "profile"]
@@ -165,19 +164,44 @@ def _time(seconds: float) -> str:
     )
 
 
-class _Timed:
-    """A primitive that also notes when it is asked for its gradients."""
+class Watched:
+    """A primitive whose rule is watched as it runs; in everything else the primitive itself.
 
-    def __init__(self, primitive: Any, starts: list[tuple[Node, float]]) -> None:
+    Args:
+        primitive: the primitive.
+        log: what it enters what it has seen in.
+    """
+
+    def __init__(self, primitive: Any, log: list[Any]) -> None:
         self._primitive = primitive
-        self._starts = starts
+        self._log = log
 
     def __getattr__(self, word: str) -> Any:
         return getattr(self._primitive, word)
 
+
+class _Timed(Watched):
+    """Notes when it is asked for its gradients."""
+
     def pull(self, node: Node, g: Any, parents: Any, kept: Any) -> Any:
-        self._starts.append((node, perf_counter()))
+        self._log.append((node, perf_counter()))
         return self._primitive.pull(node, g, parents, kept)
+
+
+def watch_back(
+    seeds: Sequence[tuple[Node, Any]], nodes: Sequence[Node], watched: type[Watched], log: list[Any]
+) -> list[tuple[Node, Any]]:
+    """Walk back with every primitive watched, and give the leaves and their gradients. The nodes are as they were afterwards."""
+    leaves = [node for node in nodes if node.primitive is None]
+    with _one_at_a_time:
+        originals = [(node, node.primitive) for node in nodes if node.primitive is not None]
+        try:
+            for node, primitive in originals:
+                node.primitive = watched(primitive, log)
+            return [*zip(leaves, gradients_of(seeds, leaves, retain_graph=True, create_graph=False), strict=True)]
+        finally:
+            for node, primitive in originals:
+                node.primitive = primitive
 
 
 def profile(function: Callable[[], Any], *, repeats: int = 3, expected: Sequence[str] | None = None) -> Profile:
@@ -247,9 +271,7 @@ def _one_run(function: Callable[[], Any], expected: Sequence[str] | None) -> Pro
         raise ValueError(
             f"profile: the function records {len(names)} operations that are not the {len(expected)} of this tape; give it the function that made the output"
         )
-    results = [t for t in flatten(outputs)[0] if isinstance(t, Tensor) and t._node is not None]
-    found, _ = ancestors([t._node for t in results if t._node is not None], 0)
-    nodes = [found[position] for position in sorted(found)]
+    results, nodes = on_tape(outputs)
     backward = _backward(results, nodes)
 
     entries: dict[int, Entry] = {id(node): entry for node, entry in zip(nodes, graph.entries, strict=True)}
@@ -275,19 +297,10 @@ def _one_run(function: Callable[[], Any], expected: Sequence[str] | None) -> Pro
 
 
 def _backward(results: Sequence[Tensor], nodes: Sequence[Node]) -> dict[int, float]:
-    """Seconds of the backward pass for each node, by its identity. The nodes are as they were afterwards."""
-    seeds = [(t._node, np.ones_like(t._values)) for t in results if t._node is not None]
-    leaves = [node for node in nodes if node.primitive is None]
+    """Seconds of the backward pass for each node, by its identity."""
     starts: list[tuple[Node, float]] = []
-    with _one_at_a_time:
-        originals = [(node, node.primitive) for node in nodes if node.primitive is not None]
-        try:
-            for node, primitive in originals:
-                node.primitive = _Timed(primitive, starts)
-            gradients_of(seeds, leaves, retain_graph=True, create_graph=False)
-            end = perf_counter()
-        finally:
-            for node, primitive in originals:
-                node.primitive = primitive
-    ends = [*(start for _, start in starts[1:]), end][: len(starts)]  # a result that is a leaf has no rule to call
+    watch_back([(t._node, np.ones_like(t._values)) for t in results if t._node is not None], nodes, _Timed, starts)
+    ends = [*(start for _, start in starts[1:]), perf_counter()][
+        : len(starts)
+    ]  # a result that is a leaf has no rule to call
     return {id(node): stop - start for (node, start), stop in zip(starts, ends, strict=True)}

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.registry import on_arrays, primitive, rule
+from ..engine.registry import on_arrays, primitive, rule, shown
 from ..engine.tensor import ArrayLike, Tensor
 from . import complexes
 from .complexes import decay, is_complex
@@ -117,6 +117,7 @@ def _leaky_relu_rule(g: Any, x: Any, negative_slope: float) -> Any:
 
 
 rule(leaky_relu, _leaky_relu_rule)
+shown(leaky_relu, out="x if x > 0 else negative_slope * x", x="g if x > 0 else negative_slope * g")
 
 
 def _channels(weight_shape: tuple[int, ...], x_shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
@@ -230,6 +231,7 @@ def _elu_slope(x: Any, alpha: float) -> Any:
 
 
 rule(elu, lambda g, x, alpha: g * _elu_slope(x, alpha))
+shown(elu, out="x if x > 0 else alpha * (exp(x) - 1)", x="g if x > 0 else g * alpha * exp(x)")
 
 # Klambauer et al. 2017: the fixed point of mean 0 and variance 1.
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -291,6 +293,7 @@ _sigma = on_arrays(sigmoid)
 sigmoid_slope = on_arrays(_sigmoid_slope)
 
 rule(sigmoid, lambda g, x: g * sigmoid_slope(x))
+shown(sigmoid, out="1 / (1 + exp(-x))")
 # σ'' = σ' (1 − 2σ), and 1 − 2σ(x) = −tanh(x/2) without cancellation.
 rule(_sigmoid_slope, lambda g, x, out: -(g * out * np.tanh(x / 2)))
 
@@ -335,6 +338,7 @@ def _softplus_rule(g: Any, x: Any, beta: float, threshold: float | None) -> Any:
 
 
 rule(softplus, _softplus_rule)
+shown(softplus, out="log(1 + exp(beta * x)) / beta", x="g * sigmoid(beta * x)")
 _softplus = on_arrays(softplus)
 
 
@@ -467,6 +471,7 @@ def _gelu_rule(g: Any, x: Any, out: Any, approximate: str) -> Any:
 
 
 rule(gelu, _gelu_rule)
+shown(gelu, out="x * normal_cdf(x)", x="g * (normal_cdf(x) + x * normal_density(x))")
 
 
 # ---------------------------------------------------------------- over an axis

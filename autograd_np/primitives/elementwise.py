@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.registry import UFUNCS, on_arrays, primitive, primitive_of, rule, same
+from ..engine.registry import UFUNCS, on_arrays, primitive, primitive_of, rule, same, shown
 from ..engine.tensor import ArrayLike, Tensor
 from .kinks import at_kink, at_root
 from .zeros import keep, zdiv, zmul
@@ -474,6 +474,7 @@ def astype(
 
 rule(copy, same)
 rule(astype, same)
+shown(astype, out="x")
 
 # Other names that NumPy and the array API have for the same functions.
 abs = absolute

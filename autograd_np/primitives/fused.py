@@ -21,7 +21,7 @@ import numpy as np
 
 from ..engine.errors import describe
 from ..engine.hooks import beside, require
-from ..engine.registry import on_arrays, primitive, primitive_of, rule
+from ..engine.registry import on_arrays, primitive, primitive_of, rule, shown
 from ..engine.tensor import ArrayLike, Tensor
 from .activations import balanced, log_softmax, log_total, softplus
 from .layout import wide
@@ -503,6 +503,12 @@ def _binary_targets_rule(g: Any, logits: Any, targets_shape: Any, reduction: str
 
 
 rule(binary_cross_entropy_with_logits, _binary_logits_rule, _binary_targets_rule)
+shown(
+    binary_cross_entropy_with_logits,
+    out="mean(log(1 + exp(logits)) - targets * logits)",
+    logits="g * (sigmoid(logits) - targets) / n",
+    targets="-g * logits / n",
+)
 
 
 # ---------------------------------------------------------------- labels

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.registry import primitive, rule
+from ..engine.registry import primitive, rule, shown
 from ..engine.tensor import ArrayLike, Tensor
 from .layout import wide
 
@@ -104,6 +104,7 @@ def mse_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean") -> Tensor:
 
 _mse = _of_difference(lambda s, d: (s * 2) * d)
 rule(mse_loss, joint=lambda g, needs, out, x_shape, reduction: _mse(g, needs, out, x_shape, reduction, ()))
+shown(mse_loss, out="mean((x - y) ** 2)", x="2 * g * (x - y) / n", y="2 * g * (y - x) / n")
 
 
 @primitive(wrt="x y", multi=True, shown=1, real=True)
@@ -122,6 +123,7 @@ def l1_loss(x: ArrayLike, y: ArrayLike, reduction: str = "mean") -> Tensor:
 
 _l1 = _of_difference(lambda s, d: s * np.sign(d))
 rule(l1_loss, joint=lambda g, needs, out, x_shape, reduction: _l1(g, needs, out, x_shape, reduction, ()))
+shown(l1_loss, out="mean(abs(x - y))", x="g * sign(x - y) / n", y="g * sign(y - x) / n")
 
 
 @primitive(wrt="x y", multi=True, shown=1, real=True)

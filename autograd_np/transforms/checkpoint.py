@@ -12,6 +12,7 @@ import autograd_np.engine.tape as tape
 from ..engine import write_guards
 from ..engine.clock import next_position
 from ..engine.errors import MutationError
+from ..engine.hooks import require
 from ..engine.modes import enable_grad, is_grad_enabled
 from ..engine.pytree import flatten
 from ..engine.record import pick
@@ -83,11 +84,10 @@ class _Recomputed:
             outputs = [y for y in self.run(inputs)[0] if isinstance(y, Tensor)]
         finally:
             np.random.set_state(state)  # noqa: NPY002
-        if len(outputs) != len(before) or not all(_equal(y._values, b) for y, b in zip(outputs, before, strict=True)):
-            raise MutationError(
-                f"{self.name}: computed again for the backward pass, it gave another result than before; its arguments or the "
-                "parameters it uses were overwritten, or it draws from a random generator (give it a fresh one with a fixed seed inside)"
-            )
+        if len(outputs) != len(before):
+            raise _other_result(self.name)
+        for y, b in zip(outputs, before, strict=True):
+            require(_check_equal, self.name, y._values, b)
         seeds = [(y._node, h) for y, h in zip(outputs, g, strict=True) if y._node is not None and h is not None]
         targets = [t._node for t in inputs] + list(parents[len(inputs) :])
         wanted = [t for t, p in zip(targets, parents, strict=True) if p is not None and t is not None]
@@ -109,8 +109,16 @@ class _Recomputed:
         return tuple(results)
 
 
-def _equal(a: Any, b: Any) -> bool:
-    return bool(a.shape == b.shape and np.all(np.equal(a, b) | (np.not_equal(a, a) & np.not_equal(b, b))))
+def _check_equal(name: str, a: Any, b: Any) -> None:
+    if a.shape != b.shape or not np.all(np.equal(a, b) | (np.not_equal(a, a) & np.not_equal(b, b))):
+        raise _other_result(name)
+
+
+def _other_result(name: str) -> MutationError:
+    return MutationError(
+        f"{name}: computed again for the backward pass, it gave another result than before; its arguments or the "
+        "parameters it uses were overwritten, or it draws from a random generator (give it a fresh one with a fixed seed inside)"
+    )
 
 
 def _kept(value: Any) -> Any:

@@ -26,11 +26,9 @@ from counted_work import calls_in
 
 import autograd_np as ag
 import nn
-from autograd_np.engine.registry import REGISTRY
 from autograd_np.graph import render as rendering
 from autograd_np.graph.dot import dot_text
 from autograd_np.graph.draw import _OPTIONS, _picture
-from autograd_np.graph.formulas import FORMULAS
 from autograd_np.graph.mermaid import mermaid_text
 from autograd_np.graph.picture import clean, cut, value_text
 
@@ -281,11 +279,6 @@ def test_hostile_names_stay_names() -> None:
     assert "größe#95;Δ" in flow
     assert cut("x" * 100).count("x") == 35
     assert "a_very_long_name.a_very_long_name.a_very_long_name.a_very" in text, "the tooltip has all of it"
-
-
-def test_formulas_are_of_operations_that_exist() -> None:
-    importlib.import_module("autograd_np.primitives").load_all()
-    assert set(FORMULAS) <= set(REGISTRY), set(FORMULAS) - set(REGISTRY)
 
 
 def test_small_values() -> None:

@@ -14,10 +14,12 @@ from ...engine.errors import OtherCase
 from ..ir import Op, Ref, Value
 from ..trace.provenance import Part
 from ..trace.record import owner_of
+from .foreign_text import on_one_line, word_of
 from .names import Namer
 
 __all__ = ["Copies", "Line", "Writer", "copied_in", "dtype_text", "layout", "name_of", "number_text"]
 
+RESERVED = frozenset(("Path", "annotations", "os", "program", "save_weights", "saved", "sys"))  # names of a saved file
 _WIDEST = 100  # column up to which the comments at the ends of lines are aligned
 
 
@@ -103,7 +105,7 @@ class Line:
 
     def __init__(self, text: str, op: Op, comment: str = "") -> None:
         self.text = text
-        self.comment = comment
+        self.comment = on_one_line(comment)
         self.section, self.part, self.quiet = op.section if op.kind != "assume" else "", op.node, op.quiet
 
 
@@ -118,7 +120,8 @@ def quieting(line: Line) -> str:
 def _title(part: Part | None) -> str | None:
     if part is None:
         return None
-    return f"{part.title}, call {part.call + 1}" if part.call else part.title
+    title = on_one_line(part.title)
+    return f"{title}, call {part.call + 1}" if part.call else title
 
 
 def render(lines: list[Line], *, sections: bool = True) -> list[str]:
@@ -172,14 +175,14 @@ class Writer:
         self.names: dict[int, str] = {}
         self.setup: list[tuple[str, str, str]] = []  # (kind, names, line): "number", "view" of what is given, "buffer"
         self.changed: set[int] = set()  # storages that the program writes to
-        self.taken: set[str] = {"np", "arena", "buffer"}
+        self.taken = {"np", "arena", "buffer", *RESERVED}
 
     # ---------------------------------------------------------------- names
 
     def fresh(self, word: str) -> str:
         """A name that is not taken."""
-        word = re.sub(r"\W+", "_", word).strip("_") or "value"
-        if word[0].isdigit():
+        word = word_of(word)
+        if not word.isidentifier():  # it begins with a digit
             word = "p" + word
         if hasattr(builtins, word) or keyword.iskeyword(word):
             word += "_"
@@ -436,7 +439,7 @@ def copied_in(words: list[str], title: str, width: int = 110) -> list[str]:
     lines: list[str] = []
     current = f"# {title:<10}"
     for i, word in enumerate(words):
-        piece = word + ("," if i + 1 < len(words) else "")
+        piece = on_one_line(word) + ("," if i + 1 < len(words) else "")
         if len(current) + len(piece) > width and current.strip("# ") != "":
             lines.append(current.rstrip())
             current = "# " + " " * 10

@@ -16,6 +16,7 @@ from ..passes.simplify import Program
 from ..plan import Plan, copies, into
 from ..trace.provenance import Story
 from .calls import Line, Writer, copied_in, dtype_text, given_lines, layout, render
+from .foreign_text import on_one_line
 from .names import Namer
 
 __all__ = ["Emitted", "emit", "head"]
@@ -98,7 +99,7 @@ def head(
 ) -> list[str]:
     """The comment at the top of a program."""
     arguments = [f"{name} {layout(value)}" for name, value in zip(parameters, program.arguments, strict=True)]
-    lines = [f"# {story.title}", "#"] if story is not None and story.title else []
+    lines = [f"# {on_one_line(story.title)}", "#"] if story is not None and story.title else []
     lines += copied_in(arguments, "arguments")
     lines += copied_in(given_lines(bound), "given")
     return [*lines, *more]

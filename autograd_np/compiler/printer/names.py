@@ -10,6 +10,7 @@ import numpy as np
 
 from ..ir import Op, Ref, Value
 from ..trace.provenance import Part, Role, Story
+from .foreign_text import word_of
 
 __all__ = ["Namer"]
 
@@ -423,5 +424,5 @@ def _in_a_row(path: str) -> bool:
 
 def _word(text: str) -> str:
     """A text as a name."""
-    word = re.sub(r"\W+", "_", text).strip("_") or "value"
-    return f"layer{word}" if word[0].isdigit() else word
+    word = word_of(text)
+    return word if word.isidentifier() else f"layer{word}"

@@ -20,6 +20,7 @@ from ...engine.hooks import BATCHES, TRACING, TracedArray, current_trace
 from ...engine.tensor import Tensor
 from ..trace.record import owner_of
 from .calls import dtype_text, name_of
+from .foreign_text import in_docstring
 
 __all__ = ["Numbers", "save"]
 
@@ -374,7 +375,7 @@ class _File:
         parameters = emitted.parameters
         values = entry.program.arguments
         checks = [
-            f'    {name} = given({name}, "{name}", {value.shape}, {dtype_text(value.dtype)})'
+            f'    {name} = _argument({name}, "{name}", {value.shape}, {dtype_text(value.dtype)})'
             for name, value in zip(parameters, values, strict=True)
         ]
         returned = self._returned()
@@ -382,13 +383,12 @@ class _File:
         called = f"    results = program({arguments})"
         wrapper = [f"def {self.function}({arguments}):", f'    """{self._sentence()}"""', *checks]
         globals_ = [line for line in after if line.startswith("    global")]
-        wrapper += [
-            *globals_,
-            *before,
-            called,
-            *[line for line in after if line not in globals_],
-            f"    return {returned}",
-        ]
+        run = [*before, called, *[line for line in after if line not in globals_], f"    return {returned}"]
+        # The buffers, and what the program writes, are the file's: threads take turns.
+        shared = entry.plan.size or entry.writes or entry.draws or len(run) > 2
+        if shared:
+            run = ["    with _one_at_a_time:", *[f"    {line}" for line in run]]
+        wrapper += [*globals_, *run]
         names = [*self.arrays]
         saving = [
             f"{name}=np.array({name}, np.float64)" if name.startswith("counts") else f"{name}={name}" for name in names
@@ -399,7 +399,7 @@ class _File:
             "from __future__ import annotations",
             "",
             "import os",
-            *sorted(self.imports),
+            *sorted(self.imports | ({"import threading"} if shared else set())),
             "from pathlib import Path",
             "",
             "import numpy as np",
@@ -407,6 +407,7 @@ class _File:
             *([""] if self.helpers else []),
             "\n\n\n".join(self.helpers.values()),
             "",
+            *(["_one_at_a_time = threading.Lock()"] if shared else []),
             'saved = dict(np.load(Path(__file__).with_suffix(".npz")))',
             *memory,
             *made,
@@ -418,7 +419,7 @@ class _File:
             *body.rstrip("\n").split("\n"),
             "",
             "",
-            "def given(array, name, shape, dtype):",
+            "def _argument(array, name, shape, dtype):",
             '    """An argument as the program takes it."""',
             "    array = np.asarray(array)",
             '    if array.shape != shape or not np.can_cast(array.dtype, dtype, "same_kind"):',
@@ -449,17 +450,18 @@ class _File:
 
     def _sentence(self) -> str:
         story = self.entry.story
-        return story.title or f"{self.what}."
+        return in_docstring(story.title or f"{self.what}.")
 
     def _about(self, parameters: list[str], values: list[Any]) -> str:
         shapes = "\n".join(
             [f"    {name}: {value.shape} {value.dtype.name}" for name, value in zip(parameters, values, strict=True)]
         )
+        stem = in_docstring(self.stem)
         files = " ".join([f"{name}.npy" for name in parameters])
         return (
-            f"{self._sentence()}\n\nIt needs NumPy alone, and {self.stem}.npz beside it.\n\n"
-            f"    import {self.stem}\n    {self.stem}.{self.function}({', '.join(parameters)})\n\n"
-            f"or from the shell, with arrays saved by np.save:\n\n    python {self.stem}.py {files}\n\nArguments:\n{shapes}\n"
+            f"{self._sentence()}\n\nIt needs NumPy alone, and {stem}.npz beside it.\n\n"
+            f"    import {stem}\n    {stem}.{self.function}({', '.join(parameters)})\n\n"
+            f"or from the shell, with arrays saved by np.save:\n\n    python {stem}.py {files}\n\nArguments:\n{shapes}\n"
         )
 
     def _returned(self) -> str:
@@ -479,12 +481,16 @@ class _File:
             if name is not None:
                 return name
         if kind is dict:
-            return "{" + ", ".join([f"{key!r}: {self._form(item)}" for key, item in tree.items()]) + "}"
+            return "{" + ", ".join([f"{self._form(key)}: {self._form(item)}" for key, item in tree.items()]) + "}"
         if isinstance(tree, tuple):
             return "(" + ", ".join([self._form(item) for item in tree]) + ("," if len(tree) == 1 else "") + ")"
         if kind is list:
             return "[" + ", ".join([self._form(item) for item in tree]) + "]"
-        if isinstance(tree, _PLAIN):
+        if isinstance(tree, np.generic) and tree.dtype.kind in "biufc":
+            return f"np.{tree.dtype.name}({self._form(tree.item())})"
+        if kind in (float, complex) and tree - tree != 0:  # NaN and infinity have no literal
+            return f'{kind.__name__}("{tree}")'
+        if kind in _PLAIN:
             return repr(tree)
         raise CompileError(
             f"save: the function returns {type(tree).__name__}, which the file cannot make; return arrays"

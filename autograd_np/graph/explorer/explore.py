@@ -20,14 +20,14 @@ from ...engine.pytree import flatten
 from ...engine.registry import REGISTRY
 from ...engine.tape import Node
 from ...engine.tensor import Tensor
-from ..formulas import formula
-from ..model import Entry, Graph, graph_of
-from ..picture import bytes_text, clean, cut, plural, value_text
+from ..formulas import formula, gradients
+from ..model import Entry, Graph, graph_of, on_tape
+from ..picture import bytes_text, clean, common, cut, enclosing, plural, value_text
 from ..render import INSTALL, write
 from .arrays import Arrays, shown
-from .layout import Box, Plan, add_layouts, common, part_box, plan_of
+from .layout import Box, Plan, add_layouts, part_box, plan_of
 from .numbers import Operation, backward_lines, forward_lines
-from .values import Contribution, Forward, Step, forward_values, on_tape, walk_back
+from .values import Contribution, Forward, Step, forward_values, walk_back
 
 __all__ = ["explore"]
 
@@ -240,7 +240,7 @@ class _Page:
             found["again"] = True
         if len(own.outputs) > 1 and entry.index in self.several:
             found["outs"] = [self.arrays.add(value) for value in own.outputs]
-        found["formula"] = _formulas(entry)
+        found["formula"] = [formula(entry.name)[0], ", ".join(gradients(entry))]
         found["in"] = [self._operand(entry, k, _plain(value)) for k, value in enumerate(own.operands)]
         masks = {
             word: value
@@ -342,12 +342,10 @@ class _Page:
         self._constants()
         counts = [0] * len(plan.parts)
         for entry in entries:
-            around = plan.places[entry.index] if entry.kind == "operation" else None
-            while around is not None:
-                counts[around] += 1
-                around = plan.parts[around].outer
-        for part, count in zip(plan.parts, counts, strict=True):
-            box = part_box(part, count)
+            for part in enclosing(plan.parts, plan.places[entry.index]) if entry.kind == "operation" else ():
+                counts[part] += 1
+        for closed, count in zip(plan.parts, counts, strict=True):
+            box = part_box(closed, count)
             plan.boxes[box.id] = box
 
     def _box(self, entry: Entry) -> Box:
@@ -419,14 +417,6 @@ def _plain(value: Any) -> Any:
         if isinstance(value, (np.ndarray, np.generic, bool, int, float, complex)) or hasattr(value, "shape")
         else None
     )
-
-
-def _formulas(entry: Entry) -> list[str]:
-    """The value and the gradients as mathematics; of the gradients those that are asked for."""
-    value, gradients = formula(entry.name)
-    without = tuple([f"g{word} =" for word, i in zip(entry.operands, entry.inputs, strict=False) if i is None])
-    parts = gradients.replace(", g", "\0g").split("\0")
-    return [value, ", ".join([part for part in parts if not part.startswith(without)])]
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -8,12 +8,12 @@ A module of so many entries that a picture could not hold them is cut into parts
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..model import Graph
-from ..picture import clean, cut, plural
+from ..picture import clean, common, enclosing, plural, titled
 from ..render import render
 
 __all__ = ["Box", "Part", "Plan", "plan_of"]
@@ -91,9 +91,7 @@ def plan_of(graph: Graph, most: int) -> Plan:
     calls: dict[tuple[int | None, str], int] = {}
     for call in graph.calls:
         nth = calls[call.outer, call.name] = calls.get((call.outer, call.name), 0) + 1
-        title = cut(call.name if call.kind in ("", call.name) else f"{call.name}: {call.kind}") + (
-            f" ({nth})" if nth > 1 else ""
-        )
+        title = titled(call) + (f" ({nth})" if nth > 1 else "")
         parts.append(Part(call.number, title, "/".join(clean(word) for word in call.path), call.outer))
     places: list[int | None] = [entry.call for entry in graph.entries]
     _leaves(graph, parts, places)
@@ -127,19 +125,6 @@ def _leaves(graph: Graph, parts: Sequence[Part], places: list[int | None]) -> No
         if entry.kind != "operation":
             outside = entry.index in graph.outputs or (entry.kind == "leaf" and few)
             places[entry.index] = None if outside else common(parts, users.get(entry.index, []))
-
-
-def common(parts: Sequence[Part], places: Iterable[int | None]) -> int | None:
-    """The innermost part around all of some places."""
-    shared: list[int] | None = None
-    for place in dict.fromkeys(places):
-        chain: list[int] = []
-        while place is not None:
-            chain.append(place)
-            place = parts[place].outer
-        chain.reverse()
-        shared = chain if shared is None else [a for a, b in zip(shared, chain, strict=False) if a == b]
-    return shared[-1] if shared else None
 
 
 def _pieces(graph: Graph, parts: list[Part], places: list[int | None], most: int) -> None:
@@ -207,11 +192,7 @@ def add_layouts(plan: Plan, uses: Sequence[tuple[str, str, int, int]], most: int
     at_hand = {number for index in plan.depths for number in plan.layouts[index]["frames"]}
     for part in parts:
         if str(part.number) not in at_hand:
-            chain, outer = {part.number}, part.outer
-            while outer is not None:
-                chain.add(outer)
-                outer = parts[outer].outer
-            found = lay(frozenset(chain), 3 * most)
+            found = lay(frozenset(enclosing(parts, part.number)), 3 * most)
             if found is not None:
                 plan.opened[part.number] = found
 
@@ -243,9 +224,7 @@ def _layout(
     for id_ in ids:
         part = plan.boxes[id_].part
         content.setdefault(part, []).append(id_)
-        while part is not None and part not in frames:
-            frames.add(part)
-            part = plan.parts[part].outer
+        frames.update(enclosing(plan.parts, part, frames))
     text = [
         'digraph page {\ngraph [nodesep=0.3 ranksep=0.42 margin=0 pad=0]\nnode [shape=box fixedsize=true label="" margin=0]\nedge [arrowsize=0.7]\n',
         *_clusters(plan, content, frames),
@@ -291,32 +270,22 @@ def _read(found: dict[str, Any], plan: Plan, arrows: list[tuple[Any, list[tuple[
     boxes: dict[str, list[float]] = {}
     frames: dict[str, list[float]] = {}
     for thing in found.get("objects", ()):
-        if thing["name"].startswith("cluster_"):
+        name = thing["name"]
+        if name.startswith("cluster_"):
             left, low, right, high = map(float, thing["bb"].split(","))
-            frames[thing["name"].removeprefix("cluster_")] = [
-                round(left, 1),
-                round(height - high, 1),
-                round(right - left, 1),
-                round(high - low, 1),
-            ]
+            corners = (left, height - high, right - left, high - low)
+            frames[name.removeprefix("cluster_")] = [round(length, 1) for length in corners]
         elif "pos" in thing:
             x, y = point(thing["pos"])
-            w, h = plan.boxes[thing["name"]].size
-            boxes[thing["name"]] = [round(x - w / 2, 1), round(y - h / 2, 1), w, h]
+            w, h = plan.boxes[name].size
+            boxes[name] = [round(x - w / 2, 1), round(y - h / 2, 1), w, h]
     edges = []
     for thing in found.get("edges", ()):
         (tail, head, _), through = arrows[int(thing["id"].removeprefix("e"))]
-        words = thing["pos"].split(" ")
-        tips = [word for word in words if word[0] in "es"]
-        points = [point(word) for word in words if word[0] not in "es"]
-        edges.append(
-            {
-                "tail": tail,
-                "head": head,
-                "path": [*points, *[point(word) for word in tips if word[0] == "e"]],
-                "uses": through,
-            }
-        )
+        # A tip of the arrow is marked by the letter before its position; the line comes first, and the tip last.
+        words = sorted(thing["pos"].split(" "), key=lambda word: word[0] in "es")
+        path = [point(word) for word in words if word[0] != "s"]
+        edges.append({"tail": tail, "head": head, "path": path, "uses": through})
     return {"size": [width, height], "boxes": boxes, "frames": frames, "edges": edges}
 
 

@@ -6,21 +6,32 @@ Each line is also computed: one that does not give the number that the tape has 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from ...engine.registry import REGISTRY
+from ..formulas import Form, forms
 from .arrays import number
-from .forms import ELEMENTWISE, GRADIENTS, MOVES, Form, sigmoid
 from .values import again
 
 __all__ = ["Operation", "backward_lines", "forward_lines"]
 
 TERMS = 6  # of a longer sum the middle is left out
+# Operations that only move elements: which ones, they tell themselves when they are given the numbers 0, 1, 2, …
+MOVES = frozenset(
+    [
+        "broadcast_to", "concatenate", "diagonal", "expand_dims", "flip", "getitem", "moveaxis", "repeat", "reshape", "roll", "squeeze", "stack", "swapaxes",
+        "take", "tile", "transpose",
+    ]
+)  # fmt: skip
 Index = tuple[int, ...]
+Letters = tuple[Any, ...]
+Factor = tuple[str, Any, Letters]
+Terms = tuple[list["Expression"], int, list[Any]]
 
 
 @dataclass
@@ -45,11 +56,13 @@ class Operation:
     _sources: Any = field(default=None, repr=False)
 
     def of(self, word: str) -> Any:
-        """The value of an operand, an option, the output or the gradient."""
+        """The value of an operand, an option, the output or the gradient; ``n`` is what the sum of a loss is divided by."""
         if word == "g":
             return self.g
         if word == "out":
             return self.out
+        if word == "n":
+            return np.size(self.operands[0]) if self.options.get("reduction") == "mean" else 1
         return self.operands[self.words.index(word)] if word in self.words else self.options.get(word)
 
     def sources(self) -> tuple[Any, list[int]] | None:
@@ -155,28 +168,38 @@ def _at(value: Any, index: Index) -> tuple[Index, Any]:
     own = tuple(
         0 if size == 1 else i for size, i in zip(shape, index[len(index) - len(shape) :] if shape else (), strict=True)
     )
-    return own, (np.asarray(value)[own] if shape else value)
+    return own, np.asarray(value)[own] if hasattr(value, "shape") else value
 
 
-def _filled(op: Operation, form: Form, index: Index) -> Expression | None:
+def _filled(op: Operation, form: Form, index: Index) -> Expression:
     """A form with the elements in the place of one element of the output."""
-    template, function = form
-    names = [word for word in ("g", "out", *op.words, *op.options) if f"{{{word}}}" in template]
     symbols, numbers, values = {}, {}, {}
-    for word in names:
-        value = op.of(word)
-        if value is None or not isinstance(value, (np.ndarray, np.generic, int, float, complex)):
-            return None
-        own, x = _at(value, index)
-        symbols[word], numbers[word], values[word] = _element(word, own), _bare(x), x
-    if len(names) != len(set(_words(template))):
+    for word in form.words:
+        own, x = _at(op.of(word), index)
+        symbols[word], numbers[word], values[word] = _element(word, own) if word != "n" else str(x), _bare(x), x
+    text = form.text.removesuffix(" / {n}") if values.get("n") == 1 else form.text
+    return Expression(text.format(**symbols), text.format(**numbers), form.value(values))
+
+
+def _formed(op: Operation, form: Form, shape: Index, index: Index) -> Expression | None:
+    """An element of something of a shape, by a form: of a broadcast operand the sum over its copies, of a loss the mean or sum of all."""
+    values = [op.of(word) for word in form.words]
+    if not all(isinstance(value, (np.ndarray, np.generic, int, float, complex)) for value in values):
         return None
-    given = function(*values.values()) if isinstance(function, np.ufunc) else function(**values)
-    return Expression(template.format(**symbols), template.format(**numbers), given)
-
-
-def _words(template: str) -> list[str]:
-    return [piece.partition("}")[0] for piece in template.split("{")[1:]]
+    whole = np.broadcast_shapes(*map(np.shape, values))
+    if shape == whole:
+        return _filled(op, form, index)
+    added = len(whole) - len(shape)
+    own = (*([None] * added), *[i if n == m else None for i, n, m in zip(index, shape, whole[added:], strict=True)])
+    cells = [*product(*[range(n) if i is None else [i] for i, n in zip(own, whole, strict=True)])]
+    if not 0 < len(cells) <= 10_000:
+        return None
+    if " if " in form.text:
+        form = replace(form, text=f"({form.text})")
+    terms = [_filled(op, form, cell) for cell in cells]
+    n = op.of("n") if form.mean else 1
+    frame = f"{{}} / {n}" if n > 1 else "{}"
+    return _joined([terms[i] for i in _few(len(terms))], len(terms), sum(term.value for term in terms) / n, frame)
 
 
 def _joined(
@@ -222,11 +245,11 @@ def _product(*factors: tuple[str, Index, Any]) -> Expression:
 
 
 def _forward(op: Operation, index: Index) -> Expression | None:
-    form = ELEMENTWISE.get(op.name)
-    if form is not None:
-        return _filled(op, form, index)
     if op.name in MOVES:
         return _moved(op, index)
+    form = forms(op.name).get("out")
+    if form is not None:
+        return _formed(op, form, np.shape(op.out), index)
     made = FORWARD.get(op.name)
     return None if made is None or any(op.of(word) is None for word in op.words[:1]) else made(op, index)
 
@@ -242,139 +265,92 @@ def _moved(op: Operation, index: Index) -> Expression | None:
     return Expression(_element(op.words[k], own), number(value[own]), value[own])
 
 
-def _inner(x: Any, y: Any, index: Index, words: tuple[str, str]) -> tuple[list[Expression], int, Any] | None:
-    """The terms of one element of ``x @ y``."""
-    if x is None or y is None or not np.ndim(x) or not np.ndim(y):
-        return None
-    rest = list(index)
-    j = [rest.pop()] if y.ndim > 1 else []
-    i = [rest.pop()] if x.ndim > 1 else []
-    before_x = (
-        tuple(
-            0 if size == 1 else n for size, n in zip(x.shape[:-2], rest[len(rest) - len(x.shape[:-2]) :], strict=True)
-        )
-        if x.ndim > 2
-        else ()
-    )
-    before_y = (
-        tuple(
-            0 if size == 1 else n for size, n in zip(y.shape[:-2], rest[len(rest) - len(y.shape[:-2]) :], strict=True)
-        )
-        if y.ndim > 2
-        else ()
-    )
-    count = x.shape[-1]
+def _terms(factors: Sequence[Factor], letters: Letters, shape: Index, index: Index) -> Terms:
+    """One element of a sum of products, as ``np.einsum`` has them: the terms that are written, how many there are, and the parts of the factors.
+
+    Args:
+        factors: of each its name, its value, and a letter for each axis (None for an axis of length 1 that stands for nothing).
+        letters: of the sum's axes.
+        shape: of the sum; where it is 1 and an axis of that letter is longer, that is summed over.
+        index: of the element.
+    """
+    sizes: dict[Any, int] = {}
+    for _, value, own in factors:
+        for letter, n in zip(own, np.shape(value), strict=True):
+            sizes[letter] = max(n, sizes.get(letter, n))
+    fixed = {letter: i for letter, i, n in zip(letters, index, shape, strict=True) if n == sizes.get(letter, n)}
+    free = [letter for letter in sizes if letter not in fixed and letter is not None]
+    lengths = [sizes[letter] for letter in free]
     terms = []
-    for k in _few(count):
-        at_x, at_y = (*before_x, *i, k), (*before_y, k, *j)
-        terms.append(_product((words[0], at_x, x[at_x]), (words[1], at_y, y[at_y])))
-    left, right = x[(*before_x, *i)], y[(*before_y, slice(None), *j)]
-    return terms, count, left @ right
+    for flat in _few(prod(lengths)):
+        at = {None: 0, **fixed, **dict(zip(free, map(int, np.unravel_index(flat, lengths)), strict=True))}
+        places = [tuple(at[k] if n > 1 else 0 for k, n in zip(own, np.shape(v), strict=True)) for _, v, own in factors]
+        terms.append(_product(*[(word, place, v[place]) for (word, v, _), place in zip(factors, places, strict=True)]))
+    parts: list[Any] = []
+    for _, value, own in factors:
+        axes = [(letter, n) for letter, n in zip(own, np.shape(value), strict=True)]
+        parts.append(
+            value[tuple([slice(None) if k in free and n != 1 else fixed.get(k, 0) if n > 1 else 0 for k, n in axes])]
+        )
+        parts.append([free.index(letter) for letter, n in axes if letter in free and n != 1])
+    return terms, prod(lengths), parts
 
 
-def _matmul(op: Operation, index: Index) -> Expression | None:
-    x, y = op.operands[:2]
-    if op.name == "dot" and (np.ndim(x) > 2 or np.ndim(y) > 2):
+def _products(op: Operation, shapes: Mapping[str, Index]) -> tuple[list[dict[str, Letters]], Letters] | None:
+    """The sums of products that a linear operation is: the letters of the factors of each, and those of the output."""
+    if op.name in REDUCTIONS:
+        if op.options.get("where", True) is not True:
+            return None
+        n = len(shapes["x"])
+        axis = op.options.get("axis")
+        over = range(n) if axis is None else [a % n for a in (axis if isinstance(axis, tuple) else (axis,))]
+        left = [None if a in over else a for a in range(n) if op.options.get("keepdims") or a not in over]
+        return [{"x": tuple(range(n))}], tuple(left)
+    first, second = op.words[:2]
+    nx, ny = len(shapes[first]), len(shapes[second])
+    if not nx or not ny or (op.name == "dot" and max(nx, ny) > 2):
         return None
-    made = _inner(x, y, index, (op.words[0], op.words[1]))
-    return None if made is None else _joined(*made)
+    batch = tuple(range(max(nx, ny) - 2))
+    rows, columns = ("i",) * (nx > 1), ("j",) * (ny > 1)
+    if op.name == "linear":
+        rows, batch = (), tuple(range(nx - 1))
+        product = {first: (*batch, "k"), second: ("k", "j")}
+    else:
+        product = {
+            first: (*batch[len(batch) - max(nx - 2, 0) :], *rows, "k"),
+            second: (*batch[len(batch) - max(ny - 2, 0) :], "k", *columns),
+        }
+    return [product, {"bias": ("j",)}], (*batch, *rows, *columns)
 
 
 def _linear(op: Operation, index: Index) -> Expression | None:
-    made = _inner(op.of("x"), op.of("weight"), index, ("x", "weight"))
-    if made is None:
+    """An element of a product of matrices, with the bias that may be added, or of a reduction."""
+    values = {word: np.asarray(op.of(word)) for word in op.words if op.of(word) is not None}
+    if not values.keys() >= set(op.words[:2]):
         return None
-    terms, count, value = made
-    bias = op.of("bias")
-    if bias is None:
+    found = _products(op, {word: value.shape for word, value in values.items()})
+    if found is None:
+        return None
+    (product, *_), letters = found
+    shape = np.shape(op.out)
+    terms, count, parts = _terms([(word, values[word], own) for word, own in product.items()], letters, shape, index)
+    if op.name in REDUCTIONS:
+        frame, mark, total = REDUCTIONS[op.name]
+        return _joined(terms, count, total(parts[0]), frame.format(n=count), mark) if count else None
+    value = np.einsum(*parts, [])
+    if "bias" not in values:
         return _joined(terms, count, value)
-    own = index[-1:]
-    return _joined(terms, count, value + bias[own], last=Expression(_element("bias", own), _bare(bias[own]), None))
-
-
-def _reduced(op: Operation, index: Index) -> tuple[list[Index], int, Any] | None:
-    """The elements that one element of a reduction is made of: some of their indices, how many there are, and all of them."""
-    x = np.asarray(op.of("x"))
-    if op.options.get("where", True) is not True:
-        return None
-    axis = op.options.get("axis")
-    axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
-    kept = iter(index)
-    if op.options.get("keepdims"):
-        place: list[Any] = [slice(None) if a in axes else i for a, i in enumerate(index)]
-    else:
-        place = [slice(None) if a in axes else next(kept) for a in range(x.ndim)]
-    part = x[tuple(place)]
-    some = []
-    for flat in _few(part.size):
-        inner = iter(np.unravel_index(flat, part.shape))
-        some.append(tuple(int(next(inner)) if isinstance(p, slice) else p for p in place))
-    return some, part.size, part
-
-
-def _sum(op: Operation, index: Index) -> Expression | None:
-    made = _reduced(op, index)
-    if made is None:
-        return None
-    x = np.asarray(op.of("x"))
-    terms = [Expression(_element("x", i), _bare(x[i]), None) for i in made[0]]
-    reductions: dict[str, tuple[str, str, Callable[..., Any]]] = {
-        "sum": ("{}", " + ", np.sum),
-        "mean": (f"{{}} / {made[1]}", " + ", np.mean),
-        "prod": ("{}", " · ", np.prod),
-        "max": ("max({})", ", ", np.max),
-        "min": ("min({})", ", ", np.min),
-    }
-    frame, mark, total = reductions[op.name]
-    return _joined(terms, made[1], total(made[2]), frame, mark) if made[1] else None
-
-
-def _rows(op: Operation, terms: Callable[[int], Expression], count: int, index: Index) -> Expression | None:
-    """One loss, or the sum or mean of many."""
-    reduction = op.options.get("reduction")
-    if reduction == "none" or not count:
-        return None
-    some = [terms(i) for i in _few(count)]
-    whole = sum(terms(i).value for i in range(count)) if count > TERMS else sum(term.value for term in some)
-    return _joined(
-        some, count, whole / count if reduction == "mean" else whole, f"{{}} / {count}" if reduction == "mean" else "{}"
-    )
-
-
-def _mse(op: Operation, index: Index) -> Expression | None:
-    x, y = op.operands
-    if y is None or np.shape(x) != np.shape(y) or np.size(x) > 10_000:
-        return None
-
-    def term(flat: int) -> Expression:
-        own = tuple(int(i) for i in np.unravel_index(flat, np.shape(x)))
-        a, b = np.asarray(x)[own], np.asarray(y)[own]
-        return Expression(
-            f"({_element('x', own)} − {_element('y', own)})²", f"({_bare(a)} − {_bare(b)})²", float(a - b) ** 2
-        )
-
-    return _rows(op, term, int(np.size(x)), index)
+    added = values["bias"][index[-1:]]
+    return _joined(terms, count, value + added, last=Expression(_element("bias", index[-1:]), _bare(added), None))
 
 
 def _classes(op: Operation) -> tuple[Any, Any] | None:
     """Probabilities and class numbers, of a plain cross-entropy of rows."""
-    logits, targets = op.operands if len(op.operands) == 2 else (None, None)
-    plain = (
-        op.options.get("axis", -1) in (1, -1)
-        and not op.options.get("label_smoothing")
-        and op.options.get("weight") is None
-    )
-    if (
-        logits is None
-        or targets is None
-        or not plain
-        or np.ndim(logits) != 2
-        or np.ndim(targets) != 1
-        or len(targets) > 10_000
-    ):
+    logits, targets = [np.asarray(op.of(word)) for word in ("logits", "targets")]
+    plain = op.options.get("axis", -1) in (1, -1) and op.options.get("reduction") != "none"
+    if not plain or logits.ndim != 2 or targets.ndim != 1 or targets.dtype.kind not in "iu" or len(targets) > 10_000:
         return None
-    targets = np.asarray(targets)
-    if targets.dtype.kind not in "iu" or (targets.size and (targets.min() < 0 or targets.max() >= logits.shape[1])):
+    if not set(targets.tolist()) <= set(range(logits.shape[1])):
         return None
     shifted = np.exp(logits - np.max(logits, axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True), targets
@@ -382,40 +358,16 @@ def _classes(op: Operation) -> tuple[Any, Any] | None:
 
 def _cross_entropy(op: Operation, index: Index) -> Expression | None:
     found = _classes(op)
-    if found is None:
+    if found is None or not len(found[1]):
         return None
     p, targets = found
-
-    def term(row: int) -> Expression:
-        k = int(targets[row])
-        return Expression(f"−ln softmax(logits)[{row}, {k}]", f"−ln {number(p[row, k])}", -np.log(p[row, k]))
-
-    return _rows(op, term, len(targets), index)
-
-
-def _logistic(op: Operation, index: Index) -> Expression | None:
-    z, t = op.operands
-    if not _is_plain_logistic(op):
-        return None
-
-    def term(flat: int) -> Expression:
-        own = tuple(int(i) for i in np.unravel_index(flat, np.shape(z)))
-        a, b = np.asarray(z)[own], np.asarray(t)[own]
-        symbols = f"ln(1 + exp({_element('z', own)})) − {_element('t', own)} · {_element('z', own)}"
-        return Expression(
-            f"({symbols})", f"(ln(1 + exp({number(a)})) − {_bare(b)} · {_bare(a)})", float(np.logaddexp(0, a) - b * a)
-        )
-
-    made = _rows(op, term, int(np.size(z)), index)
-    return (
-        None if made is None else Expression(f"{made.symbols}, z the logits, t the targets", made.numbers, made.value)
-    )
-
-
-def _is_plain_logistic(op: Operation) -> bool:
-    z, t = op.operands
-    weighted = op.options.get("weight") is not None or op.options.get("pos_weight") is not None
-    return z is not None and t is not None and not weighted and np.shape(z) == np.shape(t) and np.size(z) <= 10_000
+    terms = [
+        Expression(f"−ln softmax(logits)[{row}, {targets[row]}]", f"−ln {number(p[row, targets[row]])}", None)
+        for row in _few(len(targets))
+    ]
+    n = len(targets) if op.options.get("reduction") == "mean" else 1
+    value = -np.log(p[np.arange(len(targets)), targets]).sum() / n
+    return _joined(terms, len(targets), value, f"{{}} / {n}" if n > 1 else "{}")
 
 
 def _softmax(op: Operation, index: Index) -> Expression | None:
@@ -445,9 +397,14 @@ def _softmax(op: Operation, index: Index) -> Expression | None:
     )
 
 
+# Of each reduction how its terms are framed and joined, and what computes it.
+REDUCTIONS: dict[str, tuple[str, str, Callable[..., Any]]] = {
+    "sum": ("{{}}", " + ", np.sum), "mean": ("{{}} / {n}", " + ", np.mean), "prod": ("{{}}", " · ", np.prod),
+    "max": ("max({{}})", ", ", np.max), "min": ("min({{}})", ", ", np.min),
+}  # fmt: skip
 FORWARD: dict[str, Callable[[Operation, Index], Expression | None]] = {
-    "matmul": _matmul, "dot": _matmul, "linear": _linear, "sum": _sum, "mean": _sum, "prod": _sum, "max": _sum, "min": _sum, "mse_loss": _mse,
-    "softmax_cross_entropy": _cross_entropy, "binary_cross_entropy_with_logits": _logistic, "softmax": _softmax, "log_softmax": _softmax,
+    **dict.fromkeys(("matmul", "dot", "linear", *REDUCTIONS), _linear), "softmax_cross_entropy": _cross_entropy, "softmax": _softmax,
+    "log_softmax": _softmax,
 }  # fmt: skip
 
 
@@ -456,39 +413,14 @@ FORWARD: dict[str, Callable[[Operation, Index], Expression | None]] = {
 
 def _backward(op: Operation, operand: int, shape: Index, index: Index) -> Expression | None:
     word = op.words[operand]
-    form = GRADIENTS.get(op.name, {}).get(word)
-    if form is not None:
-        return _spread(op, form, shape, index)
     if op.name in MOVES:
         return _moved_back(op, operand, index)
-    made = BACKWARD.get(op.name)
-    return None if made is None else made(op, word, index)
-
-
-def _spread(op: Operation, form: Form, shape: Index, index: Index) -> Expression | None:
-    """An element of a broadcast operand: the sum over its copies."""
-    whole = np.shape(op.g)
-    if shape == whole:
-        return _filled(op, form, index)
-    own = (*([0] * (len(whole) - len(shape))), *index)
-    added = len(whole) - len(shape)
-    ranges = [
-        range(size) if i < added or (shape[i - added] == 1 and size != 1) else [own[i]] for i, size in enumerate(whole)
-    ]
-    count = prod(len(r) for r in ranges)
-    if not 0 < count <= 10_000:
-        return None
-    lengths = [len(r) for r in ranges]
-    terms = [
-        _filled(op, form, tuple(int(r[i]) for r, i in zip(ranges, np.unravel_index(flat, lengths), strict=True)))
-        for flat in range(count)
-    ]
-    if any(term is None for term in terms):
-        return None
-    some = [terms[i] for i in _few(count)]
-    return _joined(
-        [term for term in some if term is not None], count, sum(term.value for term in terms if term is not None)
-    )
+    form = forms(op.name).get(word)
+    if form is not None:
+        return _formed(op, form, shape, index)
+    if op.name in FORWARD and FORWARD[op.name] is _linear:
+        return _linear_back(op, word, shape, index)
+    return _cross_entropy_back(op, index) if op.name == "softmax_cross_entropy" and word == "logits" else None
 
 
 def _moved_back(op: Operation, operand: int, index: Index) -> Expression | None:
@@ -504,87 +436,30 @@ def _moved_back(op: Operation, operand: int, index: Index) -> Expression | None:
     return _joined(terms, len(places), sum(g[i] for i in places))
 
 
-def _matmul_back(op: Operation, word: str, index: Index) -> Expression | None:
-    x, y = op.operands[:2]
-    g: Any = np.asarray(op.g)
-    second = op.words[1]
-    if op.name == "linear" and word == "bias":
-        rows = [tuple(int(i) for i in np.unravel_index(flat, g.shape[:-1])) for flat in _few(prod(g.shape[:-1]))]
-        terms = [Expression(_element("g", (*row, *index)), _bare(g[(*row, *index)]), None) for row in rows]
-        return _joined(terms, prod(g.shape[:-1]), g[(..., *index)].sum())
-    first = op.words[0]
-    if word == first:
-        if y is None or y.ndim > 2 or len(index) != g.ndim + 2 - y.ndim:
-            return None
-        row, k = index[:-1], index[-1]
-        if y.ndim == 1:
-            return _joined([_product(("g", row, g[row]), (second, (k,), y[k]))], 1, g[row] * y[k])
-        terms = [_product(("g", (*row, j), g[(*row, j)]), (second, (k, j), y[k, j])) for j in _few(g.shape[-1])]
-        return _joined(terms, g.shape[-1], g[row] @ y[k])
-    if x is None or x.ndim > 2 or len(index) > 2 or g.ndim != x.ndim + len(index) - 2:
-        return None
-    k, column = index[0], index[1:]
-    if x.ndim == 1:
-        return _joined([_product((first, (k,), x[k]), ("g", column, g[column]))], 1, x[k] * g[column])
-    terms = [_product((first, (i, k), x[i, k]), ("g", (i, *column), g[(i, *column)])) for i in _few(len(g))]
-    return _joined(terms, len(g), x[:, k] @ g[(slice(None), *column)])
-
-
-def _sum_back(op: Operation, word: str, index: Index) -> Expression | None:
-    x = op.of("x")
-    if x is None or op.options.get("where", True) is not True:
-        return None
-    x, g = np.asarray(x), np.asarray(op.g)
-    axis = op.options.get("axis")
-    axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
-    own = (
-        tuple(0 if a in axes else i for a, i in enumerate(index))
-        if op.options.get("keepdims")
-        else tuple(i for a, i in enumerate(index) if a not in axes)
+def _linear_back(op: Operation, word: str, shape: Index, index: Index) -> Expression | None:
+    """The sum of products in which the gradient takes the operand's place."""
+    values = {other: np.asarray(op.of(other)) for other in op.words if op.of(other) is not None}
+    shapes = {**{other: value.shape for other, value in values.items()}, word: shape}
+    found = (
+        _products(op, shapes) if op.name not in ("prod", "max", "min") and shapes.keys() >= set(op.words[:2]) else None
     )
-    count = x.size // max(1, g.size)
-    text, value = _element("g", own), g[own]
-    return (
-        Expression(text, number(value), value)
-        if op.name == "sum"
-        else Expression(f"{text} / {count}", f"{number(value)} / {count}", value / count)
-    )
-
-
-def _loss_back(op: Operation, word: str, index: Index) -> Expression | None:
-    reduction = op.options.get("reduction")
-    if reduction not in ("mean", "sum") or np.shape(op.g) != ():
+    if found is None:
         return None
-    x, y = op.operands[:2]
-    g = float(op.g)
-    if op.name == "mse_loss":
-        if x is None or y is None or np.shape(x) != np.shape(y):
-            return None
-        first, second = ("x", "y") if word == "x" else ("y", "x")
-        a, b = np.asarray(op.of(first))[index], np.asarray(op.of(second))[index]
-        symbols = f"g · 2 · ({_element(first, index)} − {_element(second, index)})"
-        numbers, value, count = f"{_bare(g)} · 2 · ({_bare(a)} − {_bare(b)})", g * 2 * (a - b), np.size(x)
-    elif op.name == "softmax_cross_entropy":
-        found = _classes(op)
-        if found is None or word != "logits":
-            return None
-        p, hot = float(found[0][index]), int(found[1][index[0]] == index[1])
-        symbols = f"g · (softmax(logits)[{index[0]}, {index[1]}] − {hot})"
-        numbers, value, count = f"{_bare(g)} · ({number(p)} − {hot})", g * (p - hot), len(found[1])
-    else:
-        if not _is_plain_logistic(op) or word != "logits":
-            return None
-        z, t = np.asarray(x)[index], np.asarray(y)[index]
-        symbols = f"g · (σ({_element('z', index)}) − {_element('t', index)})"
-        numbers, value, count = f"{_bare(g)} · ({number(sigmoid(z))} − {_bare(t)})", g * (sigmoid(z) - t), np.size(x)
-    return (
-        Expression(f"{symbols} / {count}", f"{numbers} / {count}", value / count)
-        if reduction == "mean"
-        else Expression(symbols, numbers, value)
-    )
+    products, letters = found
+    (product,) = [product for product in products if word in product]
+    g = ("g", np.asarray(op.g), letters)
+    factors = [g if other == word else (other, values[other], own) for other, own in product.items()]
+    terms, count, parts = _terms(factors, product[word], shape, index)
+    n = prod(shape) // max(1, g[1].size) if op.name == "mean" else 1
+    return _joined(terms, count, np.einsum(*parts, []) / n, f"{{}} / {n}" if op.name == "mean" else "{}")
 
 
-BACKWARD: dict[str, Callable[[Operation, str, Index], Expression | None]] = {
-    "matmul": _matmul_back, "dot": _matmul_back, "linear": _matmul_back, "sum": _sum_back, "mean": _sum_back, "mse_loss": _loss_back,
-    "softmax_cross_entropy": _loss_back, "binary_cross_entropy_with_logits": _loss_back,
-}  # fmt: skip
+def _cross_entropy_back(op: Operation, index: Index) -> Expression | None:
+    found = _classes(op)
+    if found is None or np.shape(op.g) != ():
+        return None
+    p, hot, g = float(found[0][index]), int(found[1][index[0]] == index[1]), float(op.g)
+    n = len(found[1]) if op.options.get("reduction") == "mean" else 1
+    over = f" / {n}" if n > 1 else ""
+    symbols = f"g · (softmax(logits)[{index[0]}, {index[1]}] − {hot}){over}"
+    return Expression(symbols, f"{_bare(g)} · ({number(p)} − {hot}){over}", g * (p - hot) / n)

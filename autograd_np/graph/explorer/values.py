@@ -19,15 +19,14 @@ import numpy as np
 
 from ...engine.accumulators import Deferred
 from ...engine.errors import FreedGraphError, MutationError
-from ...engine.pytree import flatten
 from ...engine.record import PICK
-from ...engine.tape import Node, ancestors, fit, gradients_of
+from ...engine.tape import Node, fit
 from ...engine.tensor import Tensor, seed
 from ...engine.write_guards import check_unwritten
-from ..model import Graph
-from ..profile import _one_at_a_time
+from ..model import Graph, kept_by, operands_kept, primitive_of
+from ..profile import Watched, watch_back
 
-__all__ = ["Contribution", "Forward", "Step", "again", "forward_values", "on_tape", "walk_back"]
+__all__ = ["Contribution", "Forward", "Step", "again", "forward_values", "walk_back"]
 
 # Options that do not change a value: where the memory is and how it is ordered, what is allowed, how the work is arranged.
 HARMLESS = frozenset({"casting", "copy", "device", "optimize", "order", "overwrite_input", "subok"})
@@ -91,13 +90,6 @@ class Step:
     sent: list[Contribution]
 
 
-def on_tape(outputs: Any) -> tuple[list[Tensor], list[Node]]:
-    """The results that are on the tape, and all nodes that they depend on in order of position."""
-    results = [t for t in flatten(outputs)[0] if isinstance(t, Tensor) and t._node is not None]
-    found, _ = ancestors([t._node for t in results if t._node is not None], 0)
-    return results, [found[position] for position in sorted(found)]
-
-
 # ---------------------------------------------------------------- forward
 
 
@@ -141,12 +133,6 @@ def forward_values(
     return found
 
 
-def _primitive(node: Node) -> Any:
-    return getattr(
-        node.primitive, "primitive", node.primitive
-    )  # one that retains its gradient has the operation inside
-
-
 def _unwritten(value: Any, position: int) -> bool:
     """Whether an array is what it was at a position of the tape, as far as the library's own writes go."""
     try:
@@ -157,37 +143,22 @@ def _unwritten(value: Any, position: int) -> bool:
 
 
 def _from_kept(node: Node, own: Forward, found: list[Forward], index: Mapping[int, int]) -> None:
-    primitive = _primitive(node)
-    slots = getattr(primitive, "slots", None) or ()
-    kept = node.kept or ()
-    if len(slots) != len(kept):
-        return
-    for slot, value in zip(slots, kept, strict=True):
+    primitive = primitive_of(node)
+    for slot, value in kept_by(node):
         if slot.source == "out" and value is not None:
             own.outputs = tuple(value) if primitive.multi else ()
             own.value = value[0] if primitive.multi else value
         elif slot.source == "hidden" and value is not None:
             own.options[slot.name] = value
         elif slot.source == "option":
-            users = [
-                parent for word, parent in zip(primitive.operands, node.parents, strict=False) if word in slot.users
-            ]
-            if value is not None or primitive.sequence or any(parent is not None for parent in users):
+            asked = [p for word, p in zip(primitive.operands, node.parents, strict=False) if word in slot.users]
+            if value is not None or primitive.sequence or any(parent is not None for parent in asked):
                 own.options[slot.name] = value
-        elif slot.source == "value" and value is not None:
-            pairs = (
-                enumerate(value)
-                if primitive.sequence
-                else [(primitive.operands.index(slot.operand), value)]
-                if slot.operand in primitive.operands
-                else ()
-            )
-            for k, operand in pairs:
-                own.operands[k] = operand
-                parent = node.parents[k]
-                if parent is not None and hasattr(operand, "shape"):
-                    other = found[index[id(parent)]]
-                    other.value = operand if other.value is None else other.value
+    own.operands = operands_kept(node, sequences=True)
+    for parent, operand in zip(node.parents, own.operands, strict=True):
+        if parent is not None and hasattr(operand, "shape"):
+            other = found[index[id(parent)]]
+            other.value = operand if other.value is None else other.value
 
 
 def _from_annotate(
@@ -216,7 +187,7 @@ def _complete(node: Node, own: Forward, found: list[Forward], index: Mapping[int
     for k, parent in enumerate(node.parents):
         if parent is not None and own.operands[k] is None:
             own.operands[k] = found[index[id(parent)]].value
-    primitive = _primitive(node)
+    primitive = primitive_of(node)
     if primitive is None:
         return
     if primitive is PICK:
@@ -310,15 +281,8 @@ def _arguments(
 # ---------------------------------------------------------------- backward
 
 
-class _Recorded:
-    """A primitive that also writes down the gradients it is given and sends on."""
-
-    def __init__(self, primitive: Any, log: list[list[Any]]) -> None:
-        self._primitive = primitive
-        self._log = log
-
-    def __getattr__(self, word: str) -> Any:
-        return getattr(self._primitive, word)
+class _Recorded(Watched):
+    """Writes down the gradients that a primitive is given and sends on."""
 
     def pull(self, node: Node, g: Any, parents: Any, kept: Any) -> Any:
         pulled = self._primitive.pull(node, g, parents, kept)
@@ -371,20 +335,10 @@ def walk_back(results: Sequence[Tensor], nodes: Sequence[Node], gradient: Any = 
         for t, g in zip(results, given, strict=True)
     ]
     seeds: list[tuple[Node, Any]] = [(t._node, g) for t, g in zip(results, starts, strict=True) if t._node is not None]
-    leaves = [node for node in nodes if node.primitive is None]
-    log: list[list[Any]] = []
-    with _one_at_a_time:
-        originals = [(node, node.primitive) for node in nodes if node.primitive is not None]
-        try:
-            for node, primitive in originals:
-                node.primitive = _Recorded(primitive, log)
-            ends = gradients_of(seeds, leaves, retain_graph=True, create_graph=False)
-        finally:
-            for node, primitive in originals:
-                node.primitive = primitive
+    log: list[Any] = []
+    ends = watch_back(seeds, nodes, _Recorded, log)
     index = {id(node): i for i, node in enumerate(nodes)}
-    taken = [(node, g, parents, pulled) for node, g, parents, pulled in log]
-    taken += [(leaf, g, (), ()) for leaf, g in zip(leaves, ends, strict=True) if g is not None]
+    taken = [*log, *((leaf, g, (), ()) for leaf, g in ends if g is not None)]
     taken.sort(key=lambda item: -item[0].position)
     with np.errstate(all="ignore"):
         return _steps(taken, seeds, index), plain
@@ -400,7 +354,7 @@ def _steps(taken: Sequence[Any], seeds: Sequence[tuple[Node, Any]], index: Mappi
         got.setdefault(given.target, []).append(given)
 
     for node, g in seeds:
-        add(Contribution(None, 0, index[id(node)], 0 if getattr(_primitive(node), "several", False) else None, g))
+        add(Contribution(None, 0, index[id(node)], 0 if getattr(primitive_of(node), "several", False) else None, g))
     steps = []
     for node, g, parents, pulled in taken:
         i = index[id(node)]
@@ -419,7 +373,7 @@ def _steps(taken: Sequence[Any], seeds: Sequence[tuple[Node, Any]], index: Mappi
 
 def _held(contribution: Any, parent: Node, node: Node) -> tuple[Any, int | None]:
     """A contribution as an array of its target's shape and dtype, and which of several outputs it is for."""
-    several = getattr(_primitive(parent), "several", False)
+    several = getattr(primitive_of(parent), "several", False)
     if isinstance(contribution, Deferred):
         whole = contribution.dense()
         if isinstance(whole, tuple):
