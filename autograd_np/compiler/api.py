@@ -1,4 +1,6 @@
 """``compile``: a function becomes one NumPy program for each kind of arguments it is called with."""
+# mypy: disable-error-code="no-any-return"
+# (What a program gives is what its function gave, which no type checker sees.)
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -38,6 +40,9 @@ from .trace.results import outputs_of
 
 __all__ = ["CacheInfo", "Compiled", "compile"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 class CacheInfo(NamedTuple):
     """How often a compiled function was replayed (hits), traced (misses), and run as it is (eager); and the programs that it holds."""
@@ -53,7 +58,7 @@ _MANY = 20  # calls after which it is said that none was a replay
 _tracing = threading.RLock()
 
 
-def compile(function: Callable[..., Any], *, backend: str = "numpy", state: Sequence[Any] = ()) -> Compiled:
+def compile(function: Callable[P, R], *, backend: str = "numpy", state: Sequence[Any] = ()) -> Compiled[P, R]:
     """Turn a function into a plain NumPy program, which is replayed from the second call on.
 
     Args:
@@ -111,14 +116,14 @@ class _Proxy:
         return lambda *args, **kwargs: draw(self._generator, name, *args, **kwargs)
 
 
-class Compiled(Wrapper):
+class Compiled(Wrapper, Generic[P, R]):
     """A function that runs as a NumPy program. See :func:`compile`."""
 
     maker = "compile"
     _reads_gradients = True  # whether it may matter what gradients Tensors hold when the program begins
     _replays_first = False  # whether the program is run in the first call too: what it gives differs by rounding from what was traced
 
-    def __init__(self, function: Callable[..., Any], *, backend: str = "numpy", state: Sequence[Any] = ()) -> None:
+    def __init__(self, function: Callable[P, R], *, backend: str = "numpy", state: Sequence[Any] = ()) -> None:
         if not callable(function):
             raise TypeError(f"compile: takes a function, not {type(function).__name__}")
         if backend not in ("numpy", "numba"):
@@ -140,7 +145,7 @@ class Compiled(Wrapper):
         self._uncompiled: set[Any] = set()  # forms of arguments for which the function itself is run
         self._hits = self._misses = self._eager = 0
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the program for these arguments; trace the function if there is none."""
         quick = self._quick
         undone: Undone | None = None  # a program has raised an error before it had done anything
