@@ -20,7 +20,6 @@ from ..engine import modes, write_guards
 from ..engine.clock import LAST_WRITE, next_position
 from ..engine.errors import CompileError, OtherCase, Undone
 from ..engine.hooks import TRACING, current_trace
-from ..engine.random import draw
 from ..engine.tensor import Tensor
 from ..transforms.wrapper import Wrapper
 from .cached_program import MISS, Entry
@@ -33,6 +32,7 @@ from .printer.standalone import save
 from .second_run import second_run
 from .trace.arguments import arrays_of, dynamic, rebuilt, structure
 from .trace.array import Traced
+from .trace.generator_proxy import GeneratorProxy
 from .trace.provenance import Story, argument_names
 from .trace.reachable import reach
 from .trace.record import Trace
@@ -88,32 +88,6 @@ def compile(function: Callable[P, R], *, backend: str = "numpy", state: Sequence
     CacheInfo(hits=2, misses=1, eager=0, currsize=1)
     """
     return Compiled(function, backend=backend, state=state)
-
-
-class _Proxy:
-    """A generator during a trace: what it draws is drawn anew in every replay."""
-
-    def __init__(self, generator: np.random.Generator, trace: Trace) -> None:
-        self._generator = generator
-        self._trace = trace
-
-    @property
-    def __class__(self) -> type:  # what asks whether it is a generator hears yes
-        return np.random.Generator
-
-    @__class__.setter
-    def __class__(self, kind: type) -> None:
-        raise TypeError("a generator keeps its class")
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._generator, name)
-        if name.startswith("_") or current_trace() is not self._trace:
-            return method
-        if name in ("shuffle", "spawn", "bit_generator"):
-            raise CompileError(
-                f"compile: Generator.{name} cannot be traced; use permutation() or permuted(), or draw outside the compiled function"
-            )
-        return lambda *args, **kwargs: draw(self._generator, name, *args, **kwargs)
 
 
 class Compiled(Wrapper, Generic[P, R]):
@@ -352,7 +326,7 @@ class Compiled(Wrapper, Generic[P, R]):
 
             def enter(item: Any) -> Any:
                 if not dynamic(item):
-                    return _Proxy(item, trace) if isinstance(item, np.random.Generator) else item
+                    return GeneratorProxy(item, trace) if isinstance(item, np.random.Generator) else item
                 array = item._values if isinstance(item, Tensor) else item
                 traced = trace.external(array, "argument")
                 arguments.append(traced.value)
@@ -370,7 +344,7 @@ class Compiled(Wrapper, Generic[P, R]):
                     reached.enter(trace)
                     for _, put, generator in reached.generators:
                         swapped.append((put, generator))
-                        put(_Proxy(generator, trace))
+                        put(GeneratorProxy(generator, trace))
                     for name, t in reached.tensors.values():
                         if t._values.__class__ is np.ndarray:
                             traced = trace.external(t._values, "state")
