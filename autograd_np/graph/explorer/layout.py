@@ -88,10 +88,8 @@ class Plan:
 def plan_of(graph: Graph, most: int) -> Plan:
     """The parts of a graph, none of which has more than about ``most`` boxes inside; boxes and layouts are added by the caller."""
     parts: list[Part] = []
-    calls: dict[tuple[int | None, str], int] = {}
     for call in graph.calls:
-        nth = calls[call.outer, call.name] = calls.get((call.outer, call.name), 0) + 1
-        title = titled(call) + (f" ({nth})" if nth > 1 else "")
+        title = titled(call) + (f" ({call.nth})" if call.nth > 1 else "")
         parts.append(Part(call.number, title, "/".join(clean(word) for word in call.path), call.outer))
     places: list[int | None] = [entry.call for entry in graph.entries]
     _leaves(graph, parts, places)
