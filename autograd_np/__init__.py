@@ -58,13 +58,11 @@ from .transforms.grad import (
     elementwise_grad as elementwise_grad,
     grad as grad,
     gradients as gradients,
-    hvp as hvp,
-    jvp as jvp,
     stop_gradient as stop_gradient,
     value_and_grad as value_and_grad,
-    vjp as vjp,
 )
 from .transforms.jacobian import hessian as hessian, jacobian as jacobian
+from .transforms.products import hvp as hvp, jvp as jvp, vjp as vjp
 from .transforms.vmap import vmap as vmap
 
 # isort: split

@@ -82,7 +82,7 @@ class LanguageModel(nn.Module):
         h: Any = self.characters(x) + self.positions(np.arange(x.shape[1]))
         for block in self.blocks:
             h = block(h, is_causal=True)
-        return self.head(self.norm(h))  # type: ignore[no-any-return]
+        return self.head(self.norm(h))
 
 
 def _normal(deviation: float) -> Callable[..., Array]:

@@ -112,7 +112,7 @@ def _detached(tree: Any) -> Any:
     return ag.tree_map(lambda t: t.detach() if isinstance(t, Tensor) else t, tree)
 
 
-class CompiledStep(ag.Compiled):
+class CompiledStep(ag.Compiled[..., Any]):
     """What :func:`compile_step` returns: ``step(*inputs, target)`` trains, and gives the loss.
 
     It is an ``autograd_np.Compiled``: ``source``, ``cache_info()`` and the rest work as there.

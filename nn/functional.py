@@ -196,7 +196,7 @@ def threshold(input: Any, threshold: float, value: float) -> Tensor:
         raise TypeError(
             f"threshold: input has dtype {np.result_type(input)}, and threshold is defined for real numbers alone; take input.real or abs(input)"
         )
-    return ag.where(ag.less_equal(input, threshold), value, input)  # type: ignore[no-any-return]
+    return ag.where(ag.less_equal(input, threshold), value, input)
 
 
 def softmax(input: Any, dim: int = -1) -> Tensor:

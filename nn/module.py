@@ -6,7 +6,7 @@ import functools
 import types
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from .interrupts import writing
 __all__ = ["IncompatibleKeys", "Module", "Parameter"]
 
 Real = float  # inside Module, `float` is its method
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
 
 # The dicts that every module has from the start.
 REGISTRIES = frozenset({"_parameters", "_buffers", "_modules", "_penalties", "_forward_hooks", "_forward_pre_hooks"})
@@ -46,6 +49,14 @@ class Parameter(Tensor):
         super().__init__(
             data.numpy() if isinstance(data, Tensor) else data, requires_grad, dtype=dtype, name=name, copy=True
         )
+
+
+class HasForward(Protocol[P, R_co]):
+    """A module as a type checker sees it: it is called as its ``forward`` is."""
+
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """The computation."""
+        ...
 
 
 class IncompatibleKeys(NamedTuple):
@@ -251,7 +262,7 @@ class Module:
         """The computation; every subclass defines its own."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
         """Run the hooks registered for before, :meth:`forward`, and the hooks for after it."""
         hooks = self.__dict__.get("_forward_hooks")
         if hooks is None:
@@ -263,6 +274,12 @@ class Module:
             return result
         args = self._before(args)
         return self._after(args, self.forward(*args, **kwargs), start)
+
+    if TYPE_CHECKING:
+
+        def __call__(self: HasForward[P, R_co], *args: P.args, **kwargs: P.kwargs) -> R_co: ...  # noqa: D102
+    else:
+        __call__ = _call
 
     def _before(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """What the hooks for before make of the arguments."""

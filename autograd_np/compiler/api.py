@@ -1,4 +1,6 @@
 """``compile``: a function becomes one NumPy program for each kind of arguments it is called with."""
+# mypy: disable-error-code="no-any-return"
+# (What a program gives is what its function gave, which no type checker sees.)
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -36,6 +38,9 @@ from .trace.results import outputs_of
 
 __all__ = ["CacheInfo", "Compiled", "compile"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 class CacheInfo(NamedTuple):
     """How often a compiled function was replayed (hits), traced (misses), and run as it is (eager); and the programs that it holds."""
@@ -51,7 +56,7 @@ _MANY = 20  # calls after which it is said that none was a replay
 _tracing = threading.RLock()
 
 
-def compile(function: Callable[..., Any], *, backend: str = "numpy", state: Sequence[Any] = ()) -> Compiled:
+def compile(function: Callable[P, R], *, backend: str = "numpy", state: Sequence[Any] = ()) -> Compiled[P, R]:
     """Turn a function into a plain NumPy program, which is replayed from the second call on.
 
     Args:
@@ -109,14 +114,14 @@ class _Proxy:
         return lambda *args, **kwargs: draw(self._generator, name, *args, **kwargs)
 
 
-class Compiled(Wrapper):
+class Compiled(Wrapper, Generic[P, R]):
     """A function that runs as a NumPy program. See :func:`compile`."""
 
     maker = "compile"
     _reads_gradients = True  # whether it may matter what gradients Tensors hold when the program begins
     _replays_first = False  # whether the program is run in the first call too: what it gives differs by rounding from what was traced
 
-    def __init__(self, function: Callable[..., Any], *, backend: str = "numpy", state: Sequence[Any] = ()) -> None:
+    def __init__(self, function: Callable[P, R], *, backend: str = "numpy", state: Sequence[Any] = ()) -> None:
         if not callable(function):
             raise TypeError(f"compile: takes a function, not {type(function).__name__}")
         if backend not in ("numpy", "numba"):
@@ -138,39 +143,39 @@ class Compiled(Wrapper):
         self._uncompiled: set[Any] = set()  # forms of arguments for which the function itself is run
         self._hits = self._misses = self._eager = 0
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the program for these arguments; trace the function if there is none."""
         quick = self._quick
-        undone = False  # whether a program has raised an error before it had done anything: the function says what comes of it
+        undone: Undone | None = None  # a program has raised an error before it had done anything
         if quick is not None and not kwargs and not TRACING[0] and not modes.followers():
             try:
                 result = quick(args)
             except OtherCase as error:
-                result, undone = MISS, error.__class__ is Undone
+                result, undone = MISS, error if isinstance(error, Undone) else None
             if result is not MISS:
                 self._hits += 1
                 return result
         leaves: list[Any] = []
         key = structure((args, kwargs), leaves)
         if (
-            undone
+            undone is not None
             or key in self._uncompiled
             or current_trace() is not None
             or any(isinstance(x, Tensor) and x._node is not None for x in leaves)
             or modes.followers()
         ):
             # Inside another trace, or under a transformation that records, the function itself is what is wanted.
-            self._eager += 1
-            return self._function(*args, **kwargs)
+            return self._by_itself(key, undone, args, kwargs)
         for entry in [*self._entries.get(key, ())]:
             if entry.holds():
-                arrays = [*arrays_of(leaves), *[node.grad for node, _ in entry.held]]
+                arrays = [*arrays_of(leaves), *[t._node.grad for t, _ in entry.held]]
                 if entry.aliasing.matters and not entry.aliasing.holds(arrays):
                     continue
                 try:
                     results = entry.run(arrays)
                 except OtherCase as error:
-                    if error.__class__ is Undone:
+                    if isinstance(error, Undone):
+                        undone = error
                         break
                     continue
                 self._hits += 1
@@ -182,13 +187,26 @@ class Compiled(Wrapper):
                     self._quick = None if kwargs else entry.quick(args)
                 if len(entry.program.outputs) == 1:
                     results = (results,)
-                for node, i in entry.effects:
-                    node.grad = None if i is None else results[i]
+                for t, i in entry.effects:
+                    t._node.grad = None if i is None else results[i]
                 return entry.rebuild(results)
         else:
             return self._trace(key, args, kwargs, leaves)
+        return self._by_itself(key, undone, args, kwargs)
+
+    def _by_itself(self, key: Any, undone: Undone | None, args: Any, kwargs: Any) -> Any:
+        """Run the function. It says what comes of the error of a program, which no program should raise that it neither raises nor handles."""
         self._eager += 1
-        return self._function(*args, **kwargs)
+        result = self._function(*args, **kwargs)
+        if undone is not None and self._last is not None and not self._last.reached.handles:
+            self._uncompiled.add(key)
+            warnings.warn(
+                f"compile: the program of {getattr(self, '__qualname__', 'the function')} raises {undone.__cause__!r}, and the function does not, "
+                "which is a fault of compile; the function itself is run",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return result
 
     def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments that make such a one again."""
@@ -326,7 +344,8 @@ class Compiled(Wrapper):
                 t._node for _, t in reached.tensors.values() if t._node is not None and t._node.primitive is None
             ]
             nodes = {id(node): node for node in leaf_nodes} if self._reads_gradients else {}
-            before = [(node, _layout(node)) for node in nodes.values()]
+            leaf_of = {id(t._node): t for _, t in reached.tensors.values()}
+            before = [(node, _layout(leaf_of[id(node)])) for node in nodes.values()]
             gradients = [(node, node.grad) for node in nodes.values()]
 
             def enter(item: Any) -> Any:
@@ -364,6 +383,7 @@ class Compiled(Wrapper):
                             t._node.grad = traced
                     result = self._function(*given, **options)
                     trace.check_refusals()
+                    drawn = reached.drawn()
                     for t, array, traced, name in lifted:
                         if t._values is not traced and t._values is not array:
                             raise CompileError(
@@ -391,8 +411,13 @@ class Compiled(Wrapper):
                 for _, t in reached.tensors.values():
                     if t._node is not None and isinstance(getattr(t._node, "grad", None), Traced):
                         t._node.grad = t._node.grad.array.copy()
+            twice = not (self._replays_first or trace.before or trace.after)
             try:
                 touched = reached.touched()
+                if drawn and (
+                    touched or trace.raised or not twice
+                ):  # (else the second run tells whether it was the function that drew)
+                    raise CompileError(drawn)
                 story.settle(trace.ops)
                 program = Program(trace.ops, arguments, outputs)
                 optimize(program, self._backend)
@@ -406,9 +431,10 @@ class Compiled(Wrapper):
                 ]
                 arguments[first:] = [value for value in arguments[first:] if value.storage.index in used]
                 every = [*arrays_of(leaves), *[array for _, array in held]]
-                entry = Entry(trace, program, reached, rebuild, effects, every)
-                entry.held = held
-                entry.conditions += [(functools.partial(_layout, node), layout) for node, layout in before]
+                # (A leaf that is frozen and thawed has another node: the program is for the Tensor.)
+                entry = Entry(trace, program, reached, rebuild, [(leaf_of[id(node)], i) for node, i in effects], every)
+                entry.held = [(leaf_of[id(node)], array) for node, array in held]
+                entry.conditions += [(functools.partial(_layout, leaf_of[id(node)]), layout) for node, layout in before]
             except BaseException:
                 trace.roll_back()
                 raise
@@ -424,11 +450,14 @@ class Compiled(Wrapper):
                     hook()
             if by_itself:
                 return rebuild(concrete)
-            if not (self._replays_first or trace.before or trace.after):
+            if twice:
                 self._last = None
                 result, different = second_run(
                     trace, gradients, lambda: self._function(*args, **kwargs), rebuild(concrete)
                 )
+                if drawn and (different or reached.seeded()):
+                    trace.rewind()
+                    raise CompileError(drawn)
                 if different:
                     self._uncompiled.add(key)
                     warnings.warn(
@@ -446,7 +475,7 @@ class Compiled(Wrapper):
                 self._entries.pop(next(iter(self._entries)))
             self._quick = None if kwargs else entry.quick(args)
             if not self._replays_first:
-                return rebuild(concrete) if trace.before or trace.after else result
+                return result if twice else rebuild(concrete)
             trace.rewind()
             concrete = entry.run(every)
             if len(outputs) == 1:
@@ -456,7 +485,7 @@ class Compiled(Wrapper):
             return rebuild(concrete)
 
 
-def _layout(node: Any) -> Any:
+def _layout(t: Tensor) -> Any:
     """Of the gradient that a leaf holds, what a program is made for."""
-    grad = node.grad
+    grad = t.grad
     return grad if grad is None else getattr(grad, "strides", ())

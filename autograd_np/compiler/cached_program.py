@@ -25,6 +25,12 @@ from .trace.record import Trace
 
 __all__ = ["MISS", "Entry"]
 
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether a Tensor's node is what it was: the same, or that of a leaf again, which was frozen and thawed in between."""
+    return a is b or (a is not None and b is not None and a.primitive is None and b.primitive is None)
+
+
 MISS = object()  # what the quick way in returns where it does not apply
 
 
@@ -44,10 +50,10 @@ class Entry:
         self.reached = reached
         self.rebuild = rebuild
         self.single: str = getattr(rebuild, "single", "")  # whether all that is returned is one array, or one Tensor
-        self.effects = effects  # (node, place among the outputs) of the gradients that it leaves, without a place where it leaves none
+        self.effects = effects  # (leaf, place among the outputs) of the gradients that it leaves, without a place where it leaves none
         self.held: list[
             tuple[Any, Any]
-        ] = []  # (node, gradient) of those that hold one before, which is passed after the arguments
+        ] = []  # (leaf, gradient) of those that hold one before, which is passed after the arguments
         self.before = trace.before
         self.after = trace.after
         self.torn = trace.torn
@@ -96,7 +102,7 @@ class Entry:
     def holds(self) -> bool:
         """Whether what the program was made for is still so."""
         if self.changes != CHANGES[0]:
-            if not all(t._values is array and t._node is node for t, array, node in self.tensors):
+            if not all(t._values is array and _alike(t._node, node) for t, array, node in self.tensors):
                 return False
             if not self.reached.unchanged():
                 return False

@@ -42,6 +42,8 @@ def into(op: Op) -> str | None:
     if op.kind == "function":
         if op.target is np.dot or op.target is np.einsum:
             return "out" if op.outs[0].contiguous and op.outs[0].shape else None
+        if op.target in (np.concatenate, np.stack) and op.kwargs.get("dtype") is not None:
+            return None  # they take either dtype= or out=
         return "out" if op.target in WITH_OUT else "copy" if op.target in COPYING and _in_order(op) else None
     if op.kind == "method":
         return "copy" if op.target in COPIES and _in_order(op) else None

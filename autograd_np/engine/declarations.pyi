@@ -1,14 +1,17 @@
 # What a type checker sees of Tensors beside tensor.py: the operators and methods of ndarray, which primitives/methods.py puts on them
 # when the package is imported, as the operations that they are.
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from ..typing import ArrayLike as ArrayLike
 from .tensor import Tensor
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 
@@ -169,3 +172,23 @@ class ArrayMethods:
     def tanh(self) -> Tensor: ...
     def relu(self) -> Tensor: ...
     def sigmoid(self) -> Tensor: ...
+
+# What @primitive() makes of a function of arrays: its body gets arrays, whatever its caller passes, and its caller gets a Tensor.
+
+class Operation(Protocol[_P]):
+    def __call__(self, x: ArrayLike, /, *args: _P.args, **kwargs: _P.kwargs) -> Tensor: ...
+
+class BinaryOperation(Protocol[_P]):
+    def __call__(self, x: ArrayLike, y: ArrayLike, /, *args: _P.args, **kwargs: _P.kwargs) -> Tensor: ...
+
+class Declare(Protocol):
+    @overload
+    def __call__(  # type: ignore[overload-overlap] # (a function that is annotated with Any fits them all)
+        self, function: Callable[Concatenate[NDArray[Any], NDArray[Any], _P], NDArray[Any]], /
+    ) -> BinaryOperation[_P]: ...
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self, function: Callable[Concatenate[NDArray[Any], _P], NDArray[Any]], /
+    ) -> Operation[_P]: ...
+    @overload
+    def __call__(self, function: Callable[_P, _R], /) -> Callable[_P, _R]: ...

@@ -36,7 +36,7 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -47,6 +47,9 @@ from .record import pick, same
 from .slots import KINK, SELECTION, Rule, Slot, check_names, leading_parameters, parameter_names
 from .tape import Node
 from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from .declarations import Declare
 
 __all__ = [
     "CHAPTERS",
@@ -289,7 +292,7 @@ def primitive(
     trees: bool = ...,
     real: bool | str = ...,
     override: Any = ...,
-) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+) -> Declare: ...
 
 
 def primitive(

@@ -13,7 +13,7 @@ from ..engine.tensor import ArrayLike, Tensor
 from .composed import lifted, publish
 from .zeros import _keep as _keep_primitive
 
-_keep_bits = _keep_primitive.__primitive__.body  # type: ignore[attr-defined]
+_keep_bits = _keep_primitive.__primitive__.body
 
 # ---------------------------------------------------------------- the product with a mask
 

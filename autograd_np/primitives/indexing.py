@@ -8,7 +8,7 @@ the selecting functions are pieces of a :class:`~autograd_np.primitives.scatter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -349,6 +349,10 @@ rule(_where, lambda g, condition: np.where(condition, g, 0), lambda g, condition
 _MISSING: Any = object()
 
 
+@overload
+def where(condition: ArrayLike) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Tensor: ...
 def where(condition: ArrayLike, x: ArrayLike = _MISSING, y: ArrayLike = _MISSING) -> Any:
     """``x`` where ``condition`` is true, ``y`` elsewhere; shapes broadcast, dtypes promote as in NumPy.
 

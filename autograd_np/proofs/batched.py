@@ -9,7 +9,8 @@ import numpy as np
 
 from ..batching.values import BatchingError
 from ..engine.tensor import Tensor
-from ..transforms.grad import grad, vjp
+from ..transforms.grad import grad
+from ..transforms.products import vjp
 from ..transforms.vmap import vmap
 from .cases import SEED, Case, differ
 

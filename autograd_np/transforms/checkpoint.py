@@ -18,7 +18,7 @@ from ..engine.pytree import flatten
 from ..engine.record import pick
 from ..engine.registry import attach
 from ..engine.tensor import Tensor, as_argument
-from .grad import alias
+from .call import alias
 from .wrapper import Wrapper
 
 __all__ = ["checkpoint"]

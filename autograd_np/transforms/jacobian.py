@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, overload
 
 import numpy as np
 
@@ -17,9 +17,15 @@ from ..batching.axis import left, out_of_batch
 from ..batching.walk import batch
 from ..engine.pytree import flatten
 from ..engine.tensor import Tensor
-from .grad import Call, Derivative, check_function, grad, output_of, pull_back, same_field
+from .call import Call, Derivative, check_function, output_of, pull_back, same_field
+from .grad import grad
+
+if TYPE_CHECKING:
+    from . import signatures
 
 __all__ = ["hessian", "jacobian"]
+
+P = ParamSpec("P")
 
 # Elements that the widest cotangent of a batch may have (32 MB of float64), unless chunk_size= says how many rows are pulled at a time.
 _WIDEST = 1 << 22
@@ -47,6 +53,14 @@ class _Jacobian(Derivative):
         return rebuild([call.arrange(_rows(call, y, create, self.chunk_size)) for y in outputs])
 
 
+@overload
+def jacobian(
+    f: Callable[Concatenate[Tensor, P], Tensor], argnum: Literal[0] = ..., *, chunk_size: int | None = ...
+) -> signatures.OfArray[P]: ...
+@overload
+def jacobian(
+    f: Callable[..., Any], argnum: int | tuple[int, ...] = ..., *, chunk_size: int | None = ...
+) -> Callable[..., Any]: ...
 def jacobian(
     f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, chunk_size: int | None = None
 ) -> Callable[..., Any]:
@@ -104,6 +118,14 @@ def _chunk(call: Call, y: Tensor, start: int, stop: int, create: bool) -> list[A
         return rows
 
 
+@overload
+def hessian(
+    f: Callable[Concatenate[Tensor, P], Tensor], argnum: Literal[0] = ..., *, chunk_size: int | None = ...
+) -> signatures.OfArray[P]: ...
+@overload
+def hessian(
+    f: Callable[..., Any], argnum: int | tuple[int, ...] = ..., *, chunk_size: int | None = ...
+) -> Callable[..., Any]: ...
 def hessian(
     f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, chunk_size: int | None = None
 ) -> Callable[..., Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -17,7 +17,13 @@ from ..engine.pytree import flatten, kind_of, paths
 from ..engine.tensor import Tensor
 from .wrapper import Wrapper
 
+if TYPE_CHECKING:
+    from . import signatures
+
 __all__ = ["vmap"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class _Mapped(Wrapper):
@@ -169,6 +175,24 @@ def _result(leaf: Any, axis: int | None, level: float, n: int, given_tensor: boo
     return t if t._node is not None or given_tensor else t._values
 
 
+@overload
+def vmap(  # type: ignore[overload-overlap] # of a Tensor it is what the second says
+    f: Callable[Concatenate[Tensor, P], Tensor],
+    in_axes: Any = ...,
+    out_axes: Any = ...,
+    *,
+    chunk_size: int | None = ...,
+    randomness: str = ...,
+) -> signatures.Mapped[P]: ...
+@overload
+def vmap(
+    f: Callable[P, R],
+    in_axes: Any = ...,
+    out_axes: Any = ...,
+    *,
+    chunk_size: int | None = ...,
+    randomness: str = ...,
+) -> Callable[P, R]: ...
 def vmap(
     f: Callable[..., Any],
     in_axes: Any = 0,

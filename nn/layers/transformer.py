@@ -341,7 +341,7 @@ class PositionalEncoding(Module):
                 f"{'(batch, positions, features)' if self.batch_first else '(positions, batch, features)'}; got shape {shape}"
             )
         table = self.pe[: shape[axis]].astype(np.result_type(x.dtype, np.float16), copy=False)
-        return self.dropout(np.add(x, table if axis == -2 else table[:, None]))  # type: ignore[no-any-return]
+        return self.dropout(np.add(x, table if axis == -2 else table[:, None]))
 
     def extra_repr(self) -> str:
         """The options in words."""

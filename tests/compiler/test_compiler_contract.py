@@ -11,6 +11,7 @@ import functools
 import operator
 import os
 import random
+import threading
 import time
 import types
 import uuid
@@ -449,3 +450,126 @@ def test_a_checkpoint_is_compiled_and_mapped() -> None:
     np.testing.assert_allclose(
         ag.compile(ag.hessian(lambda x: np.sum(inner(x))))(X), np.diag(2 * np.cos(X) - X * np.sin(X)), atol=1e-12
     )
+
+
+def test_what_is_frozen_and_thawed_needs_few_programs() -> None:
+    w, v = (ag.Tensor(np.ones(4), requires_grad=True) for _ in range(2))
+
+    def f(x: Any) -> Any:
+        w.grad = v.grad = None
+        loss = np.sum(w * v * x)
+        loss.backward()
+        return loss.detach()
+
+    compiled = ag.compile(f)
+    for k in range(12):
+        w.requires_grad = k % 2 == 0
+        compiled(X + k)
+        np.testing.assert_array_equal(v.grad, X + k)
+        if w.requires_grad:
+            np.testing.assert_array_equal(w.grad, X + k)
+    assert compiled.cache_info().misses <= 4  # (with a gradient there before, and without)
+
+    model = nn.Sequential(nn.Linear(4, 8, rng=0), nn.Tanh(), nn.Linear(8, 3, rng=1))
+    step = nn.compile_step(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), lr=0.1))
+    for k in range(12):
+        for p in model[0].parameters():
+            p.requires_grad = k % 2 == 0
+        step(np.ones((5, 4), np.float32), np.zeros(5, int))
+    assert step.cache_info().misses == 2
+
+
+def mixed(x: Any, y: Any) -> Any:
+    def f(x: Any, y: Any) -> Any:
+        u = x / (np.abs(y) + 1)
+        return np.sum(np.logaddexp(np.where(np.arctan2(np.copysign(y, u), u) > 0, u, np.copysign(y, u)), y))
+
+    value, gradients = ag.value_and_grad(f, (0, 1))(x, y)
+    return [value, *gradients]
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 0)])
+def test_masks_of_two_dtypes(shape: Any) -> None:
+    rng = np.random.default_rng(0)
+    compiled = ag.compile(mixed)
+    for _ in range(4):
+        x, y = np.asarray(rng.normal(size=shape)), np.asarray(rng.normal(size=shape), np.float32)
+        for a, b in zip(compiled(x, y), mixed(x, y), strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_allclose(a, b, rtol=1e-5)
+    assert compiled.cache_info().hits == 3
+
+
+@pytest.mark.parametrize("join", [np.concatenate, np.stack, np.hstack, np.vstack])
+def test_joins_in_another_dtype(join: Any) -> None:
+    for function in (
+        lambda x: join([x, x * 2], dtype=np.float32),
+        ag.grad(lambda x: np.sum(join([x, x * 2], dtype=np.float32, casting="same_kind") ** 2)),
+    ):
+        compiled = ag.compile(function)
+        for k in range(3):
+            np.testing.assert_array_equal(compiled(X + k), function(X + k))
+        assert compiled.cache_info().hits == 2
+
+
+# ---------------------------------------------------------------- other threads
+
+
+def beside(work: Callable[[], Any], compiling: Callable[[], Any]) -> list[str]:
+    """Compile while another thread works; what went wrong, in words."""
+    wrong: list[str] = []
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.is_set():
+            try:
+                work()
+            except Exception as error:  # whatever it is
+                wrong.append(repr(error))
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        compiling()
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    return wrong
+
+
+def test_another_thread_infers_with_a_model_that_is_being_traced() -> None:
+    model = nn.Sequential(nn.Linear(16, 16, rng=0), nn.Tanh(), nn.Linear(16, 4, rng=1))
+    x = np.ones((8, 16), np.float32)
+    with ag.no_grad():
+        expected = model(x).numpy().copy()
+
+    def infer() -> None:
+        with ag.no_grad():
+            np.testing.assert_allclose(model(x).numpy(), expected, rtol=1e-5)
+
+    def compiling() -> None:
+        for k in range(1, 12):
+            ag.compile(lambda z: model(z).detach())(np.ones((k, 16), np.float32))
+
+    assert beside(infer, compiling) == []
+
+
+def test_another_thread_draws_numbers_while_a_function_is_traced() -> None:
+    def draw() -> None:
+        np.random.rand()  # noqa: NPY002
+        random.random()
+        np.random.default_rng()
+
+    def compiling() -> None:
+        for k in range(1, 12):
+            np.testing.assert_array_equal(ag.compile(lambda z: np.sin(z) * 2)(np.ones(k)), np.sin(np.ones(k)) * 2)
+
+    assert beside(draw, compiling) == []
+
+
+@pytest.mark.parametrize("draw", [np.random.rand, random.random, lambda: np.random.seed(0) or np.random.rand()])  # noqa: NPY002
+def test_numbers_of_the_shared_generators_are_refused(draw: Any) -> None:
+    with pytest.raises(ag.CompileError, match="draws"):
+        ag.compile(lambda x: x * draw())(X)

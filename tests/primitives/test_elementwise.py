@@ -15,8 +15,9 @@ from autograd_np.engine.registry import FUNCTIONS, UFUNCS
 from autograd_np.engine.tensor import Tensor
 from autograd_np.primitives import elementwise, nondifferentiable, selection, transcendental
 from autograd_np.primitives.zeros import keep, zdiv, zmul
-from autograd_np.transforms.grad import grad, gradients, value_and_grad, vjp
+from autograd_np.transforms.grad import grad, gradients, value_and_grad
 from autograd_np.transforms.jacobian import hessian
+from autograd_np.transforms.products import vjp
 
 INF = math.inf
 NAN = math.nan

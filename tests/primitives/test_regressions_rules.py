@@ -8,7 +8,8 @@ import pytest
 import autograd_np as ag
 from autograd_np.engine.tensor import Tensor
 from autograd_np.primitives.zeros import keep
-from autograd_np.transforms.grad import grad, jvp
+from autograd_np.transforms.grad import grad
+from autograd_np.transforms.products import jvp
 
 INF = np.inf
 MASKED = {

@@ -152,7 +152,7 @@ def prepare_operands(program: Program) -> None:
     """
     _narrow(program)
     spread: dict[Any, Value] = {}
-    converted: dict[int, Value] = {}
+    converted: dict[tuple[int, Any], Value] = {}
     ops: list[Op] = []
     for op in program.ops:
         if (
@@ -193,11 +193,12 @@ def prepare_operands(program: Program) -> None:
                         and out.nbytes <= FEW_BYTES
                     ):
                         mask = item.value
-                        if mask.index not in converted and not mask.storage.written:
-                            converted[mask.index] = _converted(program, mask, out.dtype, op, ops)
-                        if mask.index in converted:
+                        form = mask.index, out.dtype
+                        if form not in converted and not mask.storage.written:
+                            converted[form] = _converted(program, mask, out.dtype, op, ops)
+                        if form in converted:
                             op.args = tuple(
-                                [Ref(converted[mask.index]) if j == i else given for j, given in enumerate(op.args)]
+                                [Ref(converted[form]) if j == i else given for j, given in enumerate(op.args)]
                             )
                         break
         ops.append(op)

@@ -107,7 +107,7 @@ class Traced(TracedArray):
     # ---------------------------------------------------------------- what is not
 
     def _unknown(self, word: str) -> Any:
-        if self.trace.elsewhere() or self.trace.known(self.value):
+        if self.trace.elsewhere(self.value) or self.trace.known(self.value):
             return self.array
         raise CompileError(
             f"compile: {word} of an array ({self.shape} {self.dtype}) asks for numbers that are known only when the program runs ({location()}). {REMEDY}"

@@ -56,7 +56,9 @@ class Reached:
         self.loose: list[
             tuple[Any, Any]
         ] = []  # of generators that nothing can be put in the place of: (look at its state, the state)
+        self.handles = False  # whether a function that is reached handles errors
         self.chance: Any = None
+        self.chance_after: Any = None
         self.entropy: Any = None
         self.trace: Any = None
 
@@ -121,15 +123,24 @@ class Reached:
                     "compile: the function draws from a random generator that stands where the tracer cannot reach it; pass the generator as an argument, "
                     "or keep it in a variable or an attribute"
                 )
-        now = _chance()
+
+    def drawn(self) -> str:
+        """In words, that numbers were drawn from the generators that everybody shares: by the function, or by another thread; empty where none were."""
+        self.chance_after = _chance()
         for word, before, after in zip(
-            ("Python's random module", "the functions of np.random"), self.chance, now, strict=True
+            ("Python's random module", "the functions of np.random"), self.chance, self.chance_after, strict=True
         ):
             if before != after:
-                raise CompileError(
+                return (
                     f"compile: the function draws random numbers with {word}, which would be the same in every call; "
                     "draw them with a np.random.Generator (rng = np.random.default_rng(seed), made outside the function)"
                 )
+        return ""
+
+    def seeded(self) -> bool:
+        """After a second run: whether the function sets the state of those generators, so that it is the same after each run."""
+        rows = zip(self.chance, self.chance_after, _chance(), strict=True)
+        return any(before != after and after == now for before, after, now in rows)
 
     def touched(self) -> bool:
         """Whether the function has changed what it reaches other than by writing into arrays, so that a program would not do what it does.

@@ -292,6 +292,7 @@ class _Walk:
         every = _names(thing.__code__)[1]
         if not _library(thing):
             self.words.update(every)
+            self.found.handles = self.found.handles or bool(thing.__code__.co_exceptiontable)
             self.words.update(thing.__code__.co_freevars)
             space = thing.__globals__
             missing = tuple([word for word in _names(thing.__code__)[0] if word not in space])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 import weakref
 import zlib
 from collections.abc import Callable, Sequence
@@ -84,6 +85,7 @@ class Trace:
         self._values = 0
         self._token: Any = None
         self.ended = False
+        self.thread = threading.get_ident()
         self.refusals: list[CompileError] = []  # that were raised while the function ran
         self.raised = False  # whether a call, or a test of its data, raised while the function ran
         self.errors: Any = {}
@@ -292,10 +294,8 @@ class Trace:
         """Arguments as the program has them, and as they are."""
         kind = tree.__class__
         if kind is Traced:
-            if tree.trace is not self and not tree.trace.ended:
-                return self.unwrap(
-                    tree.array
-                )  # of a trace on another thread, which has put it in the place of an array that both use
+            if tree.trace is not self and tree.trace.elsewhere(tree.value):
+                return self.unwrap(tree.array)
             if tree.trace is not self:
                 raise CompileError(
                     "compile: an array of another run was used: a traced array must not be kept from one call to the next"
@@ -364,23 +364,28 @@ class Trace:
         self.append(op)
         return out
 
-    def elsewhere(self) -> bool:
-        """Whether a traced array is looked at where its trace does not run: on another thread."""
-        return not self.ended and hooks.current_trace() is not self
+    def elsewhere(self, value: Value) -> bool:
+        """Whether a traced array is looked at where its trace does not run: on another thread, which found it in the place of an array that both use.
+
+        That thread may have taken it just before the end of the trace.
+        """
+        if self.ended:
+            return value.storage.external and threading.get_ident() != self.thread
+        return hooks.current_trace() is not self
 
     def outside(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None
     ) -> Any:
         """A call from where this trace does not run: another thread, which meets a traced array in the place of an array that both use."""
-        if self.ended:
-            raise CompileError(
-                "compile: an array of another run was used: the function has kept a traced array beyond its end, where it stands for nothing; "
-                f"return it instead ({location()})"
-            )
 
         def plain(tree: Any) -> Any:
             kind = tree.__class__
             if kind is Traced:
+                if not tree.trace.elsewhere(tree.value):
+                    raise CompileError(
+                        "compile: an array of another run was used: the function has kept a traced array beyond its end, where it stands for nothing; "
+                        f"return it instead ({location()})"
+                    )
                 return tree.array
             if kind is tuple or kind is list:
                 return kind([plain(item) for item in tree])

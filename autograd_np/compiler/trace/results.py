@@ -56,7 +56,7 @@ def outputs_of(
         elif isinstance(item, Tensor):
             if item._node is not None:
                 raise CompileError(
-                    "compile: the function returns a Tensor that needs a gradient, which a program cannot give: return t.detach(), compile it inside "
+                    "compile: the function returns a Tensor that needs a gradient, which a program cannot give: return t.detach(), call it inside "
                     "no_grad(), or compile the gradient itself (ag.compile(ag.value_and_grad(f)), nn.compile_step)"
                 )
             if isinstance(item._values, Traced):
