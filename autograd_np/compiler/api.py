@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import inspect
 import os
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
@@ -18,7 +20,6 @@ from ..engine import modes, write_guards
 from ..engine.clock import LAST_WRITE, next_position
 from ..engine.errors import CompileError, OtherCase, Undone
 from ..engine.hooks import TRACING, current_trace
-from ..engine.random import draw
 from ..engine.tensor import Tensor
 from ..transforms.wrapper import Wrapper
 from .cached_program import MISS, Entry
@@ -31,6 +32,7 @@ from .printer.standalone import save
 from .second_run import second_run
 from .trace.arguments import arrays_of, dynamic, rebuilt, structure
 from .trace.array import Traced
+from .trace.generator_proxy import GeneratorProxy
 from .trace.provenance import Story, argument_names
 from .trace.reachable import reach
 from .trace.record import Trace
@@ -86,32 +88,6 @@ def compile(function: Callable[P, R], *, backend: str = "numpy", state: Sequence
     CacheInfo(hits=2, misses=1, eager=0, currsize=1)
     """
     return Compiled(function, backend=backend, state=state)
-
-
-class _Proxy:
-    """A generator during a trace: what it draws is drawn anew in every replay."""
-
-    def __init__(self, generator: np.random.Generator, trace: Trace) -> None:
-        self._generator = generator
-        self._trace = trace
-
-    @property
-    def __class__(self) -> type:  # what asks whether it is a generator hears yes
-        return np.random.Generator
-
-    @__class__.setter
-    def __class__(self, kind: type) -> None:
-        raise TypeError("a generator keeps its class")
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._generator, name)
-        if name.startswith("_") or current_trace() is not self._trace:
-            return method
-        if name in ("shuffle", "spawn", "bit_generator"):
-            raise CompileError(
-                f"compile: Generator.{name} cannot be traced; use permutation() or permuted(), or draw outside the compiled function"
-            )
-        return lambda *args, **kwargs: draw(self._generator, name, *args, **kwargs)
 
 
 class Compiled(Wrapper, Generic[P, R]):
@@ -350,7 +326,7 @@ class Compiled(Wrapper, Generic[P, R]):
 
             def enter(item: Any) -> Any:
                 if not dynamic(item):
-                    return _Proxy(item, trace) if isinstance(item, np.random.Generator) else item
+                    return GeneratorProxy(item, trace) if isinstance(item, np.random.Generator) else item
                 array = item._values if isinstance(item, Tensor) else item
                 traced = trace.external(array, "argument")
                 arguments.append(traced.value)
@@ -368,7 +344,7 @@ class Compiled(Wrapper, Generic[P, R]):
                     reached.enter(trace)
                     for _, put, generator in reached.generators:
                         swapped.append((put, generator))
-                        put(_Proxy(generator, trace))
+                        put(GeneratorProxy(generator, trace))
                     for name, t in reached.tensors.values():
                         if t._values.__class__ is np.ndarray:
                             traced = trace.external(t._values, "state")
@@ -414,25 +390,27 @@ class Compiled(Wrapper, Generic[P, R]):
             twice = not (self._replays_first or trace.before or trace.after)
             try:
                 touched = reached.touched()
-                if drawn and (
-                    touched or trace.raised or not twice
-                ):  # (else the second run tells whether it was the function that drew)
+                # (With a second run, that one tells whether it was the function that drew.)
+                if drawn and (touched or trace.raised or not twice):
                     raise CompileError(drawn)
-                story.settle(trace.ops)
-                program = Program(trace.ops, arguments, outputs)
-                optimize(program, self._backend)
-                used = {value.storage.index for op in program.ops for value in op.inputs()} | {
-                    value.storage.index for value in program.outputs
-                }
-                used |= {storage.index for op in program.ops for storage in op.writes}
-                first = len(arguments) - len(held)
-                held = [
-                    pair for pair, value in zip(held, arguments[first:], strict=True) if value.storage.index in used
-                ]
-                arguments[first:] = [value for value in arguments[first:] if value.storage.index in used]
-                every = [*arrays_of(leaves), *[array for _, array in held]]
-                # (A leaf that is frozen and thawed has another node: the program is for the Tensor.)
-                entry = Entry(trace, program, reached, rebuild, [(leaf_of[id(node)], i) for node, i in effects], every)
+                with _collector_paused():
+                    story.settle(trace.ops)
+                    program = Program(trace.ops, arguments, outputs)
+                    optimize(program, self._backend)
+                    used = {value.storage.index for op in program.ops for value in op.inputs()} | {
+                        value.storage.index for value in program.outputs
+                    }
+                    used |= {storage.index for op in program.ops for storage in op.writes}
+                    first = len(arguments) - len(held)
+                    held = [
+                        pair for pair, value in zip(held, arguments[first:], strict=True) if value.storage.index in used
+                    ]
+                    arguments[first:] = [value for value in arguments[first:] if value.storage.index in used]
+                    every = [*arrays_of(leaves), *[array for _, array in held]]
+                    # (A leaf that is frozen and thawed has another node: the program is for the Tensor.)
+                    entry = Entry(
+                        trace, program, reached, rebuild, [(leaf_of[id(node)], i) for node, i in effects], every
+                    )
                 entry.held = [(leaf_of[id(node)], array) for node, array in held]
                 entry.conditions += [(functools.partial(_layout, leaf_of[id(node)]), layout) for node, layout in before]
             except BaseException:
@@ -483,6 +461,18 @@ class Compiled(Wrapper, Generic[P, R]):
             for node, i in effects:
                 node.grad = None if i is None else concrete[i]
             return rebuild(concrete)
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without the cyclic collector, which would go through all that a trace has made again and again: a third of the time to compile."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _layout(t: Tensor) -> Any:

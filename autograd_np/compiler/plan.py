@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import heapq
 
 import numpy as np
 
@@ -99,41 +100,58 @@ class Plan:
 
 
 class _Arena:
-    """A stretch of memory from which pieces are taken and given back."""
+    """A stretch of memory from which pieces are taken and given back: of the shortest that suffice the first (best fit)."""
 
     def __init__(self) -> None:
-        self.free: list[tuple[int, int]] = []  # (offset, length), by offset
         self.size = 0
+        self.free: dict[int, int] = {}  # offset → length
+        self.ends: dict[int, int] = {}  # end → offset
+        self.lengths: list[int] = []  # those that there are, sorted
+        self.offsets: dict[int, list[int]] = {}  # length → heap of offsets, of which some may have been taken meanwhile
 
     def take(self, length: int) -> int:
         length = -(-max(length, 1) // ALIGNMENT) * ALIGNMENT
-        best = -1
-        for i, (_, available) in enumerate(self.free):
-            if available >= length and (best < 0 or available < self.free[best][1]):
-                best = i
-        if best >= 0:
-            offset, available = self.free.pop(best)
-            if available > length:
-                self.free.insert(best, (offset + length, available - length))
-            return offset
-        if self.free and sum(self.free[-1]) == self.size:  # grow the last free piece
-            offset, available = self.free.pop()
-            self.size = offset + length
-            return offset
-        offset = self.size
-        self.size += length
+        i = bisect.bisect_left(self.lengths, length)
+        while i < len(self.lengths):
+            available = self.lengths[i]
+            heap = self.offsets[available]
+            while heap and self.free.get(heap[0]) != available:
+                heapq.heappop(heap)
+            if heap:
+                offset = heap[0]
+                self._remove(offset)
+                if available > length:
+                    self._add(offset + length, available - length)
+                return offset
+            del self.lengths[i], self.offsets[available]
+        offset = self.ends.get(self.size, self.size)  # grow the last free piece, if it stands at the end
+        if offset < self.size:
+            self._remove(offset)
+        self.size = offset + length
         return offset
 
     def give(self, offset: int, length: int) -> None:
         length = -(-max(length, 1) // ALIGNMENT) * ALIGNMENT
-        pieces = sorted([*self.free, (offset, length)])
-        merged: list[tuple[int, int]] = []
-        for start, size in pieces:
-            if merged and sum(merged[-1]) == start:
-                merged[-1] = (merged[-1][0], merged[-1][1] + size)
-            else:
-                merged.append((start, size))
-        self.free = merged
+        before = self.ends.get(offset)
+        if before is not None:
+            length += self._remove(before)
+            offset = before
+        if offset + length in self.free:
+            length += self._remove(offset + length)
+        self._add(offset, length)
+
+    def _add(self, offset: int, length: int) -> None:
+        self.free[offset] = length
+        self.ends[offset + length] = offset
+        if length not in self.offsets:
+            bisect.insort(self.lengths, length)
+            self.offsets[length] = []
+        heapq.heappush(self.offsets[length], offset)
+
+    def _remove(self, offset: int) -> int:
+        length = self.free.pop(offset)
+        del self.ends[offset + length]
+        return length
 
 
 def numbers_looked_into(program: Program) -> set[int]:

@@ -115,6 +115,10 @@ def group_blocks(program: Program) -> None:
         for value in (*op.inputs(), *op.outs):
             last[value.storage.index] = i
     place = {id(op): i for i, op in enumerate(program.ops)}
+    readers: dict[int, set[int]] = {}
+    for op in program.ops:
+        for value in op.inputs():
+            readers.setdefault(value.storage.index, set()).add(id(op))
     result: list[Op] = []
     chain: _Chain | None = None
 
@@ -122,7 +126,7 @@ def group_blocks(program: Program) -> None:
         nonlocal chain
         if chain is None:
             return
-        done = _blocks(chain, last, place, program)
+        done = _blocks(chain, last, place, readers, program)
         result.extend([*chain.before, *done, *chain.after])
         chain = None
 
@@ -156,7 +160,9 @@ def group_blocks(program: Program) -> None:
     program.ops = result
 
 
-def _blocks(chain: _Chain, last: dict[int, int], place: dict[int, int], program: Program) -> list[Op]:
+def _blocks(
+    chain: _Chain, last: dict[int, int], place: dict[int, int], readers: dict[int, set[int]], program: Program
+) -> list[Op]:
     """The chain as blocks, or as it was where that is not worth it."""
     ops = chain.ops
     sizes: dict[Any, int] = {}
@@ -171,7 +177,8 @@ def _blocks(chain: _Chain, last: dict[int, int], place: dict[int, int], program:
         return ops
     end = max(place[id(op)] for op in ops)
     inside = {id(op) for op in (*ops, *chain.after)}
-    outside = {value.storage.index for other in program.ops if id(other) not in inside for value in other.inputs()}
+    made = {value.storage.index for op in ops for value in op.outs}
+    outside = {index for index in made if not readers.get(index, set()) <= inside}
     outside |= {value.storage.index for value in program.outputs}
     inner = {
         value.storage.index

@@ -109,8 +109,12 @@ class Program:
             return
 
         def final(value: Value) -> Value:
+            path = []
             while value.index in table:
+                path.append(value.index)
                 value = table[value.index]
+            for index in path[:-1]:
+                table[index] = value
             return value
 
         for op in self.ops:

@@ -176,6 +176,7 @@ class Writer:
         self.setup: list[tuple[str, str, str]] = []  # (kind, names, line): "number", "view" of what is given, "buffer"
         self.changed: set[int] = set()  # storages that the program writes to
         self.taken = {"np", "arena", "buffer", *RESERVED}
+        self.numbered: dict[str, int] = {}  # by word: the last number that a name made of it was given
 
     # ---------------------------------------------------------------- names
 
@@ -186,10 +187,11 @@ class Writer:
             word = "p" + word
         if hasattr(builtins, word) or keyword.iskeyword(word):
             word += "_"
-        name, n = word, 1
+        name, n = word, self.numbered.get(word, 1)
         while name in self.taken:
             n += 1
             name = f"{word}_{n}"
+        self.numbered[word] = n
         self.taken.add(name)
         return name
 
@@ -409,19 +411,34 @@ def _within(array: Any, other: Any) -> bool:
     return start <= low and high <= stop
 
 
+def _holders(arrays: dict[str, Any]) -> dict[str, str]:
+    """For each array that lies in a larger one, the largest such: by a sweep over the arrays of each owner, by their first bytes."""
+    together: dict[int, list[str]] = {}
+    for name, array in arrays.items():
+        together.setdefault(id(owner_of(array)), []).append(name)
+    places = {name: i for i, name in enumerate(arrays)}
+    found: dict[str, str] = {}
+    for names in together.values():
+        if len(names) == 1:
+            continue
+        bounds = {name: np.lib.array_utils.byte_bounds(arrays[name]) for name in names}
+        open_: list[str] = []
+        for name in sorted(names, key=lambda name: (bounds[name][0], -bounds[name][1], places[name])):
+            low, high = bounds[name]
+            open_ = [other for other in open_ if bounds[other][1] > low]
+            larger = [o for o in open_ if arrays[o].size > arrays[name].size and bounds[o][1] >= high]
+            if larger:
+                found[name] = max(larger, key=lambda other: (arrays[other].size, -places[other]))
+            open_.append(name)
+    return {name: found[name] for name in arrays if name in found}
+
+
 def given_lines(bound: dict[str, Any]) -> list[str]:
     """The arrays that a program takes for given, in words; those that lie in one another are named together."""
     arrays = {name: thing for name, thing in bound.items() if isinstance(thing, np.ndarray)}
     inside: dict[str, list[str]] = {}
-    for name, array in arrays.items():
-        others = [
-            other
-            for other, big in arrays.items()
-            if big.size > array.size and owner_of(array) is owner_of(big) and _within(array, big)
-        ]
-        holder = max(others, key=lambda other: arrays[other].size, default=None)
-        if holder is not None:
-            inside.setdefault(holder, []).append(name)
+    for name, holder in _holders(arrays).items():
+        inside.setdefault(holder, []).append(name)
     held = {name for names in inside.values() for name in names}
     words = []
     for name, array in sorted(arrays.items(), key=lambda pair: (pair[1].ndim == 0, pair[0] not in inside)):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,12 @@ _ATOM = 9
 _REDUCTIONS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
 
 
+def _between(places: Sequence[int], start: int, end: int) -> bool:
+    """Whether one of the places, which are sorted, lies between two others."""
+    k = bisect.bisect_right(places, start)
+    return k < len(places) and places[k] < end
+
+
 def write_plain(program: Program, story: Story | None) -> Emitted:
     """Write the calls of a program as they were before anything was done for speed alone."""
     return _Plain(program, story).write()
@@ -51,6 +59,8 @@ class _Plain(Writer):
         self.storages: dict[int, int] = {}  # storage → the place of its last use
         self.reads: dict[int, set[int]] = {}  # a value that waits → the storages that its expression reads
         self.again: dict[int, Value] = {}  # a view of views → the value that they began with, if it shows just that
+        self.ends: dict[int, int] = {}  # the place of a call → where its value is used, if it goes on waiting
+        self.returned = {value.index for value in self.outputs}
         self._count()
         self.changed = {*self.writes}
 
@@ -198,7 +208,7 @@ class _Plain(Writer):
             or (value.storage.index in self.writes and not op.view)
         ):
             return False
-        if self.uses.get(value.index, 0) != 1 and not (trivial and value.index not in {v.index for v in self.outputs}):
+        if self.uses.get(value.index, 0) != 1 and not (trivial and value.index not in self.returned):
             return False
         if self.namer.named(value) or len(text) > _LONGEST:
             return False
@@ -210,26 +220,30 @@ class _Plain(Writer):
         reads = set() if op.view else {value.storage.index for value in op.inputs()}  # (a view reads nothing)
         for other in op.inputs():
             reads |= self.reads.get(other.index, set())
-        # A value that goes on waiting in another expression is used where that one is.
-        last, index = end, value.index
-        while True:
-            user = self.ops[last]
-            if (
-                len(user.outs) != 1
-                or user.view
-                or self.uses.get(user.outs[0].index, 0) != 1
-                or self.namer.named(user.outs[0])
-            ):
-                break
-            index = user.outs[0].index
-            following = self.places.get(index, last)
-            if following <= last or following >= len(self.ops):
-                break
-            last = following
-        if any(i < place < last for storage in reads for place in self.writes.get(storage, ())):
+        last = self._used_at_last(end)
+        if any(_between(self.writes.get(storage, ()), i, last) for storage in reads):
             return False
         self.reads[value.index] = reads
         return True
+
+    def _used_at_last(self, place: int) -> int:
+        """Where what the call at a place takes is used: a value that goes on waiting in another expression is used where that one is."""
+        path: list[int] = []
+        last = place
+        while last not in self.ends:
+            path.append(last)
+            user = self.ops[last]
+            if len(user.outs) != 1 or user.view or self.uses.get(user.outs[0].index, 0) != 1:
+                break
+            if self.namer.named(user.outs[0]):
+                break
+            following = self.places.get(user.outs[0].index, last)
+            if following <= last or following >= len(self.ops):
+                break
+            last = following
+        end = self.ends.get(last, last)
+        self.ends.update(dict.fromkeys(path, end))
+        return end
 
     def place(self, item: Any) -> str:
         return self.operand(item, 8)
@@ -269,7 +283,7 @@ class _Plain(Writer):
         if source.scalar or source.storage.kind != "made" or not source.whole or source.strides != out.strides:
             return source if source.scalar and out.scalar else None
         held = source.storage.index
-        others = [value.storage.index for value in self.outputs]
+        others = {value.storage.index for value in self.outputs}
         return source if self.storages.get(held) == i and held not in others and not out.storage.written else None
 
     def overwriting(self, op: Op) -> Line:
@@ -399,6 +413,7 @@ class _Plain(Writer):
     def _count(self) -> None:
         for table in (self.uses, self.places, self.writes, self.makers, self.storages, self.again):
             table.clear()
+        self.ends.clear()
         for i, op in enumerate(self.ops):
             if self._shows_again(op):
                 continue

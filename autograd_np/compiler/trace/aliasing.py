@@ -18,17 +18,24 @@ def _start(array: Any) -> int:
 
 def pairs(arrays: Sequence[Any], bound: Sequence[Any] = ()) -> tuple[tuple[int, int, int], ...]:
     """The pairs of arrays that overlap, an argument with another or with one of ``bound``, and how far apart they begin."""
+    every = [*arrays, *bound]
+    bounds = [
+        (*np.lib.array_utils.byte_bounds(array), i)
+        for i, array in enumerate(every)
+        if isinstance(array, np.ndarray) and array.size
+    ]
     found = []
-    count = len(arrays)
-    for i, a in enumerate(arrays):
-        if isinstance(a, np.ndarray):
-            others = [*[(j, arrays[j]) for j in range(i)], *[(count + k, b) for k, b in enumerate(bound)]]
-            found += [
-                (i, j, _start(a) - _start(b))
-                for j, b in others
-                if isinstance(b, np.ndarray) and np.may_share_memory(a, b)
-            ]
-    return tuple(found)
+    ahead: list[tuple[int, int]] = []  # of those that began before: (end, number)
+    for low, high, i in sorted(bounds):
+        ahead = [(end, j) for end, j in ahead if end > low]
+        for _, j in ahead:
+            first, second = max(i, j), min(i, j)
+            if first >= len(arrays):
+                first, second = second, first
+            if first < len(arrays):
+                found.append((first, second, _start(every[first]) - _start(every[second])))
+        ahead.append((high, i))
+    return tuple(sorted(found))
 
 
 class _Span:

@@ -6,6 +6,7 @@ result is a view of what are NumPy's own answers, and the run that was traced ha
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import functools
 import threading
@@ -135,29 +136,47 @@ class Trace:
 
     def check_picked(self, outputs: Sequence[Value]) -> None:
         """Raise if what was picked with a traced number, ``row = x[i]``, is a copy in the program where NumPy's own is a view that matters."""
-        for place, op in enumerate(self.ops):
-            if op.kind != "function" or getattr(op.target, "__name__", "") != "_chosen" or not op.outs[0].shape:
-                continue
+        picks = [
+            (k, op)
+            for k, op in enumerate(self.ops)
+            if op.kind == "function" and getattr(op.target, "__name__", "") == "_chosen" and op.outs[0].shape
+        ]
+        # By storage: the calls that read or write what was picked, and those that write what it was picked from.
+        touched: dict[int, list[int]] = {op.outs[0].storage.index: [] for _, op in picks}
+        changed: dict[int, list[int]] = {op.inputs()[0].storage.index: [] for _, op in picks}
+        for k, op in enumerate(self.ops if picks else ()):
+            for index in {value.storage.index for value in op.inputs()} | {storage.index for storage in op.writes}:
+                if index in touched:
+                    touched[index].append(k)
+            for storage in op.writes:
+                if storage.index in changed:
+                    changed[storage.index].append(k)
+        returned = {value.storage.index for value in outputs}
+        for place, op in picks:
             picked, source = op.outs[0].storage, op.inputs()[0].storage
-            stale = False
-            following = iter(range(place + 1, len(self.ops)))
-            for k in following:
-                later = self.ops[k]
-                back = self.ops[k + 1] if k + 1 < len(self.ops) else op
+            put_back: set[int] = set()
+            matters = False
+            for k in touched[picked.index]:
+                if k <= place or k in put_back:
+                    continue
+                later, back = self.ops[k], self.ops[k + 1] if k + 1 < len(self.ops) else op
                 if (
                     later.writes == (picked,)
                     and back.kind == "setitem"
                     and back.writes == (source,)
                     and back.inputs()[-2].storage is picked
                 ):
-                    next(following)  # x[i] += y: what was picked is put back
-                    continue
-                stale = stale or source in later.writes
-                if picked in later.writes or (stale and any(value.storage is picked for value in later.inputs())):
-                    break
-            else:
-                if not stale or not any(value.storage is picked for value in outputs):
-                    continue
+                    put_back.add(k + 1)  # x[i] += y: what was picked is put back
+                elif picked in later.writes:
+                    matters = True
+            writes = changed[source.index]
+            others = writes[bisect.bisect_right(writes, place) :][: len(put_back) + 1]
+            stale = next((k for k in others if k not in put_back), None)
+            if stale is not None:
+                matters = matters or picked.index in returned
+                matters = matters or any(k > stale and k not in put_back for k in touched[picked.index])
+            if not matters:
+                continue
             raise CompileError(
                 "compile: x[i] with a traced number i picks another part in each run, and the function writes into that part, or into x while it uses it; "
                 "write x[i] += ... or x[i] = ... in one statement, or take a copy, x[i].copy()"
@@ -269,24 +288,26 @@ class Trace:
         """
         if value.storage.kind == "constant":
             return not value.storage.written
-        if value.roots is None or value.storage.written or any(root.storage.written for root in value.roots):
+        if value.roots is None or value.storage.written:
             return False
-        for root in value.roots:
+        roots = _roots_of(value)
+        if any(root.storage.written for root in roots):
+            return False
+        for root in roots:
             if root.storage.index not in self.dependent:
                 self.dependent.add(root.storage.index)
                 self.conditions.append(functools.partial(fingerprint, root.array))
         return True
 
     def _roots(self, op: Op) -> tuple[Value, ...] | None:
-        """What the result of a call is computed of, if it is known before the arguments are."""
-        found: dict[int, Value] = {}
+        """The operands of a call, if its result is known before the arguments are."""
         if not op.pure or op.kind == "random":
             return None
-        for value in op.inputs():
+        found = tuple(op.inputs())
+        for value in found:
             if value.storage.written or (value.roots is None and value.storage.kind != "constant"):
                 return None
-            found.update({root.index: root for root in value.roots or ()})
-        return tuple(found.values())
+        return found
 
     # ---------------------------------------------------------------- calls
 
@@ -619,6 +640,23 @@ class Trace:
             return None
         op.view = True
         return value
+
+
+def _roots_of(value: Value) -> list[Value]:
+    """The arrays of the caller that a value is computed of."""
+    seen: set[int] = set()
+    stack, found = [value], []
+    while stack:
+        each = stack.pop()
+        if each.index in seen:
+            continue
+        seen.add(each.index)
+        roots = each.roots or ()
+        if len(roots) == 1 and roots[0] is each:
+            found.append(each)
+        else:
+            stack += roots
+    return found
 
 
 def _word(op: Op) -> str:

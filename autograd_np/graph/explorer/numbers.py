@@ -142,13 +142,12 @@ def _checked(made: Expression | None, word: str, index: Index, actual: Any) -> L
     if made is None:
         return None
     close = 1e-2 if getattr(actual, "dtype", np.dtype(float)).itemsize < 4 else 1e-4
-    if not (np.isclose(made.value, actual, rtol=close, atol=close * 1e-2, equal_nan=True) or made.value == actual):
+    off = abs(made.value - actual) > close * (1e-2 + abs(actual))
+    both_nan = made.value != made.value and actual != actual
+    if (off or made.value != made.value) and not both_nan and made.value != actual:
         return None
-    alone = (
-        made.numbers[1:-1]
-        if made.numbers.startswith("(−") and "(" not in made.numbers[1:] and made.numbers.endswith(")")
-        else made.numbers
-    )
+    numbers = made.numbers
+    alone = numbers[1:-1] if numbers.startswith("(−") and "(" not in numbers[1:] and numbers.endswith(")") else numbers
     return [f"{_element(word, index)} = {made.symbols}", alone, number(actual)]
 
 
