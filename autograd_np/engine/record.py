@@ -21,7 +21,7 @@ from .tape import Node
 from .tensor import Tensor
 
 if TYPE_CHECKING:
-    from .registry import Primitive
+    from .primitive import Primitive
 
 SUPPORTED = "docs/supported.md lists what is supported"
 
