@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.registry import REGISTRY, Primitive
+from ..engine.primitive import Primitive
+from ..engine.registry import REGISTRY
 from .mathematics import CHOICE, PRODUCT, Notation, computed, expression, read
 from .model import Entry
 

@@ -19,8 +19,9 @@ import numpy as np
 
 from ...engine.accumulators import Deferred
 from ...engine.errors import FreedGraphError, MutationError
+from ...engine.fitting import fit
 from ...engine.record import PICK
-from ...engine.tape import Node, fit
+from ...engine.tape import Node
 from ...engine.tensor import Tensor, seed
 from ...engine.write_guards import check_unwritten
 from ..model import Graph, kept_by, operands_kept, primitive_of
