@@ -10,7 +10,12 @@ it reads (print any of them with ``print(codegen.source(primitive))``)::
         if x_n is not None or y_n is not None: ...     # position, parents, and what the rules named
         return t
 
-It is compiled at the first call, so importing the package compiles nothing.
+It is compiled at the first call, which takes 0.2 to 0.4 ms, so importing the package compiles nothing.
+
+Text rather than closures, as measured with arrays of one element (CPython 3.11): a closure written by hand for one operation takes 1.02 of
+the time (``exp`` 0.688 against 0.670 µs, ``multiply`` 1.083 against 1.058 µs). One that serves all unary or all binary operations must ask
+another function what is kept, and takes 1.04 to 1.06; one that is generic over operands 1.9. They would stand beside the text, not in its
+place: of 322 operations 195 have options, more operands or several outputs.
 """
 
 from __future__ import annotations
@@ -34,7 +39,7 @@ from .tape import Node
 from .tensor import Tensor
 
 if TYPE_CHECKING:
-    from .registry import Primitive
+    from .primitive import Primitive
     from .slots import Rule
 
 

@@ -142,6 +142,14 @@ def label(node: Any) -> str:
     return f"{operation} {name!r}" if name else operation
 
 
+def freed(node: Any) -> FreedGraphError:
+    """The error for a second backward pass through a node."""
+    return FreedGraphError(
+        f"backward through {label(node)} a second time: its kept values were freed by the first backward pass; "
+        "pass retain_graph=True to the earlier backward() or gradients() call"
+    )
+
+
 def misfit(given: Any, parent: Any, node: Any) -> str:
     """The message for a gradient whose shape is not its operand's."""
     return (

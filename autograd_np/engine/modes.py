@@ -14,7 +14,17 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
-__all__ = ["ACTIVE", "Follower", "Following", "enable_grad", "follow", "followers", "is_grad_enabled", "no_grad"]
+__all__ = [
+    "ACTIVE",
+    "Follower",
+    "Following",
+    "enable_grad",
+    "follow",
+    "followers",
+    "is_grad_enabled",
+    "no_grad",
+    "watchers",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,6 +51,29 @@ def is_grad_enabled() -> bool:
 def followers() -> tuple[Follower, ...]:
     """Those that look at operations and backward walks on this thread (or task): see :class:`follow`."""
     return _followers.get() if ACTIVE[0] else ()
+
+
+class Watchers:
+    """Those that look at the steps of one backward walk, as one."""
+
+    def __init__(self, walks: list[Any]) -> None:
+        self.walks = walks
+
+    def check_kept(self, node: Any) -> None:
+        """Before the rule of a node is applied."""
+        for walk in self.walks:
+            walk.check_kept(node)
+
+    def check_backward(self, node: Any, g: Any, pulled: Any) -> None:
+        """After it."""
+        for walk in self.walks:
+            walk.check_backward(node, g, pulled)
+
+
+def watchers() -> Watchers | None:
+    """Those that look at backward walks on this thread (or task); None where nobody does."""
+    walks = [walk for _, walk in followers() if walk is not None]
+    return Watchers(walks) if walks else None
 
 
 class _Mode(Generic[V]):

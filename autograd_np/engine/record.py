@@ -12,15 +12,16 @@ from . import write_guards
 from .accumulators import Deferred
 from .clock import next_position
 from .errors import GradientShapeError, NonDifferentiableError, describe, explain, label
+from .fitting import fit
 from .hooks import BATCHES
 from .modes import followers, is_grad_enabled
 from .operands import GivesWay, above, base_array
 from .sparse_operands import is_sparse, sparse_operand
-from .tape import Node, fit
+from .tape import Node
 from .tensor import Tensor
 
 if TYPE_CHECKING:
-    from .registry import Primitive
+    from .primitive import Primitive
 
 SUPPORTED = "docs/supported.md lists what is supported"
 

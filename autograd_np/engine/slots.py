@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .registry import Primitive
+    from .primitive import Primitive
 
 __all__ = [
     "KINK", "NEVER", "SELECTION", "Rule", "Slot", "check_function", "check_names", "leading_parameters", "names_of", "parameter_names", "source_of",

@@ -7,7 +7,6 @@ backward pass: when a node's turn comes, every operation that used its output ha
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
@@ -17,9 +16,10 @@ import numpy as np
 
 from .accumulators import Deferred
 from .clock import LAST_WRITE, next_position
-from .errors import FreedGraphError, GradientShapeError, label, misfit
+from .errors import GradientShapeError, freed, misfit
+from .fitting import fit
 from .hooks import BATCHES
-from .modes import ACTIVE, enable_grad, followers, no_grad
+from .modes import ACTIVE, enable_grad, no_grad, watchers
 from .write_guards import check_unwritten
 
 __all__ = ["Node", "ancestors", "backward", "gradients_of"]
@@ -68,52 +68,6 @@ def leaf(shape: Any, dtype: Any, kind: type[Node] = Node) -> Node:
     node.dtype = dtype
     node.grad = None
     return node
-
-
-@functools.lru_cache(maxsize=32)
-def _ones(length: int, dtype: Any) -> Any:
-    ones = np.ones(length, dtype)
-    ones.flags.writeable = False
-    return ones
-
-
-def fit(g: Any, parent: Node, node: Node) -> Any:
-    """Hold a rule's gradient to its parent: sum what was broadcast, cast, take the real part.
-
-    Raises:
-        GradientShapeError: the gradient's shape is not the parent's, nor a broadcast of it.
-    """
-    shape = parent.shape
-    try:
-        given = g.shape
-    except AttributeError:
-        raise GradientShapeError(
-            f"the rule of {label(node)} returned {type(g).__name__}, not an array of shape {shape}"
-        ) from None
-    if given != shape:
-        extra = len(given) - len(shape)
-        if not node.primitive.broadcasts or extra < 0:
-            raise GradientShapeError(misfit(given, parent, node))
-        if extra == 1 and len(given) == 2 and given[1:] == shape and g.dtype.char in "fd" and given[0] > 8:
-            # The sum over rows (the gradient of a bias) as a product: BLAS takes a third of the time.
-            return fit(np.dot(_ones(given[0], g.dtype), g), parent, node)
-        axes = list(range(extra))
-        for axis, size in enumerate(shape):
-            if given[extra + axis] != size:
-                if size != 1:
-                    raise GradientShapeError(misfit(given, parent, node))
-                axes.append(extra + axis)
-        g = g.sum(tuple(axes), np.float32 if g.dtype.char == "e" else None)  # (float16 counts to 2048)
-        if g.shape != shape:
-            g = np.reshape(g, shape)
-    if g.dtype != parent.dtype:
-        if g.dtype.kind == "c" and parent.dtype.kind != "c":
-            g = np.real(g)
-        if g.dtype.kind not in "fcbiu":
-            raise GradientShapeError(f"the rule of {label(node)} returned dtype {g.dtype} for a {parent.dtype} operand")
-        if g.dtype != parent.dtype:
-            g = g.astype(parent.dtype)
-    return g
 
 
 def ancestors(
@@ -165,29 +119,58 @@ Seeds = Sequence[tuple[Node, Any]]
 Reached = tuple[list[tuple[Node, Any]], dict[int, Any]]
 
 
+def _queue(seeds: Seeds) -> tuple[list[int], dict[int, list[Any]]]:
+    """Where the walk begins: a heap of negated positions, and by position each node with the sum of its cotangents."""
+    pending: dict[int, list[Any]] = {}
+    for node, g in seeds:
+        entry = pending.get(node.position)
+        if entry is None:
+            pending[node.position] = [node, g]
+        else:
+            entry[1] = entry[1] + g
+    return sorted([-position for position in pending]), pending
+
+
+def _summed(g: Any, node: Node) -> Any:
+    """The sum of contributions of which some were deferred; for an operation with several outputs a tuple."""
+    g = g.dense()
+    return fit(g, node, node) if g.__class__ is not tuple and g.dtype != node.dtype else g
+
+
+def _leading(parents: tuple[Node | None, ...], needed: set[int]) -> tuple[Node | None, ...]:
+    """The parents that lead to a target, None in place of the others."""
+    return tuple([parent if parent is not None and parent.position in needed else None for parent in parents])
+
+
+def _fitted(contribution: Any, parent: Node, node: Node, deferred: set[int]) -> Any:
+    """A contribution that is not of its parent's shape and dtype: to be summed later, or fitted now."""
+    if not isinstance(contribution, Deferred):
+        return fit(contribution, parent, node)
+    if contribution.shape is not parent.shape and contribution.shape != parent.shape:
+        raise GradientShapeError(misfit(contribution.shape, parent, node))
+    deferred.add(parent.position)
+    return contribution
+
+
 def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, retain: bool, create: bool) -> Reached:
-    """The backward pass: returns the gradients that reached leaves and those of the targets."""
-    heap: list[int] = []  # negated positions: the smallest is the newest node
-    pending: dict[int, list[Any]] = {}  # position → [node, the cotangent so far]
+    """The backward pass: returns the gradients that reached leaves and those of the targets.
+
+    Take the newest node; pull what has reached it back through its rule; give each parent its contribution; until no node is left.
+    """
+    heap, pending = _queue(seeds)
     # The newest pending node is held apart: in a chain it is the next one, and never enters the heap.
     best = 0
     best_node: Any = None
     best_g: Any = None
-    deferred: set[int] = set()
+    deferred: set[int] = set()  # positions of the nodes that a deferred contribution has reached
     leaves: list[tuple[Node, Any]] = []
     found: dict[int, Any] = {}
     batches, ndarray = BATCHES[0] if BATCHES else None, np.ndarray
-    watching = [walk for _, walk in followers() if walk is not None]
+    watching = watchers()
     # Until an operation masks a cotangent there is no zero in it for a rule to turn into 0 · inf = NaN.
     careful = max([_zeros(g) for _, g in seeds], default=0)
-    for node, g in seeds:
-        entry = pending.get(node.position)
-        if entry is None:
-            heappush(heap, -node.position)
-            pending[node.position] = [node, g]
-        else:
-            entry[1] = entry[1] + g
     while True:
+        # ---- the newest node, and what has reached it
         if heap and -heap[0] > best:
             position = -heappop(heap)
             node, g = pending.pop(position)
@@ -195,11 +178,9 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
             position, node, g = best, best_node, best_g
             best = 0
         else:
-            break
+            return leaves, found
         if deferred and position in deferred:
-            g = g.dense()
-            if g.__class__ is not tuple and g.dtype != node.dtype:
-                g = fit(g, node, node)
+            g = _summed(g, node)
         if targets and position in targets:
             found[position] = g[0] if g.__class__ is tuple else g
             if stop:
@@ -211,21 +192,16 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
             leaves.append((node, g))
             continue
         parents = node.parents
-        if needed is not None:
-            parents = tuple([p if p is not None and p.position in needed else None for p in parents])
-            if not any(parents):
-                continue
+        if needed is not None and not any(parents := _leading(parents, needed)):
+            continue
+        # ---- back through its rule
         kept = node.kept
         if kept is None:
-            raise FreedGraphError(
-                f"backward through {label(node)} a second time: its kept values were freed by the first backward pass; "
-                "pass retain_graph=True to the earlier backward() or gradients() call"
-            )
+            raise freed(node)
         if position < LAST_WRITE[0]:
             check_unwritten(node)
         if watching:
-            for watch in watching:
-                watch.check_kept(node)
+            watching.check_kept(node)
         if create:
             kept = primitive.as_tensors(node)
         elif not retain:
@@ -241,8 +217,8 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
         if primitive.masks > careful:
             careful = primitive.masks
         if watching:
-            for watch in watching:
-                watch.check_backward(node, g, pulled)
+            watching.check_backward(node, g, pulled)
+        # ---- to each parent its contribution
         k = len(parents)
         while k:  # indices cost a third of what zip costs for two operands
             k -= 1
@@ -256,14 +232,9 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
                 fits = contribution.dtype is parent.dtype and contribution.shape == parent.shape
             except AttributeError:
                 fits = False
-            position = parent.position
             if not fits:
-                if isinstance(contribution, Deferred):
-                    if contribution.shape is not parent.shape and contribution.shape != parent.shape:
-                        raise GradientShapeError(misfit(contribution.shape, parent, node))
-                    deferred.add(position)
-                else:
-                    contribution = fit(contribution, parent, node)
+                contribution = _fitted(contribution, parent, node, deferred)
+            position = parent.position
             if position == best:
                 best_g = best_g + contribution
                 continue
@@ -279,7 +250,6 @@ def _walk(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, 
             else:
                 pending[position] = [parent, contribution]
                 heappush(heap, -position)
-    return leaves, found
 
 
 def _run(seeds: Seeds, needed: set[int] | None, targets: set[int], stop: bool, retain: bool, create: bool) -> Reached:

@@ -21,7 +21,7 @@ from .accumulators import Deferred
 from .tensor import Tensor
 
 if TYPE_CHECKING:
-    from .registry import Primitive
+    from .primitive import Primitive
     from .tape import Node
 
 __all__ = ["masked", "repaired"]

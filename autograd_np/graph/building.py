@@ -215,10 +215,6 @@ class _Drawing(Frames):
 
     def _module(self, place: Place) -> Box:
         call = self.graph.calls[place[1]]
-        nth = sum(
-            other.outer == call.outer and other.name == call.name and other.number <= call.number
-            for other in self.graph.calls[: call.number + 1]
-        )
         members = self.members[place]
         own = [entry for entry in members if self.folded.original[entry.index] == entry.index]
         operations = sum(entry.kind == "operation" for entry in own)
@@ -235,7 +231,7 @@ class _Drawing(Frames):
             *[("value", f"result: {self._value(e.value) or typed(e.shape, e.dtype, self.show)}") for e in results],
         )
         tip = clean(".".join(call.path))
-        return Box(f"m{call.number}", "module", self.call_title(call, nth), lines, tip, self.places[place])
+        return Box(f"m{call.number}", "module", self.call_title(call), lines, tip, self.places[place])
 
     def _constant(self, entry: Entry, i: int) -> None:
         value = _array(entry.constants[i])

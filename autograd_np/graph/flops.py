@@ -37,6 +37,10 @@ class Operation:
         """Elements of the largest operand that is known."""
         return max((prod(shape) for shape in self.shapes.values()), default=self.size)
 
+    def bias(self) -> int:
+        """The additions of a bias, if there is one."""
+        return self.size if "bias" in self.shapes else 0
+
 
 Formula = Callable[[Operation], float]
 
@@ -56,22 +60,12 @@ def _product(x_axis: int, y_axis: int) -> Formula:
 
 
 def _dot(op: Operation) -> float:
-    x, y = op.shapes.get("x"), op.shapes.get("y")
-    return op.size if x == () or y == () else 2 * op.size * _contracted(op, -1, -2)
+    return op.size if () in (op.shapes.get("x"), op.shapes.get("y")) else 2 * op.size * _contracted(op, -1, -2)
 
 
 def _tensordot(op: Operation) -> float:
-    x, y = op.shapes["x"], op.shapes["y"]
     # Of sizes a·k and k·b the product has size a·b.
-    return 2 * op.size * isqrt(prod(x) * prod(y) // op.size) if op.size else 0
-
-
-def _vdot(op: Operation) -> float:
-    return 2 * op.read()
-
-
-def _linear(op: Operation) -> float:
-    return 2 * op.size * _contracted(op, -1, 0) + (op.size if "bias" in op.shapes else 0)
+    return 2 * op.size * isqrt(prod(op.shapes["x"]) * prod(op.shapes["y"]) // op.size) if op.size else 0
 
 
 def _einsum(op: Operation) -> float:
@@ -85,19 +79,6 @@ def _einsum(op: Operation) -> float:
             sizes[letter] = length if sizes.get(letter, 1) == 1 else sizes[letter]
     summed = any(letter not in result for letter in sizes)
     return prod(sizes.values()) * (len(shapes) - 1 + summed)
-
-
-def _conv(op: Operation) -> float:
-    weight = op.shapes["weight"]
-    return 2 * op.size * prod(weight[1:]) + (op.size if "bias" in op.shapes else 0)
-
-
-def _conv_input_gradient(op: Operation) -> float:
-    return 2 * prod(op.shapes["y"]) * prod(op.shapes["weight"][1:])
-
-
-def _conv_weight_gradient(op: Operation) -> float:
-    return 2 * prod(op.shapes["y"]) * prod(op.out[1:])
 
 
 def _pool(op: Operation) -> float:
@@ -123,40 +104,13 @@ def _recurrent(gates: int, others: int) -> Formula:
     return formula
 
 
-def _fft(op: Operation) -> float:
-    n = max(op.size, op.read())
-    return 5 * n * log2(n) if n > 1 else 0
-
-
-def _sorted(op: Operation) -> float:
-    n = op.read()
+def _n_log_n(n: int) -> float:
     return n * log2(n) if n > 1 else 0
 
 
-def _square(factor: float) -> Formula:
-    """A count of factor · n³ for each matrix of a stack."""
-
-    def formula(op: Operation) -> float:
-        x = op.shapes["x"]
-        return factor * prod(x[:-2]) * x[-1] ** 3
-
-    return formula
-
-
-def _solve(op: Operation) -> float:
-    x = op.shapes["x"]
-    return prod(x[:-2]) * 2 * x[-1] ** 3 / 3 + 2 * op.size * x[-1]
-
-
-def _rectangular(first: float, second: float) -> Formula:
-    """A count of first · m n² + second · n³ with m ≥ n."""
-
-    def formula(op: Operation) -> float:
-        x = op.shapes["x"]
-        n, m = sorted(x[-2:])
-        return prod(x[:-2]) * (first * m * n * n + second * n**3)
-
-    return formula
+def _matrices(count: Callable[[int, int], float]) -> Formula:
+    """A count for each matrix of a stack, by its longer and its shorter side."""
+    return lambda op: prod(op.shapes["x"][:-2]) * count(*sorted(op.shapes["x"][-2:], reverse=True))
 
 
 def _of_output(cost: int) -> Formula:
@@ -198,41 +152,45 @@ FORMULAS: dict[str, Formula] = {
     **_words("mse_loss l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits", _of_input(3)),
     **_words("softmax log_softmax", _of_input(5)),
     **_words("layer_norm group_norm batch_norm", _of_input(7)),
-    **_words("sort partition median nanmedian quantile percentile nanquantile nanpercentile", _sorted),
+    **_words(
+        "sort partition median nanmedian quantile percentile nanquantile nanpercentile", lambda op: _n_log_n(op.read())
+    ),
     "matmul": _product(-1, -2),
     "matvec": _product(-1, -1),
     "vecmat": _product(-1, -2),
     "inner": _product(-1, -1),
     "vecdot": _product(-1, -1),
-    "vdot": _vdot,
+    "vdot": lambda op: 2 * op.read(),
     "dot": _dot,
     "tensordot": _tensordot,
     "cross_last": _of_output(3),
     "convolve": lambda op: 2 * prod(op.shapes["x"]) * prod(op.shapes["y"]),
     "correlate": lambda op: 2 * prod(op.shapes["x"]) * prod(op.shapes["y"]),
     "einsum": _einsum,
-    "linear": _linear,
-    "conv2d": _conv,
-    "conv2d_input_gradient": _conv_input_gradient,
-    "conv2d_weight_gradient": _conv_weight_gradient,
+    "linear": lambda op: 2 * op.size * _contracted(op, -1, 0) + op.bias(),
+    "conv2d": lambda op: 2 * op.size * prod(op.shapes["weight"][1:]) + op.bias(),
+    "conv2d_input_gradient": lambda op: 2 * prod(op.shapes["y"]) * prod(op.shapes["weight"][1:]),
+    "conv2d_weight_gradient": lambda op: 2 * prod(op.shapes["y"]) * prod(op.out[1:]),
     "max_pool2d": _pool,
     "scaled_dot_product_attention": _attention,
     # per hidden element: three sums and a function for each gate, and what joins the gates
     **_words("lstm lstm_cell", _recurrent(4, 21)),
     **_words("gru gru_cell", _recurrent(3, 17)),
     **_words("rnn rnn_cell", _recurrent(1, 4)),
-    **_words("fft ifft rfft irfft hfft ihfft fftn ifftn fft2 ifft2 rfftn irfftn rfft2 irfft2", _fft),
-    "solve": _solve,
-    "inv": _square(2),
-    **_words("det slogdet", _square(2 / 3)),
-    "cholesky": _square(1 / 3),
-    "eigvalsh": _square(4 / 3),
-    "eigh": _square(9),
-    "eigvals": _square(10),
-    "eig": _square(25),
-    "qr": _rectangular(4, -4 / 3),
-    "svdvals": _rectangular(4, -4 / 3),
-    **_words("svd pinv lstsq cond", _rectangular(14, 8)),
+    **_words(
+        "fft ifft rfft irfft hfft ihfft fftn ifftn fft2 ifft2 rfftn irfftn rfft2 irfft2",
+        lambda op: 5 * _n_log_n(max(op.size, op.read())),
+    ),
+    "solve": lambda op: prod(op.shapes["x"][:-2]) * 2 * op.shapes["x"][-1] ** 3 / 3 + 2 * op.size * op.shapes["x"][-1],
+    "inv": _matrices(lambda m, n: 2 * n**3),
+    **_words("det slogdet", _matrices(lambda m, n: 2 / 3 * n**3)),
+    "cholesky": _matrices(lambda m, n: 1 / 3 * n**3),
+    "eigvalsh": _matrices(lambda m, n: 4 / 3 * n**3),
+    "eigh": _matrices(lambda m, n: 9 * n**3),
+    "eigvals": _matrices(lambda m, n: 10 * n**3),
+    "eig": _matrices(lambda m, n: 25 * n**3),
+    **_words("qr svdvals", _matrices(lambda m, n: 4 * m * n * n - 4 / 3 * n**3)),
+    **_words("svd pinv lstsq cond", _matrices(lambda m, n: 14 * m * n * n + 8 * n**3)),
 }
 
 #: Operands whose gradient is a sum of the cotangent.

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.registry import REGISTRY, Primitive
+from ..engine.primitive import Primitive
+from ..engine.registry import REGISTRY
 from .mathematics import CHOICE, PRODUCT, Notation, computed, expression, read
 from .model import Entry
 
-__all__ = ["NOTATION", "Form", "elementwise", "forms", "formula", "gradients"]
+__all__ = ["NOTATION", "Form", "forms", "formula", "gradients"]
 
 # The value, and what goes to each operand (or one text for all).
 NOTATION: dict[str, tuple[str, ...]] = {
@@ -76,14 +77,19 @@ GRADIENT = Notation("{body} where {test}, else {orelse}", True, SYMBOLS)
 _PICKED = re.compile(r"\[(\d+)\]$")
 
 
+def _own(name: str) -> Primitive | None:
+    """The operation of the library that has a name."""
+    found = REGISTRY.get(name)
+    return found if found is not None and found.function.__module__.startswith("autograd_np.") else None
+
+
 @functools.cache
-def elementwise(name: str) -> Mapping[str, ast.expr]:
+def _elementwise(found: Primitive) -> Mapping[str, ast.expr]:
     """The expressions of an elementwise operation: of its value under ``"out"``, of what it sends under the names of the operands.
 
-    Empty of an operation of yours, of those inside rules that take a gradient as their operand, and of those that are no line of mathematics.
+    Empty of those inside rules that take a gradient as their operand, and of those that are no line of mathematics.
     """
-    found = REGISTRY.get(name)
-    if found is None or not found.function.__module__.startswith("autograd_np.") or "g" in found.parameters:
+    if "g" in found.parameters:
         return {}
     words = {*found.parameters, "out", "g"}
     made = {"out": _value(found, words)}
@@ -100,7 +106,6 @@ def _value(found: Primitive, words: set[str]) -> ast.expr | None:
     return read(found.body, words) if made is None else made
 
 
-@functools.cache
 def formula(name: str) -> tuple[str, Mapping[str, str]]:
     """The value of an operation as mathematics, and what it sends to each operand, by their names (or one text for all of them, under ``""``).
 
@@ -111,10 +116,16 @@ def formula(name: str) -> tuple[str, Mapping[str, str]]:
     """
     if picked := _PICKED.search(name):
         return f"output {picked[1]}", {"": f"g to output {picked[1]}"}
-    if name in NOTATION:
-        value, *sent = NOTATION[name]
-        return value, dict(zip(REGISTRY[name].operands, sent, strict=False)) if len(sent) > 1 else {"": sent[0]}
-    made = dict(elementwise(name))
+    found = _own(name)
+    return ("", {}) if found is None else _formula(found)
+
+
+@functools.cache
+def _formula(found: Primitive) -> tuple[str, Mapping[str, str]]:
+    if found.name in NOTATION:
+        value, *sent = NOTATION[found.name]
+        return value, dict(zip(found.operands, sent, strict=False)) if len(sent) > 1 else {"": sent[0]}
+    made = dict(_elementwise(found))
     value = VALUE.written(made.pop("out")) if "out" in made else ""
     return value, {word: GRADIENT.written(each) for word, each in made.items()}
 
@@ -145,21 +156,23 @@ class Form:
     mean: bool
 
 
-@functools.cache
 def forms(name: str) -> Mapping[str, Form]:
-    """The expressions of an elementwise operation, see :func:`elementwise`, for single elements."""
-    found = {}
-    for word, made in elementwise(name).items():
-        match made:
-            case ast.Call(ast.Name("mean"), [term]):
-                found[word] = _form(name, term, True)
-            case _:
-                found[word] = _form(name, made, False)
-    return found
+    """The expressions of an elementwise operation for single elements: of its value under ``"out"``, of what it sends under the operands."""
+    found = _own(name)
+    return {} if found is None else _forms(found)
 
 
-def _form(name: str, made: ast.expr, mean: bool) -> Form:
-    known = {"g", "out", "n", *REGISTRY[name].parameters}
+@functools.cache
+def _forms(found: Primitive) -> Mapping[str, Form]:
+    return {word: _form(found, made) for word, made in _elementwise(found).items()}
+
+
+def _form(found: Primitive, made: ast.expr) -> Form:
+    mean = False
+    match made:
+        case ast.Call(ast.Name("mean"), [term]):
+            made, mean = term, True
+    known = {"g", "out", "n", *found.parameters}
     words = {node.id: f"{{{node.id}}}" for node in ast.walk(made) if isinstance(node, ast.Name) and node.id in known}
     text = Notation("{body} if {test} else {orelse}", False, words).written(made, PRODUCT if mean else CHOICE)
     return Form(tuple(words), text, computed(made), mean)

@@ -41,18 +41,12 @@ class Frames:
         graph, folded = self.graph, self.folded
         open_calls: set[int] = set()
         for entry in graph.entries:
-            kind, number = folded.places[entry.index]
-            call = (
-                graph.calls[number].outer if kind == "call" else graph.entries[number].call if kind == "entry" else None
-            )
-            open_calls.update(enclosing(graph.calls, call, open_calls))
+            open_calls.update(enclosing(graph.calls, self._around(folded.places[entry.index]), open_calls))
         blocks: dict[Place, tuple[Place, int]] = {
             place: (block[0], times) for block, times in folded.blocks for place in block
         }
         made: dict[Place, int] = {}
-        seen: dict[tuple[int | None, str], int] = {}
         for call_ in graph.calls:
-            nth = seen[call_.outer, call_.name] = seen.get((call_.outer, call_.name), 0) + 1
             if call_.number not in open_calls:
                 continue
             place: Place = ("call", call_.number)
@@ -60,18 +54,22 @@ class Frames:
             if place in blocks:
                 outer = self._block_part(made, blocks[place], outer)
             self.part_of_call[call_.number] = len(self.parts)
-            title = self.call_title(call_, nth)
-            self.parts.append(Part(f"m{call_.number}", title, clean(".".join(call_.path)), outer))
+            self.parts.append(Part(f"m{call_.number}", self.call_title(call_), clean(".".join(call_.path)), outer))
         for place, block in blocks.items():
             kind, number = place
-            around = graph.calls[number].outer if kind == "call" else graph.entries[number].call
-            if kind == "entry" and folded.places[number] != place:
-                continue
-            if kind == "call" and number in open_calls:
-                continue
-            self.block_of[place] = self._block_part(
-                made, block, None if around is None else self.part_of_call.get(around)
-            )
+            if folded.places[number] == place if kind == "entry" else number not in open_calls:
+                self.block_of[place] = self._block_part(made, block, self._part_around(place))
+
+    def _around(self, place: Place) -> int | None:
+        """The call around an entry or a call."""
+        kind, number = place
+        if kind == "call":
+            return self.graph.calls[number].outer
+        return self.graph.entries[number].call if kind == "entry" else None
+
+    def _part_around(self, place: Place) -> int | None:
+        around = self._around(place)
+        return None if around is None else self.part_of_call.get(around)
 
     def _block_part(self, made: dict[Place, int], block: tuple[Place, int], outer: int | None) -> int:
         first, times = block
@@ -82,13 +80,15 @@ class Frames:
             )
         return made[first]
 
-    def call_title(self, call: Call, nth: int = 1) -> str:
+    def call_title(self, call: Call) -> str:
         """The name and class of a call, how often it repeats, and which call of the module it is."""
         times = self.folded.times.get(("call", call.number), 1)
         title = titled(call)
         if times > 1:
             return f"{title} × {times}"
-        return title if nth == 1 else f"{title}, call {nth}" if call.name != call.kind else f"{title} ({nth})"
+        if call.nth == 1:
+            return title
+        return f"{title}, call {call.nth}" if call.name != call.kind else f"{title} ({call.nth})"
 
     def _part_of_places(self) -> dict[Place, int | None]:
         """The part each place stands in. A leaf stands in the innermost part that has all its users, data outside of all."""
@@ -99,8 +99,7 @@ class Frames:
             entry = self.graph.entries[number] if kind == "entry" else None
             if entry is not None and entry.kind != "operation":
                 continue
-            around = entry.call if entry is not None else self.graph.calls[number].outer if kind == "call" else None
-            parts[place] = self.block_of.get(place, None if around is None else self.part_of_call.get(around))
+            parts[place] = self.block_of.get(place, self._part_around(place))
             for member in members:
                 for i in member.inputs:
                     if i is not None:

@@ -98,7 +98,7 @@ def expression(text: str, words: Container[str] = ()) -> ast.expr | None:
         return None
 
 
-@functools.cache
+@functools.lru_cache(8)
 def _functions(path: str) -> list[ast.Lambda | ast.FunctionDef]:
     """All functions in a file."""
     try:

@@ -7,6 +7,7 @@ to be kept longer than the tape keeps it must not be held in a sequence of entri
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -53,6 +54,7 @@ class Call:
         kind: the class of the module; empty for a part named by a label.
         outer: the number of the call around it, None for the outermost.
         path: the names from the outermost to this one.
+        nth: which call of that name it is inside the one around it, from 1.
     """
 
     number: int
@@ -60,6 +62,7 @@ class Call:
     kind: str
     outer: int | None
     path: tuple[str, ...]
+    nth: int = 1
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ def graph_of(outputs: Any, params: Any = None) -> Graph:
             "give a Tensor that needs a gradient: this one is not on the tape (it was made in no_grad, or of nothing that has requires_grad=True)"
         )
     index = {id(node): i for i, node in enumerate(nodes)}
-    calls, places = _calls(nodes, [node.position for node in nodes])
+    calls, places = _calls(nodes)
     names, tensors = _names(nodes, params)
     values = _values(nodes, results, tensors)
     entries = []
@@ -396,7 +399,7 @@ def _scopes(nodes: list[Node]) -> list[Scope]:
     return list(unique.values())
 
 
-def _calls(nodes: list[Node], positions: list[int]) -> tuple[list[Call], list[int | None]]:
+def _calls(nodes: list[Node]) -> tuple[list[Call], list[int | None]]:
     """The calls, and for each node the number of the innermost it belongs to."""
     scopes = sorted(_scopes(nodes), key=lambda scope: (scope.start, -scope.end))
     calls: list[Call] = []
@@ -404,18 +407,20 @@ def _calls(nodes: list[Node], positions: list[int]) -> tuple[list[Call], list[in
     places: list[int | None] = []
     upcoming = 0
     paths: dict[int, dict[int, str]] = {}
-    for position, node in zip(positions, nodes, strict=True):
-        while upcoming < len(scopes) and scopes[upcoming].start < position:
+    seen: Counter[tuple[int | None, str]] = Counter()
+    for node in nodes:
+        while upcoming < len(scopes) and scopes[upcoming].start < node.position:
             scope = scopes[upcoming]
             while open_ and open_[-1][1].end < scope.start:
                 open_.pop()
-            outer = open_[-1] if open_ else None
-            name, kind = _call_name(scope, None if outer is None else outer[1], paths)
-            path = (*(calls[outer[0]].path if outer else ()), name)
-            calls.append(Call(len(calls), name, kind, None if outer is None else outer[0], path))
+            outer, around = open_[-1] if open_ else (None, None)
+            name, kind = _call_name(scope, around, paths)
+            seen[outer, name] += 1
+            path = (*(() if outer is None else calls[outer].path), name)
+            calls.append(Call(len(calls), name, kind, outer, path, seen[outer, name]))
             open_.append((len(calls) - 1, scope))
             upcoming += 1
-        while open_ and open_[-1][1].end < position:
+        while open_ and open_[-1][1].end < node.position:
             open_.pop()
         # A leaf made inside a part of the program is an input of it, not its work.
         places.append(open_[-1][0] if open_ and node.primitive is not None else None)

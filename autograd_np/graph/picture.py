@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,19 +102,13 @@ class Picture:
 
     def nested(self) -> Iterator[tuple[int, Box | Part | None]]:
         """The boxes inside their parts, each with its depth: a part, what is in it, and None where it ends."""
-        content: dict[int | None, list[Box | Part]] = {i: [] for i in (None, *range(len(self.parts)))}
-        numbers = {part.id: i for i, part in enumerate(self.parts)}
-        for item in self.parts:
-            content[item.outer].append(item)
+        content: dict[int | None, list[Any]] = {}
+        for i, part in enumerate(self.parts):
+            content.setdefault(part.outer, []).append(i)
         for box in self.boxes:
-            content[box.part].append(box)
-        stack: list[tuple[int, Box | Part | None]] = [(1, item) for item in reversed(content[None])]
-        while stack:
-            depth, item_ = stack.pop()
-            yield depth, item_
-            if isinstance(item_, Part):
-                stack.append((depth, None))
-                stack += [(depth + 1, inner) for inner in reversed(content[numbers[item_.id]])]
+            content.setdefault(box.part, []).append(box)
+        for depth, item in nested(content):
+            yield depth, self.parts[item] if isinstance(item, int) else item
 
     def legend(self) -> list[tuple[str, str]]:
         """(kind, meaning) of the kinds of boxes and arrows that appear."""
@@ -137,6 +131,17 @@ class Picture:
             ("repeat", "feeds the next repetition"),
         ]
         return [row for row in known if row[0] in kinds] + [row for row in lines if row[0] in arrows or row[0] in roles]
+
+
+def nested(content: Mapping[int | None, Sequence[Any]]) -> Iterator[tuple[int, Any]]:
+    """What is in parts, in order and each with its depth: the number of a part, what is in it, and None where it ends."""
+    stack = [(1, item) for item in reversed(content.get(None, ()))]
+    while stack:
+        depth, item = stack.pop()
+        yield depth, item
+        if isinstance(item, int):
+            stack.append((depth, None))
+            stack += [(depth + 1, inner) for inner in reversed(content.get(item, ()))]
 
 
 def enclosing(parts: Sequence[Any], place: int | None, known: Container[int] = ()) -> list[int]:

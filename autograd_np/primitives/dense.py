@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..engine.errors import describe
+from ..engine.fitting import ones
 from ..engine.hooks import beside, require
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tape import _ones
 from ..engine.tensor import ArrayLike, Tensor
 from .layout import wide
 from .scatter import Scatter
@@ -82,7 +82,7 @@ def _sum_of_rows(x: ArrayLike) -> Tensor:
         x = x.reshape(math.prod(x.shape[:-1]), width)
     if x.__class__ is not np.ndarray or x.shape[0] <= 8 or x.dtype.char not in "fd":
         return np.add.reduce(wide(x), axis=0)
-    return np.dot(_ones(x.shape[0], x.dtype), x)
+    return np.dot(ones(x.shape[0], x.dtype), x)
 
 
 rule(_sum_of_rows, lambda g, x_shape: np.broadcast_to(g, x_shape))

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.fitting import ones
 from ..engine.hooks import in_memory
-from ..engine.tape import _ones
 
 __all__ = ["Columns", "Rows", "Whole", "arrangement", "broadcast_axes"]
 
@@ -58,8 +58,8 @@ class Columns:
 
     def total(self, a: Any) -> Any:
         """The sum of each group."""
-        sums = np.dot(_ones(a.shape[0], a.dtype), a)
-        return np.dot(_ones(self.fold, a.dtype), sums.reshape(self.fold, self.channels)) if self.fold > 1 else sums
+        sums = np.dot(ones(a.shape[0], a.dtype), a)
+        return np.dot(ones(self.fold, a.dtype), sums.reshape(self.fold, self.channels)) if self.fold > 1 else sums
 
     def spread(self, v: Any) -> Any:
         """One number per group, in the shape that broadcasts against the matrix."""
@@ -108,7 +108,7 @@ class Rows:
 
     def total(self, a: Any) -> Any:
         """The sum of each group."""
-        return np.dot(a, _ones(self.count, a.dtype))
+        return np.dot(a, ones(self.count, a.dtype))
 
     def spread(self, v: Any) -> Any:
         """One number per group, in the shape that broadcasts against the matrix."""
@@ -123,12 +123,12 @@ class Rows:
         scratch = g * xhat
         gw = gb = None
         if w is None:
-            w = _ones(self.count, g.dtype)
+            w = ones(self.count, g.dtype)
             products = np.dot(scratch, w) / n
             gx = g.copy()
         else:
-            ones = _ones(self.matrix[0], g.dtype)
-            gw, gb = np.dot(ones, scratch), np.dot(ones, g)
+            v = ones(self.matrix[0], g.dtype)
+            gw, gb = np.dot(v, scratch), np.dot(v, g)
             products = np.dot(scratch, w) / n
             gx = g * w
         np.multiply(xhat, products[:, None], out=scratch)
@@ -194,7 +194,7 @@ def summed(a: Any, axes: Axes) -> Any:
         if trailing:
             shape = a.shape[: a.ndim - trailing]
             length = math.prod(a.shape[a.ndim - trailing :])
-            a = np.dot(a.reshape(math.prod(shape), length), _ones(length, a.dtype)).reshape(shape + (1,) * trailing)
+            a = np.dot(a.reshape(math.prod(shape), length), ones(length, a.dtype)).reshape(shape + (1,) * trailing)
             if trailing == len(axes):
                 return a
     return np.add.reduce(a, axis=axes, keepdims=True)

@@ -18,8 +18,9 @@ import numpy as np
 from ..engine.accumulators import Deferred
 from ..engine.hooks import BATCHES, TRACING, amend, beside, in_memory, is_batched, model
 from ..engine.operands import base_array
+from ..engine.primitive import Primitive
 from ..engine.record import option
-from ..engine.registry import Primitive, primitive, primitive_of, rule
+from ..engine.registry import primitive, primitive_of, rule
 from ..engine.tensor import ArrayLike, Tensor
 
 __all__ = ["BASIC", "Scatter", "is_basic", "repeats", "scatter", "settle"]

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..engine import codegen
 from ..engine.modes import enable_grad
+from ..engine.primitive import Primitive
 from ..engine.pytree import flatten
-from ..engine.registry import REGISTRY, Primitive
+from ..engine.registry import REGISTRY
 from ..engine.tensor import Tensor
 from ..primitives.composed import COMPOSITIONS
 from ..transforms.grad import gradients

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.modes import enable_grad
-from ..engine.registry import Primitive
+from ..engine.primitive import Primitive
 from ..engine.tensor import Tensor
 from ..transforms.grad import gradients
 from .cases import SEED, Case, differ, leaf, values_of

@@ -21,7 +21,8 @@ import numpy as np
 from ..engine import codegen
 from ..engine.accumulators import Deferred
 from ..engine.errors import GradientShapeError
-from ..engine.registry import REGISTRY, Primitive
+from ..engine.primitive import Primitive
+from ..engine.registry import REGISTRY
 from ..engine.tensor import Tensor
 from .cases import SEED, Case, Composed, cases, differ, leaf, subject
 from .diagnosis import GradcheckError

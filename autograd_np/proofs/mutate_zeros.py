@@ -21,7 +21,8 @@ import numpy as np
 
 from ..engine import codegen
 from ..engine.modes import enable_grad
-from ..engine.registry import REGISTRY, Primitive, primitive, rule
+from ..engine.primitive import Primitive
+from ..engine.registry import REGISTRY, primitive, rule
 from ..engine.slots import NEVER
 from ..engine.tensor import Tensor
 from ..transforms.grad import gradients

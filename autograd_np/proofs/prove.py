@@ -32,7 +32,7 @@ import numpy as np
 from ..engine.accumulators import Deferred
 from ..engine.errors import describe
 from ..engine.modes import enable_grad
-from ..engine.registry import Primitive
+from ..engine.primitive import Primitive
 from ..engine.tensor import Tensor
 from ..transforms.grad import gradients
 from . import cotangents, layouts

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.registry import FUNCTIONS, UFUNCS, Primitive
+from ..engine.primitive import Primitive
+from ..engine.registry import FUNCTIONS, UFUNCS
 from ..primitives import load_all, special
 from ..primitives.special import bessel, gamma, statistics  # noqa: F401 - the last two fill the table of special
 from ..primitives.special.table import Entry

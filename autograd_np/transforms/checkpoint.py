@@ -14,9 +14,9 @@ from ..engine.clock import next_position
 from ..engine.errors import MutationError
 from ..engine.hooks import require
 from ..engine.modes import enable_grad, is_grad_enabled
+from ..engine.primitive import attach
 from ..engine.pytree import flatten
 from ..engine.record import pick
-from ..engine.registry import attach
 from ..engine.tensor import Tensor, as_argument
 from .call import alias
 from .wrapper import Wrapper

@@ -212,3 +212,17 @@ def test_a_wrong_formula_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "formula", lambda name: ("tanh x", {"x": "g · (1 − out)²"}))
     with pytest.raises(AssertionError, match="tanh: x"):
         proved("tanh")
+
+
+def test_an_operation_of_yours_shows_no_formula() -> None:
+    """What is read is the library's own text, in which names mean what they mean there."""
+
+    @ag.primitive(name="test_formulas_cube")
+    def cube(x: Any) -> Any:
+        return x**3
+
+    ag.rule(cube, lambda g, x: g * 3 * x**2)
+    try:
+        assert formula("test_formulas_cube") == ("", {})
+    finally:
+        del REGISTRY["test_formulas_cube"]

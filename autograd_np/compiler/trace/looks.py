@@ -110,6 +110,7 @@ class InTuple:
         return self.others.get(i, self.whole[i])
 
     def __call__(self, i: int, thing: Any) -> None:
+        """Put something there."""
         if thing is self.whole[i]:
             self.others.pop(i, None)
         else:

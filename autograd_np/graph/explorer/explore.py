@@ -34,6 +34,10 @@ __all__ = ["explore"]
 LINES = 6000  # formulas with numbers on a page, in all
 CELLS = 64  # of one array
 OPEN = 80  # boxes up to which modules are open at first
+UNKNOWN = "The tape does not keep this value. Compute it within “with ag.annotate():” to see it."
+UNKNOWN_LEAF = (
+    "The tape does not keep this value. Name the Tensor in params=, or compute within “with ag.annotate():” to see it."
+)
 SCRIPTS = ("geometry.js", "arrays.js", "picture.js", "page.js")
 
 
@@ -228,48 +232,33 @@ class _Page:
             "dtype": str(entry.dtype),
             "out": self.arrays.add(own.value),
         }
-        if entry.line:
-            found["line"] = clean(entry.line.replace("\\", "/").rpartition("/")[2])
-        if own.value is None:
-            found["why"] = self._why(entry)
+        found |= _without_nothing(
+            line=clean((entry.line or "").replace("\\", "/").rpartition("/")[2]),
+            why=(UNKNOWN if operation else UNKNOWN_LEAF) if own.value is None else None,
+        )
         if not operation:
-            if entry.grad is not None:
-                found["had"] = self.arrays.add(entry.grad)
-            return found
-        if own.again:
-            found["again"] = True
-        if len(own.outputs) > 1 and entry.index in self.several:
-            found["outs"] = [self.arrays.add(value) for value in own.outputs]
-        found["formula"] = [formula(entry.name)[0], ", ".join(gradients(entry))]
-        found["in"] = [self._operand(entry, k, _plain(value)) for k, value in enumerate(own.operands)]
-        masks = {
-            word: value
-            for word, value in own.options.items()
-            if isinstance(value, np.ndarray) and value.dtype.kind in "fciub"
-        }
-        if masks:
-            found["options"] = [{"word": clean(word), "array": self.arrays.add(value)} for word, value in masks.items()]
-        lines = forward_lines(self._operation(entry), self._some(entry.shape))
-        if lines:
-            found["lines"] = lines
-        if entry.kept_bytes:
-            found["kept"] = (
-                f"{', '.join(dict.fromkeys(clean(kept.name) for kept in entry.kept))} ({bytes_text(entry.kept_bytes)})"
-            )
-        return found
+            return found | _without_nothing(had=self.arrays.add(entry.grad))
+        several = own.outputs if len(own.outputs) > 1 and entry.index in self.several else ()
+        kept = ", ".join(dict.fromkeys(clean(kept.name) for kept in entry.kept))
+        return found | _without_nothing(
+            again=own.again,
+            outs=[self.arrays.add(value) for value in several],
+            formula=[formula(entry.name)[0], ", ".join(gradients(entry))],
+            **{"in": [self._operand(entry, k, _plain(value)) for k, value in enumerate(own.operands)]},
+            options=[
+                {"word": clean(word), "array": self.arrays.add(value)}
+                for word, value in own.options.items()
+                if isinstance(value, np.ndarray) and value.dtype.kind in "fciub"
+            ],
+            lines=forward_lines(self._operation(entry), self._some(entry.shape)),
+            kept=f"{kept} ({bytes_text(entry.kept_bytes)})" if entry.kept_bytes else None,
+        )
 
     def _operand(self, entry: Entry, k: int, value: Any) -> dict[str, Any]:
-        found = {"word": clean(entry.operands[k]), "entry": entry.inputs[k], "array": self.arrays.add(value)}
         primitive, shape = REGISTRY.get(entry.name), entry.operand_shapes[k]
-        if (
-            primitive is not None
-            and primitive.broadcasts
-            and primitive.elementwise
-            and shape is not None
-            and tuple(shape) != tuple(entry.shape)
-        ):
-            found["broadcast"] = True
-        return found
+        found = {"word": clean(entry.operands[k]), "entry": entry.inputs[k], "array": self.arrays.add(value)}
+        spreads = primitive is not None and primitive.broadcasts and primitive.elementwise and shape is not None
+        return found | _without_nothing(broadcast=spreads and tuple(shape) != tuple(entry.shape))
 
     def _several(self) -> set[int]:
         """The operations of whose outputs more than the first is on the tape."""
@@ -279,11 +268,6 @@ class _Page:
             for name, source in picks
             if source is not None and name.startswith(self.graph.entries[source].name + "[")
         }
-
-    def _why(self, entry: Entry) -> str:
-        if entry.kind == "operation":
-            return "The tape does not keep this value. Compute it within “with ag.annotate():” to see it."
-        return "The tape does not keep this value. Name the Tensor in params=, or compute within “with ag.annotate():” to see it."
 
     def _operation(self, entry: Entry, g: Any = None) -> Operation:
         own = self.known[entry.index]
@@ -302,26 +286,22 @@ class _Page:
     # ---------------------------------------------------------------- backward
 
     def _step(self, step: Step) -> dict[str, Any]:
-        entry = self.graph.entries[step.entry]
-        arrived = step.arrived
+        entry, arrived = self.graph.entries[step.entry], step.arrived
+        add = self.arrays.add
         found: dict[str, Any] = {
             "entry": step.entry,
-            "g": [self.arrays.add(part) for part in arrived]
-            if isinstance(arrived, tuple)
-            else self.arrays.add(arrived),
+            "g": [add(part) for part in arrived] if isinstance(arrived, tuple) else add(arrived),
             "got": [self._contribution(given) for given in step.got],
         }
         if entry.kind == "operation":
-            plain = arrived[0] if isinstance(arrived, tuple) else arrived
-            operation = self._operation(entry, plain)
-            found["sent"] = []
-            for given in step.sent:
-                sent = self._contribution(given)
-                lines = backward_lines(operation, given.operand, given.value, self._some(np.shape(given.value)))
-                if lines:
-                    sent["lines"] = lines
-                found["sent"].append(sent)
+            operation = self._operation(entry, arrived[0] if isinstance(arrived, tuple) else arrived)
+            found["sent"] = [self._sent(operation, given) for given in step.sent]
         return found
+
+    def _sent(self, operation: Operation, given: Contribution) -> dict[str, Any]:
+        cells = self._some(np.shape(given.value))
+        lines = backward_lines(operation, given.operand, given.value, cells)
+        return self._contribution(given) | _without_nothing(lines=lines)
 
     def _contribution(self, given: Contribution) -> dict[str, Any]:
         found = {"from": given.source, "operand": given.operand, "to": given.target}
@@ -350,31 +330,19 @@ class _Page:
 
     def _box(self, entry: Entry) -> Box:
         operation = entry.kind == "operation"
+        mathematics = formula(entry.name)[0] if operation else ""
         lines = {
             "shape": _shape(entry.shape),
             "grad": f"∇ {_brief(self.arrived.get(entry.index)) or _shape(entry.shape)}",
+            **_without_nothing(value=_brief(self.known[entry.index].value)),
+            **({"formula": mathematics if len(mathematics) <= 34 else ""} if operation else {}),
         }
-        if _brief(self.known[entry.index].value):
-            lines["value"] = _brief(self.known[entry.index].value)
-        if operation:
-            mathematics = formula(entry.name)[0]
-            lines["formula"] = mathematics if len(mathematics) <= 34 else ""
-        kind = (
-            "result"
-            if operation and entry.index in self.graph.outputs
-            else "data"
-            if entry.kind == "leaf"
-            else entry.kind
-        )
+        kind = "data" if entry.kind == "leaf" else entry.kind
+        if operation and entry.index in self.graph.outputs:
+            kind = "result"
         name = cut(entry.name) if entry.name else "leaf"
-        return Box(
-            f"n{entry.index}",
-            kind,
-            name,
-            lines,
-            self.plan.places[entry.index],
-            f"{name}, {kind}, {_shape(entry.shape)} {entry.dtype}",
-        )
+        label = f"{name}, {kind}, {_shape(entry.shape)} {entry.dtype}"
+        return Box(f"n{entry.index}", kind, name, lines, self.plan.places[entry.index], label)
 
     def _constants(self) -> None:
         """Data and numbers that need no gradient. An array that several operations take in the same role is there once."""
@@ -390,15 +358,9 @@ class _Page:
                 word, shape, text = clean(entry.operands[k]), np.shape(value), _brief(value)
                 key = (self.arrays.add(value), word) if shape else (entry.index, k)
                 if key not in made:
-                    lines = {"shape": _shape(shape), **({"value": text} if text else {})}
-                    made[key] = Box(
-                        f"c{entry.index}_{k}",
-                        "data",
-                        cut(word, 20),
-                        lines,
-                        None,
-                        f"{word}, data, {text or _shape(shape)}",
-                    )
+                    lines = {"shape": _shape(shape), **_without_nothing(value=text)}
+                    label = f"{word}, data, {text or _shape(shape)}"
+                    made[key] = Box(f"c{entry.index}_{k}", "data", cut(word, 20), lines, None, label)
                     outside[made[key].id] = bool(shape)
                 users.setdefault(made[key].id, []).append(plan.places[entry.index])
                 self.uses.append((made[key].id, f"n{entry.index}", entry.index, k))
@@ -409,14 +371,15 @@ class _Page:
             plan.boxes[box.id] = box
 
 
+def _without_nothing(**words: Any) -> dict[str, Any]:
+    """What there is: neither None nor False nor empty."""
+    return {word: value for word, value in words.items() if value or value.__class__ is int}
+
+
 def _plain(value: Any) -> Any:
     """An operand as an array or a number; None where it is neither."""
     value = getattr(value, "_values", value)
-    return (
-        value
-        if isinstance(value, (np.ndarray, np.generic, bool, int, float, complex)) or hasattr(value, "shape")
-        else None
-    )
+    return value if isinstance(value, (bool, int, float, complex)) or hasattr(value, "shape") else None
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -8,12 +8,12 @@ A module of so many entries that a picture could not hold them is cut into parts
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..model import Graph
-from ..picture import clean, common, enclosing, plural, titled
+from ..picture import clean, common, enclosing, nested, plural, titled
 from ..render import render
 
 __all__ = ["Box", "Part", "Plan", "plan_of"]
@@ -88,10 +88,8 @@ class Plan:
 def plan_of(graph: Graph, most: int) -> Plan:
     """The parts of a graph, none of which has more than about ``most`` boxes inside; boxes and layouts are added by the caller."""
     parts: list[Part] = []
-    calls: dict[tuple[int | None, str], int] = {}
     for call in graph.calls:
-        nth = calls[call.outer, call.name] = calls.get((call.outer, call.name), 0) + 1
-        title = titled(call) + (f" ({nth})" if nth > 1 else "")
+        title = titled(call) + (f" ({call.nth})" if call.nth > 1 else "")
         parts.append(Part(call.number, title, "/".join(clean(word) for word in call.path), call.outer))
     places: list[int | None] = [entry.call for entry in graph.entries]
     _leaves(graph, parts, places)
@@ -219,44 +217,35 @@ def _layout(
         ends = (_shown(plan, closed, plan.boxes[tail]), _shown(plan, closed, plan.boxes[head]))
         if ends[0] != ends[1]:
             arrows.setdefault((*ends, operand if ends[1][0] == "n" else None), []).append((entry, operand))
-    content: dict[int | None, list[str]] = {}
+    content: dict[int | None, list[Any]] = {}
     frames: set[int] = set()
     for id_ in ids:
         part = plan.boxes[id_].part
         content.setdefault(part, []).append(id_)
         frames.update(enclosing(plan.parts, part, frames))
+    for number in sorted(frames):
+        content.setdefault(plan.parts[number].outer, []).append(number)
     text = [
         'digraph page {\ngraph [nodesep=0.3 ranksep=0.42 margin=0 pad=0]\nnode [shape=box fixedsize=true label="" margin=0]\nedge [arrowsize=0.7]\n',
-        *_clusters(plan, content, frames),
+        *_clusters(plan, content),
         *[f'{tail} -> {head} [id="e{number}"]\n' for number, (tail, head, _) in enumerate(arrows)],
         "}\n",
     ]
     return _read(json.loads(render("".join(text), "json")), plan, list(arrows.items()))
 
 
-def _clusters(plan: Plan, content: dict[int | None, list[str]], frames: set[int]) -> list[str]:
+def _clusters(plan: Plan, content: dict[int | None, list[Any]]) -> Iterator[str]:
     """The boxes inside the frames of the open parts. Names are of no concern to Graphviz, only their lengths."""
-    inner: dict[int | None, list[int]] = {}
-    for number in sorted(frames):
-        inner.setdefault(plan.parts[number].outer, []).append(number)
-    lines: list[str] = []
-    waiting: list[int | str | None] = [None]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            lines.append(item)
-            continue
-        if item is not None:
+    for _, item in nested(content):
+        if item is None:
+            yield "}\n"
+        elif isinstance(item, int):
             room = "x" * (len(plan.parts[item].title) + 4)
-            lines.append(
-                f'subgraph cluster_{item} {{\ngraph [label="{room}" labelloc=t labeljust=l fontname="Helvetica" fontsize=12 margin=12]\n'
-            )
-            waiting.append("}\n")
-        for id_ in content.get(item, ()):
-            width, height = plan.boxes[id_].size
-            lines.append(f"{id_} [width={width / 72:.3f} height={height / 72:.3f}]\n")
-        waiting.extend(reversed(inner.get(item, [])))
-    return lines
+            look = f'graph [label="{room}" labelloc=t labeljust=l fontname="Helvetica" fontsize=12 margin=12]'
+            yield f"subgraph cluster_{item} {{\n{look}\n"
+        else:
+            width, height = plan.boxes[item].size
+            yield f"{item} [width={width / 72:.3f} height={height / 72:.3f}]\n"
 
 
 def _read(found: dict[str, Any], plan: Plan, arrows: list[tuple[Any, list[tuple[int, int]]]]) -> dict[str, Any]:

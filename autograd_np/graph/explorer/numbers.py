@@ -5,9 +5,10 @@ Each line is also computed: one that does not give the number that the tape has 
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 from math import prod
 from typing import Any
 
@@ -55,38 +56,33 @@ class Operation:
     g: Any = None
     _sources: Any = field(default=None, repr=False)
 
+    @functools.cached_property
+    def known(self) -> dict[str, Any]:
+        """The values of operands, options, output and gradient by their names; ``n`` is what the sum of a loss is divided by."""
+        n = np.size(self.operands[0]) if self.options.get("reduction") == "mean" else 1
+        return {
+            **self.options,
+            "n": n,
+            "g": self.g,
+            "out": self.out,
+            **dict(zip(self.words, self.operands, strict=False)),
+        }
+
     def of(self, word: str) -> Any:
-        """The value of an operand, an option, the output or the gradient; ``n`` is what the sum of a loss is divided by."""
-        if word == "g":
-            return self.g
-        if word == "out":
-            return self.out
-        if word == "n":
-            return np.size(self.operands[0]) if self.options.get("reduction") == "mean" else 1
-        return self.operands[self.words.index(word)] if word in self.words else self.options.get(word)
+        """The value of a name, None where it is not known."""
+        return self.known.get(word)
 
     def sources(self) -> tuple[Any, list[int]] | None:
         """Of an operation that moves elements: where each element of the output comes from, and where each operand's begin."""
-        if self._sources is None:
-            self._sources = ()
-            starts = [0]
-            for value in self.operands:
-                if value is None:
-                    return None
-                starts.append(starts[-1] + np.size(value))
+        if self._sources is None and not any(value is None for value in self.operands):
+            sizes = [np.size(value) for value in self.operands]
+            starts = [0, *itertools.accumulate(sizes)]
             numbered = [
-                np.arange(start, start + np.size(value)).reshape(np.shape(value))
-                for start, value in zip(starts, self.operands, strict=False)
+                np.arange(a, a + np.size(v)).reshape(np.shape(v)) for a, v in zip(starts, self.operands, strict=False)
             ]
-            made = again(
-                REGISTRY[self.name],
-                np.shape(self.out if self.out is not None else self.g),
-                np.dtype(np.int64),
-                numbered,
-                self.options,
-            )
-            if made is not None:
-                self._sources = (np.asarray(made[0]), starts)
+            shape = np.shape(self.out if self.out is not None else self.g)
+            made = again(REGISTRY[self.name], shape, np.dtype(np.int64), numbered, self.options)
+            self._sources = () if made is None else (np.asarray(made[0]), starts)
         return self._sources or None
 
 
@@ -95,35 +91,22 @@ Line = list[str]
 
 def forward_lines(op: Operation, cells: Iterable[Index]) -> dict[str, Line]:
     """For some elements of the output: in symbols, in numbers, and the number; by the index as text."""
-    found: dict[str, Line] = {}
-    if isinstance(op.out, (np.ndarray, np.generic)):
-        with np.errstate(all="ignore"):
-            for index in cells:
-                line = _checked(_forward(op, index), "out", index, np.asarray(op.out)[index])
-                if line:
-                    found[_key(index)] = line
-    return found
+    return _lines(op, "out", op.out, cells) if isinstance(op.out, (np.ndarray, np.generic)) else {}
 
 
 def backward_lines(op: Operation, operand: int, contribution: Any, cells: Iterable[Index]) -> dict[str, Line]:
     """The same for what an operand is sent."""
-    found: dict[str, Line] = {}
-    if isinstance(op.g, (np.ndarray, np.generic)):
-        with np.errstate(all="ignore"):
-            for index in cells:
-                line = _checked(
-                    _backward(op, operand, np.shape(contribution), index),
-                    "g" + op.words[operand].replace(" ", ""),
-                    index,
-                    np.asarray(contribution)[index],
-                )
-                if line:
-                    found[_key(index)] = line
-    return found
+    return _lines(op, op.words[operand], contribution, cells) if isinstance(op.g, (np.ndarray, np.generic)) else {}
 
 
-def _key(index: Index) -> str:
-    return ",".join(map(str, index))
+def _lines(op: Operation, word: str, values: Any, cells: Iterable[Index]) -> dict[str, Line]:
+    name = word if word == "out" else f"g{word}"
+    with np.errstate(all="ignore"):
+        found = {
+            index: _checked(_made(op, word, np.shape(values), index), name, index, np.asarray(values)[index])
+            for index in cells
+        }
+    return {",".join(map(str, index)): line for index, line in found.items() if line}
 
 
 # ---------------------------------------------------------------- text and number at once
@@ -142,13 +125,12 @@ def _checked(made: Expression | None, word: str, index: Index, actual: Any) -> L
     if made is None:
         return None
     close = 1e-2 if getattr(actual, "dtype", np.dtype(float)).itemsize < 4 else 1e-4
-    if not (np.isclose(made.value, actual, rtol=close, atol=close * 1e-2, equal_nan=True) or made.value == actual):
+    off = abs(made.value - actual) > close * (1e-2 + abs(actual))
+    both_nan = made.value != made.value and actual != actual
+    if (off or made.value != made.value) and not both_nan and made.value != actual:
         return None
-    alone = (
-        made.numbers[1:-1]
-        if made.numbers.startswith("(−") and "(" not in made.numbers[1:] and made.numbers.endswith(")")
-        else made.numbers
-    )
+    numbers = made.numbers
+    alone = numbers[1:-1] if numbers.startswith("(−") and "(" not in numbers[1:] and numbers.endswith(")") else numbers
     return [f"{_element(word, index)} = {made.symbols}", alone, number(actual)]
 
 
@@ -191,7 +173,7 @@ def _formed(op: Operation, form: Form, shape: Index, index: Index) -> Expression
         return _filled(op, form, index)
     added = len(whole) - len(shape)
     own = (*([None] * added), *[i if n == m else None for i, n, m in zip(index, shape, whole[added:], strict=True)])
-    cells = [*product(*[range(n) if i is None else [i] for i, n in zip(own, whole, strict=True)])]
+    cells = [*itertools.product(*[range(n) if i is None else [i] for i, n in zip(own, whole, strict=True)])]
     if not 0 < len(cells) <= 10_000:
         return None
     if " if " in form.text:
@@ -241,17 +223,18 @@ def _product(*factors: tuple[str, Index, Any]) -> Expression:
     )
 
 
-# ---------------------------------------------------------------- forward
-
-
-def _forward(op: Operation, index: Index) -> Expression | None:
+def _made(op: Operation, word: str, shape: Index, index: Index) -> Expression | None:
+    """An element of the output, or of what an operand is sent."""
     if op.name in MOVES:
-        return _moved(op, index)
-    form = forms(op.name).get("out")
+        return _moved(op, index) if word == "out" else _moved_back(op, op.words.index(word), index)
+    form = forms(op.name).get(word)
     if form is not None:
-        return _formed(op, form, np.shape(op.out), index)
-    made = FORWARD.get(op.name)
-    return None if made is None or any(op.of(word) is None for word in op.words[:1]) else made(op, index)
+        return _formed(op, form, shape, index)
+    if op.name in LINEAR:
+        return _linear(op, word, shape, index)
+    if op.name == "softmax_cross_entropy" and word in ("out", "logits"):
+        return _cross_entropy(op, index) if word == "out" else _cross_entropy_back(op, index)
+    return _softmax(op, index) if op.name in ("softmax", "log_softmax") and word == "out" else None
 
 
 def _moved(op: Operation, index: Index) -> Expression | None:
@@ -299,7 +282,7 @@ def _terms(factors: Sequence[Factor], letters: Letters, shape: Index, index: Ind
 def _products(op: Operation, shapes: Mapping[str, Index]) -> tuple[list[dict[str, Letters]], Letters] | None:
     """The sums of products that a linear operation is: the letters of the factors of each, and those of the output."""
     if op.name in REDUCTIONS:
-        if op.options.get("where", True) is not True:
+        if op.options.get("where", True) is not True or (op.name in ("prod", "max", "min") and "out" not in shapes):
             return None
         n = len(shapes["x"])
         axis = op.options.get("axis")
@@ -323,22 +306,31 @@ def _products(op: Operation, shapes: Mapping[str, Index]) -> tuple[list[dict[str
     return [product, {"bias": ("j",)}], (*batch, *rows, *columns)
 
 
-def _linear(op: Operation, index: Index) -> Expression | None:
-    """An element of a product of matrices, with the bias that may be added, or of a reduction."""
-    values = {word: np.asarray(op.of(word)) for word in op.words if op.of(word) is not None}
-    if not values.keys() >= set(op.words[:2]):
-        return None
-    found = _products(op, {word: value.shape for word, value in values.items()})
+def _linear(op: Operation, word: str, shape: Index, index: Index) -> Expression | None:
+    """An element of a product of matrices or a reduction; of an operand's gradient the same sum with g in the operand's place."""
+    values = {other: np.asarray(op.of(other)) for other in op.words if op.of(other) is not None}
+    shapes = {**{other: value.shape for other, value in values.items()}, word: shape}
+    found = _products(op, shapes) if set(op.words[:2]) <= shapes.keys() else None
     if found is None:
         return None
-    (product, *_), letters = found
-    shape = np.shape(op.out)
-    terms, count, parts = _terms([(word, values[word], own) for word, own in product.items()], letters, shape, index)
-    if op.name in REDUCTIONS:
+    products, letters = found
+    product, target = products[0], letters
+    if word != "out":
+        values[word] = np.asarray(op.g)
+        (product,) = [each for each in products if word in each]
+        target, product = product[word], {**product, word: letters}
+    if not set(product) <= values.keys():
+        return None
+    factors = [("g" if other == word else other, values[other], own) for other, own in product.items()]
+    terms, count, parts = _terms(factors, target, shape, index)
+    if op.name in REDUCTIONS and word == "out":
         frame, mark, total = REDUCTIONS[op.name]
         return _joined(terms, count, total(parts[0]), frame.format(n=count), mark) if count else None
     value = np.einsum(*parts, [])
-    if "bias" not in values:
+    if op.name in REDUCTIONS:
+        n = prod(shape) // max(1, np.size(op.g)) if op.name == "mean" else 1
+        return _joined(terms, count, value / n, f"{{}} / {n}" if op.name == "mean" else "{}")
+    if word != "out" or "bias" not in values:
         return _joined(terms, count, value)
     added = values["bias"][index[-1:]]
     return _joined(terms, count, value + added, last=Expression(_element("bias", index[-1:]), _bare(added), None))
@@ -373,7 +365,7 @@ def _cross_entropy(op: Operation, index: Index) -> Expression | None:
 def _softmax(op: Operation, index: Index) -> Expression | None:
     x: Any = np.asarray(op.of("x"))
     axis = op.options.get("axis", -1)
-    if not isinstance(axis, int):
+    if not isinstance(axis, int) or not x.ndim:
         return None
     axis %= x.ndim
     row = x[(*index[:axis], slice(None), *index[axis + 1 :])]
@@ -402,25 +394,7 @@ REDUCTIONS: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "sum": ("{{}}", " + ", np.sum), "mean": ("{{}} / {n}", " + ", np.mean), "prod": ("{{}}", " · ", np.prod),
     "max": ("max({{}})", ", ", np.max), "min": ("min({{}})", ", ", np.min),
 }  # fmt: skip
-FORWARD: dict[str, Callable[[Operation, Index], Expression | None]] = {
-    **dict.fromkeys(("matmul", "dot", "linear", *REDUCTIONS), _linear), "softmax_cross_entropy": _cross_entropy, "softmax": _softmax,
-    "log_softmax": _softmax,
-}  # fmt: skip
-
-
-# ---------------------------------------------------------------- backward
-
-
-def _backward(op: Operation, operand: int, shape: Index, index: Index) -> Expression | None:
-    word = op.words[operand]
-    if op.name in MOVES:
-        return _moved_back(op, operand, index)
-    form = forms(op.name).get(word)
-    if form is not None:
-        return _formed(op, form, shape, index)
-    if op.name in FORWARD and FORWARD[op.name] is _linear:
-        return _linear_back(op, word, shape, index)
-    return _cross_entropy_back(op, index) if op.name == "softmax_cross_entropy" and word == "logits" else None
+LINEAR = {"matmul", "dot", "linear", *REDUCTIONS}
 
 
 def _moved_back(op: Operation, operand: int, index: Index) -> Expression | None:
@@ -434,24 +408,6 @@ def _moved_back(op: Operation, operand: int, index: Index) -> Expression | None:
     places = [tuple(int(i) for i in hit) for hit in hits]
     terms = [Expression(_element("g", places[i]), _bare(g[places[i]]), None) for i in _few(len(places))]
     return _joined(terms, len(places), sum(g[i] for i in places))
-
-
-def _linear_back(op: Operation, word: str, shape: Index, index: Index) -> Expression | None:
-    """The sum of products in which the gradient takes the operand's place."""
-    values = {other: np.asarray(op.of(other)) for other in op.words if op.of(other) is not None}
-    shapes = {**{other: value.shape for other, value in values.items()}, word: shape}
-    found = (
-        _products(op, shapes) if op.name not in ("prod", "max", "min") and shapes.keys() >= set(op.words[:2]) else None
-    )
-    if found is None:
-        return None
-    products, letters = found
-    (product,) = [product for product in products if word in product]
-    g = ("g", np.asarray(op.g), letters)
-    factors = [g if other == word else (other, values[other], own) for other, own in product.items()]
-    terms, count, parts = _terms(factors, product[word], shape, index)
-    n = prod(shape) // max(1, g[1].size) if op.name == "mean" else 1
-    return _joined(terms, count, np.einsum(*parts, []) / n, f"{{}} / {n}" if op.name == "mean" else "{}")
 
 
 def _cross_entropy_back(op: Operation, index: Index) -> Expression | None:

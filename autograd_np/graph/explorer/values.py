@@ -19,8 +19,9 @@ import numpy as np
 
 from ...engine.accumulators import Deferred
 from ...engine.errors import FreedGraphError, MutationError
+from ...engine.fitting import fit
 from ...engine.record import PICK
-from ...engine.tape import Node, fit
+from ...engine.tape import Node
 from ...engine.tensor import Tensor, seed
 from ...engine.write_guards import check_unwritten
 from ..model import Graph, kept_by, operands_kept, primitive_of
@@ -104,31 +105,38 @@ def forward_values(
         results: the Tensors that the graph was made of.
         named: the arrays of leaves that are at hand, by index.
     """
-    index = {id(node): i for i, node in enumerate(nodes)}
-    found = [Forward(operands=[None] * len(node.parents)) for node in nodes]
+    found = [_from_kept(node) for node in nodes]
     first_use: dict[int, int] = {}
-    for node in nodes:
-        for parent in node.parents:
-            if parent is not None:
-                first_use.setdefault(index[id(parent)], node.position)
-    for i, node in enumerate(nodes):
-        _from_kept(node, found[i], found, index)
-    for i, node in enumerate(nodes):
-        _from_annotate(node, found[i], found, index, first_use)
-    for t in results:
-        i = index[id(t._node)]
-        if found[i].value is None and _unwritten(t._values, nodes[i].position):
-            found[i].value = t._values
-    for i, value in named.items():
-        if found[i].value is None and _unwritten(value, first_use.get(i, nodes[i].position)):
-            found[i].value = value
-    for i, node in enumerate(nodes):
-        _complete(node, found[i], found, index)
+    for entry in graph.entries:
+        for i in entry.inputs:
+            if i is not None:
+                first_use.setdefault(i, entry.position)
+
+    def offer(i: int | None, value: Any, position: int | None) -> None:
+        """Take an array for the value of an entry that has none yet, if it was not written since a position."""
+        if i is not None and found[i].value is None and hasattr(value, "shape"):
+            found[i].value = value if position is None or _unwritten(value, position) else None
+
     for entry, own in zip(graph.entries, found, strict=True):
-        if own.value is not None and (
-            getattr(own.value, "shape", entry.shape) != entry.shape
-            or getattr(own.value, "dtype", entry.dtype) != entry.dtype
-        ):
+        for i, operand in zip(entry.inputs, own.operands, strict=True):
+            offer(i, operand, None)
+    for entry, node, own in zip(graph.entries, nodes, found, strict=True):
+        seen = getattr(node, "seen", None)
+        if seen is not None:
+            _from_annotate(seen, own, node.position)
+            for i, operand in zip(entry.inputs, seen.operands, strict=False):
+                if i is not None and nodes[i].primitive is None:
+                    offer(i, operand, first_use[i])
+    index = {id(node): i for i, node in enumerate(nodes)}
+    for t in results:
+        offer(index[id(t._node)], t._values, graph.entries[index[id(t._node)]].position)
+    for i, value in named.items():
+        offer(i, value, first_use.get(i, nodes[i].position))
+    for entry, node, own in zip(graph.entries, nodes, found, strict=True):
+        _complete(node, own, [None if i is None else found[i] for i in entry.inputs])
+    for entry, own in zip(graph.entries, found, strict=True):
+        kind = getattr(own.value, "shape", entry.shape), getattr(own.value, "dtype", entry.dtype)
+        if kind != (entry.shape, entry.dtype):
             own.value = None  # written anew by t.data = …, in another shape
     return found
 
@@ -142,8 +150,9 @@ def _unwritten(value: Any, position: int) -> bool:
     return True
 
 
-def _from_kept(node: Node, own: Forward, found: list[Forward], index: Mapping[int, int]) -> None:
+def _from_kept(node: Node) -> Forward:
     primitive = primitive_of(node)
+    own = Forward(operands=operands_kept(node, sequences=True))
     for slot, value in kept_by(node):
         if slot.source == "out" and value is not None:
             own.outputs = tuple(value) if primitive.multi else ()
@@ -154,50 +163,31 @@ def _from_kept(node: Node, own: Forward, found: list[Forward], index: Mapping[in
             asked = [p for word, p in zip(primitive.operands, node.parents, strict=False) if word in slot.users]
             if value is not None or primitive.sequence or any(parent is not None for parent in asked):
                 own.options[slot.name] = value
-    own.operands = operands_kept(node, sequences=True)
-    for parent, operand in zip(node.parents, own.operands, strict=True):
-        if parent is not None and hasattr(operand, "shape"):
-            other = found[index[id(parent)]]
-            other.value = operand if other.value is None else other.value
+    return own
 
 
-def _from_annotate(
-    node: Node, own: Forward, found: list[Forward], index: Mapping[int, int], first_use: Mapping[int, int]
-) -> None:
-    seen = getattr(node, "seen", None)
-    if seen is None:
-        return
+def _from_annotate(seen: Any, own: Forward, position: int) -> None:
     values = seen.value if isinstance(seen.value, tuple) else (seen.value,)
-    if all(_unwritten(value, node.position) for value in values):
-        if isinstance(seen.value, tuple) and not own.outputs:
-            own.outputs = values
+    if all(_unwritten(value, position) for value in values):
+        own.outputs = own.outputs or (values if isinstance(seen.value, tuple) else ())
         own.value = values[0] if own.value is None else own.value
     for k, operand in enumerate(seen.operands[: len(own.operands)]):
-        parent = node.parents[k]
-        if own.operands[k] is None and _unwritten(operand, node.position):
+        if own.operands[k] is None and _unwritten(operand, position):
             own.operands[k] = operand
-        if parent is not None and parent.primitive is None and hasattr(operand, "shape"):
-            other = found[index[id(parent)]]
-            if other.value is None and _unwritten(operand, first_use.get(index[id(parent)], node.position)):
-                other.value = operand
 
 
-def _complete(node: Node, own: Forward, found: list[Forward], index: Mapping[int, int]) -> None:
+def _complete(node: Node, own: Forward, parents: Sequence[Forward | None]) -> None:
     """The operands' values from their entries, and the value from the operands where it is missing."""
-    for k, parent in enumerate(node.parents):
+    for k, parent in enumerate(parents):
         if parent is not None and own.operands[k] is None:
-            own.operands[k] = found[index[id(parent)]].value
+            own.operands[k] = parent.value
     primitive = primitive_of(node)
-    if primitive is None:
-        return
     if primitive is PICK:
-        parent = node.parents[0]
-        outputs = found[index[id(parent)]].outputs if parent is not None else ()
+        outputs = parents[0].outputs if parents[0] is not None else ()
         number = (node.kept or (0,))[0]
         if own.value is None and number < len(outputs):
             own.value = outputs[number]
-        return
-    if own.value is None or (primitive.several and not own.outputs):
+    elif primitive is not None and (own.value is None or (primitive.several and not own.outputs)):
         shape, dtype = (node.shape, node.dtype) if not isinstance(node.dtype, tuple) else (node.shape[0], node.dtype[0])
         made = again(primitive, shape, dtype, own.operands, own.options)
         if made is not None:
