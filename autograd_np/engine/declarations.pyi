@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike as DTypeLike, NDArray
 
 from ..typing import ArrayLike as ArrayLike
 from .tensor import Tensor
@@ -13,6 +13,8 @@ from .tensor import Tensor
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
+# What a body and a rule compute with. (Where a backward pass is recorded or compiled it is what stands for an array there.)
+Array: TypeAlias = NDArray[Any]
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 class ArrayMethods:

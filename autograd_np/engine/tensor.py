@@ -21,12 +21,12 @@ from .operands import above, base_array
 from .python_values import PythonValues
 from .sparse_operands import is_sparse
 
-__all__ = ["ArrayLike", "Tensor", "tensor"]
+__all__ = ["Array", "ArrayLike", "DTypeLike", "Tensor", "tensor"]
 
 if TYPE_CHECKING:
-    from .declarations import ArrayLike, ArrayMethods
+    from .declarations import Array, ArrayLike, ArrayMethods, DTypeLike
 else:
-    ArrayLike = Any
+    Array = ArrayLike = DTypeLike = Any
     ArrayMethods = object
 
 

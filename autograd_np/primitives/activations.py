@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import on_arrays, primitive, rule, shown
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from . import complexes
 from .complexes import decay, is_complex
 from .composed import composition
@@ -66,11 +66,11 @@ __all__ = [
 FAR = 2e4
 
 
-def _far(x: Any) -> Any:
+def _far(x: Array) -> Array:
     return x if is_complex(x) else np.minimum(np.maximum(x, -FAR), FAR)
 
 
-def _above(x: Any) -> Any:
+def _above(x: Array) -> Array:
     return x if is_complex(x) else np.maximum(x, -FAR)
 
 
@@ -90,7 +90,7 @@ def relu(x: ArrayLike, /) -> Tensor:
 rule(relu, lambda g, out: keep(out > 0, g))
 
 
-def _at_zero(x: Any, left: float, right: float) -> tuple[Any, Any]:
+def _at_zero(x: Array, left: float, right: float) -> tuple[Any, Any]:
     """Masks of the elements that take the left and the right derivative, for a kink at 0 with these one-sided derivatives."""
     if left * right <= 0:
         return x < 0, x > 0
@@ -109,7 +109,7 @@ def leaky_relu(x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor:
     return np.maximum(x, 0) + negative_slope * np.minimum(x, 0)
 
 
-def _leaky_relu_rule(g: Any, x: Any, negative_slope: float) -> Any:
+def _leaky_relu_rule(g: Array, x: Array, negative_slope: float) -> Array:
     left, right = _at_zero(x, negative_slope, 1.0)
     if negative_slope == 0:
         return keep(right, g)
@@ -147,12 +147,12 @@ def prelu(x: ArrayLike, weight: ArrayLike, /, axis: int = 1) -> Tensor:
     return np.maximum(x, 0) + w * np.minimum(x, 0)
 
 
-def _prelu_x(g: Any, x: Any, weight: Any, axis: int) -> Any:
+def _prelu_x(g: Array, x: Array, weight: Array, axis: int) -> Array:
     w = np.reshape(weight, _channels(np.shape(weight), np.shape(x), axis))
     return zmul((x > 0) + w * (x < 0) + np.minimum(np.maximum(w, 0), 1) * (x == 0), g)
 
 
-def _prelu_weight(g: Any, x: Any, weight_shape: Any, axis: int) -> Any:
+def _prelu_weight(g: Array, x: Array, weight_shape: tuple[int, ...], axis: int) -> Array:
     shape = _channels(weight_shape, np.shape(x), axis)
     axes = tuple([i for i, n in enumerate(shape) if n == 1])
     return np.reshape(np.sum(g * np.minimum(x, 0), axis=axes), weight_shape)
@@ -222,7 +222,7 @@ def elu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0))
 
 
-def _elu_slope(x: Any, alpha: float) -> Any:
+def _elu_slope(x: Array, alpha: float) -> Array:
     e = np.exp(np.minimum(x, 0))
     if alpha == 1:
         return e
@@ -331,7 +331,7 @@ def softplus(x: ArrayLike, /, beta: float = 1.0, threshold: float | None = None)
     return y if threshold is None else np.where(np.real(u) > threshold, x, y)
 
 
-def _softplus_rule(g: Any, x: Any, beta: float, threshold: float | None) -> Any:
+def _softplus_rule(g: Array, x: Array, beta: float, threshold: float | None) -> Array:
     u = x if beta == 1 else x * beta
     pulled = g * _sigma(u)
     return pulled if threshold is None else np.where(np.real(u) > threshold, g, pulled)
@@ -358,7 +358,7 @@ def mish(x: ArrayLike, /) -> Tensor:
     return _above(x) * np.tanh(_softplus(x))
 
 
-def _mish_rule(g: Any, x: Any) -> Any:
+def _mish_rule(g: Array, x: Array) -> Array:
     s = _softplus(x)
     return g * (np.tanh(s) + _far(x) * (4 * sigmoid_slope(2 * s)) * _sigma(x))
 
@@ -370,7 +370,7 @@ _TANH_P = (-0.96437492777225469787e0, -0.99225929672236083313e2, -0.161341190239
 _TANH_Q = (1.0, 0.11274474380534949335e3, 0.22337720718962312926e4, 0.48402357071988688686e4)
 
 
-def _complex_tanhshrink(x: Any) -> Any:
+def _complex_tanhshrink(x: Array) -> Array:
     """Near 0 by the continued fraction tanh(x) = x / (1 + w/(3 + w/(5 + …))), w = x²: with c = w/(3 + …), x − x/(1 + c) = x c/(1 + c)."""
     near = np.abs(x) < 0.55
     v = np.where(near, x, 0)
@@ -430,7 +430,7 @@ _TANH_GELU = math.sqrt(8 / math.pi)
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 
 
-def _cubic(x: Any) -> tuple[Any, Any, Any]:
+def _cubic(x: Array) -> tuple[Any, Any, Any]:
     """x within ±40 (where the tanh form has long saturated), u = √(8/π) (x + 0.044715 x³), and du/dx."""
     x = x if is_complex(x) else np.minimum(np.maximum(x, -40.0), 40.0)
     square = x * x
@@ -459,7 +459,7 @@ def gelu(x: ArrayLike, /, approximate: str = "none") -> Tensor:
     return _above(x) * gate, gate
 
 
-def _gelu_rule(g: Any, x: Any, out: Any, approximate: str) -> Any:
+def _gelu_rule(g: Any, x: Array, out: Any, approximate: str) -> Any:
     g, g_gate = g
     if approximate == "none":
         bounded, slope = _far(x), _DENSITY * gauss(x, 0.5)
@@ -478,12 +478,12 @@ shown(gelu, out="x * normal_cdf(x)", x="g * (normal_cdf(x) + x * normal_density(
 
 
 @lru_cache(maxsize=32)
-def _lowest(dtype: Any) -> Any:
+def _lowest(dtype: DTypeLike | None) -> Any:
     """The most negative finite number of a floating dtype."""
     return np.finfo(dtype).min
 
 
-def _sum(e: Any, axis: Any) -> Any:
+def _sum(e: Any, axis: Any) -> Array:
     """Σe along the axis, at least 1: a row holds an exp(0) = 1, but for a row of −inf, whose softmax becomes 0 by this."""
     total = np.add.reduce(wide(e), axis=axis, keepdims=True)
     if e.dtype.kind == "c":
@@ -491,7 +491,7 @@ def _sum(e: Any, axis: Any) -> Any:
     return np.maximum(total, 1)
 
 
-def _shifted(x: Any, axis: Any) -> Any:
+def _shifted(x: Array, axis: Any) -> Array:
     """x minus its maximum along the axis (of complex numbers that of the real parts), −inf in a row of −inf."""
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
@@ -522,7 +522,7 @@ def softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Tensor:
 MOST = 0.75
 
 
-def balanced(d: Any, e: Any, total: Any, axis: Any) -> Any:
+def balanced(d: Any, e: Any, total: Array, axis: Any) -> Any:
     """A gradient d with respect to logits whose softmax is e / total, without the cancellation at a class of nearly all the mass.
 
     The components sum to 0, for softmax does not change with a constant added to its argument: so the one that cancels is
@@ -535,7 +535,7 @@ def balanced(d: Any, e: Any, total: Any, axis: Any) -> Any:
     return np.where(most, -np.sum(others, axis=axis, keepdims=True), others)
 
 
-def _softmax_rule(g: Any, out: Any, axis: Any) -> Any:
+def _softmax_rule(g: Array, out: Array, axis: Any) -> Array:
     # s · (g − Σ g s) with g less its element at a class of nearly all the mass, where g − Σ g s would cancel.
     most = np.greater(out, MOST)
     g = g - np.sum(keep(most, g), axis=axis, keepdims=True)
@@ -549,7 +549,7 @@ _softmax = on_arrays(softmax)
 rule(logsumexp, lambda g, x, axis, keepdims: zmul(expand(g, len(x.shape), axis, keepdims), _softmax(wide(x), axis)))
 
 
-def log_total(z: Any, e: Any, axis: Any) -> Any:
+def log_total(z: Array, e: Any, axis: Any) -> Array:
     """log Σe of e = exp(z), whose largest z is 0: log1p of the others' sum, however small that is. 0 where all z are −inf."""
     if z.dtype.kind == "c":
         return np.log(_sum(e, axis))
@@ -571,7 +571,7 @@ def log_softmax(x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1) -> Ten
     return s if s.dtype is z.dtype else s.astype(z.dtype)
 
 
-def _log_softmax_rule(g: Any, out: Any, axis: Any) -> Any:
+def _log_softmax_rule(g: Array, out: Array, axis: Any) -> Any:
     p = np.exp(out)
     return balanced(g - p * np.sum(wide(g), axis=axis, keepdims=True), p, 1, axis)
 
@@ -599,7 +599,7 @@ def glu(x: ArrayLike, /, axis: int = -1) -> Tensor:
     return a * _sigma(b)
 
 
-def _glu_rule(g: Any, x: Any, axis: int) -> Any:
+def _glu_rule(g: Array, x: Array, axis: int) -> Array:
     a, b = np.split(x, 2, axis)
     return np.concatenate([g * _sigma(b), g * (a * sigmoid_slope(b))], axis)
 

@@ -29,11 +29,11 @@ from ..engine.errors import describe
 from ..engine.hooks import in_memory
 from ..engine.random import draw, generator_of
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 
 
 @primitive(name="score_gradient", wrt="e value h rows", discrete="kept", broadcasts=True)
-def _score_gradient(e: Any, value: Any, h: Any, rows: Any, kept: Any = None) -> Any:
+def _score_gradient(e: Any, value: ArrayLike, h: ArrayLike, rows: Any, kept: Any = None) -> Any:
     """``e · (V hᵀ · kept − rows)`` in one new array: the gradient of the scores, as keys × queries."""
     d = np.matmul(value, np.swapaxes(h, -1, -2))
     if np.broadcast_shapes(d.shape, e.shape, rows.shape) != d.shape or d.dtype != e.dtype:
@@ -64,7 +64,7 @@ rule(
 # ---------------------------------------------------------------- the operands
 
 
-def _real(x: Any, word: str) -> Any:
+def _real(x: Array, word: str) -> Array:
     """A floating array of at least two axes."""
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
@@ -73,7 +73,7 @@ def _real(x: Any, word: str) -> Any:
     return x if x.dtype.kind == "f" else np.multiply(x, 1.0)
 
 
-def _forbidden(mask: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
+def _forbidden(mask: Array, dtype: DTypeLike | None, shape: tuple[int, ...]) -> Any:
     """What a mask adds to the scores of the given shape, as keys × queries: 0 or −inf for booleans."""
     if not hasattr(mask, "dtype"):
         mask = np.asarray(mask)
@@ -96,7 +96,7 @@ def _forbidden(mask: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
     return np.swapaxes(mask, -1, -2) if mask.ndim > 1 else mask[..., None] if mask.ndim else mask
 
 
-def _causal(z: Any) -> Any:
+def _causal(z: Array) -> Any:
     """−inf where the key stands after the query, else 0, of the last two axes of z."""
     keys, queries = z.shape[-2:]
     if z.__class__ is np.ndarray:
@@ -106,13 +106,13 @@ def _causal(z: Any) -> Any:
 
 
 @lru_cache(maxsize=16)
-def _triangle(keys: int, queries: int, dtype: Any) -> Any:
+def _triangle(keys: int, queries: int, dtype: DTypeLike | None) -> Any:
     mask = np.where(np.arange(keys)[:, None] > np.arange(queries), -math.inf, 0.0).astype(dtype)
     mask.flags.writeable = False
     return mask
 
 
-def _added(z: Any, mask: Any) -> Any:
+def _added(z: Array, mask: Array) -> Array:
     """z + mask, in z's own memory unless the mask has further axes."""
     if np.broadcast_shapes(z.shape, mask.shape) == z.shape:
         return np.add(z, mask, out=z)
@@ -120,7 +120,7 @@ def _added(z: Any, mask: Any) -> Any:
 
 
 @lru_cache(maxsize=16)
-def _lowest(dtype: Any) -> Any:
+def _lowest(dtype: DTypeLike | None) -> Any:
     return np.finfo(dtype).min
 
 
@@ -198,7 +198,7 @@ def _scale(scale: float | None, query_shape: tuple[int, ...]) -> float:
     return 1 / math.sqrt(max(query_shape[-1], 1)) if scale is None else float(scale)
 
 
-def _mean(e: Any, value: Any, query: Any, total: Any, share: float) -> tuple[Any, Any]:
+def _mean(e: Any, value: Array, query: Any, total: Array, share: float) -> tuple[Any, Any]:
     """O = eᵀ V c / share and c, in memory laid out as the query's where the shape is the same: heads split by a view are joined by one."""
     weights = np.swapaxes(e, -1, -2)
     if (
@@ -219,7 +219,7 @@ def _mean(e: Any, value: Any, query: Any, total: Any, share: float) -> tuple[Any
 
 
 def _attention_rule(
-    g: Any, needs: Any, out: Any, query: Any, key: Any, value: Any, dropout_p: float, scale: float | None
+    g: Any, needs: Any, out: Any, query: Any, key: Any, value: Array, dropout_p: float, scale: float | None
 ) -> Any:
     dropout_p = float(dropout_p)
     o, c, e = out[:3]

@@ -14,7 +14,7 @@ from ..engine.hooks import BATCHES
 from ..engine.record import is_complex, not_real, required
 from ..engine.registry import FUNCTIONS, primitive_of
 from ..engine.slots import parameter_names
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 
 __all__ = ["COMPOSITIONS", "composition", "lifted", "no_out", "publish", "refused"]
 
@@ -124,7 +124,7 @@ def refused(numpy_function: Any, remedy: str) -> None:
     FUNCTIONS.setdefault(numpy_function, refuse)
 
 
-def no_out(name: str, out: Any) -> None:
+def no_out(name: str, out: Array | None) -> None:
     """Refuse ``out=``.
 
     Raises:

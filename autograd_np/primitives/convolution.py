@@ -20,7 +20,7 @@ import numpy as np
 
 from ..engine.errors import describe
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .composed import composition, lifted, publish
 from .convolution_loops import correlate, spread, weigh
 from .shaping import expand_dims, squeeze
@@ -32,7 +32,7 @@ Lengths = int | Sequence[int]
 # ---------------------------------------------------------------- the primitives
 
 
-def _grouped(weight: Any, groups: int, dtype: Any) -> Any:
+def _grouped(weight: Array, groups: int, dtype: DTypeLike | None) -> Array:
     """(G·O, C, kh, kw) as (G, kh, kw, C, O), contiguous."""
     outputs, *rest = weight.shape
     return weight.reshape(groups, outputs // groups, *rest).transpose(0, 3, 4, 2, 1).astype(dtype, order="C", copy=True)
@@ -200,7 +200,7 @@ def _padding(name: str, padding: Any, axes: int, kernel: Any, stride: Any, dilat
 
 
 def _convolution(
-    name: str, axes: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+    name: str, axes: int, x: Array, weight: Array, bias: Array, stride: Any, padding: Any, dilation: Any, groups: Any
 ) -> Tensor:
     x, weight, bias = operands(name, axes, x, weight, bias)
     stride = lengths(stride, axes, name, "stride", least=1)
@@ -324,9 +324,9 @@ def conv1d(
 def _transposed(
     name: str,
     axes: int,
-    x: Any,
-    weight: Any,
-    bias: Any,
+    x: Array,
+    weight: Array,
+    bias: Array | None,
     stride: Any,
     padding: Any,
     output_padding: Any,

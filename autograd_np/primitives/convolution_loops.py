@@ -23,6 +23,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..engine.hooks import model
+from ..engine.tensor import Array, DTypeLike
 
 __all__ = ["correlate", "spread", "weigh"]
 
@@ -59,7 +60,7 @@ def _windows(image: Any, axes: Pair, kernel: Pair, stride: Pair, dilation: Pair)
 
 
 def _columns(
-    x: Any, kernel: Pair, size: Pair, stride: Pair, before: Pair, dilation: Pair, dtype: Any
+    x: Array, kernel: Pair, size: Pair, stride: Pair, before: Pair, dilation: Pair, dtype: DTypeLike | None
 ) -> Iterator[tuple[Any, Any]]:
     """The column matrix, block by block: (positions × window, the index of those positions in y).
 
@@ -127,12 +128,21 @@ def _columns(
                 yield flat[:length], (part, slice(top, top + m))
 
 
-def _is_contiguous(x: Any) -> bool:
+def _is_contiguous(x: Array) -> bool:
     flags = getattr(x, "flags", None)
     return flags is not None and bool(flags.c_contiguous)
 
 
-def correlate(x: Any, w: Any, bias: Any, size: Pair, stride: Pair, before: Pair, dilation: Pair, dtype: Any) -> Any:
+def correlate(
+    x: Array,
+    w: Array,
+    bias: Array | None,
+    size: Pair,
+    stride: Pair,
+    before: Pair,
+    dilation: Pair,
+    dtype: DTypeLike | None,
+) -> Array:
     """``∂T/∂y + bias``: x (N, H, W, G·C), w (G, kh, kw, C, O) for G groups; returns (N, *size, G·O)."""
     groups, *_, channels, outputs = w.shape
     out = np.empty((x.shape[0], *size, groups * outputs), dtype, like=model(x, w, bias))
@@ -160,7 +170,9 @@ def correlate(x: Any, w: Any, bias: Any, size: Pair, stride: Pair, before: Pair,
     return out
 
 
-def weigh(x: Any, y: Any, kernel: Pair, groups: int, stride: Pair, before: Pair, dilation: Pair, dtype: Any) -> Any:
+def weigh(
+    x: Array, y: Array, kernel: Pair, groups: int, stride: Pair, before: Pair, dilation: Pair, dtype: DTypeLike | None
+) -> Array:
     """``∂T/∂w``: x (N, H, W, G·C), y (N, P, Q, G·O); returns (G, kh, kw, C, O)."""
     size = y.shape[1:3]
     channels, outputs = x.shape[-1] // groups, y.shape[-1] // groups
@@ -180,7 +192,7 @@ def weigh(x: Any, y: Any, kernel: Pair, groups: int, stride: Pair, before: Pair,
     return out
 
 
-def spread(y: Any, w: Any, size: Pair, stride: Pair, before: Pair, dilation: Pair, dtype: Any) -> Any:
+def spread(y: Array, w: Array, size: Pair, stride: Pair, before: Pair, dilation: Pair, dtype: DTypeLike | None) -> Any:
     """``∂T/∂x``: y (N, P, Q, G·O), w (G, kh, kw, C, O); returns (N, *size, G·C).
 
     Positions of x with the same remainder r of (row + a) modulo the stride meet the same places k of the kernel, those with
@@ -221,7 +233,7 @@ def _phase(first: int, length: int, positions: int, kernel: int, stride: int, be
     return range(places[-1], -1, -step), count, (len(places) - 1) * spacing - start, spacing
 
 
-def _one_set(y: Any, weight: Any, vertical: Phase, horizontal: Phase, dtype: Any) -> Any:
+def _one_set(y: Array, weight: Array, vertical: Phase, horizontal: Phase, dtype: DTypeLike | None) -> Any:
     (rows, height, above, down), (columns, width, left, right) = vertical, horizontal
     part = weight[:, rows.start :: rows.step][:, : len(rows), columns.start :: columns.step][:, :, : len(columns)]
     return correlate(y, part, None, (height, width), (1, 1), (above, left), (down, right), dtype)
@@ -231,7 +243,7 @@ def _one_set(y: Any, weight: Any, vertical: Phase, horizontal: Phase, dtype: Any
 
 
 def _shifted(
-    x: Any, kernel: Pair, size: Pair, stride: Pair, before: Pair, dilation: Pair
+    x: Array, kernel: Pair, size: Pair, stride: Pair, before: Pair, dilation: Pair
 ) -> Iterator[tuple[int, int, Any, Any]]:
     """For each place of the kernel: its row and column, the index of the positions at which it meets x, and that of what it meets."""
     for i in range(kernel[0]):
@@ -252,12 +264,12 @@ def _met(place: int, length: int, count: int, stride: int, before: int, dilation
     return slice(first, last), slice(start, start + (last - first - 1) * stride + 1, stride)
 
 
-def _images_at_once(out: Any) -> int:
+def _images_at_once(out: Array) -> int:
     per_image: int = math.prod(out.shape[1:]) * out.dtype.itemsize
     return max(BLOCK // max(per_image, 1), 1)
 
 
-def _by_channel(x: Any, w: Any, out: Any, size: Pair, stride: Pair, before: Pair, dilation: Pair) -> None:
+def _by_channel(x: Array, w: Array, out: Any, size: Pair, stride: Pair, before: Pair, dilation: Pair) -> None:
     """The convolution with one channel in and out per group: products with shifted images."""
     weight = w.reshape(w.shape[0], *w.shape[1:3]).transpose(1, 2, 0)
     kernel = w.shape[1:3]
@@ -270,7 +282,7 @@ def _by_channel(x: Any, w: Any, out: Any, size: Pair, stride: Pair, before: Pair
             np.add(target, part[met] * weight[i, j], out=target)
 
 
-def _weigh_by_channel(x: Any, y: Any, out: Any, stride: Pair, before: Pair, dilation: Pair) -> None:
+def _weigh_by_channel(x: Array, y: Array, out: Array, stride: Pair, before: Pair, dilation: Pair) -> None:
     """The gradient of its weight."""
     at_once = _images_at_once(y)
     for first in range(0, x.shape[0], at_once):

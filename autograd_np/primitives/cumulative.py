@@ -15,7 +15,7 @@ import numpy as np
 from ..engine.hooks import beside, in_memory
 from ..engine.protocols import UFUNC_METHODS
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .composed import composition, lifted, no_out
 from .layout import lay, reverse, unlay, wide
 from .reductions import before
@@ -33,7 +33,7 @@ __all__ = [
 
 
 @primitive()
-def recurrence(a: Any, b: Any) -> Any:
+def recurrence(a: ArrayLike, b: ArrayLike) -> Any:
     """``s[i] = b[i] + a[i] · s[i−1]`` along the last axis, from ``s[−1] = 0`` (so ``a[0]`` does not count).
 
     Gradient: with ``t[i] = h[i] + a[i+1] · t[i+1]``, the same recurrence run backwards, ``t`` for ``b`` and
@@ -54,12 +54,12 @@ def recurrence(a: Any, b: Any) -> Any:
 _recurrence = on_arrays(recurrence)
 
 
-def _backwards(a: Any, b: Any) -> Any:
+def _backwards(a: Array, b: Array) -> Any:
     """``s[i] = b[i] + a[i+1] · s[i+1]`` along the last axis."""
     return reverse(_recurrence(np.concatenate((a[..., :1], a[..., :0:-1]), axis=-1), reverse(b)))
 
 
-def _recurrence_rule(h: Any, needs: Any, a: Any, out: Any) -> Any:
+def _recurrence_rule(h: Array, needs: Any, a: Array, out: Array) -> Any:
     t = _backwards(a, h)
     if not needs[0]:
         return None, t
@@ -74,7 +74,7 @@ rule(recurrence, joint=_recurrence_rule)
 
 
 @primitive(np.cumsum)
-def cumsum(x: ArrayLike, /, axis: int | None = None, dtype: Any = None, out: None = None) -> Tensor:
+def cumsum(x: ArrayLike, /, axis: int | None = None, dtype: DTypeLike | None = None, out: None = None) -> Tensor:
     """``out[i] = x[0] + … + x[i]`` along ``axis``. Gradient: the cumulative sum of the cotangent from the end.
 
     >>> cumsum(np.array([1.0, 2.0, 3.0]))
@@ -83,7 +83,7 @@ def cumsum(x: ArrayLike, /, axis: int | None = None, dtype: Any = None, out: Non
     return np.cumsum(x, axis=axis, dtype=dtype)
 
 
-def _cumsum_rule(g: Any, x_shape: Any, axis: int | None) -> Any:
+def _cumsum_rule(g: Array, x_shape: tuple[int, ...], axis: int | None) -> Any:
     if axis is None or len(x_shape) < 2:
         return np.reshape(np.cumsum(g[::-1])[::-1], x_shape)
     back = (slice(None),) * (axis % len(x_shape)) + (slice(None, None, -1),)
@@ -94,7 +94,7 @@ rule(cumsum, _cumsum_rule)
 
 
 @primitive(np.cumprod)
-def cumprod(x: ArrayLike, /, axis: int | None = None, dtype: Any = None, out: None = None) -> Tensor:
+def cumprod(x: ArrayLike, /, axis: int | None = None, dtype: DTypeLike | None = None, out: None = None) -> Tensor:
     """``out[i] = x[0] · … · x[i]`` along ``axis``.
 
     Gradient: ``Σ g[k] · Π x[j]`` over k ≥ i, j ≤ k, j ≠ i, found without division by a recurrence from the
@@ -108,7 +108,7 @@ def cumprod(x: ArrayLike, /, axis: int | None = None, dtype: Any = None, out: No
     return np.cumprod(x, axis=axis, dtype=dtype)
 
 
-def _cumprod_rule(g: Any, x: Any, axis: int | None, dtype: Any) -> Any:
+def _cumprod_rule(g: Array, x: Array, axis: int | None, dtype: DTypeLike | None) -> Any:
     if dtype is not None:
         x = x.astype(dtype)
     shape = x.shape
@@ -122,7 +122,7 @@ rule(cumprod, _cumprod_rule)
 
 
 def _cumulative(
-    function: Any, first: Any, x: Any, axis: int | None, dtype: Any, out: None, include_initial: bool
+    function: Any, first: Any, x: Array, axis: int | None, dtype: DTypeLike | None, out: None, include_initial: bool
 ) -> Tensor:
     name = f"cumulative_{function.__name__.removeprefix('cum')}"
     no_out(name, out)
@@ -139,7 +139,13 @@ def _cumulative(
 
 @composition(np.cumulative_sum)
 def cumulative_sum(
-    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False
+    x: ArrayLike,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: DTypeLike | None = None,
+    out: None = None,
+    include_initial: bool = False,
 ) -> Tensor:
     """The array API's :func:`cumsum`: ``axis`` may be left out for one axis only; ``include_initial`` begins with 0.
 
@@ -151,7 +157,13 @@ def cumulative_sum(
 
 @composition(np.cumulative_prod)
 def cumulative_prod(
-    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False
+    x: ArrayLike,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: DTypeLike | None = None,
+    out: None = None,
+    include_initial: bool = False,
 ) -> Tensor:
     """The array API's :func:`cumprod`: ``axis`` may be left out for one axis only; ``include_initial`` begins with 1.
 
@@ -165,7 +177,7 @@ def cumulative_prod(
 
 
 @primitive(masks=True)
-def maximum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Tensor:
+def maximum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: DTypeLike | None = None) -> Tensor:
     """``np.maximum.accumulate``: the largest of ``x[0] … x[i]`` along ``axis``.
 
     Gradient: to the element that is the largest so far, evenly split among equal ones up to i.
@@ -177,7 +189,7 @@ def maximum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Ten
 
 
 @primitive(masks=True)
-def minimum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Tensor:
+def minimum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: DTypeLike | None = None) -> Tensor:
     """``np.minimum.accumulate``: the smallest of ``x[0] … x[i]`` along ``axis``. Ties share as in :func:`maximum_accumulate`.
 
     >>> minimum_accumulate(np.array([2.0, 3.0, 1.0]))
@@ -187,7 +199,7 @@ def minimum_accumulate(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Ten
 
 
 @primitive(wrt="x", multi=True, discrete="x top")
-def runs(x: Any, top: Any) -> Any:
+def runs(x: ArrayLike, top: Any) -> Any:
     """Of a running extremum along the last axis: where it is hit, shared and the same. Without gradient.
 
     Returns:
@@ -204,7 +216,7 @@ def runs(x: Any, top: Any) -> Any:
 _runs = on_arrays(runs)
 
 
-def _running_rule(g: Any, x: Any, out: Any, axis: int) -> Any:
+def _running_rule(g: Array, x: Array, out: Array, axis: int) -> Any:
     hit, share, same = _runs(lay(x, axis), lay(out, axis))
     # An element collects the shares of all later results up to where another one takes over.
     return unlay(zmul(hit, _backwards(same, lay(g, axis) * share)), x.shape, axis)
@@ -215,7 +227,7 @@ rule(minimum_accumulate, _running_rule)
 
 
 @primitive(real=True)
-def logcumsumexp(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Tensor:
+def logcumsumexp(x: ArrayLike, /, axis: int = 0, dtype: DTypeLike | None = None) -> Tensor:
     """``np.logaddexp.accumulate``: ``log(exp x[0] + … + exp x[i])`` along ``axis``, without overflow.
 
     Gradient: ``Σ g[k] · exp(x[i] − out[k])`` over k ≥ i; 0 where all so far are −inf.
@@ -226,7 +238,7 @@ def logcumsumexp(x: ArrayLike, /, axis: int = 0, dtype: Any = None) -> Tensor:
     return np.logaddexp.accumulate(x, axis=axis, dtype=dtype)
 
 
-def _logcumsumexp_rule(g: Any, x: Any, out: Any, axis: int) -> Any:
+def _logcumsumexp_rule(g: Array, x: Array, out: Array, axis: int) -> Any:
     shape = x.shape
     x, out, g = lay(x, axis), lay(out, axis), lay(g, axis)
     # t[i] = g[i] + exp(out[i] − out[i+1]) · t[i+1], where no factor exceeds 1. Before the first finite
@@ -245,7 +257,7 @@ rule(logcumsumexp, _logcumsumexp_rule)
 
 
 @primitive(wrt="g")
-def scatter_last(g: Any, index: Any, size: int) -> Any:
+def scatter_last(g: ArrayLike, index: Any, size: int) -> Any:
     """``out[…, index[…, j]] += g[…, j]`` on zeros of ``size`` elements along the last axis. Gradient: taken along ``index``."""
     index = np.broadcast_to(index, g.shape)
     g = beside(g, index)
@@ -264,7 +276,7 @@ scatter = on_arrays(scatter_last)
 
 
 @primitive(wrt="x", masks=True)
-def taken_last(x: Any, index: Any) -> Any:
+def taken_last(x: ArrayLike, index: Any) -> Any:
     """``x[…, index]``, where the index array may be of the kind of ``x``. Gradient: scattered to where it was taken."""
     return np.take(beside(x, index), index, axis=-1)
 
@@ -278,7 +290,7 @@ rule(
 
 
 @primitive(masks=True)
-def add_reduceat(x: ArrayLike, indices: Any, axis: int = 0, dtype: Any = None) -> Tensor:
+def add_reduceat(x: ArrayLike, indices: Any, axis: int = 0, dtype: DTypeLike | None = None) -> Tensor:
     """``np.add.reduceat``: sums of the segments ``x[indices[k] : indices[k+1]]`` along ``axis``.
 
     As in NumPy the last segment goes to the end, and a segment that does not advance is the single element
@@ -299,7 +311,7 @@ def _segments(indices: Any, size: int) -> tuple[Any, Any]:
     return np.arange(len(segment)) - np.repeat(np.cumsum(length) - length, length) + start[segment], segment
 
 
-def _reduceat_rule(g: Any, x_shape: Any, indices: Any, axis: int) -> Any:
+def _reduceat_rule(g: Array, x_shape: tuple[int, ...], indices: Any, axis: int) -> Any:
     element, segment = _segments(indices, x_shape[axis])
     return unlay(scatter(lay(g, axis)[..., segment], element, x_shape[axis]), x_shape, axis)
 

@@ -11,7 +11,7 @@ from ..engine.errors import describe
 from ..engine.fitting import ones
 from ..engine.hooks import beside, require
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .layout import wide
 from .scatter import Scatter
 
@@ -56,7 +56,7 @@ def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Te
     return y if len(shape) <= 2 else y.reshape((*shape[:-1], m))
 
 
-def _misfit(x: Any, weight: Any, bias: Any) -> Exception:
+def _misfit(x: Array, weight: Array, bias: Array) -> Exception:
     shape, matrix = np.shape(x), np.shape(weight)
     if not shape or not hasattr(weight, "shape"):
         return TypeError(
@@ -89,14 +89,14 @@ rule(_sum_of_rows, lambda g, x_shape: np.broadcast_to(g, x_shape))
 sum_of_rows = on_arrays(_sum_of_rows)
 
 
-def _linear_x(g: Any, x_shape: Any, weight: Any) -> Any:
+def _linear_x(g: Array, x_shape: tuple[int, ...], weight: Array) -> Array:
     if len(x_shape) <= 2:
         return np.dot(g, weight.T)
     flat = np.reshape(g, (math.prod(x_shape[:-1]), weight.shape[1]))
     return np.reshape(np.dot(flat, weight.T), x_shape)
 
 
-def _linear_weight(g: Any, x: Any, weight_shape: Any) -> Any:
+def _linear_weight(g: Array, x: Array, weight_shape: tuple[int, ...]) -> Array:
     if x.ndim == 2:
         return np.dot(x.T, g)
     n, m = weight_shape
@@ -181,7 +181,7 @@ without_rows = on_arrays(_without_rows)
 rule(_without_rows, lambda g, numbers, padding: without_rows(g, numbers, padding))
 
 
-def _embedding_rule(g: Any, indices: Any, weight_shape: Any, padding_idx: int | None) -> Any:
+def _embedding_rule(g: Array, indices: Any, weight_shape: tuple[int, ...], padding_idx: int | None) -> Any:
     numbers = _numbers(indices).astype(np.intp, copy=False)
     padding = _padding(padding_idx, weight_shape[0])
     if padding is not None:

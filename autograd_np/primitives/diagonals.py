@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .composed import composition, no_out
 from .shaping import ravel, tensor_of
 
@@ -32,12 +30,12 @@ rule(tril, lambda g, k: np.tril(g, k))
 rule(triu, lambda g, k: np.triu(g, k))
 
 
-def _zeros(g: Any, length: int) -> Any:
+def _zeros(g: Array, length: int) -> Array:
     """Zeros that extend ``g`` by ``length`` along its last axis."""
     return np.zeros_like(g, shape=(*g.shape[:-1], length))
 
 
-def onto_diagonal(g: Any, shape: tuple[int, ...], offset: int, axis1: int, axis2: int) -> Any:
+def onto_diagonal(g: Array, shape: tuple[int, ...], offset: int, axis1: int, axis2: int) -> Array:
     """Zeros of ``shape`` with the last axis of ``g`` on a diagonal of two axes: the adjoint of ``np.diagonal``.
 
     In a row-major matrix of n columns the elements of a diagonal lie n + 1 places apart, so the flat matrix
@@ -98,7 +96,7 @@ def diagflat(x: ArrayLike, /, k: int = 0) -> Tensor:
 
 @composition(np.trace)
 def trace(
-    x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None
+    x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: DTypeLike | None = None, out: None = None
 ) -> Tensor:
     """The sum of the diagonal of two axes (summed in ``dtype``, if given). Gradient: the cotangent on the diagonal.
 

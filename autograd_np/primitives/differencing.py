@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine.hooks import array, assume
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .composed import composition, lifted
 from .cumulative import taken_last
 from .layout import Axis, axes_of, in_order, inverse, memory_axes, reverse
@@ -149,7 +149,7 @@ def _equal(steps: Any) -> bool:
     return bool((steps == steps[0]).all())
 
 
-def _slope(f: Any, axis: int, step: Any, edge_order: int) -> Any:
+def _slope(f: Any, axis: int, step: Any, edge_order: int) -> Array:
     def at(start: int | None, stop: int | None) -> Any:
         return f[_along(axis, slice(start, stop))]
 
@@ -287,7 +287,7 @@ def correlate(x: ArrayLike, y: ArrayLike, mode: str = "valid") -> Tensor:
     return np.correlate(x, y, mode)
 
 
-def _in_full(g: Any, x_shape: Any, y_shape: Any, mode: str, turned: bool) -> Any:
+def _in_full(g: Array, x_shape: tuple[int, ...], y_shape: tuple[int, ...], mode: str, turned: bool) -> Array:
     """The cotangent at its place in that of the full convolution, zeros around it.
 
     With n the length of the shorter operand the full result is n − 1 longer than the longer one. "same"
@@ -305,11 +305,11 @@ def _in_full(g: Any, x_shape: Any, y_shape: Any, mode: str, turned: bool) -> Any
     return np.concatenate((np.zeros_like(g, shape=(start,)), g, np.zeros_like(g, shape=(end,))))
 
 
-def _conjugate(x: Any) -> Any:
+def _conjugate(x: Array) -> Array:
     return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
-def _convolve_rule(g: Any, x_shape: Any, y: Any, mode: str) -> Any:
+def _convolve_rule(g: Array, x_shape: tuple[int, ...], y: Array, mode: str) -> Array:
     y = np.atleast_1d(y)  # NumPy takes a number for an array of one element
     return np.reshape(np.convolve(_in_full(g, x_shape or (1,), y.shape, mode, False), reverse(y), "valid"), x_shape)
 

@@ -19,7 +19,7 @@ _keep_bits = _keep_primitive.__primitive__.body
 
 
 @primitive(name="masked_scale", wrt="x", masks="kink")
-def _masked_scale(x: ArrayLike, mask: Any, scale: float) -> Tensor:
+def _masked_scale(x: ArrayLike, mask: ArrayLike, scale: float) -> Tensor:
     """``x · scale`` where the boolean mask is true and 0 elsewhere, also for infinities and NaN. The mask broadcasts to x."""
     y = _keep_bits(mask, x)
     return np.multiply(y, scale, out=y) if y.__class__ is np.ndarray and y.ndim else y * scale

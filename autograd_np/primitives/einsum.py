@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .composed import composition, no_out, publish
 from .scatter import Scatter
 
@@ -102,7 +102,7 @@ def plan(subscripts: str, shapes: tuple[Shape, ...], i: int) -> Plan:
     )
 
 
-def _gradient(i: int, g: Any, subscripts: str, shapes: tuple[Shape, ...], arrays: tuple[Any, ...]) -> Any:
+def _gradient(i: int, g: Array, subscripts: str, shapes: tuple[Shape, ...], arrays: tuple[Any, ...]) -> Any:
     """The gradient of operand ``i``; ``arrays`` are all operands (or none, where there is one)."""
     todo = plan(subscripts, shapes, i)
     if todo.equation:
@@ -131,7 +131,7 @@ def _einsum_one(x: ArrayLike, subscripts: str) -> Tensor:
 
 
 def _joint(
-    g: Any, needs: tuple[bool, ...], arrays: tuple[Any, ...], arrays_shape: tuple[Shape, ...], subscripts: str
+    g: Array, needs: tuple[bool, ...], arrays: tuple[Any, ...], arrays_shape: tuple[Shape, ...], subscripts: str
 ) -> tuple[Any, ...]:
     return tuple([_gradient(i, g, subscripts, arrays_shape, arrays) if need else None for i, need in enumerate(needs)])
 
@@ -172,7 +172,12 @@ def _strings(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
 
 
 def einsum(
-    *operands: Any, out: None = None, optimize: Any = False, dtype: Any = None, order: str = "K", casting: str = "safe"
+    *operands: Any,
+    out: None = None,
+    optimize: Any = False,
+    dtype: DTypeLike | None = None,
+    order: str = "K",
+    casting: str = "safe",
 ) -> Tensor:
     """Sums of products by Einstein's convention, in any of NumPy's forms.
 

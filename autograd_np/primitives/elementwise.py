@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import UFUNCS, on_arrays, primitive, primitive_of, rule, same, shown
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .kinks import at_kink, at_root
 from .zeros import keep, zdiv, zmul
 
@@ -62,7 +62,7 @@ def is_number(value: Any) -> bool:
     return value.__class__ is float or value.__class__ is int
 
 
-def twice(value: Any) -> Any:
+def twice(value: Array) -> Array:
     """``2 · value``; a sum, because a Python number as an operand doubles the time of a small product."""
     return value + value
 
@@ -194,7 +194,7 @@ def float_power(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
 
 @primitive(broadcasts=True, name="power_log", wrt="x y", discrete="p")
-def _power_log(p: Any, x: Any, y: Any, k: int) -> Any:
+def _power_log(p: Any, x: ArrayLike, y: ArrayLike, k: int) -> Any:
     """``x^y · (ln x)^k``, given ``p = x^y``; its limit 0 where p = 0, and 0 at x = y = 0.
 
     This family is closed under differentiation, with p a mere shortcut (so not differentiated by itself).
@@ -207,7 +207,7 @@ def _power_log(p: Any, x: Any, y: Any, k: int) -> Any:
 power_log = on_arrays(_power_log)
 
 
-def _power_x(g: Any, x: Any, y: Any) -> Any:
+def _power_x(g: Array, x: Array, y: Any) -> Array:
     if is_number(y):
         if y == 2:
             return twice(g * x)
@@ -227,7 +227,7 @@ def _power_x(g: Any, x: Any, y: Any) -> Any:
     return zmul(g, zmul(y, np.power(x, y - 1)))
 
 
-def _power_y(g: Any, out: Any, x: Any, y: Any) -> Any:
+def _power_y(g: Array, out: Array, x: Any, y: Array) -> Array:
     if is_number(x):
         if x > 0:
             return zmul(g, out) * math.log(x)
@@ -235,13 +235,13 @@ def _power_y(g: Any, out: Any, x: Any, y: Any) -> Any:
     return zmul(g, power_log(out, x, y, 1))
 
 
-def _power_log_x(h: Any, x: Any, y: Any, k: int) -> Any:
+def _power_log_x(h: Array, x: Array, y: Array, k: int) -> Array:
     p = np.power(x, y - 1)
     rest = p if k == 1 else k * power_log(p, x, y - 1, k - 1)
     return zmul(h, zmul(y, power_log(p, x, y - 1, k)) + rest)
 
 
-def _wide(x: Any) -> Any:
+def _wide(x: Array) -> Array:
     """At least double precision, for the rules of float_power."""
     return x.astype(np.result_type(x.dtype, float)) if hasattr(x, "dtype") else x
 
@@ -276,7 +276,7 @@ def hypot(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
 
 @primitive(broadcasts=True, name="cosine", real=True)
-def _cosine(x: Any, y: Any) -> Any:
+def _cosine(x: ArrayLike, y: ArrayLike) -> Any:
     """``x / r`` with ``r = √(x² + y²)``; 0 at the origin. Gradients: (y/r)²/r and −(x/r)(y/r)/r, so that no order cancels."""
     return zdiv(x, np.hypot(x, y))
 
@@ -346,14 +346,14 @@ def nextafter(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 rule(nextafter, x=same)
 
 
-def _signed(g: Any, x: Any) -> Any:
+def _signed(g: Array, x: Array) -> Array:
     """``g · sign(x)``, 0 at x = 0 also for an infinite g (that of √|x|)."""
     signed = keep(np.not_equal(x, 0), g * np.sign(x))
     marked = at_kink(x, g, x, "abs")
     return signed if marked is x else signed + keep(False, marked)
 
 
-def _absolute(g: Any, x: Any) -> Any:
+def _absolute(g: Array, x: Array) -> Any:
     if x.dtype.kind != "c":
         return _signed(g, x)
     r = np.absolute(x)
@@ -399,7 +399,7 @@ def angle(x: ArrayLike, /, deg: bool = False) -> Tensor:
     return np.angle(x, deg)
 
 
-def _angle(g: Any, x: Any, deg: bool) -> Any:
+def _angle(g: Array, x: Array, deg: bool) -> Array:
     if x.dtype.kind != "c":
         return keep(False, g)
     r = np.absolute(x)
@@ -448,13 +448,13 @@ def copy(x: ArrayLike, /, order: str = "K") -> Tensor:
 def astype(
     x: ArrayLike,
     /,
-    dtype: Any,
+    dtype: DTypeLike | None,
     order: str = "K",
     casting: str = "unsafe",
     subok: bool = True,
     copy: bool = True,
     *,
-    device: Any = None,
+    device: str | None = None,
 ) -> Tensor:
     """The elements as ``dtype``; parameters as in ``ndarray.astype`` and ``np.astype``.
 

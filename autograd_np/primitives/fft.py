@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 
 __all__ = [
     "fft",
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-def _resized(g: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+def _resized(g: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
     """The transpose of NumPy's cropping or zero padding along ``axes``: from the transform's lengths back to the operand's."""
     crop = [slice(None)] * len(shape)
     pad = [(0, 0)] * len(shape)
@@ -48,7 +48,7 @@ def _resized(g: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
     return np.pad(g, pad) if any(after for _, after in pad) else g
 
 
-def _inner(g: Any, n: int, axis: int, factor: float) -> Any:
+def _inner(g: Array, n: int, axis: int, factor: float) -> Array:
     """``g`` times ``factor`` at the frequencies that stand for two: all but 0 and, for even n, n/2."""
     start = (slice(None),) * (axis % len(g.shape))
     last = n // 2 + n % 2  # the first frequency after the inner ones
@@ -142,12 +142,12 @@ def _length(n: int | None, x_shape: tuple[int, ...], axis: int) -> int:
     return x_shape[axis] if n is None else n
 
 
-def _rfft_rule(g: Any, x_shape: tuple[int, ...], n: int | None, axis: int, norm: Any) -> Any:
+def _rfft_rule(g: Array, x_shape: tuple[int, ...], n: int | None, axis: int, norm: Any) -> Any:
     n = _length(n, x_shape, axis)
     return _resized(np.fft.hfft(_inner(g, n, axis, 0.5), n, axis, norm), x_shape, (axis,))
 
 
-def _ihfft_rule(g: Any, x_shape: tuple[int, ...], n: int | None, axis: int, norm: Any) -> Any:
+def _ihfft_rule(g: Array, x_shape: tuple[int, ...], n: int | None, axis: int, norm: Any) -> Any:
     n = _length(n, x_shape, axis)
     return _resized(np.fft.irfft(_inner(g, n, axis, 0.5), n, axis, norm), x_shape, (axis,))
 
@@ -205,12 +205,12 @@ def ifft2(x: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: str | None = 
     return np.fft.ifft2(x, s, axes, norm)
 
 
-def _fftn_rule(g: Any, x_shape: tuple[int, ...], s: Any, axes: Any, norm: Any) -> Any:
+def _fftn_rule(g: Array, x_shape: tuple[int, ...], s: Any, axes: Any, norm: Any) -> Any:
     axes = _axes(x_shape, s, axes)
     return _resized(np.fft.fftn(g, axes=axes, norm=norm), x_shape, axes)
 
 
-def _ifftn_rule(g: Any, x_shape: tuple[int, ...], s: Any, axes: Any, norm: Any) -> Any:
+def _ifftn_rule(g: Array, x_shape: tuple[int, ...], s: Any, axes: Any, norm: Any) -> Any:
     axes = _axes(x_shape, s, axes)
     return _resized(np.fft.ifftn(g, axes=axes, norm=norm), x_shape, axes)
 
@@ -248,7 +248,7 @@ def irfft2(x: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: str | None =
     return np.fft.irfft2(x, s, axes, norm)
 
 
-def _rfftn_rule(g: Any, x_shape: tuple[int, ...], s: Any, axes: Any, norm: Any) -> Any:
+def _rfftn_rule(g: Array, x_shape: tuple[int, ...], s: Any, axes: Any, norm: Any) -> Any:
     *others, last = axes = _axes(x_shape, s, axes)
     n = x_shape[last] if s is None or s[-1] in (-1, None) else int(s[-1])
     if others:
@@ -256,7 +256,7 @@ def _rfftn_rule(g: Any, x_shape: tuple[int, ...], s: Any, axes: Any, norm: Any) 
     return _resized(np.fft.hfft(_inner(g, n, last, 0.5), n, last, norm), x_shape, axes)
 
 
-def _irfftn_rule(g: Any, x_shape: tuple[int, ...], s: Any, axes: Any, norm: Any) -> Any:
+def _irfftn_rule(g: Array, x_shape: tuple[int, ...], s: Any, axes: Any, norm: Any) -> Any:
     *others, last = axes = _axes(x_shape, s, axes)
     g = _inner(np.fft.ihfft(g, None, last, norm), g.shape[last], last, 2.0)
     if others:

@@ -22,7 +22,7 @@ import numpy as np
 from ..engine.errors import describe
 from ..engine.hooks import beside, require
 from ..engine.registry import on_arrays, primitive, primitive_of, rule, shown
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .activations import balanced, log_softmax, log_total, softplus
 from .layout import wide
 from .zeros import zmul
@@ -39,7 +39,7 @@ _softplus = on_arrays(softplus)
 # ---------------------------------------------------------------- the two layouts
 
 
-def _arranged(x: Any, axis: int, first: bool) -> Any:
+def _arranged(x: Array, axis: int, first: bool) -> Any:
     """x in two dimensions: the class axis first (contiguous, for few classes) or last, all others flattened in the other."""
     if x.ndim == 2 and axis in (1, -1):
         return x.T.copy() if first else x
@@ -50,7 +50,7 @@ def _arranged(x: Any, axis: int, first: bool) -> Any:
     return np.reshape(np.moveaxis(x, axis, -1), (rest, classes))
 
 
-def _restored(x: Any, shape: tuple[int, ...], axis: int, first: bool) -> Any:
+def _restored(x: Array, shape: tuple[int, ...], axis: int, first: bool) -> Any:
     """The inverse of :func:`_arranged` for an array of the given shape."""
     if len(shape) == 2 and axis in (1, -1):
         return x.T if first else x
@@ -72,7 +72,7 @@ def _scaled_with_targets(p: ArrayLike, a: ArrayLike, b: ArrayLike, index: Any) -
     return flat.reshape(p.shape)
 
 
-def _picked(h: Any, index: Any, shape: tuple[int, ...]) -> Any:
+def _picked(h: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """The gradient for b: one number per row (the engine sums it for a single b)."""
     picked = -np.take(beside(h, index), index)
     return np.reshape(picked, shape) if shape else picked
@@ -177,14 +177,14 @@ _cross_entropy = primitive_of(softmax_cross_entropy).body
 
 
 def _of_classes(
-    logits: Any,
-    targets: Any,
+    logits: Array,
+    targets: Array,
     axis: int,
     rows_shape: Any,
     reduction: str,
     smoothing: float,
     ignore_index: int | None,
-    weight: Any,
+    weight: Array | None,
 ) -> Any:
     """(loss, e with −Σ_{c≠y} e_c for each row's class y, flat index of y, Σe, e_y), then a unless every row has the same scale, b and W to smooth.
 
@@ -242,7 +242,7 @@ def _of_classes(
     return (loss.reshape(rows_shape) if reduction == "none" else np.add.reduce(loss)), *kept
 
 
-def _below_maximum(z: Any, first: bool) -> Any:
+def _below_maximum(z: Array, first: bool) -> Array:
     """z minus the maximum of its row.
 
     Only ``p = e / Σe`` leaves the loss's rule. It does not depend on the maximum that was subtracted, so the
@@ -251,21 +251,21 @@ def _below_maximum(z: Any, first: bool) -> Any:
     return z - (np.maximum.reduce(z, axis=0) if first else np.maximum.reduce(z, axis=1, keepdims=True))
 
 
-def _class_weights(weight: Any, z: Any, first: bool) -> Any:
+def _class_weights(weight: Array | None, z: Array, first: bool) -> Any:
     """The class weights, broadcasting against the two-dimensional layout."""
     if weight is None:
         weight = np.ones_like(np.add.reduce(z, axis=1 if first else 0))
     return weight[:, None] if first else weight
 
 
-def _check_labels(y: Any, classes: int, ignore_index: int | None) -> None:
+def _check_labels(y: Array, classes: int, ignore_index: int | None) -> None:
     """Raise where a label is no class number."""
     # As unsigned numbers the negative ones are the largest: one reduction checks both ends.
     if y.size and np.maximum.reduce(y.astype(np.uint64)).item() >= classes:
         raise _bad_label(y, classes, ignore_index)
 
 
-def _bad_label(y: Any, classes: int, ignore_index: int | None) -> IndexError:
+def _bad_label(y: Array, classes: int, ignore_index: int | None) -> IndexError:
     bad = (y < 0) | (y >= classes)
     row = np.argmax(bad).item()
     ignored = "" if ignore_index is None else f" (ignore_index is {ignore_index})"
@@ -275,7 +275,7 @@ def _bad_label(y: Any, classes: int, ignore_index: int | None) -> IndexError:
 
 
 def _of_probabilities(
-    logits: Any, targets: Any, axis: int, rows_shape: Any, reduction: str, smoothing: float, weight: Any
+    logits: Array, targets: Array, axis: int, rows_shape: Any, reduction: str, smoothing: float, weight: Array | None
 ) -> Any:
     """(loss, e, Σe, the targets after smoothing and weights)."""
     classes = logits.shape[axis]
@@ -326,7 +326,7 @@ def _logits_rule(g: Any, out: Any, logits_shape: Any, axis: int, reduction: str)
     return _restored(d, logits_shape, axis, first)
 
 
-def _of_exponentials(g: Any, out: Any, first: bool) -> Any:
+def _of_exponentials(g: Any, out: Array, first: bool) -> Any:
     """The part of the logits' gradient that comes from the cotangents of e, Σe and e_y: in second order."""
     _, e, index, total, own = out[:5]
     each = None if g[1] is None else g[1] - np.reshape(np.take(g[1], index), total.shape)
@@ -361,7 +361,7 @@ def _logits_of_probabilities(g: Any, out: Any, logits_shape: Any, axis: int, red
 
 
 def _targets_rule(
-    g: Any, logits: Any, targets_shape: Any, axis: int, reduction: str, label_smoothing: float, weight: Any
+    g: Any, logits: Array, targets_shape: Any, axis: int, reduction: str, label_smoothing: float, weight: Array | None
 ) -> Any:
     classes = targets_shape[axis]
     first = classes <= FEW
@@ -467,19 +467,19 @@ def binary_cross_entropy_with_logits(
 _binary_cross_entropy = primitive_of(binary_cross_entropy_with_logits).body
 
 
-def _cast(weight: Any, z: Any) -> Any:
+def _cast(weight: Array, z: Array) -> Array:
     weight = weight if hasattr(weight, "dtype") else np.asarray(weight)
     return weight.astype(z.dtype, copy=False)
 
 
-def _element_scale(g: Any, reduction: str, weight: Any, shape: Any) -> Any:
+def _element_scale(g: Array, reduction: str, weight: Array | None, shape: Any) -> Array:
     if reduction == "mean":
         g = wide(g) * (1 / max(math.prod(shape), 1))
     return g if weight is None else g * _cast(weight, g)
 
 
 def _binary_logits_rule(
-    g: Any, out: Any, targets: Any, logits_shape: Any, reduction: str, weight: Any, pos_weight: Any
+    g: Any, out: Any, targets: Array, logits_shape: Any, reduction: str, weight: Array, pos_weight: Any
 ) -> Any:
     _, p, q = out
     d = None
@@ -495,7 +495,9 @@ def _binary_logits_rule(
     return d
 
 
-def _binary_targets_rule(g: Any, logits: Any, targets_shape: Any, reduction: str, weight: Any, pos_weight: Any) -> Any:
+def _binary_targets_rule(
+    g: Any, logits: Array, targets_shape: Any, reduction: str, weight: Array, pos_weight: Any
+) -> Any:
     if g[0] is None:
         return np.zeros_like(logits)
     d = -logits if pos_weight is None else _cast(pos_weight, logits) * _softplus(-logits) - _softplus(logits)
@@ -515,7 +517,7 @@ shown(
 
 
 @primitive(wrt="", discrete="labels")
-def one_hot(labels: ArrayLike, num_classes: int | None = None, dtype: Any = float) -> Tensor:
+def one_hot(labels: ArrayLike, num_classes: int | None = None, dtype: DTypeLike | None = float) -> Tensor:
     """An array of zeros with a 1 at each label along a new last axis. No gradient.
 
     Args:

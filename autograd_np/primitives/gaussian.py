@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .complexes import is_complex, scipy_ufunc
 
 __all__ = ["erf", "erfc", "gauss", "normal_cdf"]
@@ -68,7 +68,7 @@ _SHORT = (
 BLOCK = 8192
 
 
-def _polynomial(p: tuple[float, ...], w: Any) -> Any:
+def _polynomial(p: tuple[float, ...], w: Array) -> Array:
     """P(w) by Horner's rule."""
     value = p[0] * w + p[1]
     for a in p[2:]:
@@ -76,7 +76,7 @@ def _polynomial(p: tuple[float, ...], w: Any) -> Any:
     return value
 
 
-def _blockwise(f: Callable[[Any, Any], Any], x: Any) -> Any:
+def _blockwise(f: Callable[[Any, Any], Any], x: Array) -> Any:
     """f(x as float64, dtype of the result), in blocks of at most ``BLOCK`` elements, rounded to the dtype.
 
     The many passes over a block find it in the cache, and none of them asks the system for new pages.
@@ -92,7 +92,7 @@ def _blockwise(f: Callable[[Any, Any], Any], x: Any) -> Any:
     return np.concatenate(parts).reshape(x.shape)
 
 
-def _bell(x: Any, rate: float, dtype: Any) -> Any:
+def _bell(x: Array, rate: float, dtype: DTypeLike | None) -> Array:
     """e^(−rate x²) of a float64 x: the square is split into an exact part and a small one, else its rounding would be amplified x² times."""
     x = np.minimum(np.abs(x), 40.0)
     if dtype.itemsize < 8:
@@ -101,14 +101,14 @@ def _bell(x: Any, rate: float, dtype: Any) -> Any:
     return np.exp(-rate * (head * head)) * np.exp(-rate * ((x - head) * (x + head)))
 
 
-def _near(x: Any) -> Any:
+def _near(x: Array) -> Array:
     """erf(x) for |x| <= 0.46875."""
     x = np.minimum(np.maximum(x, -0.46875), 0.46875)
     w = x * x
     return x * (_polynomial(_NEAR_P, w) / _polynomial(_NEAR_Q, w))
 
 
-def _tail(y: Any, x: Any, rate: float, dtype: Any) -> Any:
+def _tail(y: Array, x: Array, rate: float, dtype: DTypeLike | None) -> Array:
     """erfc(y) for y >= 0.46875 (in float32 y >= 0), with ``y² = rate x²`` where x is what the caller has exactly."""
     if dtype.itemsize < 8:
         t = 1 / (1 + 0.5 * np.minimum(y, 100.0))
@@ -122,19 +122,19 @@ def _tail(y: Any, x: Any, rate: float, dtype: Any) -> Any:
     return _bell(x, rate, dtype) * np.where(y > 4.0, far, middle)
 
 
-def _erf(x: Any, dtype: Any) -> Any:
+def _erf(x: Array, dtype: DTypeLike | None) -> Array:
     y = np.abs(x)
     return np.where(y <= 0.46875, _near(x), np.copysign(1 - _tail(y, x, 1.0, dtype), x))
 
 
-def _erfc(x: Any, dtype: Any) -> Any:
+def _erfc(x: Array, dtype: DTypeLike | None) -> Array:
     y = np.abs(x)
     tail = _tail(y, x, 1.0, dtype)
     both = np.where(x < 0, 2 - tail, tail)
     return both if dtype.itemsize < 8 else np.where(y <= 0.46875, 1 - _near(x), both)
 
 
-def _cdf(x: Any, dtype: Any) -> Any:
+def _cdf(x: Array, dtype: DTypeLike | None) -> Array:
     v = x * math.sqrt(0.5)
     y = np.abs(v)
     tail = 0.5 * _tail(y, x, 0.5, dtype)

@@ -15,7 +15,7 @@ import numpy as np
 from ..engine.hooks import array, beside, model, require
 from ..engine.record import option
 from ..engine.registry import on_arrays, primitive, primitive_of, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .composed import composition, no_out, publish, refused
 from .layout import in_order
 from .scatter import BASIC, Scatter, accumulate, repeats, settle
@@ -89,7 +89,7 @@ def getitem(x: ArrayLike, index: Any) -> Tensor:
 publish(getitem, _getitem)
 
 
-def _same_kind(name: str, x: Any, values: Any) -> None:
+def _same_kind(name: str, x: Array, values: Any) -> None:
     """Refuse values that would be truncated into ``x``, and with them their gradient."""
     if not np.can_cast(_dtype(values), _dtype(x), "same_kind"):
         raise TypeError(
@@ -97,7 +97,7 @@ def _same_kind(name: str, x: Any, values: Any) -> None:
         )
 
 
-def _dtype(value: Any) -> Any:
+def _dtype(value: Array) -> Any:
     return value.dtype if hasattr(value, "dtype") else np.result_type(value)
 
 
@@ -109,7 +109,7 @@ def _index_update(x: ArrayLike, index: Any, values: ArrayLike) -> Tensor:
     return result
 
 
-def _values_gradient(g: Any, index: Any, values_shape: tuple[int, ...], winners: bool) -> Any:
+def _values_gradient(g: Array, index: Any, values_shape: tuple[int, ...], winners: bool) -> Array:
     piece: Any = _pick(g, index)
     if winners and repeats(index):
         # Of the values assigned to one element the last stays, and only that one has a gradient.
@@ -213,7 +213,7 @@ def _take(x: ArrayLike, indices: Any, axis: int | None = None, mode: str = "rais
     return np.take(beside(x, indices), indices, axis=axis, mode=mode)
 
 
-def _take_rule(g: Any, x_shape: tuple[int, ...], indices: Any, axis: int | None, mode: str) -> Any:
+def _take_rule(g: Array, x_shape: tuple[int, ...], indices: Any, axis: int | None, mode: str) -> Any:
     if x_shape == ():
         return np.sum(g)
     if axis is None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .composed import composition, publish
 from .elementwise import copy
 from .layout import in_order
@@ -52,7 +52,7 @@ def concatenate(
     axis: int | None = 0,
     out: None = None,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     casting: str = "same_kind",
 ) -> Tensor:
     """The arrays one after the other along an axis they have; with ``axis=None``, all of them flattened.
@@ -70,7 +70,7 @@ def concatenate(
     return np.concatenate(arrays, axis, dtype=dtype, casting=casting)
 
 
-def _pieces(g: Any, needs: Any, arrays_shape: Any, axis: int | None) -> Any:
+def _pieces(g: Array, needs: Any, arrays_shape: Any, axis: int | None) -> Any:
     """One slice of the cotangent for each array that needs it."""
     pieces: list[Any] = []
     start = 0
@@ -100,7 +100,12 @@ concat = concatenate
 
 @primitive(np.stack)
 def stack(
-    arrays: Sequence[ArrayLike], axis: int = 0, out: None = None, *, dtype: Any = None, casting: str = "same_kind"
+    arrays: Sequence[ArrayLike],
+    axis: int = 0,
+    out: None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    casting: str = "same_kind",
 ) -> Tensor:
     """The arrays, all of one shape, along a new axis. Gradients: the slices of the cotangent.
 
@@ -115,7 +120,7 @@ def stack(
     return np.stack(arrays, axis, dtype=dtype, casting=casting)
 
 
-def _layers(g: Any, needs: Any, axis: int) -> Any:
+def _layers(g: Array, needs: Any, axis: int) -> Any:
     """One layer of the cotangent for each array that needs it."""
     lead = (slice(None),) * (axis % g.ndim)
     return [g[(*lead, i)] if need else None for i, need in enumerate(needs)]
@@ -131,14 +136,14 @@ def _listed(arrays: Any, name: str) -> list[Any]:
 
 
 @composition(np.hstack)
-def hstack(arrays: Sequence[ArrayLike], *, dtype: Any = None, casting: str = "same_kind") -> Tensor:
+def hstack(arrays: Sequence[ArrayLike], *, dtype: DTypeLike | None = None, casting: str = "same_kind") -> Tensor:
     """The arrays side by side: joined along axis 1, vectors along axis 0."""
     parts = [atleast_1d(x) for x in _listed(arrays, "hstack")]
     return concatenate(parts, 0 if parts and parts[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 
 
 @composition(np.vstack)
-def vstack(arrays: Sequence[ArrayLike], *, dtype: Any = None, casting: str = "same_kind") -> Tensor:
+def vstack(arrays: Sequence[ArrayLike], *, dtype: DTypeLike | None = None, casting: str = "same_kind") -> Tensor:
     """The arrays one above the other: joined along axis 0, vectors as rows."""
     return concatenate([atleast_2d(x) for x in _listed(arrays, "vstack")], 0, dtype=dtype, casting=casting)
 
@@ -237,7 +242,7 @@ def _split(x: ArrayLike, /, bounds: tuple[int, ...], axis: int = 0) -> Any:
     return tuple([x[(*lead, slice(start, stop))] for start, stop in pairwise(bounds)])
 
 
-def _rejoined(g: Any, x_shape: Any, bounds: Any, axis: int) -> Any:
+def _rejoined(g: Array, x_shape: tuple[int, ...], bounds: Any, axis: int) -> Any:
     shapes = [(*x_shape[:axis], stop - start, *x_shape[axis + 1 :]) for start, stop in pairwise(bounds)]
     return (np.concatenate(_filled(g, shapes), axis=axis),)
 
@@ -339,7 +344,7 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     return np.unstack(x, axis=axis)
 
 
-def _restacked(g: Any, x_shape: Any, axis: int) -> Any:
+def _restacked(g: Any, x_shape: tuple[int, ...], axis: int) -> Any:
     axis %= len(x_shape)
     return (np.stack(_filled(g, [x_shape[:axis] + x_shape[axis + 1 :]] * len(g)), axis=axis),)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .linalg_degenerate import NEARLY, value, warn
 from .zeros import keep
 
@@ -26,7 +26,7 @@ _TEXT = (
 
 
 @primitive(name="at_kink", wrt="x")
-def _at_kink(x: Any, lost: Any, text: str) -> Any:
+def _at_kink(x: ArrayLike, lost: Any, text: str) -> Any:
     """``x`` itself; its rule, which a second derivative runs, warns where any of ``lost`` is true."""
     return np.positive(x)
 
@@ -34,7 +34,7 @@ def _at_kink(x: Any, lost: Any, text: str) -> Any:
 _marked = on_arrays(_at_kink)
 
 
-def _checked(h: Any, lost: Any, text: str) -> Any:
+def _checked(h: Array, lost: Any, text: str) -> Array:
     warn(np.any(lost), text)
     return h
 
@@ -53,7 +53,7 @@ def at_kink(x: Any, g: Any, size: Any, what: str) -> Any:
     return x if lost is None else _marked(x, lost, _TEXT.format(what=what))
 
 
-def _lost(g: Any, size: Any) -> Any:
+def _lost(g: Array, size: Any) -> Any:
     """Where both are 0; None where that is known to be nowhere."""
     lost = np.logical_and(np.equal(value(size), 0), np.equal(value(g), 0))._values
     return None if lost.__class__ in (np.ndarray, np.bool_) and not np.count_nonzero(lost) else lost
@@ -68,7 +68,7 @@ def _at_root(d: Any, root: Any, lost: Any) -> Any:
 _root = on_arrays(_at_root)
 
 
-def _root_checked(h: Any, lost: Any) -> Any:
+def _root_checked(h: Array, lost: Any) -> Array:
     warn(np.any(np.logical_and(lost, np.equal(value(h), 0))), _TEXT.format(what="a square root"))
     return keep(False, h)
 

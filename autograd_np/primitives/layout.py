@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tensor import Tensor
+from ..engine.tensor import Array, Tensor
 
 __all__ = [
     "axes_of", "count_of", "expand", "in_order", "inverse", "lay", "memory_axes", "reading_axes", "relaid", "reverse", "spread", "unlay", "unshared", "wide",
@@ -47,7 +47,7 @@ def _insertion(axis: Axis, ndim: int) -> tuple[Any, ...] | None:
     return tuple(None if a in axes else slice(None) for a in range(ndim))
 
 
-def expand(g: Any, ndim: int, axis: Axis, keepdims: bool) -> Any:
+def expand(g: Array, ndim: int, axis: Axis, keepdims: bool) -> Any:
     """The result of a reduction in a shape that broadcasts against the operand (of ``ndim`` axes)."""
     if axis is None or keepdims:
         return g
@@ -64,7 +64,7 @@ def spread(g: Any, shape: tuple[int, ...]) -> Any:
     return np.broadcast_to(g, shape)
 
 
-def lay(x: Any, axis: Axis) -> Any:
+def lay(x: Array, axis: Axis) -> Array:
     """``x`` with the axes of ``axis`` last and merged into one."""
     shape = x.shape
     ndim = len(shape)
@@ -79,7 +79,7 @@ def lay(x: Any, axis: Axis) -> Any:
     return np.reshape(x, (*[shape[a] for a in kept], math.prod(shape[a] for a in axes)))
 
 
-def unlay(y: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+def unlay(y: Array, shape: tuple[int, ...], axis: Axis) -> Array:
     """The inverse of :func:`lay`, for an ``x`` of the given shape."""
     ndim = len(shape)
     axes = axes_of(axis, ndim)
@@ -91,7 +91,7 @@ def unlay(y: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     return np.transpose(y, tuple(order.index(a) for a in range(ndim)))
 
 
-def wide(x: Any) -> Any:
+def wide(x: Array) -> Array:
     """``x``, half precision as single: float16 holds no count above 65 504, and no sum. The engine casts a rule's gradient back."""
     return x.astype(np.float32) if x.dtype.char == "e" else x
 
@@ -108,13 +108,13 @@ def _steps(x: Any) -> list[int]:
     return [abs(stride) for stride in getattr(array, "strides", None) or (1,) * np.ndim(array)]
 
 
-def memory_axes(x: Any) -> tuple[int, ...]:
+def memory_axes(x: Array) -> tuple[int, ...]:
     """The axes, the slowest first, as they lie in a new array like ``x`` (``np.empty_like``, ``np.copy``): by falling strides."""
     steps = _steps(x)
     return tuple(sorted(range(len(steps)), key=lambda axis: -steps[axis]))
 
 
-def reading_axes(x: Any) -> tuple[int, ...]:
+def reading_axes(x: Array) -> tuple[int, ...]:
     """The axes, the slowest first, in the order in which NumPy reads ``x`` under order K: by falling strides.
 
     A broadcast axis, of stride 0, says nothing and stays where it is: this is the insertion sort of NumPy's iterator.
@@ -148,18 +148,18 @@ def in_order(x: Any, order: Any = "C") -> Any:
     return x if getattr(flags, "f_contiguous" if order == "F" else "c_contiguous", True) else np.copy(x, order=order)
 
 
-def relaid(x: Any, axes: tuple[int, ...]) -> Any:
+def relaid(x: Array, axes: tuple[int, ...]) -> Any:
     """``x`` with memory in which its axes lie in the order ``axes``, the slowest first: itself, or a copy."""
     if axes == tuple(range(len(axes))):
         return in_order(x)
     return np.transpose(in_order(np.transpose(x, axes)), inverse(axes))
 
 
-def unshared(x: Any) -> Any:
+def unshared(x: Array) -> Array:
     """``x``, where it is broadcast a copy that is not."""
     return x if all(_steps(x)) else np.copy(x)
 
 
-def reverse(x: Any) -> Any:
+def reverse(x: Array) -> Any:
     """``x`` with its last axis reversed."""
     return x[..., ::-1]

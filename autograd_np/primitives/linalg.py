@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .composed import composition, lifted, publish
 from .layout import memory_axes, relaid
 from .linalg_degenerate import adjoint, conjugate, unrecorded
@@ -66,7 +66,7 @@ def solve(x: ArrayLike, y: ArrayLike) -> Tensor:
     return np.linalg.solve(x, y)
 
 
-def _solve_rule(g: Any, out: Any, needs: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
+def _solve_rule(g: Array, out: Array, needs: Any, x: Array, y_shape: tuple[int, ...]) -> Any:
     vector = len(y_shape) == 1
     h = np.linalg.solve(_t(x), g[..., None] if vector else g)
     z = out[..., None] if vector else out
@@ -93,14 +93,14 @@ def det(x: ArrayLike) -> Tensor:
     return np.linalg.det(x)
 
 
-def _turned(x: Any) -> tuple[Any, Any, Any, Any]:
+def _turned(x: Array) -> tuple[Any, Any, Any, Any]:
     """x = U diag(s) W and det U · det W, of modulus 1; NaN for a matrix that is not finite, on which LAPACK raises or never ends."""
     whole = np.all(np.isfinite(x), axis=(-2, -1), keepdims=True)
     u, s, w = np.linalg.svd(np.where(whole, x, 0))
     return u, s, w, np.where(whole, (np.linalg.det(u) * np.linalg.det(w))[..., None, None], np.nan)
 
 
-def _shifted(logs: Any) -> Any:
+def _shifted(logs: Any) -> Array:
     """Moved up by one, with 0 in the first place: its running sum leaves the own element out."""
     return np.concatenate([np.zeros_like(logs[..., :1]), logs[..., :-1]], axis=-1)
 
@@ -111,13 +111,13 @@ def _sums_without(logs: Any) -> tuple[Any, Any]:
     return np.cumsum(_shifted(logs), axis=-1), np.flip(after, axis=-1)
 
 
-def _scaled(x: Any, power: Any) -> Any:
+def _scaled(x: Array, power: Any) -> Array:
     """x · 2^power, without overflow or underflow on the way (NumPy's ldexp knows no complex numbers)."""
     half = np.floor(power / 2)
     return x * np.exp2(half) * np.exp2(power - half)
 
 
-def _balanced(x: Any) -> tuple[Any, Any, Any]:
+def _balanced(x: Array) -> tuple[Any, Any, Any]:
     """x = 2^e y 2^f with the largest element of each column (and about that of each row) of y near 1: (y, e, f).
 
     So rows and columns of very different magnitude keep their own accuracy.
@@ -131,14 +131,14 @@ def _balanced(x: Any) -> tuple[Any, Any, Any]:
     return _scaled(x, -(e + f)), e, f
 
 
-def _unbalanced(y: Any, e: Any, f: Any) -> Any:
+def _unbalanced(y: Array, e: Any, f: Any) -> Any:
     """The derivative with respect to x of 2^(Σe + Σf) times a function of y, from its derivative with respect to y."""
     power = (np.sum(e, axis=-2, keepdims=True) - e) + (np.sum(f, axis=-1, keepdims=True) - f)
     return _scaled(y, power)
 
 
 @primitive(name="cofactors")
-def _cofactors(x: Any) -> Any:
+def _cofactors(x: ArrayLike) -> Any:
     """The cofactors C of square matrices, the derivative of their determinant.
 
     For x = U diag(s) W: C = det U · det W · conj(U) diag(∏_{m≠i} s_m) conj(W).
@@ -152,7 +152,7 @@ def _cofactors(x: Any) -> Any:
 
 
 @primitive(name="cofactors_derivative")
-def _cofactors_derivative(h: Any, x: Any) -> Any:
+def _cofactors_derivative(h: ArrayLike, x: ArrayLike) -> Any:
     """The second derivative of the determinant, applied to ``h``: Σᵢⱼ hᵢⱼ ∂Cᵢⱼ/∂x, symmetric in ``h`` and its own cotangent.
 
     For diagonal x, ∂Cᵢᵢ/∂xₖₖ = Pᵢₖ and ∂Cᵢⱼ/∂xⱼᵢ = −Pᵢⱼ, where Pᵢⱼ = ∏_{m≠i,j} s_m and Pᵢᵢ = 0.
@@ -176,7 +176,7 @@ def _cofactors_derivative(h: Any, x: Any) -> Any:
 
 
 @unrecorded
-def _ratio(x: Any, g: Any) -> Any:
+def _ratio(x: Array, g: Array) -> Any:
     """max|x| / max|g| per matrix, 1 where that is 0 or infinite."""
     top = np.max(np.abs(x), axis=(-2, -1), keepdims=True, initial=0)
     bottom = np.max(np.abs(g), axis=(-2, -1), keepdims=True, initial=0)
@@ -186,7 +186,7 @@ def _ratio(x: Any, g: Any) -> Any:
 
 
 @unrecorded
-def _live(g: Any) -> Any:
+def _live(g: Array) -> Any:
     """1 per matrix that is not all zero, else 0."""
     return np.any(np.not_equal(g, 0), axis=(-2, -1), keepdims=True).astype(np.abs(g).dtype)
 
@@ -195,7 +195,7 @@ cofactors = on_arrays(_cofactors)
 cofactors_derivative = on_arrays(_cofactors_derivative)
 
 
-def _third(g: Any, h: Any, x: Any) -> Any:
+def _third(g: Array, h: Array, x: Array) -> Any:
     """d/dt at 0 of cofactors_derivative(h, x + t g): a polynomial in t of degree n − 2, so n − 1 roots of unity give it exactly."""
     n = x.shape[-1]
     if n < 3:
@@ -248,7 +248,7 @@ def slogdet(x: ArrayLike) -> SlogdetResult:
 publish(slogdet, _slogdet, np.linalg.slogdet)
 
 
-def _slogdet_rule(g: Any, out: Any, x: Any) -> Any:
+def _slogdet_rule(g: Array, out: Array, x: Array) -> Any:
     (g_sign, g_log), (sign, _) = g, out
     weight: Any = 0.0 if g_log is None else g_log
     if g_sign is not None:
@@ -269,7 +269,7 @@ rule(_slogdet, joint=_slogdet_rule)
 
 
 @primitive(name="identity_power")
-def _identity_power(x: Any) -> Any:
+def _identity_power(x: ArrayLike) -> Any:
     """x⁰: the identity."""
     return relaid(np.tril(np.triu(np.ones_like(x))), memory_axes(x))
 
@@ -356,7 +356,7 @@ def tensorinv(x: ArrayLike, ind: int = 2) -> Tensor:
 
 
 @composition(np.linalg.trace, name="linalg.trace")
-def _trace(x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Any:
+def _trace(x: ArrayLike, /, *, offset: int = 0, dtype: DTypeLike | None = None) -> Any:
     """The sum of the diagonal of matrices in the last two axes."""
     x = lifted(x, "linalg.trace")
     return np.trace(x, offset, -2, -1) if dtype is None else np.trace(x, offset, -2, -1, dtype)

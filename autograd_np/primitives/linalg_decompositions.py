@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .composed import publish
 from .kinks import at_tie, at_ties
 from .linalg_degenerate import (
@@ -78,12 +78,12 @@ class SVDResult(NamedTuple):
     Vh: Tensor
 
 
-def _solve_right(x: Any, a: Any) -> Any:
+def _solve_right(x: Array, a: Array) -> Any:
     """x a⁻¹."""
     return _t(np.linalg.solve(_t(a), _t(x)))
 
 
-def _onto_triangle(g: Any, upper: bool) -> Any:
+def _onto_triangle(g: Array, upper: bool) -> Array:
     """The gradient of the triangle that is read, from the gradient ``g`` of the whole Hermitian matrix.
 
     With a_ji = conj(a_ij): dL = Re(g_ij da_ij + g_ji conj(da_ij)), so the element's gradient is g_ij + conj(g_ji);
@@ -116,7 +116,7 @@ def cholesky(x: ArrayLike, /, *, upper: bool = False) -> Tensor:
     return np.linalg.cholesky(x, upper=upper)
 
 
-def _cholesky_rule(g: Any, out: Any, upper: bool) -> Any:
+def _cholesky_rule(g: Array, out: Array, upper: bool) -> Any:
     # dL = L Φ(L⁻¹ dA L⁻ᴴ), Φ the lower triangle with half the diagonal.
     if upper:
         out, g = adjoint(out), adjoint(g)
@@ -162,7 +162,7 @@ def eigh(x: ArrayLike, UPLO: str = "L") -> EighResult:  # noqa: N803 - NumPy's n
 publish(eigh, _eigh, np.linalg.eigh)
 
 
-def _either_used(g: Any, scale: Any) -> Any:
+def _either_used(g: Array | None, scale: Any) -> Any:
     """Whether a pair of values or its vectors have a cotangent; False where the values have none at all."""
     if g is None:
         return False
@@ -170,12 +170,12 @@ def _either_used(g: Any, scale: Any) -> Any:
     return used[..., None, :] | used[..., :, None] | np.not_equal(scale, 0)
 
 
-def _from_values(v: Any, g: Any) -> Any:
+def _from_values(v: Array, g: Array) -> Array:
     """conj(V) diag(g) Vᵀ."""
     return np.matmul(conjugate(v) * g[..., None, :], _t(v))
 
 
-def _eigh_rule(g: Any, out: Any, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
+def _eigh_rule(g: Array, out: Array, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
     (g_values, g_vectors), (w, v) = g, out
     if not w.shape[-1]:  # matrices without elements
         return (np.zeros_like(v),)
@@ -224,7 +224,7 @@ def eigvalsh(x: ArrayLike, UPLO: str = "L") -> Tensor:  # noqa: N803 - NumPy's n
     return np.linalg.eigvalsh(x, UPLO)
 
 
-def _eigvalsh_rule(g: Any, x: Any, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
+def _eigvalsh_rule(g: Array, x: Array, UPLO: str) -> Any:  # noqa: N803 - NumPy's name
     w, v = np.linalg.eigh(x, UPLO)
     v = at_ties(v, g, w, "eigvalsh: eigenvalues")
     return _onto_triangle(_from_values(v, even(w, g)), UPLO.upper() == "U")
@@ -266,12 +266,12 @@ publish(eig, _eig, np.linalg.eig)
 
 
 @unrecorded
-def _largest(v: Any) -> Any:
+def _largest(v: Array) -> Any:
     """For each column the row of its largest component, as an index for take_along_axis: shape (..., n, 1)."""
     return np.argmax(np.abs(v), axis=-2)[..., None]
 
 
-def _eig_rule(g: Any, out: Any) -> Any:
+def _eig_rule(g: Array, out: Array) -> Any:
     (g_values, g_vectors), (w, v) = g, out
     if not w.shape[-1]:
         return (np.zeros_like(v),)
@@ -330,7 +330,7 @@ def _matched(wanted: Any, values: Any) -> Any:
     return order
 
 
-def _eigvals_rule(g: Any, out: Any, x: Any) -> Any:
+def _eigvals_rule(g: Array, out: Array, x: Array) -> Any:
     if not x.shape[-1]:
         return np.zeros_like(x)
     # LAPACK's order with eigenvectors may differ from its order without.
@@ -381,7 +381,7 @@ def qr(x: ArrayLike, mode: str = "reduced") -> Any:
 publish(qr, _qr, np.linalg.qr)
 
 
-def _qr_rule(g: Any, out: Any, x_shape: tuple[int, ...]) -> Any:
+def _qr_rule(g: Array, out: Array, x_shape: tuple[int, ...]) -> Any:
     (g_q, g_r), (q, r) = g, out
     k = min(x_shape[-2:])
     wide = x_shape[-1] > k

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.hooks import is_batched, is_traced, require
-from ..engine.tensor import Tensor
+from ..engine.tensor import Array, Tensor
 
 __all__ = [
     "NEARLY",
@@ -97,13 +97,13 @@ def unrecorded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @unrecorded
-def value(x: Any) -> Any:
+def value(x: Array) -> Any:
     """The value without its place on the tape."""
     return x
 
 
 @unrecorded
-def separable(numerator: Any, scale: Any, gap: Any, size: Any, used: Any, inner: bool, what: str) -> Any:
+def separable(numerator: Array, scale: Any, gap: Any, size: Any, used: Any, inner: bool, what: str) -> Any:
     """1 where ``numerator / gap`` is right, 0 where 0 must stand for it.
 
     Args:
@@ -148,7 +148,7 @@ def separable(numerator: Any, scale: Any, gap: Any, size: Any, used: Any, inner:
 
 
 @unrecorded
-def lost_in_second_order(numerator: Any, scale: Any, gap: Any, size: Any, used: Any) -> Any:
+def lost_in_second_order(numerator: Array, scale: Any, gap: Any, size: Any, used: Any) -> Any:
     """Where the derivative of ``numerator / gap``, the difference of two numbers of size 1/gap, is more than τ rounding; arguments as above."""
     if used is False:
         return np.zeros_like(gap, dtype=bool)
@@ -162,7 +162,7 @@ def lost_in_second_order(numerator: Any, scale: Any, gap: Any, size: Any, used: 
 
 
 @unrecorded
-def check_free(numerator: Any, scale: Any, what: str) -> Any:
+def check_free(numerator: Array, scale: Any, what: str) -> Any:
     """Warn if the function depends on a basis that is free."""
     eps = float(np.finfo(numerator.dtype).eps)
     warn(
@@ -207,21 +207,21 @@ def tie_weights(values: Any) -> Any:
     return same / np.sum(same, axis=-1, keepdims=True)
 
 
-def over(numerator: Any, denominator: Any, kept: Any) -> Any:
+def over(numerator: Array, denominator: Any, kept: Any) -> Array:
     """numerator / denominator where ``kept`` is 1, and 0 where it is 0."""
     return numerator * kept / np.where(np.not_equal(kept, 0), denominator, 1.0)
 
 
-def even(values: Any, g: Any) -> Any:
+def even(values: Any, g: Array) -> Any:
     """``g`` with the parts of tied values split evenly."""
     return np.matmul(tie_weights(values), g[..., None])[..., 0]
 
 
-def conjugate(x: Any) -> Any:
+def conjugate(x: Array) -> Array:
     """The complex conjugate; a real array itself."""
     return np.conj(x) if x.dtype.kind == "c" else x
 
 
-def adjoint(x: Any) -> Any:
+def adjoint(x: Array) -> Any:
     """The conjugate transpose xᴴ over the last two axes."""
     return conjugate(np.matrix_transpose(x))

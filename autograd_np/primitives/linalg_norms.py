@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .kinks import at_kink
 from .layout import wide
 from .linalg_degenerate import conjugate, unrecorded
@@ -24,7 +24,7 @@ __all__ = ["cond", "matrix_norm", "matrix_rank", "norm", "vector_norm"]
 _t = np.matrix_transpose
 
 
-def _expanded(g: Any, ndim: int, axes: tuple[int, ...], keepdims: bool) -> Any:
+def _expanded(g: Array, ndim: int, axes: tuple[int, ...], keepdims: bool) -> Array:
     """A reduced array with its axes of length 1 back."""
     if keepdims:
         return g
@@ -33,7 +33,7 @@ def _expanded(g: Any, ndim: int, axes: tuple[int, ...], keepdims: bool) -> Any:
     return np.expand_dims(g, axes)
 
 
-def _direction(x: Any) -> Any:
+def _direction(x: Array) -> Array:
     """conj(x)/|x|, 0 at 0: the derivative of |x|."""
     if x.dtype.kind != "c":
         return np.sign(x)
@@ -42,7 +42,7 @@ def _direction(x: Any) -> Any:
     return np.where(away, conjugate(x) / np.where(away, size, 1.0), 0.0)
 
 
-def _vector_rule(g: Any, out: Any, x: Any, ord: Any, axes: tuple[int, ...]) -> Any:
+def _vector_rule(g: Array, out: Array, x: Array, ord: Any, axes: tuple[int, ...]) -> Array:
     """The gradient of (Σ|x|^p)^(1/p) over ``axes``; g and out have them at length 1.
 
     d = conj(x)/out · (|x|/out)^(p−2): of ratios alone, so that it neither overflows nor underflows where ``out`` does not.
@@ -71,7 +71,7 @@ def _vector_rule(g: Any, out: Any, x: Any, ord: Any, axes: tuple[int, ...]) -> A
     return g * np.where(away, conjugate(x) / safe * ratio ** float(ord - 2), 0.0)
 
 
-def _counted(best: Any, axes: Any, size: Any) -> Any:
+def _counted(best: Any, axes: Any, size: Any) -> Array:
     """How many there are over ``axes``, at least 1: in the precision of the real array ``size``, single at least."""
     return np.maximum(np.sum(best, axis=axes, keepdims=True, dtype=int), 1).astype(wide(size).dtype)
 
@@ -89,7 +89,7 @@ def _weights(s: Any, ord: Any) -> Any:
     return tied / np.sum(tied, axis=-1, keepdims=True) * np.not_equal(edge, 0)
 
 
-def _matrix_rule(g: Any, x: Any, ord: Any, row: int, column: int) -> Any:
+def _matrix_rule(g: Array, x: Array, ord: Any, row: int, column: int) -> Array:
     """The gradient of a matrix norm that is no vector norm; ``g`` has the axes ``row`` and ``column`` at length 1."""
     if 0 in x.shape:
         return np.zeros_like(x)
@@ -104,7 +104,7 @@ def _matrix_rule(g: Any, x: Any, ord: Any, row: int, column: int) -> Any:
     return g * _direction(x) * (best / _counted(best, along, sums))
 
 
-def _marked(d: Any, g: Any, out: Any, x: Any, ord: Any) -> Any:
+def _marked(d: Any, g: Array, out: Array, x: Array, ord: Any) -> Any:
     """The gradient ``d`` of a norm of x, marked where the norm is 0 and the second order is lost (a count, ``ord`` 0, has none)."""
     marked = x if ord == 0 else at_kink(x, g, out, "a norm")
     return d if marked is x else d + keep(False, marked)
@@ -138,7 +138,7 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
     return np.linalg.norm(x, ord, axis, keepdims)
 
 
-def _norm_rule(g: Any, out: Any, x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
+def _norm_rule(g: Array, out: Array, x: Array, ord: Any, axis: Any, keepdims: bool) -> Any:
     axes = _axes_of(x.shape, axis)
     g, out = _expanded(g, len(x.shape), axes, keepdims), _expanded(out, len(x.shape), axes, keepdims)
     if len(axes) == 2 and ord not in (None, "fro", "f") and not (axis is None and len(x.shape) != 2):
@@ -157,7 +157,7 @@ def vector_norm(x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, or
     return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
 
 
-def _vector_norm_rule(g: Any, out: Any, x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
+def _vector_norm_rule(g: Array, out: Array, x: Array, ord: Any, axis: Any, keepdims: bool) -> Any:
     axes = _axes_of(x.shape, axis)
     g, out = _expanded(g, len(x.shape), axes, keepdims), _expanded(out, len(x.shape), axes, keepdims)
     return _marked(_vector_rule(g, out, x, ord, axes), g, out, x, ord)
@@ -172,7 +172,7 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") ->
     return np.linalg.matrix_norm(x, keepdims=keepdims, ord=ord)
 
 
-def _matrix_norm_rule(g: Any, out: Any, x: Any, ord: Any, keepdims: bool) -> Any:
+def _matrix_norm_rule(g: Array, out: Array, x: Array, ord: Any, keepdims: bool) -> Any:
     return _norm_rule(g, out, x, ord, (-2, -1), keepdims)
 
 
@@ -192,7 +192,7 @@ def cond(x: ArrayLike, p: Any = None) -> Tensor:
     return np.linalg.cond(x, p)
 
 
-def _cond_rule(g: Any, out: Any, x: Any, p: Any) -> Any:
+def _cond_rule(g: Array, out: Array, x: Array, p: Any) -> Array:
     # Before NumPy 2.3 some orders of complex matrices come out in a complex dtype, with imaginary part 0.
     g, out = np.real(g)[..., None, None], np.real(out)[..., None, None]
     if p is None or p in (2, -2):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .composed import publish
 from .kinks import at_tie, at_ties
 from .linalg_decompositions import SVDResult, eigh, eigvalsh
@@ -79,11 +79,11 @@ publish(svd, _svd, np.linalg.svd)
 
 
 @unrecorded
-def _descending(x: Any) -> Any:
+def _descending(x: Array) -> Any:
     return np.flip(np.argsort(x, axis=-1), axis=-1)
 
 
-def _between(u: Any, s: Any, w: Any, g_u: Any, g_s: Any, g_w: Any, wide: bool) -> Any:
+def _between(u: Array, s: Any, w: Array, g_u: Any, g_s: Any, g_w: Any, wide: bool) -> Any:
     """G_P, the gradient of dP = Uᴴ dx V: what turns the singular vectors within their own spaces."""
     x = y = 0.0
     scale: Any = 0.0
@@ -129,14 +129,14 @@ def _between(u: Any, s: Any, w: Any, g_u: Any, g_s: Any, g_w: Any, wide: bool) -
     )
 
 
-def _pair_used(g: Any, scale: Any) -> Any:
+def _pair_used(g: Array | None, scale: Any) -> Any:
     if g is None:
         return False
     used = np.not_equal(value(g), 0)
     return used[..., None, :] | used[..., :, None] | np.not_equal(scale, 0)
 
 
-def _outside(u: Any, free: Any, g_u: Any, g_free: Any, s: Any, g_s: Any, what: str) -> Any:
+def _outside(u: Array, free: Any, g_u: Any, g_free: Any, s: Any, g_s: Any, what: str) -> Any:
     """The part of dx's gradient outside the columns of ``u`` (times diag(s)⁻¹ on the right): (g_u − conj(u) uᵀ g_u)/s.
 
     With the complement's basis ``free`` written out, its own cotangent contributes too.
@@ -165,7 +165,7 @@ def _outside(u: Any, free: Any, g_u: Any, g_free: Any, s: Any, g_s: Any, what: s
     return quotient if free is None else np.matmul(conjugate(free), quotient)
 
 
-def _svd_rule(g: Any, out: Any) -> Any:
+def _svd_rule(g: Array, out: Array) -> Any:
     (g_u, g_s, g_w), (u, s, w) = g, out
     m, n, k = u.shape[-2], w.shape[-1], s.shape[-1]
     if not k:  # matrices without elements
@@ -212,7 +212,7 @@ def svdvals(x: ArrayLike, /) -> Tensor:
     return np.linalg.svdvals(x)
 
 
-def _svdvals_rule(g: Any, x: Any) -> Any:
+def _svdvals_rule(g: Array, x: Array) -> Array:
     u, s, w = np.linalg.svd(x, full_matrices=False)
     u = at_ties(u, g, s, "svdvals: singular values")
     return np.matmul(conjugate(u) * even(s, g)[..., None, :], conjugate(w))
@@ -231,7 +231,7 @@ def _across(s: Any, rcond: Any) -> Any:
     return np.not_equal(kept[..., :, None], kept[..., None, :]).astype(s.dtype)
 
 
-def _with_cut(g: Any, x: Any, rcond: Any) -> Any:
+def _with_cut(g: Array, x: Array, rcond: Any) -> Array:
     """The gradient for x, from that for its kept part x₁ = U₁ S₁ V₁ᴴ, where ``rcond`` cuts off singular values that need not be 0.
 
     With M = Uᴴ dx V, dx₁ mixes the pairs of a kept s_i and a cut s_j: (Uᴴ dx₁ V)_ij = (s_i² M_ij + s_i s_j conj M_ji)/(s_i² − s_j²), and
@@ -290,14 +290,14 @@ def pinv(x: ArrayLike, rcond: Any = None, hermitian: bool = False, *, rtol: Any 
 publish(pinv, _pinv, np.linalg.pinv)
 
 
-def mirrored(x: ArrayLike) -> Any:
+def mirrored(x: ArrayLike) -> Array:
     """The Hermitian matrix of which the lower triangle is given."""
     lower = np.tril(x, -1)
     middle = np.tril(np.triu(x))
     return lower + adjoint(lower) + 0.5 * (middle + adjoint(middle))
 
 
-def _pinv_rule(g: Any, out: Any, x: Any, rcond: Any) -> Any:
+def _pinv_rule(g: Array, out: Array, x: Array, rcond: Any) -> Any:
     p, gh = out, adjoint(g)
     pt = _t(p)
     first = np.matmul(np.matmul(gh, conjugate(p)), pt)
@@ -328,7 +328,7 @@ def lstsq(x: ArrayLike, y: ArrayLike, rcond: float | None = None) -> Any:
     return np.linalg.lstsq(x, y, rcond)
 
 
-def _lstsq_rule(g: Any, out: Any, needs: Any, x: Any, y: Any, rcond: Any) -> Any:
+def _lstsq_rule(g: Any, out: Any, needs: Any, x: Array, y: Array, rcond: Any) -> Any:
     g_z, g_r, _, g_s = g
     vector = len(y.shape) == 1
     z = out[0][..., None] if vector else out[0]

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import primitive, rule, shown
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .layout import wide
 
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def _pair(x: Any, y: Any, reduction: str) -> tuple[Any, Any]:
+def _pair(x: Array, y: Array, reduction: str) -> tuple[Any, Any]:
     """Prediction and target: of one shape, and of the floating dtype of the prediction."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
@@ -51,7 +51,7 @@ def _reduced(values: Any, reduction: str) -> Any:
     return total if total.dtype is values.dtype else total.astype(values.dtype)
 
 
-def _scale(g: Any, shape: Any, reduction: str) -> Any:
+def _scale(g: Array, shape: Any, reduction: str) -> Array:
     """The cotangent of one element's loss."""
     return wide(g) * (1 / max(math.prod(shape), 1)) if reduction == "mean" else g
 
@@ -59,7 +59,7 @@ def _scale(g: Any, shape: Any, reduction: str) -> Any:
 def _of_difference(slope: Any) -> Any:
     """The joint rule of a loss of ``d = out[1] = x − y`` with this slope in d."""
 
-    def pull(g: Any, needs: Any, out: Any, x_shape: Any, reduction: str, options: tuple[Any, ...]) -> Any:
+    def pull(g: Any, needs: Any, out: Any, x_shape: tuple[int, ...], reduction: str, options: tuple[Any, ...]) -> Any:
         d: Any = None
         if g[0] is not None:
             d = slope(_scale(g[0], x_shape, reduction), out[1], *options)
@@ -213,7 +213,7 @@ def _costs(p: Any) -> tuple[Any, Any]:
         return np.minimum(-np.log(p), HIGHEST_COST), np.minimum(-np.log1p(-p), HIGHEST_COST)
 
 
-def _weights(weight: Any, x: Any) -> Any:
+def _weights(weight: Array, x: Array) -> Array:
     weight = (weight if hasattr(weight, "dtype") else np.asarray(weight)).astype(x.dtype, copy=False)
     try:
         fits = np.broadcast_shapes(weight.shape, x.shape) == x.shape
@@ -224,17 +224,17 @@ def _weights(weight: Any, x: Any) -> Any:
     return weight
 
 
-def _element(g: Any, x: Any, reduction: str, weight: Any) -> Any:
+def _element(g: Array, x: Array, reduction: str, weight: Array | None) -> Array:
     g = _scale(g, np.shape(x), reduction)
     return g if weight is None else g * _weights(weight, x)
 
 
-def _probability_rule(g: Any, x: Any, y: Any, reduction: str, weight: Any) -> Any:
+def _probability_rule(g: Array, x: Array, y: Array, reduction: str, weight: Array) -> Array:
     x, y = _pair(wide(x), y, reduction)  # (float16 has no number as small as the bound)
     return _element(g, x, reduction, weight) * ((x - y) / np.maximum(x * (1 - x), LEAST_SPREAD))
 
 
-def _target_rule(g: Any, x: Any, reduction: str, weight: Any) -> Any:
+def _target_rule(g: Array, x: Array, reduction: str, weight: Array) -> Any:
     cost_p, cost_q = _costs(x)
     return _element(g, x, reduction, weight) * (cost_p - cost_q)
 

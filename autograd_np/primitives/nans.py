@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .composed import composition, lifted, no_out
 from .cumulative import cumprod, cumsum
 from .layout import Axis, unshared
 from .reductions import extremum_rule, given, mean_rule, prod, std_rule, sum, var_rule, variance_options
 
 
-def _numbers(x: Any, where: Any) -> Any:
+def _numbers(x: Array, where: Any) -> Array:
     """The mask of the elements taken."""
     mask = np.logical_not(np.isnan(x))
     return mask if where is True else np.logical_and(mask, where)
@@ -39,7 +39,7 @@ def nansum(
     x: ArrayLike,
     /,
     axis: Axis = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     out: None = None,
     keepdims: bool = False,
     initial: Any = None,
@@ -59,7 +59,7 @@ def nanprod(
     x: ArrayLike,
     /,
     axis: Axis = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     out: None = None,
     keepdims: bool = False,
     initial: Any = None,
@@ -75,7 +75,7 @@ def nanprod(
 
 
 @composition(np.nancumsum)
-def nancumsum(x: ArrayLike, /, axis: int | None = None, dtype: Any = None, out: None = None) -> Tensor:
+def nancumsum(x: ArrayLike, /, axis: int | None = None, dtype: DTypeLike | None = None, out: None = None) -> Tensor:
     """:func:`cumsum` with 0 for NaN. Gradient: as for cumsum, 0 at NaN.
 
     >>> nancumsum(np.array([1.0, np.nan, 2.0])).tolist()
@@ -86,7 +86,7 @@ def nancumsum(x: ArrayLike, /, axis: int | None = None, dtype: Any = None, out: 
 
 
 @composition(np.nancumprod)
-def nancumprod(x: ArrayLike, /, axis: int | None = None, dtype: Any = None, out: None = None) -> Tensor:
+def nancumprod(x: ArrayLike, /, axis: int | None = None, dtype: DTypeLike | None = None, out: None = None) -> Tensor:
     """:func:`cumprod` with 1 for NaN. Gradient: as for cumprod, 0 at NaN.
 
     >>> nancumprod(np.array([2.0, np.nan, 3.0])).tolist()
@@ -101,7 +101,7 @@ def nanmean(
     x: ArrayLike,
     /,
     axis: Axis = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     out: None = None,
     keepdims: bool = False,
     *,
@@ -123,7 +123,7 @@ def nanvar(
     x: ArrayLike,
     /,
     axis: Axis = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     out: None = None,
     ddof: float = 0,
     keepdims: bool = False,
@@ -146,7 +146,7 @@ def nanstd(
     x: ArrayLike,
     /,
     axis: Axis = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     out: None = None,
     ddof: float = 0,
     keepdims: bool = False,
@@ -214,7 +214,7 @@ def nanmin(
     return np.nanmin(x, axis=axis, keepdims=keepdims, **given(initial, where))
 
 
-def _nan_extremum_rule(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Any:
+def _nan_extremum_rule(g: Array, x: Array, out: Array, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Any:
     return extremum_rule(g, x, out, axis, keepdims, initial, _numbers(x, where))
 
 

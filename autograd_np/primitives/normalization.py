@@ -23,24 +23,24 @@ import numpy as np
 
 from ..engine.hooks import beside
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .composed import composition, lifted, publish
 from .normalization_layouts import Axes, Columns, Whole, arrangement, broadcast_axes
 
 # ---------------------------------------------------------------- forward and backward on arrays
 
 
-def cast(a: Any, dtype: Any) -> Any:
+def cast(a: Array, dtype: DTypeLike | None) -> Array:
     """The array in a dtype; itself if it has it."""
     return a if a.dtype == dtype else a.astype(dtype)
 
 
-def real_floating(x: Any) -> Any:
+def real_floating(x: Array) -> Array:
     """x, or integers as floating numbers."""
     return x if x.dtype.kind in "fc" else x.astype(float)
 
 
-def shape_of(a: Any) -> Any:
+def shape_of(a: Array) -> Any:
     """``np.shape`` without the detour through the protocols, which a Tensor takes."""
     return a.shape if hasattr(a, "shape") else np.shape(a)
 
@@ -57,7 +57,7 @@ def check_affine(weight: Any, bias: Any, shape: Axes, meaning: str) -> None:
 
 
 def normalized(
-    x: Any, weight: Any, bias: Any, axes: Axes, affine_shape: Axes, eps: float, centred: bool
+    x: Array, weight: Array | None, bias: Array | None, axes: Axes, affine_shape: Axes, eps: float, centred: bool
 ) -> tuple[Any, ...]:
     """((y, x̂, r), groups' first elements, mean of what remains, variance): x̂ in the shape of x, r with length 1 along the axes."""
     dtype = x.dtype
@@ -124,7 +124,15 @@ normalization_gradient = on_arrays(_normalization_gradient)
 
 
 def _gradient_rule(
-    k: Any, needs: Any, g: Any, weight: Any, xhat: Any, r: Any, axes: Axes, affine_shape: Any, centred: bool
+    k: Any,
+    needs: Any,
+    g: Array,
+    weight: Array | None,
+    xhat: Array,
+    r: Any,
+    axes: Axes,
+    affine_shape: Any,
+    centred: bool,
 ) -> tuple[Any, ...]:
     """With P = r (1 − mean − x̂ mean(x̂ ·)), which is symmetric: gx = P(g w), gw = Σ g x̂, gb = Σ g."""
     kx, kw, kb = (*k, None, None)[:3]
@@ -170,7 +178,14 @@ rule(_normalization_gradient, joint=_gradient_rule)
 
 
 def pulled_back(
-    g: Any, needs: Any, hidden: Any, weight: Any, bias_shape: Any, axes: Axes, affine_shape: Axes, centred: bool
+    g: Any,
+    needs: Any,
+    hidden: Any,
+    weight: Array | None,
+    bias_shape: Any,
+    axes: Axes,
+    affine_shape: Axes,
+    centred: bool,
 ) -> list[Any]:
     """The gradients of x (in the shape of x̂), weight and bias, for cotangents of y, x̂ and r."""
     _, xhat, r = hidden
@@ -202,7 +217,7 @@ def pulled_back(
 # ---------------------------------------------------------------- layer and RMS normalisation
 
 
-def trailing(x: Any, normalized_shape: int | Axes) -> tuple[Axes, Axes]:
+def trailing(x: Array, normalized_shape: int | Axes) -> tuple[Axes, Axes]:
     """The normalised axes and their lengths.
 
     Raises:
@@ -252,7 +267,7 @@ def layer_norm(
     return normalized(x, weight, bias, axes, lengths, eps, True)[0]
 
 
-def _layer_rule(g: Any, needs: Any, hidden: Any, weight: Any, bias_shape: Any, normalized_shape: Any) -> list[Any]:
+def _layer_rule(g: Array, needs: Any, hidden: Any, weight: Array, bias_shape: Any, normalized_shape: Any) -> list[Any]:
     axes, lengths = trailing(hidden[1], normalized_shape)
     return pulled_back(g, needs, hidden, weight, bias_shape, axes, lengths, True)
 
@@ -294,7 +309,7 @@ def rms_norm(
     return normalized(x, weight, None, axes, lengths, eps, False)[0]
 
 
-def _rms_rule(g: Any, needs: Any, hidden: Any, weight: Any, normalized_shape: Any) -> list[Any]:
+def _rms_rule(g: Array, needs: Any, hidden: Any, weight: Array, normalized_shape: Any) -> list[Any]:
     axes, lengths = trailing(hidden[1], normalized_shape)
     return pulled_back(g, (*needs, False), hidden, weight, None, axes, lengths, False)[:2]
 
@@ -351,7 +366,7 @@ def group_norm(
 
 
 def _group_rule(
-    g: Any, needs: Any, hidden: Any, x_shape: Any, weight: Any, bias_shape: Any, num_groups: int
+    g: Array, needs: Any, hidden: Any, x_shape: tuple[int, ...], weight: Array, bias_shape: Any, num_groups: int
 ) -> list[Any]:
     _, axes, affine_shape = grouped(x_shape, num_groups)
     gx, gw, gb = pulled_back(g, needs, hidden, weight, bias_shape, axes, affine_shape, True)
@@ -404,8 +419,8 @@ def _batch_norm(
     x: ArrayLike,
     weight: ArrayLike | None = None,
     bias: ArrayLike | None = None,
-    running_mean: Any = None,
-    running_var: Any = None,
+    running_mean: ArrayLike = None,
+    running_var: ArrayLike = None,
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
@@ -421,12 +436,12 @@ def _batch_norm(
     return outputs
 
 
-def _weak(number: Any, dtype: Any) -> Any:
+def _weak(number: Any, dtype: DTypeLike | None) -> Any:
     """A number that takes the dtype of the array beside it, as Python's do; NumPy's does not."""
     return number.astype(dtype) if hasattr(number, "astype") else number
 
 
-def _batch_rule(g: Any, needs: Any, hidden: Any, weight: Any, bias_shape: Any) -> list[Any]:
+def _batch_rule(g: Array, needs: Any, hidden: Any, weight: Array, bias_shape: Any) -> list[Any]:
     axes, affine_shape = channelwise(hidden[1].shape)
     return pulled_back(g, needs, hidden, weight, bias_shape, axes, affine_shape, True)
 
@@ -437,8 +452,8 @@ rule(_batch_norm, joint=_batch_rule)
 @primitive(name="batch_norm_inference", wrt="x weight bias", real=True)
 def _batch_norm_inference(
     x: ArrayLike,
-    mean: Any,
-    variance: Any,
+    mean: ArrayLike,
+    variance: ArrayLike,
     weight: ArrayLike | None = None,
     bias: ArrayLike | None = None,
     eps: float = 1e-5,
@@ -456,16 +471,16 @@ def _batch_norm_inference(
     return a.closed(y)
 
 
-def _scale(variance: Any, weight: Any, eps: float, dtype: Any) -> Any:
+def _scale(variance: Array, weight: Array | None, eps: float, dtype: DTypeLike | None) -> Array:
     scale = (1 / np.sqrt(variance + eps)).astype(dtype)
     return scale if weight is None else scale * weight
 
 
-def _inference_x(g: Any, variance: Any, weight: Any, eps: float) -> Any:
+def _inference_x(g: Array, variance: Array, weight: Array, eps: float) -> Array:
     return g * np.reshape(_scale(variance, weight, eps, g.dtype), channelwise(g.shape)[1])
 
 
-def _inference_weight(g: Any, x: Any, mean: Any, variance: Any, eps: float) -> Any:
+def _inference_weight(g: Array, x: Array, mean: Array, variance: Array, eps: float) -> Array:
     axes, shape = channelwise(x.shape)
     return np.sum(g * (x - np.reshape(mean, shape).astype(x.dtype)), axis=axes) * _scale(variance, None, eps, x.dtype)
 

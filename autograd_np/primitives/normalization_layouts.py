@@ -18,6 +18,7 @@ import numpy as np
 
 from ..engine.fitting import ones
 from ..engine.hooks import in_memory
+from ..engine.tensor import Array
 
 __all__ = ["Columns", "Rows", "Whole", "arrangement", "broadcast_axes"]
 
@@ -41,22 +42,22 @@ class Columns:
         self.matrix = (self.count // self.fold, self.fold * self.channels)
         self.stat_shape = (1, self.channels, *(1,) * (len(shape) - 2))
 
-    def opened(self, a: Any) -> Any:
+    def opened(self, a: Array) -> Array:
         """An array of the shape of x in this arrangement (a view, if its memory is that of x)."""
         return (a if a.ndim == 2 else a.transpose(last_axes(a.ndim))).reshape(self.matrix)
 
-    def closed(self, a: Any) -> Any:
+    def closed(self, a: Array) -> Array:
         """The inverse of :meth:`opened`."""
         shape = self.shape
         if len(shape) == 2:
             return a.reshape(shape)
         return a.reshape((shape[0], *shape[2:], shape[1])).transpose(first_axes(len(shape)))
 
-    def first(self, a: Any) -> Any:
+    def first(self, a: Array) -> Any:
         """The first element of each group."""
         return a[0, : self.channels]
 
-    def total(self, a: Any) -> Any:
+    def total(self, a: Array) -> Array:
         """The sum of each group."""
         sums = np.dot(ones(a.shape[0], a.dtype), a)
         return np.dot(ones(self.fold, a.dtype), sums.reshape(self.fold, self.channels)) if self.fold > 1 else sums
@@ -65,11 +66,11 @@ class Columns:
         """One number per group, in the shape that broadcasts against the matrix."""
         return v[None].repeat(self.fold, 0).reshape(-1) if self.fold > 1 else v
 
-    def affine(self, w: Any) -> Any:
+    def affine(self, w: Array) -> Any:
         """A weight or bias, in the shape that broadcasts against the matrix."""
         return self.spread(w)
 
-    def backward(self, g: Any, w: Any, xhat: Any, r: Any, n: int, centred: bool) -> tuple[Any, Any, Any]:
+    def backward(self, g: Array, w: Array | None, xhat: Array, r: Any, n: int, centred: bool) -> tuple[Any, Any, Any]:
         """gx, gw and gb. Here the sums of g and of g x̂ serve all three."""
         scratch = g * xhat
         gw, gb = self.total(scratch), self.total(g)
@@ -92,33 +93,33 @@ class Rows:
         self.matrix = (math.prod(lead), self.count)
         self.stat_shape = lead + (1,) * axes
 
-    def opened(self, a: Any) -> Any:
+    def opened(self, a: Array) -> Array:
         """An array of the shape of x as a matrix."""
         return a if a.shape == self.matrix else a.reshape(self.matrix)
 
-    def closed(self, a: Any) -> Any:
+    def closed(self, a: Array) -> Array:
         """The inverse of :meth:`opened`."""
         return (
             a if a.shape == self.shape else a.reshape(self.shape)
         )  # a view would be copied where a gradient is stored
 
-    def first(self, a: Any) -> Any:
+    def first(self, a: Array) -> Any:
         """The first element of each group."""
         return a[:, 0]
 
-    def total(self, a: Any) -> Any:
+    def total(self, a: Array) -> Array:
         """The sum of each group."""
         return np.dot(a, ones(self.count, a.dtype))
 
-    def spread(self, v: Any) -> Any:
+    def spread(self, v: Array) -> Any:
         """One number per group, in the shape that broadcasts against the matrix."""
         return v[:, None]
 
-    def affine(self, w: Any) -> Any:
+    def affine(self, w: Array) -> Array:
         """A weight or bias, in the shape that broadcasts against the matrix."""
         return w.reshape(-1)
 
-    def backward(self, g: Any, w: Any, xhat: Any, r: Any, n: int, centred: bool) -> tuple[Any, Any, Any]:
+    def backward(self, g: Array, w: Array | None, xhat: Array, r: Any, n: int, centred: bool) -> tuple[Any, Any, Any]:
         """gx, gw and gb. Here the sums of h = g w over a group are products of a matrix and a vector."""
         scratch = g * xhat
         gw = gb = None
@@ -149,25 +150,25 @@ class Whole:
         self.stat_shape = tuple([1 if axis in axes else size for axis, size in enumerate(shape)])
         self.affine_shape = affine_shape
 
-    def opened(self, a: Any) -> Any:
+    def opened(self, a: Array) -> Array:
         """The array itself."""
         return a
 
     closed = spread = opened
 
-    def first(self, a: Any) -> Any:
+    def first(self, a: Array) -> Any:
         """The first element of each group."""
         return a[tuple([slice(0, 1) if axis in self.axes else slice(None) for axis in range(len(self.shape))])]
 
-    def total(self, a: Any) -> Any:
+    def total(self, a: Array) -> Any:
         """The sum of each group."""
         return summed(a, self.axes)
 
-    def affine(self, w: Any) -> Any:
+    def affine(self, w: Array) -> Array:
         """A weight or bias, in the shape that broadcasts against x."""
         return w.reshape(self.affine_shape)
 
-    def backward(self, g: Any, w: Any, xhat: Any, r: Any, n: int, centred: bool) -> tuple[Any, Any, Any]:
+    def backward(self, g: Array, w: Array | None, xhat: Array, r: Any, n: int, centred: bool) -> tuple[Any, Any, Any]:
         """gx, gw and gb."""
         scratch = g * xhat
         gw = gb = None
@@ -185,7 +186,7 @@ class Whole:
         return np.multiply(gx, r, out=gx), gw, gb
 
 
-def summed(a: Any, axes: Axes) -> Any:
+def summed(a: Array, axes: Axes) -> Any:
     """The sum over axes, which stay with length 1. Over the last axes of contiguous memory it is a product with ones."""
     if in_memory(a) and a.flags.c_contiguous and a.size and a.dtype.char in "fd":
         trailing = 0
@@ -244,7 +245,7 @@ def rows(shape: Axes, axes: int) -> Rows:
     return Rows(shape, axes)
 
 
-def arrangement(x: Any, axes: Axes, affine_shape: Axes | None) -> Any:
+def arrangement(x: Array, axes: Axes, affine_shape: Axes | None) -> Any:
     """The fastest arrangement for the memory of x."""
     shape = x.shape
     ndim = len(shape)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .composed import publish
 from .joining import concatenate
 from .layout import in_order
@@ -145,7 +145,7 @@ def _widths(pad_width: Any, ndim: int) -> Widths:
     return tuple([(int(a), int(b)) for a, b in np.broadcast_to(array, (ndim, 2)).tolist()])
 
 
-def _pairs(value: Any, ndim: int) -> Any:
+def _pairs(value: Array | None, ndim: int) -> Any:
     """One pair of values per axis."""
     if value is None:
         return [(None, None)] * ndim

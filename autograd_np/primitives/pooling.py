@@ -16,7 +16,7 @@ import numpy as np
 
 from ..engine.hooks import amend, in_memory, model
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .composed import composition, lifted, publish
 from .convolution import lengths
 from .joining import stack
@@ -46,7 +46,7 @@ def _places(
 
 
 def _along(
-    x: Any, axis: int, count: int, kernel: int, stride: int, before: int, dilation: int, ufunc: np.ufunc, start: Any
+    x: Array, axis: int, count: int, kernel: int, stride: int, before: int, dilation: int, ufunc: np.ufunc, start: Any
 ) -> Any:
     """``ufunc`` over the windows along one axis of x; ``start`` where a window is empty. A view of x for a kernel of one element."""
     head = (slice(None),) * axis
@@ -67,8 +67,8 @@ def _along(
 
 
 def _pooled(
-    x: Any, size: Pair, kernel: Pair, stride: Pair, before: Pair, dilation: Pair, ufunc: np.ufunc, start: Any
-) -> Any:
+    x: Array, size: Pair, kernel: Pair, stride: Pair, before: Pair, dilation: Pair, ufunc: np.ufunc, start: Any
+) -> Array:
     """``ufunc`` over the windows of x (N, C, H, W)."""
     out = x.transpose(0, 2, 3, 1)
     for axis in (0, 1):
@@ -105,13 +105,13 @@ def _tiled(length: Pair, count: Pair, kernel: Pair, stride: Pair, before: Pair, 
 _BITS: dict[str, Any] = {"e": np.dtype(np.int16), "f": np.dtype(np.int32), "d": np.dtype(np.int64)}
 
 
-def _lowest(dtype: Any) -> Any:
+def _lowest(dtype: DTypeLike | None) -> Any:
     if dtype.kind == "f":
         return -math.inf
     return np.iinfo(dtype).min if dtype.kind in "iu" else False
 
 
-def _winners(x: Any, top: Any, places: list[tuple[Any, Any]]) -> tuple[list[Any], Any]:
+def _winners(x: Array, top: Any, places: list[tuple[Any, Any]]) -> tuple[list[Any], Any]:
     """For each place of a window, where it holds the maximum; and how many places do (at least 1). All channels-last."""
     masks = [np.equal(x[met], top[positions]) for positions, met in places]
     count = _counted(masks, top, places)
@@ -122,7 +122,7 @@ def _winners(x: Any, top: Any, places: list[tuple[Any, Any]]) -> tuple[list[Any]
     return masks, np.maximum(_counted(masks, count, places), 1)
 
 
-def _mind_nans(count: Any, masks: list[Any], x: Any, places: list[tuple[Any, Any]]) -> None:
+def _mind_nans(count: Any, masks: list[Any], x: Array, places: list[tuple[Any, Any]]) -> None:
     """A NaN is the maximum of what it is among: where no place holds the maximum, those of the NaNs do."""
     if not count.all():
         for mask, (_, met) in zip(masks, places, strict=True):
@@ -130,7 +130,7 @@ def _mind_nans(count: Any, masks: list[Any], x: Any, places: list[tuple[Any, Any
         np.maximum(_counted(masks, count, places), 1, out=count)
 
 
-def _counted(masks: list[Any], top: Any, places: list[tuple[Any, Any]]) -> Any:
+def _counted(masks: list[Any], top: Any, places: list[tuple[Any, Any]]) -> Array:
     narrow = np.dtype(np.uint8 if len(masks) < 256 else np.int32)
     if all(mask.shape == top.shape for mask in masks):
         count = masks[0].astype(narrow)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .composed import composition, no_out
 from .layout import in_order, inverse, reading_axes
 from .shaping import moveaxis, reshape
@@ -26,7 +26,7 @@ __all__ = ["cross", "dot", "inner", "kron", "matmul", "multi_dot", "outer", "ten
 Shape = tuple[int, ...]
 
 
-def _conj(value: Any) -> Any:
+def _conj(value: Array) -> Any:
     """The complex conjugate; no work for real values."""
     if not hasattr(value, "dtype"):
         return value.conjugate()
@@ -36,7 +36,7 @@ def _conj(value: Any) -> Any:
 # ---------------------------------------------------------------- matmul
 
 
-def _matmul(x: Any, y: Any) -> Any:
+def _matmul(x: Array, y: Array) -> Array:
     """``np.matmul``; through ``np.dot``, as one product of matrices, wherever ``y`` is a matrix."""
     try:
         if y.ndim == 2 and x.ndim >= 2:
@@ -75,7 +75,7 @@ def matmul(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """
 
 
-def _matmul_x(g: Any, x_shape: Shape, y: Any) -> Any:
+def _matmul_x(g: Array, x_shape: Shape, y: Array) -> Any:
     nx, ny = len(x_shape), y.ndim
     if ny == 2:
         if nx == 2:
@@ -94,7 +94,7 @@ def _matmul_x(g: Any, x_shape: Shape, y: Any) -> Any:
     return np.matmul(g, np.swapaxes(y, -1, -2))
 
 
-def _matmul_y(g: Any, x: Any, y_shape: Shape) -> Any:
+def _matmul_y(g: Array, x: Array, y_shape: Shape) -> Any:
     nx, ny = x.ndim, len(y_shape)
     if nx == 2 and ny <= 2:
         return np.dot(x.T, g)
@@ -131,7 +131,7 @@ def dot(x: ArrayLike, y: ArrayLike, out: None = None) -> Tensor:
     return np.dot(x, y)
 
 
-def _dot_x(g: Any, x_shape: Shape, y: Any, y_shape: Shape) -> Any:
+def _dot_x(g: Array, x_shape: Shape, y: Array, y_shape: Shape) -> Array:
     nx, ny = len(x_shape), len(y_shape)
     if ny == 2:
         if nx == 2:
@@ -147,7 +147,7 @@ def _dot_x(g: Any, x_shape: Shape, y: Any, y_shape: Shape) -> Any:
     return np.tensordot(g, y, (tuple(range(nx - 1, nx + ny - 2)), (*range(ny - 2), ny - 1)))
 
 
-def _dot_y(g: Any, x: Any, x_shape: Shape, y_shape: Shape) -> Any:
+def _dot_y(g: Array, x: Array, x_shape: Shape, y_shape: Shape) -> Array:
     nx, ny = len(x_shape), len(y_shape)
     if nx == 2 and 0 < ny <= 2:
         return np.dot(x.T, g)
@@ -191,7 +191,7 @@ def inner(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     return np.inner(x, y)
 
 
-def _inner_x(g: Any, x_shape: Shape, y: Any, y_shape: Shape) -> Any:
+def _inner_x(g: Array, x_shape: Shape, y: Array, y_shape: Shape) -> Array:
     nx, ny = len(x_shape), len(y_shape)
     if ny == 0:
         return g * y
@@ -202,7 +202,7 @@ def _inner_x(g: Any, x_shape: Shape, y: Any, y_shape: Shape) -> Any:
     return np.tensordot(g, y, (tuple(range(nx - 1, nx + ny - 2)), tuple(range(ny - 1))))
 
 
-def _inner_y(g: Any, x: Any, x_shape: Shape, y_shape: Shape) -> Any:
+def _inner_y(g: Array, x: Array, x_shape: Shape, y_shape: Shape) -> Array:
     nx, ny = len(x_shape), len(y_shape)
     if nx == 0:
         return g * x
@@ -277,13 +277,13 @@ def _ordered(array: Any, order: list[int]) -> Any:
     return np.transpose(array, tuple([order.index(a) for a in range(len(order))]))
 
 
-def _tensordot_x(g: Any, x_shape: Shape, y: Any, y_shape: Shape, axes: Any) -> Any:
+def _tensordot_x(g: Array, x_shape: Shape, y: Array, y_shape: Shape, axes: Any) -> Any:
     of_x, of_y, free_x, free_y = _axes(axes, len(x_shape), len(y_shape))
     product = np.tensordot(g, y, (tuple(range(len(free_x), len(free_x) + len(free_y))), tuple(free_y)))
     return _ordered(product, free_x + [a for _, a in sorted(zip(of_y, of_x, strict=True))])
 
 
-def _tensordot_y(g: Any, x: Any, x_shape: Shape, y_shape: Shape, axes: Any) -> Any:
+def _tensordot_y(g: Array, x: Array, x_shape: Shape, y_shape: Shape, axes: Any) -> Any:
     of_x, of_y, free_x, free_y = _axes(axes, len(x_shape), len(y_shape))
     product = np.tensordot(x, g, (tuple(free_x), tuple(range(len(free_x)))))
     return _ordered(product, [a for _, a in sorted(zip(of_x, of_y, strict=True))] + free_y)

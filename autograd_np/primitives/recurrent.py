@@ -15,7 +15,7 @@ import numpy as np
 
 from ..engine.accumulators import Deferred
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .recurrent_kernels import (
     GRU,
     LSTM,
@@ -75,7 +75,15 @@ def _check(
 
 
 def _fitting(
-    kind: Kind, name: str, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, states: Arrays, whole: bool
+    kind: Kind,
+    name: str,
+    x: Array,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Array | None,
+    b_hh: Array | None,
+    states: Arrays,
+    whole: bool,
 ) -> tuple[Arrays, Any]:
     """All arrays in one floating dtype; the states that are not given are zeros.
 
@@ -110,11 +118,11 @@ def _fitting(
 def _sequence(
     kind: Kind,
     name: str,
-    x: Any,
-    w_ih: Any,
-    w_hh: Any,
-    b_ih: Any,
-    b_hh: Any,
+    x: Array,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Array,
+    b_hh: Array,
     states: Arrays,
     reverse: bool,
     how: str = "",
@@ -132,7 +140,7 @@ def _recorded(out: Arrays) -> bool:
     return out[0].__class__ is Tensor
 
 
-def _rows_sum(d: Any) -> Any:
+def _rows_sum(d: Any) -> Array:
     return np.dot(np.ones_like(d, shape=(d.shape[0],)), d)
 
 
@@ -203,14 +211,14 @@ def lstm(
 
 
 def _lstm_rule(
-    g: Any,
+    g: Array,
     needs: Any,
-    out: Any,
-    x: Any,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any,
-    bias_hh: Any,
+    out: Array,
+    x: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array,
+    bias_hh: Array,
     h0: Any,
     c0: Any,
     reverse: bool,
@@ -262,14 +270,14 @@ def gru(
 
 
 def _gru_rule(
-    g: Any,
+    g: Array,
     needs: Any,
-    out: Any,
-    x: Any,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any,
-    bias_hh: Any,
+    out: Array,
+    x: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array,
+    bias_hh: Array,
     h0: Any,
     reverse: bool,
 ) -> Arrays:
@@ -325,14 +333,14 @@ def _nonlinear(nonlinearity: str) -> None:
 
 
 def _rnn_rule(
-    g: Any,
+    g: Array,
     needs: Any,
-    out: Any,
-    x: Any,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any,
-    bias_hh: Any,
+    out: Array,
+    x: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array,
+    bias_hh: Array,
     h0: Any,
     nonlinearity: str,
     reverse: bool,
@@ -372,7 +380,7 @@ class Products(Deferred):
 
     __slots__ = ()
 
-    def whole(self, g: Any) -> Any:
+    def whole(self, g: Array) -> Any:
         """A contribution that is an array already."""
         return None, g
 
@@ -388,7 +396,7 @@ class Products(Deferred):
 
 
 def _cell(
-    kind: Kind, name: str, x: Any, states: Arrays, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, how: str = ""
+    kind: Kind, name: str, x: Any, states: Arrays, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array, how: str = ""
 ) -> Any:
     """(states after the step …), then what the backward pass reuses."""
     (x, w_ih, w_hh, b_ih, b_hh), states = _fitting(kind, name, x, w_ih, w_hh, b_ih, b_hh, states, False)
@@ -466,7 +474,16 @@ def lstm_cell(
 
 
 def _lstm_cell_rule(
-    g: Any, needs: Any, out: Any, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
+    g: Array,
+    needs: Any,
+    out: Array,
+    x: Array,
+    h: Array,
+    c: Any,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array,
+    bias_hh: Array,
 ) -> Arrays:
     return _cell_rule(LSTM, g, needs, out, (x, weight_ih, weight_hh, bias_ih, bias_hh), (h, c))
 
@@ -509,7 +526,15 @@ def gru_cell(
 
 
 def _gru_cell_rule(
-    g: Any, needs: Any, out: Any, x: Any, h: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
+    g: Array,
+    needs: Any,
+    out: Array,
+    x: Array,
+    h: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array,
+    bias_hh: Array,
 ) -> Arrays:
     return _cell_rule(GRU, g, needs, out, (x, weight_ih, weight_hh, bias_ih, bias_hh), (h,))
 
@@ -555,15 +580,15 @@ def rnn_cell(
 
 
 def _rnn_cell_rule(
-    g: Any,
+    g: Array,
     needs: Any,
-    out: Any,
-    x: Any,
-    h: Any,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any,
-    bias_hh: Any,
+    out: Array,
+    x: Array,
+    h: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array,
+    bias_hh: Array,
     nonlinearity: str,
 ) -> Arrays:
     return _cell_rule(RNN, g, needs, out, (x, weight_ih, weight_hh, bias_ih, bias_hh), (h,), nonlinearity)

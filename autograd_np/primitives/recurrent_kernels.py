@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import on_arrays
+from ..engine.tensor import Array
 from .activations import sigmoid, sigmoid_slope
 from .zeros import keep
 
@@ -42,12 +43,12 @@ _sigma = on_arrays(sigmoid)
 Arrays = tuple[Any, ...]
 
 
-def new(like: Any, *shape: int) -> Any:
+def new(like: Any, *shape: int) -> Array:
     """An uninitialised array of the kind and dtype of another."""
     return np.empty_like(like, order="C", shape=shape)
 
 
-def stacked(x: Any) -> Any:
+def stacked(x: Array) -> Array:
     """All steps and rows in one axis."""
     return x.reshape(x.shape[0] * x.shape[1], x.shape[2])
 
@@ -65,7 +66,7 @@ def before(first: Any, values: Any, reverse: bool) -> Any:
     return shifted
 
 
-def sech2(x: Any) -> Any:
+def sech2(x: Array) -> Array:
     """``1 − tanh²(x) = (2 / (e^x + e^−x))²``, into one fresh array."""
     e = np.exp(x)
     np.add(e, np.reciprocal(e), out=e)
@@ -73,7 +74,7 @@ def sech2(x: Any) -> Any:
     return np.multiply(e, e, out=e)
 
 
-def _slopes(q: Any, p: Any) -> tuple[Any, Any]:
+def _slopes(q: Array, p: Any) -> tuple[Any, Any]:
     """``1 − p`` and ``p (1 − p)`` of the sigmoids p = 1/(1 + q)."""
     rest = np.multiply(q, p)
     np.fmin(rest, 1, out=rest)
@@ -85,11 +86,13 @@ def _ordered(reverse: bool, *arrays: Any) -> Any:
     return zip(*([a[::-1] for a in arrays] if reverse else arrays), strict=True)
 
 
-def _rows(g: Any, steps: int) -> Any:
+def _rows(g: Array | None, steps: int) -> Any:
     return [None] * steps if g is None else g
 
 
-def project(kind: Kind, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> tuple[Any, Any, Any]:
+def project(
+    kind: Kind, x: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None
+) -> tuple[Any, Any, Any]:
     """What a forward loop starts from: the inputs' part of all steps, W_hh, and the part of b_hh that is added in the loop.
 
     Both have the gates apart, shapes (time, gates, batch, H) and (gates, H, H), so that each step works on contiguous memory, and
@@ -124,7 +127,9 @@ def project(kind: Kind, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> t
 # ---------------------------------------------------------------- LSTM
 
 
-def lstm_forward(a: Any, w_hh: Any, _tail: Any, states: Arrays, reverse: bool, _: str) -> tuple[Any, Arrays, Arrays]:
+def lstm_forward(
+    a: Array, w_hh: Array, _tail: Any, states: Arrays, reverse: bool, _: str
+) -> tuple[Any, Arrays, Arrays]:
     """Output, last states, and (q, p, g, c, tanh c) of all steps. ``a`` is overwritten."""
     steps, _four, batch, size = a.shape
     h, c = states
@@ -152,7 +157,7 @@ def lstm_forward(a: Any, w_hh: Any, _tail: Any, states: Arrays, reverse: bool, _
 
 
 def lstm_backward(
-    g_out: Any, g_last: Arrays, out: Any, saved: Arrays, w_hh: Any, states: Arrays, reverse: bool, _: str
+    g_out: Array, g_last: Arrays, out: Array, saved: Arrays, w_hh: Array, states: Arrays, reverse: bool, _: str
 ) -> tuple[Any, Any, Arrays]:
     """Gradients of a, of u (the same), and of the first states."""
     q, p, g, cs, tcs = saved
@@ -183,7 +188,9 @@ def lstm_backward(
     return flat, flat, (dh, dc)
 
 
-def lstm_cell_forward(x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, states: Arrays) -> tuple[Arrays, Arrays]:
+def lstm_cell_forward(
+    x: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None, states: Arrays
+) -> tuple[Arrays, Arrays]:
     """The states after one step, and (q, p, g, tanh c')."""
     batch, size = states[0].shape
     beside, u = np.dot(x, w_ih), np.dot(states[0], w_hh)
@@ -206,7 +213,7 @@ def lstm_cell_forward(x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, states
     return (p[3] * tc, c), (q, p, g, tc)
 
 
-def lstm_cell_backward(g_states: Arrays, after: Any, saved: Arrays, w_hh: Any, states: Arrays) -> tuple[Any, Arrays]:
+def lstm_cell_backward(g_states: Arrays, after: Any, saved: Arrays, w_hh: Array, states: Arrays) -> tuple[Any, Arrays]:
     """Gradients of a + u (the gates beside each other) and of the states; ``after`` is c'. A cotangent may be None."""
     q, p, g, tc = saved
     g_h, g_c = g_states
@@ -237,14 +244,14 @@ def lstm_cell_backward(g_states: Arrays, after: Any, saved: Arrays, w_hh: Any, s
     return flat, (np.dot(flat, w_hh.T), dc * p[1])
 
 
-def lstm_step(a: Any, u: Any, states: Arrays, _: str) -> Arrays:
+def lstm_step(a: Array, u: Array, states: Arrays, _: str) -> Arrays:
     """The states after one step."""
     z_i, z_f, z_g, z_o = _blocks(a + u, 4)
     c = _sigma(z_f) * states[1] + _sigma(z_i) * np.tanh(z_g)
     return _sigma(z_o) * np.tanh(c), c
 
 
-def lstm_step_back(a: Any, u: Any, states: Arrays, g: Arrays, _: str) -> tuple[Any, Any, Arrays]:
+def lstm_step_back(a: Array, u: Array, states: Arrays, g: Arrays, _: str) -> tuple[Any, Any, Arrays]:
     """Gradients of a, of u, and of the states (that of h not yet through u)."""
     z_i, z_f, z_g, z_o = _blocks(a + u, 4)
     i, f, o, t = _sigma(z_i), _sigma(z_f), _sigma(z_o), np.tanh(z_g)
@@ -260,12 +267,12 @@ def lstm_step_back(a: Any, u: Any, states: Arrays, g: Arrays, _: str) -> tuple[A
     return d, d, (None, dc * f)
 
 
-def _blocks(z: Any, count: int) -> list[Any]:
+def _blocks(z: Array, count: int) -> list[Any]:
     size = z.shape[-1] // count
     return [z[:, k * size : (k + 1) * size] for k in range(count)]
 
 
-def _over_cosh2(x: Any) -> Any:
+def _over_cosh2(x: Array) -> Any:
     """``1 − tanh²(x)``, differentiable."""
     return 4 * sigmoid_slope(2 * x)
 
@@ -273,7 +280,7 @@ def _over_cosh2(x: Any) -> Any:
 # ---------------------------------------------------------------- GRU
 
 
-def gru_forward(a: Any, w_hh: Any, tail: Any, states: Arrays, reverse: bool, _: str) -> tuple[Any, Arrays, Arrays]:
+def gru_forward(a: Array, w_hh: Array, tail: Any, states: Arrays, reverse: bool, _: str) -> tuple[Any, Arrays, Arrays]:
     """Output, last state, and (a, with q in its blocks r and z and the argument of tanh in n; p, u_n, n). ``a`` is overwritten."""
     steps, _three, batch, size = a.shape
     (h,) = states
@@ -305,7 +312,7 @@ def gru_forward(a: Any, w_hh: Any, tail: Any, states: Arrays, reverse: bool, _: 
 
 
 def gru_backward(
-    g_out: Any, g_last: Arrays, out: Any, saved: Arrays, w_hh: Any, states: Arrays, reverse: bool, _: str
+    g_out: Array, g_last: Arrays, out: Array, saved: Arrays, w_hh: Array, states: Arrays, reverse: bool, _: str
 ) -> tuple[Any, Any, Arrays]:
     """Gradients of a, of u, and of the first state."""
     a, p, u_n, n = saved
@@ -337,14 +344,14 @@ def gru_backward(
     return d_a, flat, (dh,)
 
 
-def gru_step(a: Any, u: Any, states: Arrays, _: str) -> Arrays:
+def gru_step(a: Array, u: Array, states: Arrays, _: str) -> Arrays:
     """The state after one step."""
     (a_r, a_z, a_n), (u_r, u_z, u_n) = _blocks(a, 3), _blocks(u, 3)
     n = np.tanh(a_n + _sigma(a_r + u_r) * u_n)
     return (n + _sigma(a_z + u_z) * (states[0] - n),)
 
 
-def gru_step_back(a: Any, u: Any, states: Arrays, g: Arrays, _: str) -> tuple[Any, Any, Arrays]:
+def gru_step_back(a: Array, u: Array, states: Arrays, g: Arrays, _: str) -> tuple[Any, Any, Arrays]:
     """Gradients of a, of u, and of the state (not yet through u)."""
     (a_r, a_z, a_n), (u_r, u_z, u_n) = _blocks(a, 3), _blocks(u, 3)
     r = _sigma(a_r + u_r)
@@ -363,7 +370,7 @@ def gru_step_back(a: Any, u: Any, states: Arrays, g: Arrays, _: str) -> tuple[An
 
 
 def rnn_forward(
-    a: Any, w_hh: Any, _tail: Any, states: Arrays, reverse: bool, nonlinearity: str
+    a: Array, w_hh: Any, _tail: Any, states: Arrays, reverse: bool, nonlinearity: str
 ) -> tuple[Any, Arrays, Arrays]:
     """Output, last state, and the arguments of the nonlinearity. ``a`` is overwritten."""
     steps, _one, batch, size = a.shape
@@ -381,7 +388,14 @@ def rnn_forward(
 
 
 def rnn_backward(
-    g_out: Any, g_last: Arrays, out: Any, saved: Arrays, w_hh: Any, states: Arrays, reverse: bool, nonlinearity: str
+    g_out: Array,
+    g_last: Arrays,
+    out: Array,
+    saved: Arrays,
+    w_hh: Array,
+    states: Arrays,
+    reverse: bool,
+    nonlinearity: str,
 ) -> tuple[Any, Any, Arrays]:
     """Gradients of a, of u (the same), and of the first state."""
     (z,) = saved
@@ -397,12 +411,12 @@ def rnn_backward(
     return d, d, (dh,)
 
 
-def rnn_step(a: Any, u: Any, states: Arrays, nonlinearity: str) -> Arrays:
+def rnn_step(a: Array, u: Array, states: Arrays, nonlinearity: str) -> Arrays:
     """The state after one step."""
     return (np.tanh(a + u) if nonlinearity == "tanh" else np.maximum(a + u, 0),)
 
 
-def rnn_step_back(a: Any, u: Any, states: Arrays, g: Arrays, nonlinearity: str) -> tuple[Any, Any, Arrays]:
+def rnn_step_back(a: Array, u: Array, states: Arrays, g: Arrays, nonlinearity: str) -> tuple[Any, Any, Arrays]:
     """Gradients of a and of u; none reaches the state otherwise."""
     d = g[0] * _over_cosh2(a + u) if nonlinearity == "tanh" else keep(np.greater(a + u, 0), g[0])
     return d, d, (None,)
@@ -443,13 +457,13 @@ RNN = Kind(1, 1, (1,), False, rnn_forward, rnn_backward, rnn_step, rnn_step_back
 
 def plain(
     kind: Kind,
-    g_out: Any,
+    g_out: Array | None,
     g_last: Arrays,
-    x: Any,
-    w_ih: Any,
-    w_hh: Any,
-    b_ih: Any,
-    b_hh: Any,
+    x: Array,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Array | None,
+    b_hh: Array | None,
     states: Arrays,
     reverse: bool,
     how: str,

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..engine.protocols import UFUNC_METHODS
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from . import complexes
 from .complexes import is_complex
 from .composed import composition, no_out
@@ -58,7 +58,7 @@ def sum(
     x: ArrayLike,
     /,
     axis: Axis = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     out: None = None,
     keepdims: bool = False,
     initial: Any = None,
@@ -76,7 +76,7 @@ def sum(
     return np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(initial, where))
 
 
-def _spread_sum(g: Any, x_shape: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
+def _spread_sum(g: Array, x_shape: tuple[int, ...], axis: Axis, keepdims: bool, where: Any) -> Array:
     g = expand(g, len(x_shape), axis, keepdims)
     if where is not True:
         return np.where(np.broadcast_to(where, x_shape), g, 0)
@@ -91,7 +91,7 @@ def mean(
     x: ArrayLike,
     /,
     axis: Axis = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     out: None = None,
     keepdims: bool = False,
     *,
@@ -115,17 +115,17 @@ def mean(
     return np.mean(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(None, where))
 
 
-def _taken(x_shape: Any, axis: Axis, where: Any, dtype: Any) -> Any:
+def _taken(x_shape: tuple[int, ...], axis: Axis, where: Any, dtype: DTypeLike | None) -> Array:
     """How many elements ``where`` takes, per result, in a shape that broadcasts against the operand."""
     return np.sum(np.broadcast_to(where, x_shape), axis=axis, keepdims=True, dtype=int).astype(dtype)
 
 
-def _real(dtype: Any) -> Any:
+def _real(dtype: DTypeLike | None) -> Any:
     """The real dtype of the same precision."""
     return np.dtype(dtype).type(0).real.dtype if np.dtype(dtype).kind == "c" else dtype
 
 
-def mean_rule(g: Any, x_shape: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
+def mean_rule(g: Array, x_shape: tuple[int, ...], axis: Axis, keepdims: bool, where: Any) -> Array:
     g = expand(g, len(x_shape), axis, keepdims)
     if where is not True:
         g = wide(g)
@@ -148,7 +148,7 @@ def var(
     x: ArrayLike,
     /,
     axis: Axis = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     out: None = None,
     ddof: float = 0,
     keepdims: bool = False,
@@ -173,7 +173,7 @@ def std(
     x: ArrayLike,
     /,
     axis: Axis = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     out: None = None,
     ddof: float = 0,
     keepdims: bool = False,
@@ -193,7 +193,7 @@ def std(
     return np.std(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **variance_options(where, mean, correction))
 
 
-def variance_options(where: Any, mean: Any, correction: Any) -> dict[str, Any]:
+def variance_options(where: Any, mean: Array | None, correction: Any) -> dict[str, Any]:
     options = {} if where is True else {"where": where}
     if mean is not None:
         options["mean"] = mean
@@ -202,7 +202,7 @@ def variance_options(where: Any, mean: Any, correction: Any) -> dict[str, Any]:
     return options
 
 
-def _deviation(x: Any, axis: Axis, dtype: Any, where: Any, mean: Any) -> Any:
+def _deviation(x: Array, axis: Axis, dtype: DTypeLike | None, where: Any, mean: Array | None) -> Array:
     """``x − m``, 0 where ``where`` leaves out."""
     x = wide(x if dtype is None else x.astype(dtype))
     if mean is None:
@@ -211,7 +211,7 @@ def _deviation(x: Any, axis: Axis, dtype: Any, where: Any, mean: Any) -> Any:
     return d if where is True else np.where(where, d, 0)
 
 
-def _plain_mean(x: Any, axis: Axis, where: Any) -> Any:
+def _plain_mean(x: Array, axis: Axis, where: Any) -> Array:
     """The mean with size-1 axes, 0 for the mean of nothing (without np.mean's warning, which the forward pass gave)."""
     if where is True:
         return np.sum(x, axis=axis, keepdims=True) / (count_of(x.shape, axis) or 1)
@@ -219,7 +219,9 @@ def _plain_mean(x: Any, axis: Axis, where: Any) -> Any:
     return np.sum(x, axis=axis, keepdims=True, where=where) / np.maximum(n, 1)
 
 
-def _freedom(x_shape: Any, axis: Axis, where: Any, ddof: Any, correction: Any, dtype: Any) -> Any:
+def _freedom(
+    x_shape: tuple[int, ...], axis: Axis, where: Any, ddof: Any, correction: Any, dtype: DTypeLike | None
+) -> Any:
     """``n − ddof``, not below 0 (NumPy's divisor)."""
     ddof = ddof if correction is None else correction
     if where is True:
@@ -233,8 +235,16 @@ def _conjugate(d: Any) -> Any:
 
 
 def var_rule(
-    g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
-) -> Any:
+    g: Array,
+    x: Array,
+    axis: Axis,
+    dtype: DTypeLike | None,
+    ddof: Any,
+    keepdims: bool,
+    where: Any,
+    mean: Array,
+    correction: Any,
+) -> Array:
     d = _deviation(x, axis, dtype, where, mean)
     g = expand(wide(g), len(x.shape), axis, keepdims)
     n = _freedom(x.shape, axis, where, ddof, correction, g.dtype)
@@ -243,7 +253,15 @@ def var_rule(
 
 
 def _var_mean_rule(
-    g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
+    g: Array,
+    x: Array,
+    axis: Axis,
+    dtype: DTypeLike | None,
+    ddof: Any,
+    keepdims: bool,
+    where: Any,
+    mean: Array,
+    correction: Any,
 ) -> Any:
     return -var_rule(g, x, axis, dtype, ddof, keepdims, where, mean, correction)
 
@@ -252,7 +270,7 @@ rule(var, var_rule, mean=_var_mean_rule)
 
 
 @primitive(wrt="x", discrete="x")
-def peak(x: Any, axis: Any) -> Any:
+def peak(x: ArrayLike, axis: Any) -> Any:
     """The largest magnitude over ``axis`` with size-1 axes, 1 where that is 0: a scale, without gradient."""
     top = (
         np.max(np.abs(x), axis=axis, keepdims=True)
@@ -266,8 +284,16 @@ _peak = on_arrays(peak)
 
 
 def std_rule(
-    g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
-) -> Any:
+    g: Array,
+    x: Array,
+    axis: Axis,
+    dtype: DTypeLike | None,
+    ddof: Any,
+    keepdims: bool,
+    where: Any,
+    mean: Array | None,
+    correction: Any,
+) -> Array:
     d = _deviation(x, axis, dtype, where, mean)
     if mean is None:
         # The rounding of the mean, taken out: the deviations of equal elements are then 0.
@@ -285,7 +311,15 @@ def std_rule(
 
 
 def _std_mean_rule(
-    g: Any, x: Any, axis: Axis, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
+    g: Array,
+    x: Array,
+    axis: Axis,
+    dtype: DTypeLike | None,
+    ddof: Any,
+    keepdims: bool,
+    where: Any,
+    mean: Array,
+    correction: Any,
 ) -> Any:
     return -std_rule(g, x, axis, dtype, ddof, keepdims, where, mean, correction)
 
@@ -301,7 +335,7 @@ def prod(
     x: ArrayLike,
     /,
     axis: Axis = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     out: None = None,
     keepdims: bool = False,
     initial: Any = None,
@@ -320,17 +354,19 @@ def prod(
     return np.prod(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(initial, where))
 
 
-def before(x: Any) -> Any:
+def before(x: Array) -> Array:
     """The product of the elements before each element of the last axis."""
     return np.concatenate((np.ones_like(x[..., :1]), np.cumprod(x[..., :-1], axis=-1)), axis=-1)
 
 
-def _others(x: Any) -> Any:
+def _others(x: Array) -> Any:
     """The product of all elements of the last axis but one, for each one."""
     return before(x) * reverse(before(reverse(x)))
 
 
-def _prod_rule(g: Any, x: Any, axis: Axis, dtype: Any, keepdims: bool, initial: Any, where: Any) -> Any:
+def _prod_rule(
+    g: Array, x: Array, axis: Axis, dtype: DTypeLike | None, keepdims: bool, initial: Any, where: Any
+) -> Array:
     if dtype is not None:
         x = x.astype(dtype)
     shape = x.shape
@@ -391,7 +427,7 @@ def min(
 
 
 @primitive(wrt="x", discrete="x top initial")
-def winners(x: Any, top: Any, axis: Any, initial: Any, where: Any) -> Any:
+def winners(x: ArrayLike, top: Any, axis: Any, initial: Any, where: Any) -> Any:
     """Which elements made the extremum ``top``: 1/k at each of k equal ones, 0 elsewhere. Without gradient."""
     mask = np.equal(x, top) | np.not_equal(x, x)  # a NaN is the extremum of what it is among
     if where is not True:
@@ -405,7 +441,7 @@ def winners(x: Any, top: Any, axis: Any, initial: Any, where: Any) -> Any:
 _winners = on_arrays(winners)
 
 
-def extremum_rule(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Any:
+def extremum_rule(g: Array, x: Array, out: Array, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Array:
     """The gradient of max and min: the cotangent, shared by the elements that equal the result."""
     ndim = len(x.shape)
     return zmul(_winners(x, expand(out, ndim, axis, keepdims), axis, initial, where), expand(g, ndim, axis, keepdims))

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..engine.hooks import array
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from . import elementwise
 from .composed import composition, publish
 from .joining import concatenate
@@ -30,7 +30,7 @@ def tile(x: ArrayLike, /, reps: Any) -> Tensor:
     return np.tile(x, reps)
 
 
-def _untile(g: Any, x_shape: Any, reps: Any) -> Any:
+def _untile(g: Array, x_shape: tuple[int, ...], reps: Any) -> Array:
     try:
         counts = tuple(reps)
     except TypeError:
@@ -58,7 +58,7 @@ def _repeat(x: ArrayLike, /, repeats: int, axis: int | None = None) -> Tensor:
     return np.repeat(x, repeats, axis)
 
 
-def _unrepeat(g: Any, x_shape: Any, repeats: int, axis: int | None) -> Any:
+def _unrepeat(g: Array, x_shape: tuple[int, ...], repeats: int, axis: int | None) -> Array:
     if axis is None or not x_shape:
         return np.sum(np.reshape(g, (*x_shape, repeats)), axis=-1)
     place = axis % len(x_shape) + 1

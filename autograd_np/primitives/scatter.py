@@ -21,7 +21,7 @@ from ..engine.operands import base_array
 from ..engine.primitive import Primitive
 from ..engine.record import option
 from ..engine.registry import primitive, primitive_of, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 
 __all__ = ["BASIC", "Scatter", "is_basic", "repeats", "scatter", "settle"]
 
@@ -101,7 +101,7 @@ def repeats(index: Any) -> bool:
     return any(getattr(part, "dtype", np.dtype(bool)).kind != "b" for part in advanced)
 
 
-def accumulate(buffer: Any, index: Any, g: Any, fresh: bool = False) -> None:
+def accumulate(buffer: Any, index: Any, g: Array, fresh: bool = False) -> None:
     """``buffer[index] += g``, adding repeatedly where the index repeats: ``np.add.at(buffer, index, g)``.
 
     Args:
@@ -150,7 +150,7 @@ def _leads(parts: tuple[Any, ...], shape: tuple[int, ...]) -> bool:
     )
 
 
-def _add_rows(table: Any, rows: Any, g: Any) -> None:
+def _add_rows(table: Any, rows: Any, g: Array) -> None:
     """``table[rows] += g`` with repetitions. On one axis ``np.add.at`` is 4 times faster than on two."""
     height, width = table.shape
     if width > 1:
@@ -164,7 +164,7 @@ def _add_rows(table: Any, rows: Any, g: Any) -> None:
     np.add.at(np.reshape(table, (height * width,)), rows, np.reshape(g, (rows.size,)))
 
 
-def _add_rows_pairwise(table: Any, rows: Any, g: Any) -> None:
+def _add_rows_pairwise(table: Any, rows: Any, g: Array) -> None:
     """``table[rows] += g`` with repetitions, by reading and writing items alone.
 
     The pieces are sorted by row, and neighbours of the same row are added in pairs until each row has one.
@@ -215,7 +215,7 @@ def scatter(arrays: ArrayLike, indices: tuple[Any, ...], shape: tuple[int, ...])
     return buffer
 
 
-def _scatter_rule(g: Any, needs: tuple[bool, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
+def _scatter_rule(g: Array, needs: tuple[bool, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(
         [(g if index is Ellipsis else g[index]) if need else None for need, index in zip(needs, indices, strict=True)]
     )
@@ -230,7 +230,7 @@ class Scatter(Deferred):
 
     __slots__ = ()
 
-    def whole(self, g: Any) -> Any:
+    def whole(self, g: Array) -> Any:
         """The piece that an ordinary gradient is: at ``...``."""
         return Ellipsis, g
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import FUNCTIONS, primitive, primitive_of, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .zeros import keep
 
 __all__ = ["fmax", "fmin", "heaviside", "maximum", "minimum", "nan_to_num"]
@@ -38,12 +38,12 @@ def fmin(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """The smaller of x and y, elementwise; the other one if one is NaN. The gradient goes where the value came from; at a tie half to each."""
 
 
-def _split(g: Any, first: Any, second: Any) -> Any:
+def _split(g: Array, first: Any, second: Any) -> Array:
     """``g`` where ``first`` holds (and so ``second``), half of it where only ``second`` does, 0 elsewhere, whatever ``g``."""
     return keep(second, g * (0.5 + 0.5 * first.astype(g.dtype)))
 
 
-def _chosen(g: Any, x: Any, y: Any, out: Any) -> Any:
+def _chosen(g: Array, x: Array, y: Array, out: Array) -> Any:
     """The part of ``g`` for x, where out is x or y (and the other may be NaN)."""
     won = np.equal(x, out)
     return _split(g, np.logical_and(won, np.not_equal(y, out)), won)
@@ -98,7 +98,7 @@ clip.__primitive__ = primitive_of(np.clip)  # type: ignore[attr-defined]
 FUNCTIONS[np.clip] = clip
 
 
-def _clip_x(g: Any, x: Any, a_min: Any, a_max: Any) -> Any:
+def _clip_x(g: Array, x: Array, a_min: Any, a_max: Any) -> Array:
     if a_min is None and a_max is None:
         return g
     if a_min is None:
@@ -110,12 +110,12 @@ def _clip_x(g: Any, x: Any, a_min: Any, a_max: Any) -> Any:
     return keep(np.logical_not(beyond), g)
 
 
-def _clip_min(g: Any, x: Any, a_min: Any, a_max: Any) -> Any:
+def _clip_min(g: Array, x: Array, a_min: Any, a_max: Any) -> Array:
     below = np.less_equal(x, a_min)
     return keep(below if a_max is None else np.logical_and(below, np.less(a_min, a_max)), g)
 
 
-def _clip_max(g: Any, x: Any, a_min: Any, a_max: Any) -> Any:
+def _clip_max(g: Array, x: Array, a_min: Any, a_max: Any) -> Array:
     above = np.greater_equal(x, a_max)
     return keep(above if a_min is None else np.logical_or(above, np.greater_equal(a_min, a_max)), g)
 
@@ -144,7 +144,7 @@ def nan_to_num(
     return np.nan_to_num(x, True, nan, posinf, neginf)
 
 
-def _finite_part(g: Any, x: Any) -> Any:
+def _finite_part(g: Array, x: Array) -> Array:
     if x.dtype.kind == "c":
         return keep(np.isfinite(np.real(x)), np.real(g)) + 1j * keep(np.isfinite(np.imag(x)), np.imag(g))
     return keep(np.isfinite(x), g)

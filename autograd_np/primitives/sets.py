@@ -16,7 +16,7 @@ import numpy as np
 
 from ..engine.errors import NonDifferentiableError
 from ..engine.registry import FUNCTIONS, primitive
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .composed import composition, lifted
 from .cumulative import taken_last
 from .shaping import cast
@@ -42,7 +42,7 @@ def _constant(value: Any) -> Any:
     return Tensor(value)
 
 
-def _flat(x: ArrayLike, name: str, word: str) -> Any:
+def _flat(x: ArrayLike, name: str, word: str) -> Array:
     return np.reshape(lifted(x, name, word), (-1,))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..engine.registry import primitive, rule, same
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import ArrayLike, DTypeLike, Tensor
 from .composed import composition, publish
 from .elementwise import copy
 from .layout import inverse, reading_axes
@@ -57,7 +57,7 @@ def raw(value: Any) -> Any:
     return value._values if isinstance(value, Tensor) else value
 
 
-def cast(x: ArrayLike, dtype: Any) -> Tensor:
+def cast(x: ArrayLike, dtype: DTypeLike | None) -> Tensor:
     """``x`` as a Tensor of ``dtype`` (its own if None)."""
     t = tensor_of(x)
     return t if dtype is None or t.dtype == np.dtype(dtype) else t.astype(dtype)
@@ -399,14 +399,14 @@ rule(roll, lambda g, shift, axis: np.roll(g, _negated(shift), axis))
 
 
 @composition()
-def ascontiguousarray(x: ArrayLike, dtype: Any = None) -> Tensor:
+def ascontiguousarray(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """``x`` with its memory in C order and at least one dimension; itself where it has that already."""
     t = atleast_1d(cast(x, dtype))
     return t if getattr(_memory(t), "c_contiguous", False) else copy(t, order="C")
 
 
 @composition()
-def asfortranarray(x: ArrayLike, dtype: Any = None) -> Tensor:
+def asfortranarray(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """``x`` with its memory in Fortran order; itself where it has that already."""
     t = cast(x, dtype)
     return t if getattr(_memory(t), "f_contiguous", False) else copy(t, order="F")
@@ -419,7 +419,7 @@ _REQUIREMENTS = {
 
 
 @composition()
-def require(x: ArrayLike, dtype: Any = None, requirements: str | Sequence[str] | None = None) -> Tensor:
+def require(x: ArrayLike, dtype: DTypeLike | None = None, requirements: str | Sequence[str] | None = None) -> Tensor:
     """``x`` of a dtype and with memory as ``requirements`` ask: C, F, A (aligned), W (writeable), O (owns its data), E.
 
     Raises:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine.hooks import is_traced
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .composed import composition, lifted
 from .cumulative import scatter, taken_last
 from .layout import Axis, in_order, lay, unlay
@@ -66,7 +66,7 @@ def sort(
     return np.sort(x, axis=axis, **_kinds(kind, stable))
 
 
-def _sort_rule(g: Any, x: Any, axis: int | None, kind: Any, stable: Any) -> Any:
+def _sort_rule(g: Array, x: Array, axis: int | None, kind: Any, stable: Any) -> Any:
     shape = x.shape
     order = np.argsort(lay(x, axis), axis=-1, **_kinds(kind, stable))
     return unlay(np.take_along_axis(lay(g, axis), np.argsort(order, axis=-1), axis=-1), shape, axis)
@@ -99,7 +99,7 @@ def partition(
     return np.partition(x, kth, axis=axis, kind=kind)
 
 
-def _partition_rule(g: Any, x: Any, out: Any, axis: int | None) -> Any:
+def _partition_rule(g: Array, x: Array, out: Array, axis: int | None) -> Any:
     shape = x.shape
     ranked = np.take_along_axis(lay(g, axis), np.argsort(lay(out, axis), axis=-1, kind="stable"), axis=-1)
     rank = np.argsort(np.argsort(lay(x, axis), axis=-1, kind="stable"), axis=-1)
@@ -122,7 +122,7 @@ def argpartition(
 
 
 @primitive(wrt="x", multi=True, discrete="x")
-def places(x: Any, q: Any, method: str, skip: bool) -> Any:
+def places(x: ArrayLike, q: ArrayLike, method: str, skip: bool) -> Any:
     """Where the quantiles along the last axis come from, without gradient.
 
     Returns:
@@ -151,11 +151,11 @@ def places(x: Any, q: Any, method: str, skip: bool) -> Any:
     return np.take_along_axis(order, low, axis=-1), np.take_along_axis(order, high, axis=-1), first, second
 
 
-def _ranks(size: int, q: Any, method: str) -> Any:
+def _ranks(size: int, q: Array, method: str) -> Array:
     return np.ravel(np.quantile(np.arange(size, dtype=float), q, method=method))
 
 
-def like(x: Any, shape: tuple[int, ...], values: Any) -> Any:
+def like(x: Array, shape: tuple[int, ...], values: Any) -> Array:
     """Values broadcast to a shape, as an array of the kind of ``x``, in double precision (a rank may need it)."""
     made = np.zeros_like(x, shape=shape, dtype=float)
     made[...] = values
@@ -165,7 +165,7 @@ def like(x: Any, shape: tuple[int, ...], values: Any) -> Any:
 _places = on_arrays(places)
 
 
-def _quantile_rule(g: Any, x: Any, q: Any, axis: Axis, method: str, skip: bool) -> Any:
+def _quantile_rule(g: Array, x: Array, q: Array, axis: Axis, method: str, skip: bool) -> Any:
     shape = x.shape
     x = lay(x, axis)
     size = x.shape[-1]
@@ -313,7 +313,7 @@ rule(nanpercentile, lambda g, x, q, axis, method: _quantile_rule(g, x, np.true_d
 
 
 @primitive(wrt="x", multi=True, discrete="x")
-def unique_indices(x: Any, axis: int | None, equal_nan: bool) -> Any:
+def unique_indices(x: ArrayLike, axis: int | None, equal_nan: bool) -> Any:
     """Of the unique elements (or slices along ``axis``): the index of the first, the inverse and the counts. No gradient."""
     _, index, inverse, counts = np.unique(
         x, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan

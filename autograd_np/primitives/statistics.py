@@ -11,7 +11,7 @@ import numpy as np
 
 from ..engine.hooks import array, require
 from ..engine.registry import primitive
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .composed import composition, lifted
 from .layout import Axis, axes_of
 from .reductions import mean, sum
@@ -69,12 +69,12 @@ def average(
     return result
 
 
-def _check_total(total: Any) -> None:
+def _check_total(total: Array) -> None:
     if np.any(np.equal(total, 0)).item():
         raise ZeroDivisionError("average: the weights sum to 0")
 
 
-def _rows(x: Tensor, dtype: Any) -> Tensor:
+def _rows(x: Tensor, dtype: DTypeLike | None) -> Tensor:
     x = cast(x, dtype)
     return x if x.ndim == 2 else np.reshape(x, (1, x.size))
 
@@ -89,7 +89,7 @@ def cov(
     fweights: Any = None,
     aweights: ArrayLike | None = None,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
 ) -> Tensor:
     """The covariance of the rows of ``m`` (and of ``y``): ``(X − mean) W (X − mean)ᴴ / (n − ddof)``.
 
@@ -155,12 +155,12 @@ def _frequencies(fweights: Any, size: int) -> Any:
     return w
 
 
-def _check_integers(w: Any) -> None:
+def _check_integers(w: Array) -> None:
     if (w != np.round(w)).any():
         raise TypeError("cov: fweights must be integers")
 
 
-def _check_sign(w: Any, word: str) -> None:
+def _check_sign(w: Array, word: str) -> None:
     if np.any(np.less(w, 0)).item():
         raise ValueError(f"cov: {word} must not be negative")
 
@@ -171,7 +171,9 @@ def _check_freedom(left: Any) -> None:
 
 
 @composition(np.corrcoef)
-def corrcoef(x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, *, dtype: Any = None) -> Tensor:
+def corrcoef(
+    x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, *, dtype: DTypeLike | None = None
+) -> Tensor:
     """The correlation of the rows of ``x`` (and of ``y``): the covariance divided by both standard deviations, within [−1, 1].
 
     Where a correlation is ±1 its gradient is 0.

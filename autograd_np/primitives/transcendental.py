@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import on_arrays, primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .complexes import decay, is_complex
 from .elementwise import twice
 from .zeros import zdiv, zmul
@@ -111,7 +111,7 @@ def logaddexp2(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
 
 @primitive(broadcasts=True, name="share", wrt="x y", real=True)
-def _share(x: Any, y: Any, two: bool = False) -> Any:
+def _share(x: ArrayLike, y: ArrayLike, two: bool = False) -> Any:
     """``1 / (1 + e^(y-x))``: the part of e^x in e^x + e^y (2^x if ``two``); 0 where both are -inf."""
     gap = np.where(np.equal(x, y), 0, np.subtract(y, x))  # inf - inf
     part = 1 / (1 + (np.exp2(gap) if two else np.exp(gap)))
@@ -121,7 +121,7 @@ def _share(x: Any, y: Any, two: bool = False) -> Any:
 share = on_arrays(_share)
 
 
-def _share_slope(h: Any, out: Any, x: Any, y: Any, two: bool) -> Any:
+def _share_slope(h: Array, out: Array, x: Array, y: Array, two: bool) -> Array:
     slope = h * (out * share(y, x, two))
     return slope * LN2 if two else slope
 
@@ -189,17 +189,17 @@ def rad2deg(x: ArrayLike, /) -> Tensor:
     """Radians to degrees, elementwise. Gradient: 180/π."""
 
 
-def _over_square(a: Any, x: Any, y: Any) -> Any:
+def _over_square(a: Array, x: Array, y: Array) -> Any:
     """``a / (x² + y²)`` for a = x or y: 0 at the origin."""
     return _over_square_of(a, np.hypot(x, y))
 
 
-def _over_square_of(g: Any, r: Any) -> Any:
+def _over_square_of(g: Array, r: Any) -> Array:
     """``g / r²`` without overflow of the square."""
     return zdiv(zdiv(g, r), r)
 
 
-def _over_roots(g: Any, a: Any, b: Any) -> Any:
+def _over_roots(g: Array, a: Array, b: Array) -> Array:
     """``g / √(a·b)`` by one root at a time.
 
     The product cannot overflow; for complex numbers it is the principal branch; and beyond the domain, where a root is NaN,
@@ -209,7 +209,7 @@ def _over_roots(g: Any, a: Any, b: Any) -> Any:
 
 
 @primitive(name="one_minus_square")
-def _one_minus_square(x: Any) -> Any:
+def _one_minus_square(x: ArrayLike) -> Any:
     """``1 − x²``, exact near ±1, where x² would have rounded. Gradient: −2x, whose digits are whole near 0 too."""
     return (1 - x) * (1 + x)
 
@@ -218,7 +218,7 @@ one_minus_square = on_arrays(_one_minus_square)
 rule(_one_minus_square, lambda h, x: -twice(h * x))
 
 
-def _arcsin(g: Any, x: Any) -> Any:
+def _arcsin(g: Array, x: Array) -> Any:
     # The product of the roots is the principal branch for complex numbers.
     return _over_roots(g, 1 - x, 1 + x) if x.dtype.kind == "c" else zdiv(g, np.sqrt(one_minus_square(x)))
 
@@ -268,7 +268,7 @@ def arctanh(x: ArrayLike, /) -> Tensor:
 
 
 @primitive(name="over_cosh2", broadcasts=True)
-def _over_cosh2(g: Any, x: Any) -> Any:
+def _over_cosh2(g: ArrayLike, x: ArrayLike) -> Any:
     """``g / cosh² x``."""
     if is_complex(x):  # cosh of a complex number overflows into NaN
         e = decay(x + x)[0]
@@ -301,7 +301,7 @@ def sinc(x: ArrayLike, /) -> Tensor:
 
 
 @primitive(name="sinc_derivative", wrt="x")
-def _sinc_derivative(x: Any, k: int) -> Any:
+def _sinc_derivative(x: ArrayLike, k: int) -> Any:
     """The k-th derivative of sinc.
 
     With u = πx and s = sin(u)/u: differentiating u·s = sin u gives u·s⁽ᵏ⁾ = sin⁽ᵏ⁾(u) - k·s⁽ᵏ⁻¹⁾, stable for u
@@ -346,7 +346,7 @@ def i0(x: ArrayLike, /) -> Tensor:
 
 
 @primitive(name="i0_derivative", wrt="x")
-def _i0_derivative(x: Any, k: int) -> Any:
+def _i0_derivative(x: ArrayLike, k: int) -> Any:
     """The k-th derivative of I₀: the mean of cosᵏθ·cosh(x·cos θ) over a quarter turn (sinh for odd k).
 
     The midpoint rule converges faster than any power for a periodic integrand, all terms have one sign, and 64

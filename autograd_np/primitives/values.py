@@ -11,7 +11,7 @@ import numpy as np
 
 from ..engine.errors import NonDifferentiableError
 from ..engine.registry import FUNCTIONS, primitive
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, DTypeLike, Tensor
 from .composed import composition, publish
 from .elementwise import copy
 from .layout import memory_axes, relaid
@@ -25,7 +25,14 @@ __all__ = ["empty_like", "full", "full_like", "geomspace", "linspace", "logspace
 
 @primitive(np.zeros_like, discrete="x")
 def zeros_like(
-    x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+    x: ArrayLike,
+    /,
+    dtype: DTypeLike | None = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: str | None = None,
 ) -> Tensor:
     """Zeros of the shape and dtype of ``x``, or of those given. No gradient."""
     if dtype is None and shape is None and device is None:
@@ -35,7 +42,14 @@ def zeros_like(
 
 @primitive(np.ones_like, discrete="x")
 def ones_like(
-    x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+    x: ArrayLike,
+    /,
+    dtype: DTypeLike | None = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: str | None = None,
 ) -> Tensor:
     """Ones of the shape and dtype of ``x``, or of those given. No gradient."""
     return np.ones_like(x, dtype=dtype, order=order, shape=shape, device=device)
@@ -43,14 +57,23 @@ def ones_like(
 
 @primitive(np.empty_like, discrete="x")
 def empty_like(
-    x: ArrayLike, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+    x: ArrayLike,
+    /,
+    dtype: DTypeLike | None = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: str | None = None,
 ) -> Tensor:
     """Arbitrary values of the shape and dtype of ``x``, or of those given. No gradient."""
     return np.empty_like(x, dtype=dtype, order=order, shape=shape, device=device)
 
 
 @primitive(name="full_like", wrt="x", discrete="x")
-def _full_like(x: ArrayLike, /, fill_value: Any, dtype: Any, order: str, shape: Any, device: Any) -> Tensor:
+def _full_like(
+    x: ArrayLike, /, fill_value: Any, dtype: DTypeLike | None, order: str, shape: Any, device: str | None
+) -> Tensor:
     """:func:`full_like` of a value without gradient."""
     return np.full_like(x, fill_value, dtype=dtype, order=order, shape=shape, device=device)
 
@@ -59,12 +82,12 @@ def full_like(
     x: ArrayLike,
     /,
     fill_value: ArrayLike,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     order: str = "K",
     subok: bool = True,
     shape: Any = None,
     *,
-    device: Any = None,
+    device: str | None = None,
 ) -> Tensor:
     """``fill_value`` in every place, of the shape and dtype of ``x`` or of those given. The gradient flows to ``fill_value`` alone."""
     if not isinstance(fill_value, Tensor) or fill_value._node is None:
@@ -82,7 +105,7 @@ publish(full_like, _full_like, np.full_like)
 
 
 @composition()
-def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, order: str = "C") -> Tensor:
+def full(shape: Any, fill_value: ArrayLike, dtype: DTypeLike | None = None, order: str = "C") -> Tensor:
     """A Tensor of ``shape`` with ``fill_value`` in every place; the gradient of ``fill_value`` is the sum of the cotangent.
 
     >>> full((2, 2), 7.0).tolist()
@@ -101,12 +124,12 @@ def _inexact(*values: Any) -> Any:
     )
 
 
-def counted(num: int, like: Tensor, dtype: Any = None) -> Any:
+def counted(num: int, like: Tensor, dtype: DTypeLike | None = None) -> Array:
     """0, 1, …, num - 1 as an array of the same kind as that of ``like``, of its dtype or of ``dtype``."""
     return np.arange(num, dtype=like.dtype if dtype is None else dtype, like=np.zeros_like(raw(like), shape=()))
 
 
-def _counts(num: int, like: Tensor, dtype: Any) -> Any:
+def _counts(num: int, like: Tensor, dtype: DTypeLike | None) -> Array:
     """0, 1, …, num - 1 along a new axis in front of those of ``like``."""
     return np.reshape(counted(num, like, dtype), (-1,) + (1,) * like.ndim)
 
@@ -124,7 +147,7 @@ def _counted(num: Any, function: str) -> int:
     return int(count)
 
 
-def _finished(y: Any, dtype: Any, axis: int) -> Tensor:
+def _finished(y: Array, dtype: DTypeLike | None, axis: int) -> Tensor:
     if axis != 0:
         y = moveaxis(y, 0, axis)
     if dtype is not None and np.dtype(dtype).kind in "iu" and y.dtype.kind == "f":
@@ -139,10 +162,10 @@ def linspace(
     num: int = 50,
     endpoint: bool = True,
     retstep: bool = False,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     axis: int = 0,
     *,
-    device: Any = None,
+    device: str | None = None,
 ) -> Any:
     """``num`` values from ``start`` to ``stop`` in equal steps: ``start + k · (stop - start) / div``, along a new ``axis``.
 
@@ -175,7 +198,7 @@ def logspace(
     num: int = 50,
     endpoint: bool = True,
     base: ArrayLike = 10.0,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     axis: int = 0,
 ) -> Tensor:
     """``base ** linspace(start, stop, num)``. The gradient flows to both ends and to ``base``."""
@@ -188,7 +211,12 @@ def logspace(
 
 @composition(np.geomspace)
 def geomspace(
-    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
 ) -> Tensor:
     """``num`` values from ``start`` to ``stop`` with equal ratios: ``start · (stop / start) ** (k / div)``. The gradient flows to both ends.
 

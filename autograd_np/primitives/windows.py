@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import primitive, rule
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import Array, ArrayLike, Tensor
 from .scatter import Scatter
 
 
@@ -44,7 +44,7 @@ def sliding_window_view(
     return np.lib.stride_tricks.sliding_window_view(x, window_shape, axis)
 
 
-def _from_windows(g: Any, x_shape: tuple[int, ...], window_shape: Any, axis: Any) -> Any:
+def _from_windows(g: Array, x_shape: tuple[int, ...], window_shape: Any, axis: Any) -> Any:
     places = np.lib.stride_tricks.sliding_window_view(
         np.arange(np.prod(x_shape, dtype=int)).reshape(x_shape), window_shape, axis
     )

@@ -15,25 +15,26 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import on_arrays, primitive, rule
+from ..engine.tensor import ArrayLike
 from ..engine.zero_cotangents import masked
 
 __all__ = ["keep", "zdiv", "zmul"]
 
 
 @primitive(broadcasts=True, name="zmul", masks=True)
-def _zmul(g: Any, d: Any) -> Any:
+def _zmul(g: ArrayLike, d: Any) -> Any:
     """``g · d`` where ``g`` is not zero, and 0 where it is, whatever ``d``. Shapes broadcast."""
     return np.where(g, np.multiply(g, d), g)
 
 
 @primitive(broadcasts=True, name="zdiv", masks=True)
-def _zdiv(g: Any, d: Any) -> Any:
+def _zdiv(g: ArrayLike, d: Any) -> Any:
     """``g / d`` where ``g`` is not zero, and 0 where it is, whatever ``d``. Shapes broadcast."""
     return np.where(g, np.divide(g, d), g)
 
 
 @primitive(broadcasts=True, name="keep", wrt="g", discrete="mask", masks=True)
-def _keep(mask: Any, g: Any) -> Any:
+def _keep(mask: ArrayLike, g: ArrayLike) -> Any:
     """``g`` where the boolean ``mask`` is true, and 0 elsewhere, whatever ``g``. Shapes broadcast.
 
     The bits of g are multiplied as an integer by 1 or 0: infinities and NaN vanish too, which a product of floats does not

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.tensor import Array
 from ..zeros import zdiv, zmul
 from .gamma import dotted, number, shifted
 from .table import entry, helper, sp
@@ -18,22 +19,22 @@ __all__: list[str] = []
 _V = " No gradient for the order."
 
 
-def _mean(function: Any, v: Any, x: Any, sign: int) -> Any:
+def _mean(function: Any, v: Array, x: Array, sign: int) -> Any:
     return (function(shifted(v, -1), x) + sign * function(shifted(v, 1), x)) / 2
 
 
-def _decay(g: Any, out: Any, part: Any) -> Any:
+def _decay(g: Array, out: Array, part: Any) -> Array:
     """The gradient of the factor ``e^−|part|``, where ``part`` is the real part of x: −sign(part)·Re(g·out)."""
     return np.sign(part) * np.real(zmul(g, out))
 
 
-def _scaled_imaginary(g: Any, out: Any, v: Any, x: Any, function: Any) -> Any:
+def _scaled_imaginary(g: Array, out: Array, v: Array, x: Array, function: Any) -> Array:
     """The rule of C(v, x)·e^−|Im x|."""
     slope = zmul(g, _mean(function, v, x, -1))
     return slope + 1j * _decay(g, out, np.imag(x)) if x.dtype.kind == "c" else slope
 
 
-def _scaled(v: Any, x: Any, out: Any, near: Any, sign: float) -> Any:
+def _scaled(v: Array, x: Array, out: Array, near: Any, sign: float) -> Any:
     """The slope of I(v, x)·e^−|x| (sign −1) or K(v, x)·e^x (sign 1): ``near``, whose terms cancel for large x, and there the asymptotic series.
 
     Both functions are Σ aₖ (±1)ᵏ y^−k−½ with y = |x|, up to a factor, so the slope is −out/x · Σ aₖ (±1)ᵏ (k + ½) y^−k / Σ aₖ (±1)ᵏ y^−k with
@@ -55,7 +56,7 @@ def _scaled(v: Any, x: Any, out: Any, near: Any, sign: float) -> Any:
     return np.where(far, -out * (top / bottom) / safe, near)
 
 
-def _ive_rule(g: Any, out: Any, v: Any, x: Any) -> Any:
+def _ive_rule(g: Array, out: Array, v: Array, x: Array) -> Array:
     slope = _mean(sp.ive, v, x, 1)
     if x.dtype.kind == "c":
         return zmul(g, slope) - _decay(g, out, np.real(x))
@@ -190,7 +191,7 @@ entry(
 # ---------------------------------------------------------------- exponential and trigonometric integrals
 
 
-def _expn_slope(n: Any, x: Any) -> Any:
+def _expn_slope(n: Any, x: Array) -> Array:
     """−E(n−1, x); E₋₁ is e^−x (1 + x)/x²."""
     first = np.equal(n, 0)
     return -np.where(first, sp.expn(0, x) * (1 + 1 / x), sp.expn(np.where(first, 0, shifted(n, -1)), x))
@@ -216,7 +217,7 @@ entry("shichi", "x", "The hyperbolic sine and cosine integrals. Gradients: sinh 
       lambda g, x: dotted(g, _sinhc(x), zdiv(np.cosh(x), x)), outputs=2)  # fmt: skip
 
 
-def _sinhc(x: Any) -> Any:
+def _sinhc(x: Array) -> Array:
     """``sinh(x)/x``, 1 at 0."""
     if x.dtype.kind == "c":
         return np.sinc(x * (1j / math.pi))
@@ -225,14 +226,14 @@ def _sinhc(x: Any) -> Any:
     return np.where(near, sp.hyp0f1(number(1.5, x), np.square(np.where(near, x, 0)) / 4), np.sinh(far) / far)
 
 
-def log1p_over(x: Any) -> Any:
+def log1p_over(x: Array) -> Array:
     """``ln(1 + x)/x``, 1 at 0; far from 0 as it stands, where the hypergeometric function loses digits."""
     near = np.less(np.absolute(x), 0.5)
     far = np.where(near, 1, x)
     return np.where(near, gauss_function(1, 1, 2, -np.where(near, x, 0)), np.log1p(far) / far)
 
 
-def _log_over(x: Any) -> Any:
+def _log_over(x: Array) -> Array:
     """``ln(x)/(x − 1)``, 1 at 1: only near 1 has x − 1 all digits of x."""
     near = np.less(np.absolute(x - 1), 0.5)
     far = np.where(near, 2, x)
@@ -249,7 +250,7 @@ entry(
 # ---------------------------------------------------------------- elliptic integrals
 
 
-def gauss_function(a: float, b: float, c: float, x: Any) -> Any:
+def gauss_function(a: float, b: float, c: float, x: Array) -> Any:
     """F(a, b; c; x) in the precision of x: given Python's numbers, SciPy's function takes float64."""
     return sp.hyp2f1(number(a, x), number(b, x), number(c, x), x)
 
@@ -260,7 +261,7 @@ def ellipem1(p: Any) -> Any:
     return sp.ellipe(1 - p)
 
 
-def _ellipk_slope(m: Any, rest: Any) -> Any:
+def _ellipk_slope(m: Any, rest: Any) -> Array:
     """dK/dm = (E/(1−m) − K)/(2m) with rest = 1 − m; π/8 · F(½, ½; 2; m)/(1 − m) near 0, where the two cancel."""
     near = np.less(np.absolute(m), 0.5)
     a, b = np.where(near, m, 0), np.where(near, 2, rest)
@@ -269,7 +270,7 @@ def _ellipk_slope(m: Any, rest: Any) -> Any:
     )
 
 
-def _ellipe_slope(m: Any) -> Any:
+def _ellipe_slope(m: Any) -> Array:
     """dE/dm = (E − K)/(2m); −π/8 · F(½, 3/2; 2; m) near 0, where the two cancel."""
     near = np.less(np.absolute(m), 0.5)
     far = np.where(near, -1, m)
@@ -311,7 +312,7 @@ entry("hyperu", "a b x", "Tricomi's function U(a, b, x). Gradient for x: −a ·
       lambda g, a, b, x: zmul(g, -a * sp.hyperu(shifted(a, 1), shifted(b, 1), x)), wrt="x")  # fmt: skip
 
 
-def first_moment(x: Any) -> Any:
+def first_moment(x: Array) -> Array:
     """``∫₀¹ t e^xt dt = (1 + (x − 1)·e^x)/x²``; SciPy's hyp1f1 does not return for large x, where this is as infinite as e^x."""
     near = np.logical_and(np.greater(x, -math.inf), np.less(x, 1000))
     return np.where(near, sp.hyp1f1(2, 3, np.where(near, x, 0)) / 2, np.exp(np.where(near, 0, x)))
@@ -320,7 +321,7 @@ def first_moment(x: Any) -> Any:
 entry("exprel", "x", "(e^x − 1)/x, 1 at 0. Gradient: ∫₀¹ t e^xt dt.", lambda g, x: zmul(g, first_moment(x)))
 
 
-def _lower(function: Any, n: Any, *rest: Any) -> Any:
+def _lower(function: Any, n: Any, *rest: Any) -> Array:
     """A polynomial of degree n − 1; 0 for n = 0, and for negative integers, where SciPy's polynomials are 0."""
     if isinstance(n, int):  # and stays one, so that complex64 stays complex64
         lower: Any = max(n - 1, 0)
@@ -335,7 +336,7 @@ def _reflected(n: Any, by: int) -> Any:
     return max(n, by - n) if isinstance(n, (int, float)) else np.maximum(n, by - n)
 
 
-def _chebyu_slope(n: Any, x: Any) -> Any:
+def _chebyu_slope(n: Any, x: Array) -> Any:
     """2 C(n−1; 2); U(n) = −U(−2−n), so that U(−1) = 0."""
     side = int(np.sign(n + 1)) if isinstance(n, int) else np.sign(shifted(n, 1))
     m = _reflected(n, -2)

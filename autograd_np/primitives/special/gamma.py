@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.tensor import Array, ArrayLike
 from ..gaussian import gauss
 from ..zeros import zdiv, zmul
 from .table import entry, helper, sp
@@ -24,7 +25,7 @@ def dotted(g: tuple[Any, ...], *slopes: Any) -> tuple[Any]:
     return (total,)
 
 
-def bell(x: Any) -> Any:
+def bell(x: Array) -> Any:
     """``e^(−x²)``."""
     return np.exp(-(x * x)) if x.dtype.kind == "c" else gauss(x, 1.0)
 
@@ -47,7 +48,7 @@ FAR = 8.0
 _ODD = [float(math.prod(range(1, 2 * k + 2, 2))) for k in range(22)]
 
 
-def _tail(x: Any, sign: float) -> Any:
+def _tail(x: Array, sign: float) -> Array:
     """``t + 3 s t² + 15 t³ + 105 s t⁴ + …`` with t = 1/(2x²) and s = ±1, for |x| > FAR."""
     t = 0.5 / (x * x)
     q = sign * t
@@ -57,7 +58,7 @@ def _tail(x: Any, sign: float) -> Any:
     return t * (value + _ODD[0])
 
 
-def erfcx_slope(x: Any) -> Any:
+def erfcx_slope(x: Array) -> Array:
     """``2x·erfcx(x) − 2/√π``; for large x, where the two cancel, by the asymptotic series of their difference."""
     if x.dtype.kind == "c":
         return 2 * x * sp.erfcx(x) - SCALE
@@ -66,7 +67,7 @@ def erfcx_slope(x: Any) -> Any:
     return np.where(far, -SCALE * _tail(np.where(far, x, FAR), -1.0), 2 * near * sp.erfcx(near) - SCALE)
 
 
-def _dawsn_slope(x: Any, out: Any) -> Any:
+def _dawsn_slope(x: Array, out: Array) -> Array:
     """``1 − 2x·F(x)``, likewise."""
     if x.dtype.kind == "c":
         return 1 - 2 * x * out
@@ -115,7 +116,7 @@ entry(
 # ---------------------------------------------------------------- the gamma function
 
 
-def _rgamma_slope(x: Any) -> Any:
+def _rgamma_slope(x: Array) -> Array:
     """The derivative of 1/Γ, which is entire: ``−ψ(x)/Γ(x)`` on the right and, by reflection, without a pole on the left.
 
     Far from the real axis there are no poles, and the reflection would overflow.
@@ -133,7 +134,7 @@ _BERNOULLI = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12
 _STEPS = 12
 
 
-def _gap(a: Any, b: Any) -> Any:
+def _gap(a: Array, b: Array) -> Array:
     """``ψ(a + b) − ψ(a)`` without cancellation for a, b > 0.
 
     Each term of the recurrence ψ(x) = ψ(x + 12) − Σ 1/(x + j) and of the asymptotic series at x + 12 is differenced by itself.
@@ -160,7 +161,7 @@ def _gap(a: Any, b: Any) -> Any:
 
 
 @helper(lambda h, s, q: zmul(h, -s * plane_zeta(s + 1, q)), wrt="q")
-def plane_zeta(s: int, q: Any) -> Any:
+def plane_zeta(s: int, q: ArrayLike) -> Any:
     """The Hurwitz zeta function Σ (q + k)^−s of complex q and whole s ≥ 2: the derivatives of ψ, (−1)^s ψ⁽ˢ⁻¹⁾(q)/(s−1)!.
 
     By Euler and Maclaurin's sum from q + 12 on; on the left by reflection, ζ(s, q) = (−1)^(s−1) (ζ(s, 1−q) + D/(s−1)!) with D
@@ -179,7 +180,7 @@ def plane_zeta(s: int, q: Any) -> Any:
     return np.where(right, total, mirrored)
 
 
-def _cotangent(q: Any, n: int) -> Any:
+def _cotangent(q: Array, n: int) -> Array:
     """The n-th derivative of π cot πq, n ≥ 1: with c = cot πq it is (−1)ⁿ πⁿ⁺¹ (1 + c²) Qₙ(c), where Qₙ₊₁ = 2c Qₙ + (1 + c²) Qₙ′ and Q₁ = 1."""
     upper = np.greater_equal(np.imag(q), 0)  # where w = e^2πiq is at most 1; f(conj q) is conj f(q)
     turn = np.where(upper, q, np.conjugate(q))
@@ -197,7 +198,7 @@ def _cotangent(q: Any, n: int) -> Any:
     return np.where(upper, value, np.conjugate(value))
 
 
-def _trigamma(x: Any) -> Any:
+def _trigamma(x: Array) -> Any:
     return plane_zeta(2, x) if x.dtype.kind == "c" else sp._zeta(2.0, x)
 
 
@@ -243,7 +244,7 @@ entry(
 
 
 @helper(lambda h, p, a, x: zmul(h, zmul(p, gamma_density(p - 1, a, x)) - gamma_density(p, a, x)), wrt="x", real="x")
-def gamma_density(p: Any, a: Any, x: Any) -> Any:
+def gamma_density(p: Any, a: ArrayLike, x: ArrayLike) -> Any:
     """``x^p e^−x / Γ(a)``: the derivative of gammainc(a, x) for p = a − 1."""
     large = np.logical_and(np.greater(a, 10), np.greater(x, 0))
     safe = np.where(large, x, 1)
@@ -256,17 +257,17 @@ def gamma_density(p: Any, a: Any, x: Any) -> Any:
     ),
     wrt="x",
 )
-def beta_density(p: Any, q: Any, a: Any, b: Any, x: Any) -> Any:
+def beta_density(p: Any, q: ArrayLike, a: ArrayLike, b: ArrayLike, x: ArrayLike) -> Any:
     """``x^p (1−x)^q / B(a, b)``: the derivative of betainc(a, b, x) for p = a − 1 and q = b − 1."""
     return np.exp(sp.xlogy(p, x) + sp.xlog1py(q, -x) - sp.betaln(a, b))
 
 
-def _gamma_pdf(a: Any, x: Any) -> Any:
+def _gamma_pdf(a: Array, x: Array) -> Any:
     a = number(a, x)
     return gamma_density(shifted(a, -1), a, x)
 
 
-def _beta_pdf(a: Any, b: Any, x: Any) -> Any:
+def _beta_pdf(a: Array, b: Array, x: Array) -> Any:
     a, b = number(a, x), number(b, x)
     return beta_density(shifted(a, -1), shifted(b, -1), a, b, x)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.tensor import Array, ArrayLike
 from ..activations import sigmoid_slope
 from ..elementwise import cosine, power_log
 from ..gaussian import gauss
@@ -21,7 +22,7 @@ __all__: list[str] = []
 
 
 @helper(lambda h, x: zdiv(h, x), lambda h, y: -zdiv(h, y), wrt="x y")
-def log_ratio(x: Any, y: Any) -> Any:
+def log_ratio(x: ArrayLike, y: ArrayLike) -> Any:
     """``ln(x/y)``, 0 where x = y (at 0 too), with full relative accuracy where they are close, and without overflow."""
     far = np.logical_or(np.greater(x, 2 * y), np.greater(y, 2 * x))
     equal = np.equal(x, y)
@@ -30,7 +31,7 @@ def log_ratio(x: Any, y: Any) -> Any:
 
 
 @helper(lambda h, y: -zdiv(h, y), lambda h, x, y: zdiv(zdiv(zmul(h, x), y), y), wrt="x y")
-def relative_gap(x: Any, y: Any) -> Any:
+def relative_gap(x: ArrayLike, y: ArrayLike) -> Any:
     """``(y − x)/y``, whose gradients −1/y and x/y² don't cancel."""
     return zdiv(y - x, y)
 
@@ -55,18 +56,18 @@ entry("kl_div", "x y", "x·ln(x/y) − x + y. Gradients: ln(x/y) and 1 − x/y."
 ROOT_2PI = math.sqrt(2 * math.pi)
 
 
-def _phi(x: Any) -> Any:
+def _phi(x: Array) -> Any:
     """The normal density times √(2π)."""
     return np.exp(x * x * -0.5) if x.dtype.kind == "c" else gauss(x, 0.5)
 
 
 @helper(lambda h, x, out: zmul(h, _mills_slope(x)), wrt="x")
-def mills(x: Any) -> Any:
+def mills(x: ArrayLike) -> Any:
     """``√(π/2)·erfcx(−x/√2)``: Φ(x)/φ(x), of which log_ndtr has the inverse for a slope."""
     return math.sqrt(math.pi / 2) * sp.erfcx(x * -math.sqrt(0.5))
 
 
-def _mills_slope(x: Any) -> Any:
+def _mills_slope(x: Array) -> Any:
     return -math.sqrt(math.pi) / 2 * erfcx_slope(x * -math.sqrt(0.5))
 
 
@@ -114,32 +115,32 @@ entry("bdtrc", "k n p", "1 − bdtr(k, n, p). Gradient for p: pᵏ(1−p)^(n−k
       lambda g, k, n, p: zmul(g, _binomial(np.floor(number(k, g)), np.floor(number(n, g)), p)), wrt="p")  # fmt: skip
 
 
-def _student(df: Any, t: Any) -> Any:
+def _student(df: Any, t: Any) -> Array:
     return np.exp((df + 1) * -0.5 * np.log1p(t * t / df)) / (np.sqrt(df) * sp.beta(number(0.5, t), df / 2))
 
 
-def _binomial(k: Any, n: Any, p: Any) -> Any:
+def _binomial(k: Array, n: Any, p: Any) -> Any:
     return beta_density(k, n - k - 1, k + 1, n - k, p)
 
 
 # ---------------------------------------------------------------- power transforms
 
 
-def _log1p_over_slope(w: Any) -> Any:
+def _log1p_over_slope(w: Array) -> Array:
     """The derivative of ln(1 + w)/w."""
     near = np.less(np.absolute(w), 0.5)
     far = np.where(near, 1, w)
     return np.where(near, gauss_function(2, 2, 3, -np.where(near, w, 0)) / -2, (1 / (1 + far) - log1p_over(far)) / far)
 
 
-def _boxcox_slope(logarithm: Any, y: Any) -> Any:
+def _boxcox_slope(logarithm: Any, y: Array) -> Array:
     """d/dλ (e^(λL) − 1)/λ = L²·∫₀¹ t e^(λLt) dt; its limit 1/λ² for L = −inf."""
     finite = np.greater(logarithm, -math.inf)
     safe = np.where(finite, logarithm, 0)
     return np.where(finite, safe * safe * first_moment(y * safe), 1 / np.square(y))
 
 
-def _inverse_slope(out: Any, x: Any, y: Any) -> Any:
+def _inverse_slope(out: Array, x: Array, y: Array) -> Array:
     return out * x * (x * _log1p_over_slope(x * y))
 
 
@@ -159,20 +160,20 @@ entry("powm1", "x y", "x^y − 1, accurate near 1. Gradients as for np.power.",
 # ---------------------------------------------------------------- losses
 
 
-def _pseudo_huber_slope(x: Any, y: Any) -> Any:
+def _pseudo_huber_slope(x: Array, y: Array) -> Array:
     """``(D − δ)²/D`` with D = √(δ² + r²) and D − δ = r²/(D + δ), without cancellation or overflow."""
     r = np.hypot(x, y)
     gap = y * zdiv(y, r + x)
     return gap * zdiv(gap, r)
 
 
-def _cube(x: Any, y: Any) -> Any:
+def _cube(x: Array, y: Array) -> Any:
     c = cosine(x, y)
     return c * c * c
 
 
 @helper(lambda h, x, y: zmul(h, _cube(y, x)), lambda h, x, y: zmul(h, _cube(x, y)), wrt="x y", real="x y")
-def pseudo_huber_force(x: Any, y: Any) -> Any:
+def pseudo_huber_force(x: ArrayLike, y: ArrayLike) -> Any:
     """``δy/D`` with δ = x. Gradients: (y/D)³ and (δ/D)³."""
     return y * zdiv(x, np.hypot(x, y))
 
@@ -193,7 +194,7 @@ entry("_lambertw", "x k tol", "Lambert's W: the branch k of the inverse of w·e^
 
 
 @helper(lambda h, w: zdiv(zdiv(h, 1 + w), 1 + w), wrt="w")
-def omega_slope(w: Any) -> Any:
+def omega_slope(w: ArrayLike) -> Any:
     """``ω/(1 + ω)``, whose gradient 1/(1 + ω)² doesn't cancel."""
     return zdiv(w, 1 + w)
 
