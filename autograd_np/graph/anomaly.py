@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine.accumulators import Deferred
 from ..engine.errors import AnomalyError, MutationError, describe, label, location
+from ..engine.hooks import is_batched
 from ..engine.modes import Following, followers
 from ..engine.tape import Node
 from .flops import Operation, forward_flops
@@ -20,6 +21,8 @@ def _first_bad(value: Any, good: Any = np.isfinite) -> tuple[int, ...] | None:
     """Index of the first NaN or infinity, or of the first element that is not ``good``."""
     if isinstance(value, (float, complex)):
         return None if good(value) else ()
+    while is_batched(value):  # (the index begins with the number of the element of the batch)
+        value = value.values
     if getattr(value, "dtype", None) is None or value.dtype.kind not in "fc":
         return None
     fine = good(value)
