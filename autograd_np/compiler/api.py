@@ -24,9 +24,8 @@ from ..engine.tensor import Tensor
 from ..transforms.wrapper import Wrapper
 from .cached_program import MISS, Entry
 from .explain import Explanation, explain
-from .ir import Value
+from .ir import Program, Value
 from .numba import text
-from .passes.simplify import Program
 from .pipeline import optimize
 from .printer.standalone import save
 from .second_run import second_run

@@ -16,7 +16,7 @@ from ..engine.errors import CompileError, OtherCase, Undone
 from ..engine.modes import ACTIVE
 from ..engine.tensor import Tensor
 from . import plan as planning
-from .passes.simplify import Program
+from .ir import Program
 from .printer import emit as emitting
 from .printer.plain import write_plain
 from .trace.aliasing import Aliasing

@@ -7,12 +7,13 @@ may write into storages that exist already. The order of the list is the order o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 
-__all__ = ["Group", "Op", "Ref", "Storage", "Value", "elementwise", "map_values", "values_in"]
+__all__ = ["Group", "Op", "Program", "Ref", "Storage", "Value", "elementwise", "map_values", "values_in"]
 
 
 class Storage:
@@ -287,3 +288,176 @@ def map_values(tree: Any, change: Callable[[Value], Any]) -> Any:
     if kind is slice:
         return slice(*[map_values(item, change) for item in (tree.start, tree.stop, tree.step)])
     return tree
+
+
+class Program:
+    """The calls of one run, what they start from and what they return.
+
+    Attributes:
+        ops: in order.
+        arguments: the values of the arrays that are passed in.
+        outputs: the values that are returned.
+        counts: calls after each pass, by its name.
+    """
+
+    def __init__(self, ops: list[Op], arguments: list[Value], outputs: list[Value]) -> None:
+        self.ops = ops
+        self.arguments = arguments
+        self.outputs = outputs
+        self.counts: dict[str, int] = {"traced": len(ops)}
+        self._became: dict[int, Value] = {}
+        self.written_out: tuple[list[Op], list[Value]] = (
+            [],
+            [],
+        )  # calls and results as they were before anything was done for speed alone
+        self.spread: set[int] = set()  # constants that are one number as often as an operand beside them has elements
+        self._index = 1 << 40  # of values and storages that the passes make
+        self.settle()
+
+    def next_index(self) -> int:
+        """An index for a value or a storage that the trace did not make."""
+        self._index += 1
+        return self._index
+
+    def storage(self, kind: str, nbytes: int, array: Any = None) -> Storage:
+        """A storage that the trace did not make."""
+        return Storage(self.next_index(), kind, nbytes, array)
+
+    def value(
+        self,
+        storage: Storage,
+        dtype: Any,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        offset: int = 0,
+        whole: bool = False,
+    ) -> Value:
+        """A value that the trace did not make."""
+        return Value(
+            self.next_index(),
+            np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, strides),
+            storage,
+            offset,
+            whole,
+        )
+
+    def constant(self, array: Any) -> Value:
+        """A value for an array that is known."""
+        array.flags.writeable = False
+        made = Value(self.next_index(), array, self.storage("constant", array.nbytes, array), 0, True)
+        made.array = array
+        return made
+
+    def view(self, near: Op, made: Value, kind: str, target: Any, *args: Any) -> Op:
+        """The call that gives a view, beside another call."""
+        op = Op(kind, target, args, {}).beside(near)
+        op.view, op.outs, made.op = True, (made,), op
+        return op
+
+    def settle(self) -> None:
+        """Derive from the list what each storage is: whether it is written and whether the caller gets it."""
+        for storage in self.storages():
+            storage.escapes = False
+            storage.written = 0
+        for op in self.ops:
+            for storage in op.writes:
+                storage.written += 1
+        for value in self.outputs:
+            value.storage.escapes = True
+        for storage in self.storages():
+            if storage.kind == "constant" and storage.written:
+                storage.kind = "made"
+
+    def storages(self) -> list[Storage]:
+        """Every storage that appears."""
+        found: dict[int, Storage] = {}
+        for value in (*self.arguments, *self.outputs):
+            found[value.storage.index] = value.storage
+        for op in self.ops:
+            for value in (*op.inputs(), *op.outs):
+                found[value.storage.index] = value.storage
+        return list(found.values())
+
+    @property
+    def became(self) -> Mapping[int, Value]:
+        """What stands for a value that was overwritten or is left out, by its index: to read (:meth:`replace` changes it)."""
+        return MappingProxyType(self._became)
+
+    def replace(self, table: Mapping[Value, Value]) -> None:
+        """Put other values in the place of some, wherever they are read or returned. Call it before their makers are dropped.
+
+        A value that comes in may be replaced by the same table: the last one of such a chain is taken.
+
+        Raises:
+            ValueError: a value isn't in the program, its stand-in has another shape or dtype, or the values stand for each other
+                in a circle. The program is as it was.
+        """
+        if not table:
+            return
+        missing = set(table).difference(*[op.outs for op in self.ops])
+        if missing:
+            missing.difference_update(self.arguments, self.outputs, *[op.inputs() for op in self.ops])
+        if missing:
+            raise ValueError(
+                f"replace: {missing.pop()} is not in the program; replace values before their makers are dropped"
+            )
+        for old, new in table.items():
+            if (old.shape, old.dtype) != (new.shape, new.dtype):
+                raise ValueError(f"replace: {new} cannot stand for {old}; give a value of its shape and dtype")
+        final: dict[Value, Value] = {}
+        for old in table:
+            path: dict[Value, None] = {}
+            value = old
+            while value in table and value not in final:
+                if value in path:
+                    raise ValueError(f"replace: {value} would stand for itself; leave out one entry of the circle")
+                path[value] = None
+                value = table[value]
+            final.update(dict.fromkeys(path, final.get(value, value)))
+
+        def place(value: Value) -> Ref:
+            return Ref(final.get(value, value))
+
+        for op in self.ops:
+            op.args = map_values(op.args, place)
+            op.kwargs = map_values(op.kwargs, place)
+            if op.out is not None:
+                op.out = final.get(op.out, op.out)
+        self.outputs = [final.get(value, value) for value in self.outputs]
+        self._became.update({old.index: new for old, new in final.items()})
+
+    def supersede(self, old: Value, new: Value) -> None:
+        """Note that a value was overwritten by a later one, which has its name in the texts. What reads it stays as it is."""
+        self._became[old.index] = new
+
+    def values(self) -> dict[int, list[Value]]:
+        """The values of each storage, by its index."""
+        found: dict[int, dict[int, Value]] = {}
+        for value in (*self.arguments, *self.outputs):
+            found.setdefault(value.storage.index, {})[value.index] = value
+        for op in self.ops:
+            for value in (*op.inputs(), *op.outs):
+                found.setdefault(value.storage.index, {})[value.index] = value
+        return {index: list(values.values()) for index, values in found.items()}
+
+    def write_out(self) -> None:
+        """Remember the calls as they are now: the program that one would write by hand."""
+        self.written_out = ([op.copy() for op in self.ops], [*self.outputs])
+
+    def uses(self) -> dict[int, int]:
+        """How often each value is read, by its index; what is returned counts twice, for it must stay."""
+        found: dict[int, int] = {}
+        for op in self.ops:
+            for value in op.inputs():
+                found[value.index] = found.get(value.index, 0) + 1
+        for value in self.outputs:
+            found[value.index] = found.get(value.index, 0) + 2
+        return found
+
+    def makers(self) -> dict[int, Op]:
+        """The call that makes each value, by its index."""
+        return {value.index: op for op in self.ops for value in op.outs}
+
+    def count(self, name: str) -> None:
+        """Note how many calls are left."""
+        self.counts[name] = len(self.ops)

@@ -7,9 +7,8 @@ import heapq
 
 import numpy as np
 
-from .ir import Op, Storage, Value, elementwise
+from .ir import Op, Program, Storage, Value, elementwise
 from .passes.blocks import BLOCK, Blocks
-from .passes.simplify import Program
 
 __all__ = ["Plan", "into", "plan"]
 

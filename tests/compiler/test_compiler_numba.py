@@ -46,8 +46,10 @@ def all_loops(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def bit_for_bit(monkeypatch: pytest.MonkeyPatch, all_loops: None) -> None:
     """Without what adds up in another order."""
-    for name in ("sum_by_products", "mean_by_product"):
-        monkeypatch.setattr(pipeline, name, lambda program: None)
+    rounding = ("sum_by_products", "mean_by_product")
+    kept = [step for step in pipeline.PASSES if step.run.__name__ not in rounding]
+    assert len(kept) == len(pipeline.PASSES) - len(rounding)
+    monkeypatch.setattr(pipeline, "PASSES", kept)
     monkeypatch.setattr(chains, "_REDUCED", {"maximum", "minimum"})
     for table in ("UNARY", "BINARY"):
         # (Of fmax and fmin of 0 and -0, and of remainders, NumPy's own loops give the one or the other at the ends of arrays.)

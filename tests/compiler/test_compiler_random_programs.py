@@ -528,8 +528,10 @@ CAPTURED = [
 @pytest.fixture(autouse=True)
 def bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the passes that add up in another order; and warnings are of no interest here."""
-    for name in ("sum_by_products", "mean_by_product", "join_bias", "sum_of_copies"):
-        monkeypatch.setattr(pipeline, name, lambda program: None)
+    rounding = ("sum_by_products", "mean_by_product", "join_bias", "sum_of_copies")
+    kept = [step for step in pipeline.PASSES if step.run.__name__ not in rounding]
+    assert len(kept) == len(pipeline.PASSES) - len(rounding)
+    monkeypatch.setattr(pipeline, "PASSES", kept)
     warnings.simplefilter("ignore")
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ir import Group, Op, Ref
-from ..passes.simplify import Program
+from ..ir import Group, Op, Program, Ref
 from ..plan import into
 from .chains import FEWEST, Chain, Found, find, reducible, step_of
 

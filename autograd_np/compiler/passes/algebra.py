@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Op, Ref, Value
+from ..ir import Op, Program, Ref, Value
 from ..plan import into
-from .simplify import Program
 
 __all__ = ["join_in_place", "mean_by_product", "prepare_operands", "scale_once", "sum_by_products", "sum_of_copies"]
 

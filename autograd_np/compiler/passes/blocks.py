@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import threads
-from ..ir import Group, Op, Ref, Value, elementwise
-from .simplify import Program
+from ..ir import Group, Op, Program, Ref, Value, elementwise
 
 __all__ = ["Blocks", "group_blocks"]
 

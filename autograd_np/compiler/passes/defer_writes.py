@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ..ir import Op, Ref
-from .simplify import Program
+from ..ir import Op, Program, Ref
 
 __all__ = ["write_late"]
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Op, Ref, Value
-from .simplify import Program
+from ..ir import Op, Program, Ref, Value
 
 __all__ = ["join_bias"]
 

@@ -10,152 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...engine.errors import CompileError
-from ..ir import Op, Ref, Storage, Value, map_values
+from ..ir import Op, Program, Ref, Value, map_values
 
-__all__ = ["Program", "drop_views", "hoist_assumptions", "remove_dead", "share", "simplify", "split_versions"]
-
-
-class Program:
-    """The calls of one run, what they start from and what they return.
-
-    Attributes:
-        ops: in order.
-        arguments: the values of the arrays that are passed in.
-        outputs: the values that are returned.
-        counts: calls after each pass, by its name.
-    """
-
-    def __init__(self, ops: list[Op], arguments: list[Value], outputs: list[Value]) -> None:
-        self.ops = ops
-        self.arguments = arguments
-        self.outputs = outputs
-        self.counts: dict[str, int] = {"traced": len(ops)}
-        self.became: dict[int, Value] = {}  # by index: what stands for a value that was overwritten or is left out
-        self.written_out: tuple[list[Op], list[Value]] = (
-            [],
-            [],
-        )  # calls and results as they were before anything was done for speed alone
-        self.spread: set[int] = set()  # constants that are one number as often as an operand beside them has elements
-        self._index = 1 << 40  # of values and storages that the passes make
-        self.settle()
-
-    def next_index(self) -> int:
-        """An index for a value or a storage that the trace did not make."""
-        self._index += 1
-        return self._index
-
-    def storage(self, kind: str, nbytes: int, array: Any = None) -> Storage:
-        """A storage that the trace did not make."""
-        return Storage(self.next_index(), kind, nbytes, array)
-
-    def value(
-        self,
-        storage: Storage,
-        dtype: Any,
-        shape: tuple[int, ...],
-        strides: tuple[int, ...],
-        offset: int = 0,
-        whole: bool = False,
-    ) -> Value:
-        """A value that the trace did not make."""
-        return Value(
-            self.next_index(),
-            np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, strides),
-            storage,
-            offset,
-            whole,
-        )
-
-    def constant(self, array: Any) -> Value:
-        """A value for an array that is known."""
-        array.flags.writeable = False
-        made = Value(self.next_index(), array, self.storage("constant", array.nbytes, array), 0, True)
-        made.array = array
-        return made
-
-    def view(self, near: Op, made: Value, kind: str, target: Any, *args: Any) -> Op:
-        """The call that gives a view, beside another call."""
-        op = Op(kind, target, args, {}).beside(near)
-        op.view, op.outs, made.op = True, (made,), op
-        return op
-
-    def settle(self) -> None:
-        """Derive from the list what each storage is: whether it is written and whether the caller gets it."""
-        for storage in self.storages():
-            storage.escapes = False
-            storage.written = 0
-        for op in self.ops:
-            for storage in op.writes:
-                storage.written += 1
-        for value in self.outputs:
-            value.storage.escapes = True
-        for storage in self.storages():
-            if storage.kind == "constant" and storage.written:
-                storage.kind = "made"
-
-    def storages(self) -> list[Storage]:
-        """Every storage that appears."""
-        found: dict[int, Storage] = {}
-        for value in (*self.arguments, *self.outputs):
-            found[value.storage.index] = value.storage
-        for op in self.ops:
-            for value in (*op.inputs(), *op.outs):
-                found[value.storage.index] = value.storage
-        return list(found.values())
-
-    def replace(self, table: dict[int, Value]) -> None:
-        """Put other values in the place of some, by index."""
-        if not table:
-            return
-
-        def final(value: Value) -> Value:
-            path = []
-            while value.index in table:
-                path.append(value.index)
-                value = table[value.index]
-            for index in path[:-1]:
-                table[index] = value
-            return value
-
-        for op in self.ops:
-            op.args = map_values(op.args, lambda value: Ref(final(value)))
-            op.kwargs = map_values(op.kwargs, lambda value: Ref(final(value)))
-            if op.out is not None:
-                op.out = final(op.out)
-        self.outputs = [final(value) for value in self.outputs]
-        self.became.update(table)
-
-    def values(self) -> dict[int, list[Value]]:
-        """The values of each storage, by its index."""
-        found: dict[int, dict[int, Value]] = {}
-        for value in (*self.arguments, *self.outputs):
-            found.setdefault(value.storage.index, {})[value.index] = value
-        for op in self.ops:
-            for value in (*op.inputs(), *op.outs):
-                found.setdefault(value.storage.index, {})[value.index] = value
-        return {index: list(values.values()) for index, values in found.items()}
-
-    def write_out(self) -> None:
-        """Remember the calls as they are now: the program that one would write by hand."""
-        self.written_out = ([op.copy() for op in self.ops], [*self.outputs])
-
-    def uses(self) -> dict[int, int]:
-        """How often each value is read, by its index; what is returned counts twice, for it must stay."""
-        found: dict[int, int] = {}
-        for op in self.ops:
-            for value in op.inputs():
-                found[value.index] = found.get(value.index, 0) + 1
-        for value in self.outputs:
-            found[value.index] = found.get(value.index, 0) + 2
-        return found
-
-    def makers(self) -> dict[int, Op]:
-        """The call that makes each value, by its index."""
-        return {value.index: op for op in self.ops for value in op.outs}
-
-    def count(self, name: str) -> None:
-        """Note how many calls are left."""
-        self.counts[name] = len(self.ops)
+__all__ = ["drop_views", "hoist_assumptions", "remove_dead", "share", "simplify", "split_versions"]
 
 
 def _move(values: list[Value], old: Value, new: Value) -> None:
@@ -228,7 +85,8 @@ def split_versions(program: Program) -> None:
             made.op = made.storage.op = op
             made.label = old.label
             op.out, op.writes, op.outs = None, (), (made,)
-            current[old.storage.index] = program.became[old.index] = made
+            current[old.storage.index] = made
+            program.supersede(old, made)
     program.outputs = [now(value) for value in program.outputs]
     program.settle()
 
@@ -257,7 +115,7 @@ def share(program: Program) -> None:
     table: dict[Any, tuple[Value, ...]] = {}
     versions: dict[int, int] = {}
     canonical: dict[int, int] = {}
-    replaced: dict[int, Value] = {}
+    replaced: dict[Value, Value] = {}
     members = program.values()
     ops = []
     for op in program.ops:
@@ -283,7 +141,7 @@ def share(program: Program) -> None:
                 known = key = None
             if known is not None:
                 for value, same in zip(op.outs, known, strict=True):
-                    replaced[value.index] = same
+                    replaced[value] = same
                     if value.storage is not same.storage:
                         moved = members.get(value.storage.index, [])
                         _move(moved, value, same)
@@ -295,8 +153,8 @@ def share(program: Program) -> None:
         ops.append(op)
         for storage in op.writes:
             versions[storage.index] = versions.get(storage.index, 0) + 1
-    program.ops = ops
     program.replace(replaced)
+    program.ops = ops
 
 
 # ---------------------------------------------------------------- what is not needed
@@ -378,7 +236,7 @@ def _stands_for(op: Op) -> Value | None:
 
 def simplify(program: Program) -> None:
     """Leave out what changes nothing: copies that nobody writes to, products with one."""
-    replaced: dict[int, Value] = {}
+    replaced: dict[Value, Value] = {}
     members = program.values()
     ops = []
     for op in program.ops:
@@ -387,7 +245,7 @@ def simplify(program: Program) -> None:
             if not out.storage.written and not out.storage.escapes:
                 value = _stands_for(op)
                 if value is not None and not value.storage.written and out.whole:
-                    replaced[out.index] = value
+                    replaced[out] = value
                     moved = members.get(out.storage.index, [])
                     _move(moved, out, value)
                     members.setdefault(value.storage.index, []).extend(moved)
@@ -395,8 +253,8 @@ def simplify(program: Program) -> None:
             if op.kind == "ufunc" and op.target is np.matmul and not op.kwargs and _plain_matrices(op):
                 op.kind, op.target = "function", np.dot
         ops.append(op)
-    program.ops = ops
     program.replace(replaced)
+    program.ops = ops
 
 
 def _plain_matrices(op: Op) -> bool:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import threads
-from ..ir import Op, Value, elementwise
+from ..ir import Op, Program, Value, elementwise
 from ..numba.fuse import Loop
 from ..numba.text import Loops
 from ..passes.blocks import BLOCK, Blocks
-from ..passes.simplify import Program
 from ..plan import Plan, copies, into
 from ..trace.provenance import Story
 from .calls import Line, Writer, copied_in, dtype_text, given_lines, layout, render

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,9 @@ class Namer:
         outputs: what it returns.
     """
 
-    def __init__(self, ops: Iterable[Op], became: dict[int, Value], story: Story | None, outputs: list[Value]) -> None:
+    def __init__(
+        self, ops: Iterable[Op], became: Mapping[int, Value], story: Story | None, outputs: list[Value]
+    ) -> None:
         self.became = became
         self.story = story
         self.known: dict[int, str] = {}

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Op, Ref, Value
-from ..passes.simplify import Program
+from ..ir import Op, Program, Ref, Value
 from ..trace.provenance import Story
 from .calls import Line, Writer, render
 from .emit import Emitted, head
