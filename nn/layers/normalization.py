@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from .. import init as initialisers
 from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
 from .checks import named, real, whole
+
+if TYPE_CHECKING:
+    from autograd_np.typing import ArrayLike
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm2d", "LayerNorm", "RMSNorm"]
 
@@ -83,7 +86,7 @@ class _BatchNorm(_Normalization):
             self.running_var[...] = 1
             self.num_batches_tracked[...] = 0
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The shape of x, normalised per channel.
 
         Raises:
@@ -194,7 +197,7 @@ class LayerNorm(_Normalization):
             self.normalized_shape, elementwise_affine, elementwise_affine and bias, dtype, rng, weight_init, bias_init
         )
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Shape (..., *normalized_shape), which stays.
 
         Raises:
@@ -248,7 +251,7 @@ class RMSNorm(_Normalization):
         )
         self.register_parameter("weight", None if values is None else Parameter(values))
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Shape (..., *normalized_shape), which stays.
 
         Raises:
@@ -308,7 +311,7 @@ class GroupNorm(_Normalization):
         self.affine = affine
         self._affine((num_channels,), affine, affine, dtype, rng, weight_init, bias_init)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Shape (N, C, ...), which stays.
 
         Raises:
@@ -359,7 +362,7 @@ class InstanceNorm2d(_Normalization):
         self.affine = affine
         self._affine((num_features,), affine, affine, dtype, rng, weight_init, bias_init)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The shape of x.
 
         Raises:

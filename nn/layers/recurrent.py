@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,13 +14,16 @@ from .. import init as initialisers
 from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
 
+if TYPE_CHECKING:
+    from autograd_np.typing import ArrayLike
+
 __all__ = ["GRU", "LSTM", "RNN"]
 
 Rng = np.random.Generator | int | None
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
-def size_of(layer: str, word: str, value: Any) -> int:
+def size_of(layer: str, word: str, value: ArrayLike) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{layer}: {word}={value!r} must be a positive integer")
     return int(value)
@@ -52,7 +55,7 @@ def vector(length: int, gates: int, start: Any, dtype: Any, rng: Rng) -> Paramet
     )
 
 
-def shape_of(x: Any) -> tuple[int, ...]:
+def shape_of(x: ArrayLike) -> tuple[int, ...]:
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
@@ -125,7 +128,7 @@ class _Recurrent(Module):
     def _directions(self) -> int:
         return 2 if self.bidirectional else 1
 
-    def _layer(self, x: Any, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _layer(self, x: ArrayLike, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
         """Output and last states of one layer in one direction."""
         raise NotImplementedError
 
@@ -271,11 +274,11 @@ class RNN(_Recurrent):
         )
         self.nonlinearity = nonlinear("RNN", nonlinearity)
 
-    def _layer(self, x: Any, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _layer(self, x: ArrayLike, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
         return ag.rnn(x, w_ih, w_hh, b_ih, b_hh, states[0], self.nonlinearity, suffix.endswith("_reverse"))
 
-    def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: ArrayLike, hx: ArrayLike | None = None) -> tuple[Tensor, Tensor]:
         """Read a sequence.
 
         Args:
@@ -361,11 +364,11 @@ class GRU(_Recurrent):
             bias_init,
         )
 
-    def _layer(self, x: Any, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _layer(self, x: ArrayLike, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
         return ag.gru(x, w_ih, w_hh, b_ih, b_hh, states[0], suffix.endswith("_reverse"))
 
-    def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: ArrayLike, hx: ArrayLike | None = None) -> tuple[Tensor, Tensor]:
         """Read a sequence; arguments and results as :meth:`RNN.forward`."""
         output, h_n = self._run(x, (hx,), ("hx",))
         return output, h_n
@@ -440,11 +443,11 @@ class LSTM(_Recurrent):
             bias_init,
         )
 
-    def _layer(self, x: Any, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _layer(self, x: ArrayLike, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
         return ag.lstm(x, w_ih, w_hh, b_ih, b_hh, states[0], states[1], suffix.endswith("_reverse"))
 
-    def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, x: ArrayLike, hx: ArrayLike | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Read a sequence.
 
         Args:
@@ -463,7 +466,7 @@ class LSTM(_Recurrent):
         return output, (h_n, c_n)
 
 
-def pair(name: str, hx: Any) -> tuple[Any, Any]:
+def pair(name: str, hx: ArrayLike | None) -> tuple[Any, Any]:
     if hx is None:
         return None, None
     if not isinstance(hx, (tuple, list)) or len(hx) != 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from autograd_np import Tensor
 from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
 from .recurrent import GATES, Rng, array, matrix, nonlinear, pair, shape_of, size_of, vector
+
+if TYPE_CHECKING:
+    from autograd_np.typing import ArrayLike
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
@@ -117,7 +120,7 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, dtype, rng, weight_init, bias_init)
         self.nonlinearity = nonlinear("RNNCell", nonlinearity)
 
-    def forward(self, x: Any, hx: Any = None) -> Tensor:
+    def forward(self, x: ArrayLike, hx: ArrayLike | None = None) -> Tensor:
         """The next state.
 
         Args:
@@ -174,7 +177,7 @@ class GRUCell(_Cell):
     ) -> None:
         super().__init__(input_size, hidden_size, bias, dtype, rng, weight_init, bias_init)
 
-    def forward(self, x: Any, hx: Any = None) -> Tensor:
+    def forward(self, x: ArrayLike, hx: ArrayLike | None = None) -> Tensor:
         """The next state; arguments as :meth:`RNNCell.forward`."""
         x, (h,), batched = self._prepared(x, (hx,), ("hx",))
         h = ag.gru_cell(x, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
@@ -218,7 +221,7 @@ class LSTMCell(_Cell):
     ) -> None:
         super().__init__(input_size, hidden_size, bias, dtype, rng, weight_init, bias_init)
 
-    def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: ArrayLike, hx: ArrayLike | None = None) -> tuple[Tensor, Tensor]:
         """The next states.
 
         Args:
