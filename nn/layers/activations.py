@@ -7,7 +7,7 @@ Elsewhere PyTorch's signatures hold; ``dim`` is the last axis unless given.
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from ..functional import threshold
 from ..module import Module, Parameter
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from autograd_np.typing import ArrayLike
 
 __all__ = [
@@ -117,7 +119,7 @@ class PReLU(Activation):
     options = ("num_parameters",)
     weight: Parameter
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = None) -> None:
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: DTypeLike | None = None) -> None:
         super().__init__()
         if num_parameters < 1:
             raise ValueError(f"PReLU: num_parameters = {num_parameters} must be positive")

@@ -14,6 +14,8 @@ from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from autograd_np.typing import ArrayLike
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
@@ -59,7 +61,7 @@ class _Convolution(Module):
         groups: int,
         bias: bool,
         padding_mode: str,
-        dtype: Any,
+        dtype: DTypeLike | None,
         rng: Rng,
         weight_init: Any,
         bias_init: Any,
@@ -234,7 +236,7 @@ class Conv2d(_Convolution):
         bias: bool = True,
         padding_mode: str = "zeros",
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -289,7 +291,7 @@ class Conv1d(_Convolution):
         bias: bool = True,
         padding_mode: str = "zeros",
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -363,7 +365,7 @@ class ConvTranspose2d(_Convolution):
         dilation: Size = 1,
         padding_mode: str = "zeros",
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -420,7 +422,7 @@ class ConvTranspose1d(_Convolution):
         dilation: Size = 1,
         padding_mode: str = "zeros",
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,

@@ -15,6 +15,8 @@ from ..module import Module, Parameter
 from .checks import named, whole
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from autograd_np.typing import ArrayLike
 
 __all__ = ["Embedding"]
@@ -48,7 +50,7 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Any = None,
         weight_init: Any = None,
     ) -> None:

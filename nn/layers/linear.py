@@ -17,6 +17,8 @@ from ..module import Module, Parameter
 from .checks import named, whole
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from autograd_np.typing import ArrayLike
 
 __all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
@@ -58,7 +60,7 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -123,7 +125,7 @@ class Bilinear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,

@@ -15,6 +15,8 @@ from ..module import Module, Parameter
 from .checks import named, real, whole
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from autograd_np.typing import ArrayLike
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm2d", "LayerNorm", "RMSNorm"]
@@ -27,7 +29,14 @@ class _Normalization(Module):
     bias: Parameter | None
 
     def _affine(
-        self, shape: tuple[int, ...], weight: bool, bias: bool, dtype: Any, rng: Any, weight_init: Any, bias_init: Any
+        self,
+        shape: tuple[int, ...],
+        weight: bool,
+        bias: bool,
+        dtype: DTypeLike | None,
+        rng: Any,
+        weight_init: Any,
+        bias_init: Any,
     ) -> Any:
         dtype = default_dtype() if dtype is None else dtype
         rng = generator_of(rng)
@@ -62,7 +71,7 @@ class _BatchNorm(_Normalization):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Any = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -184,7 +193,7 @@ class LayerNorm(_Normalization):
         elementwise_affine: bool = True,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Any = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -234,7 +243,7 @@ class RMSNorm(_Normalization):
         eps: float | None = None,
         elementwise_affine: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Any = None,
         weight_init: Any = None,
     ) -> None:
@@ -291,7 +300,7 @@ class GroupNorm(_Normalization):
         eps: float = 1e-5,
         affine: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Any = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -351,7 +360,7 @@ class InstanceNorm2d(_Normalization):
         eps: float = 1e-5,
         *,
         affine: bool = False,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Any = None,
         weight_init: Any = None,
         bias_init: Any = None,

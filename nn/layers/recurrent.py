@@ -15,6 +15,8 @@ from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from autograd_np.typing import ArrayLike
 
 __all__ = ["GRU", "LSTM", "RNN"]
@@ -35,7 +37,7 @@ def nonlinear(layer: str, nonlinearity: str) -> str:
     return nonlinearity
 
 
-def matrix(shape: tuple[int, int], gates: int, start: Any, dtype: Any, rng: Rng) -> Parameter:
+def matrix(shape: tuple[int, int], gates: int, start: Any, dtype: DTypeLike | None, rng: Rng) -> Parameter:
     """A weight of ``gates`` matrices beside each other, each with initial values of its own."""
     inputs, size = shape[0], shape[1] // gates
     if start is None:  # PyTorch's default, U(±1/√hidden) for every parameter
@@ -47,7 +49,7 @@ def matrix(shape: tuple[int, int], gates: int, start: Any, dtype: Any, rng: Rng)
     )
 
 
-def vector(length: int, gates: int, start: Any, dtype: Any, rng: Rng) -> Parameter:
+def vector(length: int, gates: int, start: Any, dtype: DTypeLike | None, rng: Rng) -> Parameter:
     return Parameter(
         initialisers.fresh(
             (length,), "fan_in_uniform" if start is None else start, dtype=dtype, rng=rng, fan_in=length // gates
@@ -59,7 +61,7 @@ def shape_of(x: ArrayLike) -> tuple[int, ...]:
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
-def array(x: Any, dtype: Any) -> Any:
+def array(x: Any, dtype: DTypeLike | None) -> Any:
     """Lists become arrays; whole numbers become floating ones of the layer's dtype."""
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
@@ -81,7 +83,7 @@ class _Recurrent(Module):
         batch_first: bool,
         dropout: float,
         bidirectional: bool,
-        dtype: Any,
+        dtype: DTypeLike | None,
         rng: Rng,
         weight_init: Any,
         bias_init: Any,
@@ -254,7 +256,7 @@ class RNN(_Recurrent):
         dropout: float = 0.0,
         bidirectional: bool = False,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -345,7 +347,7 @@ class GRU(_Recurrent):
         dropout: float = 0.0,
         bidirectional: bool = False,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -420,7 +422,7 @@ class LSTM(_Recurrent):
         bidirectional: bool = False,
         proj_size: int = 0,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,

@@ -14,6 +14,8 @@ from ..module import Module, Parameter
 from .recurrent import GATES, Rng, array, matrix, nonlinear, pair, shape_of, size_of, vector
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from autograd_np.typing import ArrayLike
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
@@ -25,7 +27,14 @@ class _Cell(Module):
     mode: str
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool, dtype: Any, rng: Rng, weight_init: Any, bias_init: Any
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool,
+        dtype: DTypeLike | None,
+        rng: Rng,
+        weight_init: Any,
+        bias_init: Any,
     ) -> None:
         super().__init__()
         name = type(self).__name__
@@ -112,7 +121,7 @@ class RNNCell(_Cell):
         bias: bool = True,
         nonlinearity: str = "tanh",
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -170,7 +179,7 @@ class GRUCell(_Cell):
         hidden_size: int,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -214,7 +223,7 @@ class LSTMCell(_Cell):
         hidden_size: int,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,

@@ -21,6 +21,8 @@ from .linear import Linear
 from .normalization import LayerNorm
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from autograd_np.typing import ArrayLike
 
 __all__ = [
@@ -110,7 +112,7 @@ class TransformerEncoderLayer(_Layer):
         norm_first: bool = False,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -164,7 +166,7 @@ class TransformerDecoderLayer(_Layer):
         norm_first: bool = False,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -322,7 +324,7 @@ class PositionalEncoding(Module):
         max_len: int = 5000,
         batch_first: bool = False,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
     ) -> None:
         super().__init__()
