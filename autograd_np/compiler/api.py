@@ -388,6 +388,8 @@ class Compiled(Wrapper, Generic[P, R]):
                     if t._node is not None and isinstance(getattr(t._node, "grad", None), Traced):
                         t._node.grad = t._node.grad.array.copy()
             twice = not (self._replays_first or trace.before or trace.after)
+            if twice:
+                reached.settle()
             try:
                 touched = reached.touched()
                 # (With a second run, that one tells whether it was the function that drew.)
@@ -430,6 +432,8 @@ class Compiled(Wrapper, Generic[P, R]):
                 return rebuild(concrete)
             if twice:
                 self._last = None
+                if drawn:
+                    reached.disturb()
                 result, different = second_run(
                     trace, gradients, lambda: self._function(*args, **kwargs), rebuild(concrete)
                 )
@@ -446,6 +450,7 @@ class Compiled(Wrapper, Generic[P, R]):
                     )
                     return result
                 self._last = entry
+            reached.settled()
             entries = self._entries[key] = self._entries.pop(key, [])
             del entries[:-8]
             entries.append(entry)

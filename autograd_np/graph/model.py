@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from math import prod
@@ -25,6 +25,9 @@ from ..engine.tensor import Tensor
 from .flops import BIASES, FORMULAS, Operation, backward_flops, forward_flops
 
 __all__ = ["Call", "Entry", "Graph", "Kept", "graph_of", "kept_by", "on_tape", "operands_kept", "primitive_of"]
+
+
+Pairs = Sequence[tuple[Slot, Any]]  # what a node keeps
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,8 @@ def graph_of(outputs: Any, params: Any = None) -> Graph:
     index = {id(node): i for i, node in enumerate(nodes)}
     calls, places = _calls(nodes)
     names, tensors = _names(nodes, params)
-    values = _values(nodes, results, tensors)
+    pairs = [kept_by(node) for node in nodes]
+    values = _values(nodes, pairs, results, tensors)
     entries = []
     memory: dict[int, int] = {}
     for i, node in enumerate(nodes):
@@ -171,7 +175,7 @@ def graph_of(outputs: Any, params: Any = None) -> Graph:
         shape = _first(node.shape, tuple)
         operands = _operands(node)
         operand_shapes, flops, backward, counted = (
-            ((), 0, 0, True) if node.primitive is None else _work(node, shape, operands, seen)
+            ((), 0, 0, True) if node.primitive is None else _work(node, shape, operands, seen, pairs[i])
         )
         entries.append(
             Entry(
@@ -183,14 +187,14 @@ def graph_of(outputs: Any, params: Any = None) -> Graph:
                 operands=operands,
                 shape=shape,
                 dtype=_first(node.dtype, np.dtype),
-                kept=_kept(node, memory),
+                kept=_kept(node, pairs[i], memory),
                 freed=node.kept is None,
                 module=() if call is None else calls[call].path,
                 call=call,
                 line=None if seen is None else seen.line,
                 value=values.get(id(node)),
                 grad=getattr(node, "grad", None),
-                constants=_constants(node, seen),
+                constants=_constants(node, seen, pairs[i]),
                 operand_shapes=operand_shapes,
                 flops=flops,
                 backward_flops=backward,
@@ -213,19 +217,19 @@ def primitive_of(node: Node) -> Any:
     return getattr(node.primitive, "primitive", node.primitive)
 
 
-def kept_by(node: Node) -> list[tuple[Slot, Any]]:
+def kept_by(node: Node) -> Pairs:
     """What the tape keeps for a node, with what it is kept as."""
-    slots = getattr(primitive_of(node), "slots", None) or ()
-    kept = node.kept or ()  # read once: a backward pass of another thread may free it meanwhile
-    return [*zip(slots, kept, strict=True)] if len(slots) == len(kept) else []
+    kept = node.kept  # read once: a backward pass of another thread may free it meanwhile
+    slots = getattr(primitive_of(node), "slots", None)
+    return [*zip(slots, kept, strict=True)] if slots and kept and len(slots) == len(kept) else []
 
 
-def operands_kept(node: Node, sequences: bool = False) -> list[Any]:
+def operands_kept(node: Node, pairs: Pairs, sequences: bool = False) -> list[Any]:
     """The values of a node's operands, None where the tape does not keep one; of an operation on a sequence only if asked for."""
     found: list[Any] = [None] * len(node.parents)
-    for slot, value in kept_by(node):
-        primitive = primitive_of(node)
+    for slot, value in pairs:
         if slot.source == "value" and value is not None:
+            primitive = primitive_of(node)
             if primitive.sequence:
                 found = [*value] if sequences else found
             elif slot.operand in primitive.operands:
@@ -262,12 +266,12 @@ def _arrays(value: Any) -> list[Any]:
     return [value] if value.__class__ is np.ndarray or (hasattr(value, "nbytes") and hasattr(value, "shape")) else []
 
 
-def _kept(node: Node, memory: dict[int, int]) -> tuple[Kept, ...]:
+def _kept(node: Node, pairs: Pairs, memory: dict[int, int]) -> tuple[Kept, ...]:
     """What is kept for a node; the memory of its arrays is entered into ``memory``."""
     values = node.kept
     if not values or node.primitive is None:
         return ()
-    named = [(slot.name, _WHAT.get(slot.source, "option"), value) for slot, value in kept_by(node)]
+    named = [(slot.name, _WHAT.get(slot.source, "option"), value) for slot, value in pairs]
     kept = []
     for name, what, value in named or [("values", "operand", values)]:
         arrays = [] if value.__class__ in _NUMBERS else _arrays(value)
@@ -285,11 +289,13 @@ _NUMBERS = frozenset((float, int, bool, str, type(None)))
 _WHAT = {"value": "operand", "out": "output", "hidden": "output"}
 
 
-def _work(node: Node, shape: Any, operands: tuple[str, ...], seen: Any) -> tuple[tuple[Any, ...], int, int, bool]:
+def _work(
+    node: Node, shape: Any, operands: tuple[str, ...], seen: Any, pairs: Pairs
+) -> tuple[tuple[Any, ...], int, int, bool]:
     """The shapes of a node's operands, its operations forward and backward, and whether a formula counted them."""
     primitive = primitive_of(node)
     shapes: list[Any] = [None if parent is None else _first(parent.shape, tuple) for parent in node.parents]
-    options = {slot.name: value for slot, value in kept_by(node)}
+    options = {slot.name: value for slot, value in pairs}
     for i, word in enumerate(operands) if None in shapes else ():
         if shapes[i] is None:
             if seen is not None and len(seen.operands) == len(operands):
@@ -301,23 +307,17 @@ def _work(node: Node, shape: Any, operands: tuple[str, ...], seen: Any) -> tuple
             given = options.get(f"{word}_shape") if given is None else given
             number = () if isinstance(given, (int, float, complex)) else None
             shapes[i] = given if given.__class__ is tuple else getattr(given, "shape", number)
-    counted = True
     if primitive.elementwise and primitive.name not in FORMULAS:
-        forward = size = prod(shape)
+        forward, counted, size = prod(shape), True, prod(shape)
     else:
         op = Operation(shape, {word: s for word, s in zip(operands, shapes, strict=True) if s is not None}, options)
-        size = op.size
         found = forward_flops(primitive.name, primitive.elementwise, op)
-        counted = found is not None
-        forward = size if found is None else found
-    if not BIASES.isdisjoint(operands):
-        given = {
-            word: parent is not None
-            for word, parent, s in zip(operands, node.parents, shapes, strict=True)
-            if s is not None
-        }
-        return (*shapes,), forward, backward_flops(forward, size, given), counted
-    return (*shapes,), forward, forward * (len(shapes) - node.parents.count(None)), counted
+        forward, counted, size = op.size if found is None else found, found is not None, op.size
+    if BIASES.isdisjoint(operands):
+        return (*shapes,), forward, forward * (len(shapes) - node.parents.count(None)), counted
+    known = zip(operands, node.parents, shapes, strict=True)
+    given = {word: parent is not None for word, parent, s in known if s is not None}
+    return (*shapes,), forward, backward_flops(forward, size, given), counted
 
 
 def _part(options: Mapping[str, Any], word: str, i: int) -> Any:
@@ -326,20 +326,20 @@ def _part(options: Mapping[str, Any], word: str, i: int) -> Any:
     return parts[i] if parts is not None and i < len(parts) else None
 
 
-def _values(nodes: list[Node], results: list[Tensor], tensors: Mapping[int, Any]) -> dict[int, Any]:
+def _values(nodes: list[Node], kept: list[Pairs], results: list[Tensor], tensors: Mapping[int, Any]) -> dict[int, Any]:
     """The values that are at hand, by the identity of the node."""
     values: dict[int, Any] = {}
-    for node in nodes:
+    for node, pairs in zip(nodes, kept, strict=True):
         seen = getattr(node, "seen", None)
         if seen is not None:
             values[id(node)] = seen.value[0] if isinstance(seen.value, tuple) else seen.value
             for parent, operand in zip(node.parents, seen.operands, strict=False):
                 if parent is not None and hasattr(operand, "shape") and parent.primitive is None:
                     values.setdefault(id(parent), operand)
-        for slot, value in kept_by(node):
+        for slot, value in pairs:
             if slot.source == "out" and hasattr(value, "shape"):
                 values.setdefault(id(node), value)
-        for parent, value in zip(node.parents, operands_kept(node), strict=True):
+        for parent, value in zip(node.parents, operands_kept(node, pairs), strict=True):
             if parent is not None and hasattr(value, "shape") and not getattr(parent.primitive, "multi", False):
                 values.setdefault(id(parent), value)
     values.update({id(t._node): t._values for t in results})
@@ -347,13 +347,14 @@ def _values(nodes: list[Node], results: list[Tensor], tensors: Mapping[int, Any]
     return values
 
 
-def _constants(node: Node, seen: Any) -> tuple[Any, ...]:
+def _constants(node: Node, seen: Any, pairs: Pairs) -> tuple[Any, ...]:
     """The operands that need no gradient, as far as the tape or annotate has them."""
     if None not in node.parents:
         return ()
     known = () if seen is None else seen.operands
     found = [
-        kept if kept is not None else s for kept, s in zip_longest(operands_kept(node), known[: len(node.parents)])
+        kept if kept is not None else s
+        for kept, s in zip_longest(operands_kept(node, pairs), known[: len(node.parents)])
     ]
     return tuple([None if parent is not None else value for parent, value in zip(node.parents, found, strict=True)])
 

@@ -71,6 +71,19 @@ class Unit:
         if self.common is not None:
             self.counters = [self.common] * len(self.params)
 
+    def spans(self, grads: list[Any]) -> list[tuple[int, int]]:
+        """The stretches i to j - 1 of neighbours that have a gradient and equal counts."""
+        self.spread()
+        found: list[tuple[int, int]] = []
+        for i, g in enumerate(grads):
+            if g is None:
+                continue
+            if found and found[-1][1] == i and self.counters[i - 1] == self.counters[i]:
+                found[-1] = (found[-1][0], i + 1)
+            else:
+                found.append((i, i + 1))
+        return found
+
     def add_slot(self, name: str, initial: float) -> None:
         self.state[name] = np.full(self.starts[-1], initial, self.real)
 

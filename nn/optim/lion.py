@@ -23,7 +23,7 @@ class Lion(Optimizer):
 
     Every step has the length lr in every coordinate, so its rate is 3 to 10 times smaller than Adam's, and
     its weight decay that much larger. The sign does not fade as a moment does: where no gradient comes for
-    thousands of steps the update goes on, and moments are not rounded to zero (see :mod:`nn.optim.base`).
+    thousands of steps the update goes on, and moments are not rounded to zero (see :mod:`nn.optim.stepping`).
 
     Args:
         params: see :class:`Optimizer`.

@@ -13,7 +13,7 @@ from autograd_np import tracing
 from .buffers import FLUSH_EVERY, Unit, flush_bias
 
 if TYPE_CHECKING:
-    from .base import Optimizer, Pass
+    from .stepping import Pass, Stepping
 
 __all__ = ["relocate", "update"]
 
@@ -25,7 +25,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def relocate(optimizer: Optimizer) -> None:
+def relocate(optimizer: Stepping) -> None:
     """Let the small parameters lie side by side, where nobody holds their arrays: one call then updates all of them."""
     for k, waiting in enumerate(optimizer._waiting):
         there = len(optimizer._units[k])
@@ -47,7 +47,7 @@ def relocate(optimizer: Optimizer) -> None:
             unit.together = all(moved)
 
 
-def update(optimizer: Optimizer, k: int, current: Pass) -> None:
+def update(optimizer: Stepping, k: int, current: Pass) -> None:
     """Trace the update of group k."""
     units, group = optimizer._units[k], optimizer.param_groups[k]
     steps: list[_Numbers] = []
@@ -59,18 +59,7 @@ def update(optimizer: Optimizer, k: int, current: Pass) -> None:
         if current.slots != unit.slots:
             optimizer._fit_slots(unit, current)
         grads = [p.grad for p in unit.params]
-        unit.spread()
-        i, n = 0, len(grads)
-        spans: list[tuple[int, int]] = []
-        while i < n:
-            if grads[i] is None:
-                i += 1
-                continue
-            j = i + 1
-            while j < n and grads[j] is not None and unit.counters[j] == unit.counters[i]:
-                j += 1
-            spans.append((i, j))
-            i = j
+        spans = unit.spans(grads)
         unit.agree()
         for i, j in spans:
             numbers = _Numbers(optimizer, unit, current, group, i, j)
@@ -111,7 +100,7 @@ _SHARED = frozenset(
 )
 
 
-def _own(optimizer: Optimizer) -> Any:
+def _own(optimizer: Stepping) -> Any:
     """What an optimizer from outside holds beside what they all do: numbers and texts, and which objects."""
     return [
         (
@@ -139,7 +128,7 @@ class _Guard:
 
     def __init__(
         self,
-        optimizer: Optimizer,
+        optimizer: Stepping,
         k: int,
         group: dict[str, Any],
         slots: tuple[str, ...],
@@ -211,7 +200,7 @@ class _Numbers:
     pending: tuple[float, ...] | None = None
     made_of: Any = ()  # the counts that `values` were computed of, with the options as they are
 
-    def __init__(self, optimizer: Optimizer, unit: Unit, current: Pass, group: dict[str, Any], i: int, j: int) -> None:
+    def __init__(self, optimizer: Stepping, unit: Unit, current: Pass, group: dict[str, Any], i: int, j: int) -> None:
         self.optimizer, self.unit, self.current, self.i, self.j = optimizer, unit, current, i, j
         self.group = group
         self.decoupled = current.decoupled
@@ -290,7 +279,7 @@ class _Numbers:
             self.optimizer._flush(unit, self.current, unit.starts[self.i], unit.starts[self.j])
 
 
-def _span(optimizer: Optimizer, unit: Unit, current: Pass, i: int, j: int, grads: list[Any], numbers: _Numbers) -> None:
+def _span(optimizer: Stepping, unit: Unit, current: Pass, i: int, j: int, grads: list[Any], numbers: _Numbers) -> None:
     """Parameters i to j - 1 of a unit, whose counts are equal."""
     words = [*optimizer.coefficient_names]
     current.numbers = [
@@ -340,7 +329,7 @@ def _span(optimizer: Optimizer, unit: Unit, current: Pass, i: int, j: int, grads
         _apply(optimizer, current, array, g, states)
 
 
-def _apply(optimizer: Optimizer, current: Pass, p: Any, g: Any, state: list[Any]) -> None:
+def _apply(optimizer: Stepping, current: Pass, p: Any, g: Any, state: list[Any]) -> None:
     scratch = tuple([np.empty_like(p) for _ in range(optimizer.scratch + 1)])
     if current.bare:
         optimizer.update(current.group, p, g, tuple(state), current.numbers, scratch, current.phase)

@@ -8,6 +8,7 @@ import collections
 import datetime as dt
 import decimal
 import functools
+import itertools
 import operator
 import os
 import random
@@ -20,10 +21,12 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.interpolate
 import scipy.sparse
 import scipy.stats
+import xarray as xr
 
 import autograd_np as ag
 import nn
@@ -221,6 +224,11 @@ STATE = {
     "a distribution": replaced(
         lambda: scipy.stats.norm(0, 1), lambda: scipy.stats.norm(1, 2), lambda x, t: x * float(t.pdf(0.3))
     ),
+    "a column of pandas": holder(lambda: pd.Series([2.0, 3.0]), lambda t: t.__setitem__(0, 5.0), lambda x, t: x * t.iloc[0]),
+    "a table of pandas": holder(
+        lambda: pd.DataFrame({"a": X}), lambda t: t.__setitem__("a", X * 2), lambda x, t: x * t["a"].to_numpy()
+    ),
+    "an array of xarray": holder(lambda: xr.DataArray(X.copy()), lambda t: t.__setitem__(0, 7.0), lambda x, t: x * t.values),
     "the numbers of an engine": holder(lambda: scipy.stats.qmc.Sobol(1, seed=0), lambda t: None, lambda x, t: x * t.random(1)[0, 0]),
     "a RandomState": holder(lambda: np.random.RandomState(0), lambda t: None, lambda x, t: x + t.standard_normal()),
     "a generator of Python's": holder(lambda: random.Random(0), lambda t: None, lambda x, t: x * t.random()),
@@ -276,6 +284,32 @@ def test_what_holds_no_numbers_is_let_through() -> None:
     for _ in range(3):
         np.testing.assert_array_equal(compiled(X), X * 2)
     assert compiled.cache_info().hits == 2
+
+
+@pytest.mark.parametrize("name", ["a column of pandas", "a table of pandas", "an array of xarray", "a spline"])
+def test_packages_that_are_installed_are_not_walked_through(name: str) -> None:
+    function, _ = STATE[name]()
+    compiled = ag.compile(function)
+    for _ in range(4):
+        compiled(X)
+    assert compiled.cache_info().hits == 3
+    assert len(compiled._last.reached.fixed) < 100
+
+
+def test_what_no_function_names_is_not_looked_at() -> None:
+    model = types.SimpleNamespace(count=itertools.count(), frame=pd.DataFrame({"a": [1.0]}), k=2.0)
+    compiled = ag.compile(lambda x: x * model.k)
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(X), X * 2)
+        model.frame["a"] += 1
+        next(model.count)
+    assert compiled.cache_info().hits == 2
+    with pytest.raises(ag.CompileError, match="uses count, which gives something else each time"):
+        ag.compile(lambda x: x * next(model.count))(X)
+    compiled = ag.compile(lambda x: x * getattr(model, "fra" + "me")["a"].to_numpy()[0])
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(X), X * model.frame["a"][0])
+        model.frame["a"] += 1
 
 
 def test_two_functions_share_a_captured_array() -> None:

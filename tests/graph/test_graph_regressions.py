@@ -14,7 +14,7 @@ from autograd_np.engine.scopes import begin_scope, end_scope
 from autograd_np.graph.dot import dot_text
 from autograd_np.graph.draw import _picture
 from autograd_np.graph.mermaid import mermaid_text
-from autograd_np.graph.model import _kept, _work
+from autograd_np.graph.model import _kept, _work, kept_by
 from autograd_np.graph.profile import profile
 from autograd_np.graph.text import aligned
 
@@ -125,7 +125,11 @@ def test_a_tape_can_be_read_while_a_backward_pass_of_another_thread_frees_it() -
             return getattr(primitive, word)
 
     node.primitive = Freeing()
-    for function in (lambda: _kept(node, {}), lambda: _work(node, (2,), ("x",), None)):
+    for function in (
+        lambda: _kept(node, kept_by(node), {}),
+        lambda: _work(node, (2,), ("x",), None, kept_by(node)),
+        lambda: ag.tape(y),
+    ):
         node.kept = kept
         function()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import secrets
 from typing import Any
@@ -53,6 +54,7 @@ class Reached:
         self.put: list[tuple[Any, Any, Any, Any, str]] = []
         self.watched: list[tuple[Any, Any]] = []  # as fixed, for what cannot change without counting in CHANGES
         self.holders: list[tuple[Any, Any, str]] = []  # (dict or list, a copy of it as it was found, its name)
+        self.inside: list[tuple[Any, Any]] = []  # as fixed, for what stands inside objects that are not the user's
         self.loose: list[
             tuple[Any, Any]
         ] = []  # of generators that nothing can be put in the place of: (look at its state, the state)
@@ -137,10 +139,30 @@ class Reached:
                 )
         return ""
 
+    def disturb(self) -> None:
+        """Before a second run: let the shared generators go on by a number, so that it shows whether the function sets their state."""
+        random.random()  # noqa: S311
+        np.random.random()  # noqa: NPY002
+
     def seeded(self) -> bool:
         """After a second run: whether the function sets the state of those generators, so that it is the same after each run."""
         rows = zip(self.chance, self.chance_after, _chance(), strict=True)
         return any(before != after and after == now for before, after, now in rows)
+
+    def settle(self) -> None:
+        """After a run: guard what foreign objects hold now in caches, where other objects stood before. Their numbers are held to."""
+        kept, self.inside = self.inside, []
+        for guard in kept:
+            if isinstance(guard[1], PLAIN) or _hold([guard]):
+                self.fixed.append(guard)
+            else:
+                with contextlib.suppress(KeyError, ValueError, AttributeError, IndexError):
+                    self.inside.append((guard[0], guard[0]()))
+
+    def settled(self) -> None:
+        """After another run: let go of what is another after each run."""
+        self.fixed += [guard for guard in self.inside if _hold([guard])]
+        self.inside.clear()
 
     def touched(self) -> bool:
         """Whether the function has changed what it reaches other than by writing into arrays, so that a program would not do what it does.
@@ -168,7 +190,7 @@ class Reached:
                         f"return it, or write into an array that is there before ({word}[...] = values)"
                     )
             changed = changed or len(keys) != len(old)
-        return changed or not self.holds() or not self.unchanged()
+        return changed or not self.holds() or not self.unchanged() or not _hold(self.inside)
 
     def holds(self) -> bool:
         """Whether everything that was taken for constant is what it was."""

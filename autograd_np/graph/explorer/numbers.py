@@ -217,8 +217,8 @@ def _few(count: int) -> list[int]:
 
 def _product(*factors: tuple[str, Index, Any]) -> Expression:
     return Expression(
-        " · ".join(_element(word, index) for word, index, _ in factors),
-        " · ".join(_bare(x) for _, _, x in factors),
+        " · ".join([_element(word, index) for word, index, _ in factors]),
+        " · ".join([_bare(x) for _, _, x in factors]),
         None,
     )
 
@@ -257,25 +257,24 @@ def _terms(factors: Sequence[Factor], letters: Letters, shape: Index, index: Ind
         shape: of the sum; where it is 1 and an axis of that letter is longer, that is summed over.
         index: of the element.
     """
+    axes = [[(k, n) for k, n in zip(own, value.shape, strict=True)] for _, value, own in factors]
     sizes: dict[Any, int] = {}
-    for _, value, own in factors:
-        for letter, n in zip(own, np.shape(value), strict=True):
-            sizes[letter] = max(n, sizes.get(letter, n))
-    fixed = {letter: i for letter, i, n in zip(letters, index, shape, strict=True) if n == sizes.get(letter, n)}
-    free = [letter for letter in sizes if letter not in fixed and letter is not None]
-    lengths = [sizes[letter] for letter in free]
+    for k, n in itertools.chain(*axes):
+        sizes[k] = max(n, sizes.get(k, n))
+    fixed = {k: i for k, i, n in zip(letters, index, shape, strict=True) if n == sizes.get(k, n)}
+    fixed[None] = 0
+    free = [k for k in sizes if k not in fixed]
+    lengths = [sizes[k] for k in free]
+    keys = [[None if n == 1 else k for k, n in own] for own in axes]
     terms = []
     for flat in _few(prod(lengths)):
-        at = {None: 0, **fixed, **dict(zip(free, map(int, np.unravel_index(flat, lengths)), strict=True))}
-        places = [tuple(at[k] if n > 1 else 0 for k, n in zip(own, np.shape(v), strict=True)) for _, v, own in factors]
+        at = fixed | dict(zip(free, map(int, np.unravel_index(flat, lengths)), strict=True))
+        places = [tuple([at[k] for k in own]) for own in keys]
         terms.append(_product(*[(word, place, v[place]) for (word, v, _), place in zip(factors, places, strict=True)]))
     parts: list[Any] = []
-    for _, value, own in factors:
-        axes = [(letter, n) for letter, n in zip(own, np.shape(value), strict=True)]
-        parts.append(
-            value[tuple([slice(None) if k in free and n != 1 else fixed.get(k, 0) if n > 1 else 0 for k, n in axes])]
-        )
-        parts.append([free.index(letter) for letter, n in axes if letter in free and n != 1])
+    for (_, value, _), own in zip(factors, keys, strict=True):
+        parts.append(value[tuple([slice(None) if k in free else fixed[k] for k in own])])
+        parts.append([free.index(k) for k in own if k in free])
     return terms, prod(lengths), parts
 
 

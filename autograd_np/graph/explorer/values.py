@@ -152,8 +152,9 @@ def _unwritten(value: Any, position: int) -> bool:
 
 def _from_kept(node: Node) -> Forward:
     primitive = primitive_of(node)
-    own = Forward(operands=operands_kept(node, sequences=True))
-    for slot, value in kept_by(node):
+    pairs = kept_by(node)
+    own = Forward(operands=operands_kept(node, pairs, sequences=True))
+    for slot, value in pairs:
         if slot.source == "out" and value is not None:
             own.outputs = tuple(value) if primitive.multi else ()
             own.value = value[0] if primitive.multi else value
