@@ -7,21 +7,18 @@ those of the standard.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard, cast as cast_type
+from typing import Any, TypeGuard, cast as cast_type
 
 import numpy as np
 
 from ..engine.errors import NonDifferentiableError
 from ..engine.operands import base_array
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import ArrayLike, DTypeLike, Tensor
 from ..primitives import values
 from ..primitives.elementwise import copy as _copy
 from ..primitives.joining import stack
 from ..primitives.shaping import cast
 from .data_types import known_device
-
-if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
 
 __all__ = ["arange", "asarray", "empty", "eye", "from_dlpack", "full", "ones", "zeros"]
 
