@@ -21,7 +21,7 @@ from .values import BatchedValues, BatchingError, in_batches_of, innermost, leve
 
 __all__ = ["Batches", "batch"]
 
-_open: set[float] = set()
+_open: dict[float, int] = {}  # the levels of the batches that are open, and on which thread
 _lock = threading.Lock()
 
 
@@ -35,12 +35,12 @@ def batch() -> Iterator[float]:
     with _lock:
         if not hooks.BATCHES:
             hooks.register(Batches())
-        _open.add(level)
+        _open[level] = threading.get_ident()
     try:
         yield level
     finally:
         with _lock:
-            _open.discard(level)
+            _open.pop(level, None)
 
 
 class Batches(hooks.Batches):
@@ -118,6 +118,10 @@ class Batches(hooks.Batches):
                 "vmap: what is to be computed depends on numbers that differ among the elements of the batch"
             )
         return first
+
+    def mapping(self) -> bool:
+        """Whether a batch is open on this thread."""
+        return threading.get_ident() in tuple(_open.values())  # (a copy: other threads open and end theirs)
 
     def pull(self, error: Exception, pull: Any, node: Any, g: Any, parents: Any, kept: Any) -> Any:
         """The gradients of a rule that failed on batched arrays."""

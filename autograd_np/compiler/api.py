@@ -19,7 +19,7 @@ import numpy as np
 from ..engine import modes, write_guards
 from ..engine.clock import LAST_WRITE, next_position
 from ..engine.errors import CompileError, OtherCase, Undone
-from ..engine.hooks import TRACING, current_trace
+from ..engine.hooks import TRACING, current_trace, is_mapping
 from ..engine.tensor import Tensor
 from ..transforms.wrapper import Wrapper
 from .cached_program import MISS, Entry
@@ -123,7 +123,7 @@ class Compiled(Wrapper, Generic[P, R]):
         """Run the program for these arguments; trace the function if there is none."""
         quick = self._quick
         undone: Undone | None = None  # a program has raised an error before it had done anything
-        if quick is not None and not kwargs and not TRACING[0] and not modes.followers():
+        if quick is not None and not kwargs and not TRACING[0] and not modes.followers() and not is_mapping():
             try:
                 result = quick(args)
             except OtherCase as error:
@@ -137,6 +137,7 @@ class Compiled(Wrapper, Generic[P, R]):
             undone is not None
             or key in self._uncompiled
             or current_trace() is not None
+            or is_mapping()
             or any(isinstance(x, Tensor) and x._node is not None for x in leaves)
             or modes.followers()
         ):

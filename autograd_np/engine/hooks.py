@@ -63,6 +63,7 @@ class Batches:
         def each(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
         def answers(self, test: Any, args: tuple[Any, ...]) -> list[Any]: ...
         def agreed(self, test: Any, args: tuple[Any, ...]) -> Any: ...
+        def mapping(self) -> bool: ...
         def pull(self, error: Exception, pull: Any, node: Any, g: Any, parents: Any, kept: Any) -> Any: ...
 
 
@@ -183,6 +184,11 @@ def in_memory(x: Any) -> bool:
 def is_batched(x: Any) -> bool:
     """Whether a value is an array of a batch, with an axis more than it shows."""
     return bool(BATCHES) and BATCHES[0].model((x,)) is not None
+
+
+def is_mapping() -> bool:
+    """Whether a function is being mapped over a batch on this thread."""
+    return bool(BATCHES) and BATCHES[0].mapping()
 
 
 def is_traced(x: Any) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine.accumulators import Deferred
 from ..engine.errors import AnomalyError, MutationError, describe, label, location
+from ..engine.hooks import is_batched
 from ..engine.modes import Following, followers
 from ..engine.tape import Node
 from .flops import Operation, forward_flops
@@ -82,15 +83,16 @@ def check_forward(found: Any, result: Any, operands: tuple[Any, ...]) -> None:
         if node is not None:
             main = node if node.primitive is found else node.parents[0]
             main.info = (line, operands, _fingerprint(main.kept))
-        index = _first_bad(t._values)
+        value = _plain(t)
+        index = _first_bad(value)
         if index is None:
             continue
-        nan = _first_nan(t._values)
-        places = [_first_nan(operand) for operand in operands]
+        nan = _first_nan(value)
+        places = [_first_nan(_plain(operand)) for operand in operands]
         given = [
             (word, place) for word, place in zip(_words(found, operands), places, strict=False) if place is not None
         ]
-        finite = all(_first_bad(operand) is None for operand in operands)
+        finite = all(_first_bad(_plain(operand)) is None for operand in operands)
         if (given and _moves(found)) or (nan is None and not finite):
             continue
         listed = f"(operands {', '.join(map(describe, operands))}), called at {line}"
@@ -101,9 +103,9 @@ def check_forward(found: Any, result: Any, operands: tuple[Any, ...]) -> None:
                 "if some numbers are missing, leave them out before they are computed with: np.where(np.isnan(x), 0.0, x)"
             )
         index = index if nan is None else nan
-        from_ = ", ".join(_at(operand, index, t.shape) for operand in operands)
+        from_ = ", ".join(_at(_plain(operand), index, np.shape(value)) for operand in operands)
         raise AnomalyError(
-            f"{found.name} made {t._values[index]} at index {index} of shape {t.shape} from {'finite ' * finite}input {from_} {listed}"
+            f"{found.name} made {value[index]} at index {index} of shape {t.shape} from {'finite ' * finite}input {from_} {listed}"
         )
 
 
@@ -128,7 +130,7 @@ def check_backward(node: Node, g: Any, pulled: Any) -> None:
         value = _plain(gradient)
         index = _first_bad(value)
         if index is not None:
-            inputs = ", ".join(_at(operand, index, np.shape(value)) for operand in operands) or "unknown"
+            inputs = ", ".join(_at(_plain(operand), index, np.shape(value)) for operand in operands) or "unknown"
             raise AnomalyError(
                 f"the backward pass of {label(node)} made {value[index]} at index {index} of the gradient of its operand {position} "
                 f"from a finite cotangent; its input there: {inputs}; recorded at {line}"
@@ -136,7 +138,11 @@ def check_backward(node: Node, g: Any, pulled: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    return value._values if hasattr(value, "_values") else value
+    """The array of a Tensor; of a batched one that of all elements, so that an index begins with the number of the element."""
+    value = value._values if hasattr(value, "_values") else value
+    while is_batched(value):
+        value = value.values
+    return value
 
 
 class detect_anomaly(Following):  # noqa: N801 - used as a context manager, named as PyTorch names it

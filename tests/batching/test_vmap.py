@@ -441,3 +441,18 @@ def test_random_numbers_in_a_compiled_program() -> None:
         assert len({rows.tobytes() for rows in runs}) == 3
     with pytest.raises(ag.BatchingError, match="randomness"):
         ag.compile(vmap(lambda x: x + generator.normal(size=100)))(ones)
+
+
+def test_a_compiled_function_is_mapped() -> None:
+    compiled = ag.compile(energy)
+    for _ in range(3):
+        same(vmap(compiled)(X), loop(energy, X))
+        same(compiled(X[0]), energy(X[0]))
+    same(vmap(lambda x: ag.compile(lambda w: np.sum(w * x))(np.ones(4)))(X), X.sum(1))
+
+
+def test_anomalies_in_a_batch_are_found() -> None:
+    with ag.detect_anomaly():
+        same(vmap(ag.grad(energy))(X), loop(ag.grad(energy), X))
+        with pytest.raises(ag.AnomalyError, match="log"), np.errstate(all="ignore"):
+            vmap(ag.grad(lambda x: np.sum(np.log(x))))(X)
