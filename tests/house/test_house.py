@@ -13,7 +13,8 @@ import pytest
 import autograd_np as ag
 
 TOP = Path(__file__).resolve().parents[2]
-# Each imports only what stands before it. (The namespaces and launchers in autograd_np/ itself stand above all of them.)
+# Each imports only what stands before it. (The namespaces and launchers in autograd_np/ itself stand above all of
+# them.)
 ORDER = (
     ("engine",),
     ("primitives",),
