@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from autograd_np import begin_scope
 
 from .module import Module
+
+if TYPE_CHECKING:
+    from autograd_np.typing import ArrayLike
 
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
 
@@ -134,7 +137,7 @@ class Sequential(ModuleList):
                     raise TypeError("Sequential: takes modules as arguments; unpack the list: nn.Sequential(*modules)")
             self._replace([("", module) for module in modules])  # type: ignore[misc]  # checked there
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: ArrayLike) -> Any:
         """Apply the modules in order."""
         values = self.__dict__
         for name in self._modules:
@@ -142,7 +145,7 @@ class Sequential(ModuleList):
             x = module._nested(x) if module.__class__ is Sequential else module(x)
         return x
 
-    def _nested(self, x: Any) -> Any:
+    def _nested(self, x: ArrayLike) -> Any:
         """As a call; but a Sequential in a Sequential takes no call of Python's, so that they may be nested as deep as one likes."""
         calls: list[tuple[Sequential, tuple[Any, ...], Any, Iterator[Module]]] = []  # those that are not over
         module: Module = self

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd_np import default_generator, generator_of, manual_seed
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 __all__ = ["default_dtype", "default_generator", "generator_of", "manual_seed", "set_default_dtype"]
 
@@ -22,7 +25,7 @@ def default_dtype() -> np.dtype[Any]:
     return _dtype[0]
 
 
-def set_default_dtype(dtype: Any) -> None:
+def set_default_dtype(dtype: DTypeLike | None) -> None:
     """Set the dtype of parameters created from now on, for the whole process.
 
     Raises:

@@ -83,6 +83,7 @@ if TYPE_CHECKING:
         max_pool2d,
         rms_norm,
     )
+    from autograd_np.typing import ArrayLike
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -176,17 +177,17 @@ def __dir__() -> list[str]:
 # ---------------------------------------------------------------- activations
 
 
-def prelu(input: Any, weight: Any) -> Tensor:
+def prelu(input: ArrayLike, weight: ArrayLike) -> Tensor:
     """``x`` for x > 0, else ``weight · x``: one weight, or one per channel (axis 1)."""
     return ag.prelu(input, weight)
 
 
-def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+def softplus(input: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """``log(1 + e^(beta·x)) / beta``, and x itself where ``beta·x > threshold``."""
     return ag.softplus(input, beta, threshold)
 
 
-def threshold(input: Any, threshold: float, value: float) -> Tensor:
+def threshold(input: ArrayLike, threshold: float, value: float) -> Tensor:
     """``x`` for x > threshold, else ``value``; gradient 1 or 0, and 0 at the threshold. NaN stays NaN.
 
     Raises:
@@ -199,22 +200,22 @@ def threshold(input: Any, threshold: float, value: float) -> Tensor:
     return ag.where(ag.less_equal(input, threshold), value, input)
 
 
-def softmax(input: Any, dim: int = -1) -> Tensor:
+def softmax(input: ArrayLike, dim: int = -1) -> Tensor:
     """``e^x / Σ e^x`` along ``dim``, for any magnitude of x."""
     return ag.softmax(input, dim)
 
 
-def log_softmax(input: Any, dim: int = -1) -> Tensor:
+def log_softmax(input: ArrayLike, dim: int = -1) -> Tensor:
     """``log softmax(x)`` along ``dim``, for any magnitude of x."""
     return ag.log_softmax(input, dim)
 
 
-def softmin(input: Any, dim: int = -1) -> Tensor:
+def softmin(input: ArrayLike, dim: int = -1) -> Tensor:
     """``softmax(−x)`` along ``dim``."""
     return ag.softmin(input, dim)
 
 
-def glu(input: Any, dim: int = -1) -> Tensor:
+def glu(input: ArrayLike, dim: int = -1) -> Tensor:
     """``a σ(b)`` with a and b the halves of x along ``dim``."""
     return ag.glu(input, dim)
 
@@ -222,7 +223,7 @@ def glu(input: Any, dim: int = -1) -> Tensor:
 # ---------------------------------------------------------------- layers
 
 
-def dropout(input: Any, p: float = 0.5, training: bool = True, rng: Any = None) -> Tensor:
+def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, rng: Any = None) -> Tensor:
     """Each element is 0 with probability p, else divided by 1 − p; without ``training`` the input itself.
 
     Args:
@@ -235,10 +236,10 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, rng: Any = None) 
 
 
 def scaled_dot_product_attention(
-    query: Any,
-    key: Any,
-    value: Any,
-    attn_mask: Any = None,
+    query: ArrayLike,
+    key: ArrayLike,
+    value: ArrayLike,
+    attn_mask: ArrayLike | None = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,

@@ -40,6 +40,8 @@ from autograd_np import Tensor
 from . import defaults
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from .module import Module
 
 __all__ = [
@@ -71,7 +73,7 @@ T = TypeVar("T", bound=Tensor | np.ndarray[Any, Any])
 # ---------------------------------------------------------------- numbers of a distribution
 
 
-def _floating(dtype: Any) -> Any:
+def _floating(dtype: DTypeLike | None) -> Any:
     """The dtype, if it is one of real numbers, and the dtype to draw in."""
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
@@ -86,14 +88,14 @@ def _standard(shape: Any, kind: str, dtype: Any, rng: np.random.Generator) -> An
     return values.astype(dtype, copy=False)
 
 
-def _uniform(shape: Any, low: float, high: float, dtype: Any, rng: np.random.Generator) -> Any:
+def _uniform(shape: Any, low: float, high: float, dtype: DTypeLike | None, rng: np.random.Generator) -> Any:
     values = _standard(shape, "uniform", dtype, rng)
     values *= high - low
     values += low
     return np.minimum(values, high, out=values)  # rounding may carry the last number over the bound
 
 
-def _normal(shape: Any, mean: float, std: float, dtype: Any, rng: np.random.Generator) -> Any:
+def _normal(shape: Any, mean: float, std: float, dtype: DTypeLike | None, rng: np.random.Generator) -> Any:
     values = _standard(shape, "normal", dtype, rng)
     values *= std
     values += mean
@@ -101,7 +103,7 @@ def _normal(shape: Any, mean: float, std: float, dtype: Any, rng: np.random.Gene
 
 
 def _truncated(
-    shape: Any, mean: float, std: float, low: float, high: float, dtype: Any, rng: np.random.Generator
+    shape: Any, mean: float, std: float, low: float, high: float, dtype: DTypeLike | None, rng: np.random.Generator
 ) -> Any:
     """Normal numbers conditioned on low ≤ x ≤ high, by rejection with a proposal that fits the interval (Robert 1995)."""
     if not low < high:
@@ -135,7 +137,7 @@ def _truncated(
     return np.clip(values.reshape(shape).astype(dtype, copy=False), low, high)
 
 
-def _orthogonal(shape: Any, gain: float, dtype: Any, rng: np.random.Generator) -> Any:
+def _orthogonal(shape: Any, gain: float, dtype: DTypeLike | None, rng: np.random.Generator) -> Any:
     """Uniformly distributed among the orthogonal matrices: Q of a normal matrix, the signs made those of a unique QR."""
     if len(shape) < 2:
         raise ValueError(f"an orthogonal weight has at least 2 axes, not shape {tuple(shape)}")
@@ -345,7 +347,7 @@ Named: TypeAlias = Callable[[Any, Any, np.random.Generator, Any, Any], Any]
 def _scaled(kind: str, numerator: float, both: bool = False) -> Named:
     """Variance numerator / fan_in, or numerator / (fan_in + fan_out)."""
 
-    def draw(shape: Any, dtype: Any, rng: np.random.Generator, fan_in: Any, fan_out: Any) -> Any:
+    def draw(shape: Any, dtype: DTypeLike | None, rng: np.random.Generator, fan_in: Any, fan_out: Any) -> Any:
         variance = numerator / max(fan_in() + fan_out() if both else fan_in(), 1)
         if kind == "normal":
             return _normal(shape, 0.0, math.sqrt(variance), dtype, rng)
@@ -387,7 +389,13 @@ def names() -> list[str]:
 
 
 def fresh(
-    shape: Any, init: Init, *, dtype: Any = None, rng: Rng = None, fan_in: int | None = None, fan_out: int | None = None
+    shape: Any,
+    init: Init,
+    *,
+    dtype: DTypeLike | None = None,
+    rng: Rng = None,
+    fan_in: int | None = None,
+    fan_out: int | None = None,
 ) -> np.ndarray[Any, Any]:
     """A new array with initial values.
 
@@ -437,7 +445,7 @@ def fresh(
     return values
 
 
-def _called(init: Callable[..., Any], shape: Any, dtype: Any, rng: np.random.Generator) -> Any:
+def _called(init: Callable[..., Any], shape: Any, dtype: DTypeLike | None, rng: np.random.Generator) -> Any:
     """``init`` called with those of shape, dtype and rng that it takes, told by their names or else by their number."""
     try:
         parameters = inspect.signature(init).parameters

@@ -15,12 +15,15 @@ For the metrics of classification,
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 import autograd_np as ag
+
+if TYPE_CHECKING:
+    from autograd_np.typing import ArrayLike
 
 __all__ = [
     "F1",
@@ -49,7 +52,7 @@ class Metric:
 
     name: str
 
-    def update(self, predictions: Any, targets: Any) -> None:
+    def update(self, predictions: ArrayLike, targets: ArrayLike) -> None:
         """Take in a batch."""
         raise NotImplementedError(f"{type(self).__name__} defines no update(predictions, targets)")
 
@@ -118,7 +121,7 @@ def _numbers(targets: Array, shape: tuple[int, ...], classes: int | None, where:
 
 
 def _scores_and_numbers(
-    predictions: Any, targets: Any, threshold: float | None, where: str
+    predictions: ArrayLike, targets: ArrayLike, threshold: float | None, where: str
 ) -> tuple[Array | None, Array, Array]:
     """(scores with classes last, or None; predicted classes; true classes), over all items in one row."""
     given, true = _array(predictions), _array(targets)
@@ -148,7 +151,7 @@ def _scores_and_numbers(
     )
 
 
-def _positive(value: Any, name: str) -> int:
+def _positive(value: ArrayLike, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} is an integer of at least 1, not {value!r}")
     return int(value)
@@ -189,7 +192,7 @@ class Accuracy(Metric):
         """Forget all batches."""
         self.correct = self.count = 0
 
-    def update(self, predictions: Any, targets: Any) -> None:
+    def update(self, predictions: ArrayLike, targets: ArrayLike) -> None:
         """Take in a batch.
 
         Raises:
@@ -269,7 +272,7 @@ class ConfusionMatrix(Metric):
         """Forget all batches."""
         self.counts: NDArray[np.int64] = np.zeros((self.num_classes, self.num_classes), np.int64)
 
-    def update(self, predictions: Any, targets: Any) -> None:
+    def update(self, predictions: ArrayLike, targets: ArrayLike) -> None:
         """Take in a batch.
 
         Raises:
@@ -385,7 +388,7 @@ class F1(_Counted):
         return 2 * tp, 2 * tp + fp + fn
 
 
-def _pair(predictions: Any, targets: Any, where: str) -> tuple[Array, Array]:
+def _pair(predictions: ArrayLike, targets: ArrayLike, where: str) -> tuple[Array, Array]:
     given, true = _array(predictions), _array(targets)
     if given.shape != true.shape:
         raise ValueError(
@@ -411,7 +414,7 @@ class _MeanError(Metric):
     def _error(difference: Array) -> Array:
         raise NotImplementedError
 
-    def update(self, predictions: Any, targets: Any) -> None:
+    def update(self, predictions: ArrayLike, targets: ArrayLike) -> None:
         """Take in a batch of equal shapes.
 
         Raises:
@@ -473,7 +476,7 @@ class R2Score(Metric):
         self._spread: Any = 0.0
         self._error: Any = 0.0
 
-    def update(self, predictions: Any, targets: Any) -> None:
+    def update(self, predictions: ArrayLike, targets: ArrayLike) -> None:
         """Take in a batch of equal shapes, (N,) or (N, outputs).
 
         Raises:
@@ -512,7 +515,12 @@ class R2Score(Metric):
 
 
 def accuracy(
-    predictions: Any, targets: Any, top_k: int = 1, *, threshold: float | None = None, ignore_index: int | None = None
+    predictions: ArrayLike,
+    targets: ArrayLike,
+    top_k: int = 1,
+    *,
+    threshold: float | None = None,
+    ignore_index: int | None = None,
 ) -> float:
     """The share of items whose class is right; arguments and errors are those of :class:`Accuracy`.
 
@@ -525,7 +533,12 @@ def accuracy(
 
 
 def confusion_matrix(
-    predictions: Any, targets: Any, num_classes: int, *, threshold: float | None = None, ignore_index: int | None = None
+    predictions: ArrayLike,
+    targets: ArrayLike,
+    num_classes: int,
+    *,
+    threshold: float | None = None,
+    ignore_index: int | None = None,
 ) -> NDArray[np.int64]:
     """How often class i (row) was taken for class j (column); arguments and errors are those of :class:`ConfusionMatrix`."""
     metric = ConfusionMatrix(num_classes, threshold=threshold, ignore_index=ignore_index)

@@ -16,6 +16,9 @@ from autograd_np import Tensor, begin_scope, end_scope, tracing
 from .defaults import default_dtype
 from .interrupts import writing
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
 __all__ = ["IncompatibleKeys", "Module", "Parameter"]
 
 Real = float  # inside Module, `float` is its method
@@ -43,7 +46,9 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Any, requires_grad: bool = True, *, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(
+        self, data: Any, requires_grad: bool = True, *, dtype: DTypeLike | None = None, name: str | None = None
+    ) -> None:
         if dtype is None and not hasattr(data, "dtype"):
             dtype = default_dtype()
         super().__init__(
@@ -574,7 +579,7 @@ class Module:
                 (target.writable() if isinstance(target, Tensor) else target)[...] = value
         return IncompatibleKeys(missing, unexpected)
 
-    def to(self, dtype: Any) -> Self:
+    def to(self, dtype: DTypeLike | None) -> Self:
         """Convert floating parameters and buffers to a dtype; make the optimizer afterwards, for the parameters are new ones.
 
         Raises:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..engine.errors import NonDifferentiableError
 from ..engine.operands import base_array
-from ..engine.tensor import ArrayLike, Tensor
+from ..engine.tensor import ArrayLike, DTypeLike, Tensor
 from ..primitives import values
 from ..primitives.elementwise import copy as _copy
 from ..primitives.joining import stack
@@ -34,7 +34,9 @@ def _holds_tensors(obj: Any) -> TypeGuard[Sequence[Any]]:
     return obj.__class__ in (list, tuple) and any(isinstance(item, Tensor) or _holds_tensors(item) for item in obj)
 
 
-def asarray(obj: ArrayLike, /, dtype: Any = None, *, device: Any = None, copy: bool | None = None) -> Tensor:
+def asarray(
+    obj: ArrayLike, /, dtype: DTypeLike | None = None, *, device: Any = None, copy: bool | None = None
+) -> Tensor:
     """``obj`` as a Tensor.
 
     A Tensor is returned itself, at its place on the tape; a change of dtype or a copy of it is recorded. Nested
@@ -76,7 +78,7 @@ def asarray(obj: ArrayLike, /, dtype: Any = None, *, device: Any = None, copy: b
     return _fresh(array) if copy or isinstance(obj, (list, tuple, int, float, complex)) else Tensor(array)
 
 
-def zeros(shape: Any, dtype: Any = None, order: Any = "C", *, device: Any = None) -> Tensor:
+def zeros(shape: Any, dtype: DTypeLike | None = None, order: Any = "C", *, device: Any = None) -> Tensor:
     """Zeros of a shape; float64 by default.
 
     >>> zeros((2, 3), dtype=np.float32).dtype
@@ -85,7 +87,7 @@ def zeros(shape: Any, dtype: Any = None, order: Any = "C", *, device: Any = None
     return _fresh(np.zeros(shape, dtype, order, device=known_device(device)))
 
 
-def ones(shape: Any, dtype: Any = None, order: Any = "C", *, device: Any = None) -> Tensor:
+def ones(shape: Any, dtype: DTypeLike | None = None, order: Any = "C", *, device: Any = None) -> Tensor:
     """Ones of a shape; float64 by default.
 
     >>> ones(2).tolist()
@@ -94,7 +96,7 @@ def ones(shape: Any, dtype: Any = None, order: Any = "C", *, device: Any = None)
     return _fresh(np.ones(shape, dtype, order, device=known_device(device)))
 
 
-def empty(shape: Any, dtype: Any = None, order: Any = "C", *, device: Any = None) -> Tensor:
+def empty(shape: Any, dtype: DTypeLike | None = None, order: Any = "C", *, device: Any = None) -> Tensor:
     """Arbitrary values of a shape; float64 by default.
 
     >>> empty((2, 0)).shape
@@ -103,7 +105,9 @@ def empty(shape: Any, dtype: Any = None, order: Any = "C", *, device: Any = None
     return _fresh(np.empty(shape, np.float64 if dtype is None else dtype, order, device=known_device(device)))
 
 
-def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, order: str = "C", *, device: Any = None) -> Tensor:
+def full(
+    shape: Any, fill_value: ArrayLike, dtype: DTypeLike | None = None, order: str = "C", *, device: Any = None
+) -> Tensor:
     """``fill_value`` in every place of a shape, of its dtype by default; its gradient is the sum of the cotangent.
 
     >>> full((2, 2), 7.0).tolist()
@@ -114,7 +118,14 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, order: str = "C",
 
 
 def eye(
-    n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None, order: Any = "C", *, device: Any = None
+    n_rows: int,
+    n_cols: int | None = None,
+    /,
+    k: int = 0,
+    dtype: DTypeLike | None = None,
+    order: Any = "C",
+    *,
+    device: Any = None,
 ) -> Tensor:
     """Ones on diagonal ``k`` of ``n_rows`` rows and ``n_cols`` columns (as many by default), zeros elsewhere; float64 by default.
 
@@ -134,7 +145,9 @@ def _number(value: Any) -> Any:
     return value.item()
 
 
-def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None) -> Tensor:
+def arange(
+    start: Any, /, stop: Any = None, step: Any = 1, dtype: DTypeLike | None = None, *, device: Any = None
+) -> Tensor:
     """``start, start + step, …`` up to but without ``stop``; ``arange(n)`` counts from 0.
 
     Raises:

@@ -7,7 +7,7 @@ Elsewhere PyTorch's signatures hold; ``dim`` is the last axis unless given.
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,11 @@ from autograd_np import Tensor
 
 from ..functional import threshold
 from ..module import Module, Parameter
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from autograd_np.typing import ArrayLike
 
 __all__ = [
     "CELU",
@@ -83,7 +88,7 @@ class ReLU(Activation):
     [0.0, 2.0]
     """
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.relu(x)
 
@@ -97,7 +102,7 @@ class LeakyReLU(Activation):
         super().__init__(inplace)
         self.negative_slope = negative_slope
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.leaky_relu(x, self.negative_slope)
 
@@ -114,14 +119,14 @@ class PReLU(Activation):
     options = ("num_parameters",)
     weight: Parameter
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = None) -> None:
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: DTypeLike | None = None) -> None:
         super().__init__()
         if num_parameters < 1:
             raise ValueError(f"PReLU: num_parameters = {num_parameters} must be positive")
         self.num_parameters = num_parameters
         self.weight = Parameter([init] * num_parameters, dtype=dtype)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape, or (N, num_parameters, …), to the same shape."""
         return ag.prelu(x, self.weight)
 
@@ -129,7 +134,7 @@ class PReLU(Activation):
 class ReLU6(Activation):
     """``min(max(x, 0), 6)``."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.relu6(x)
 
@@ -145,7 +150,7 @@ class Hardtanh(Activation):
         self.max_val = max_val
         self.checked()
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.hardtanh(x, self.min_val, self.max_val)
 
@@ -160,7 +165,7 @@ class Threshold(Activation):
         self.threshold = threshold
         self.value = value
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return threshold(x, self.threshold, self.value)
 
@@ -174,7 +179,7 @@ class Hardshrink(Activation):
         super().__init__()
         self.lambd = lambd
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.hardshrink(x, self.lambd)
 
@@ -189,7 +194,7 @@ class Softshrink(Activation):
         self.lambd = lambd
         self.checked()
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.softshrink(x, self.lambd)
 
@@ -197,7 +202,7 @@ class Softshrink(Activation):
 class Hardsigmoid(Activation):
     """``min(max(x + 3, 0), 6) / 6``."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.hard_sigmoid(x)
 
@@ -205,7 +210,7 @@ class Hardsigmoid(Activation):
 class Hardswish(Activation):
     """``x · hardsigmoid(x)``."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.hard_swish(x)
 
@@ -222,7 +227,7 @@ class ELU(Activation):
         super().__init__(inplace)
         self.alpha = alpha
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.elu(x, self.alpha)
 
@@ -230,7 +235,7 @@ class ELU(Activation):
 class SELU(Activation):
     """The self-normalising ``1.0507… · elu(x, 1.6733…)``: Klambauer et al. 2017; initialise with ``"lecun_normal"``."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.selu(x)
 
@@ -245,7 +250,7 @@ class CELU(Activation):
         self.alpha = alpha
         self.checked()
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.celu(x, self.alpha)
 
@@ -264,7 +269,7 @@ class GELU(Activation):
         self.approximate = approximate
         self.checked()
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.gelu(x, self.approximate)
 
@@ -272,7 +277,7 @@ class GELU(Activation):
 class SiLU(Activation):
     """``x σ(x)``, also called swish."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.silu(x)
 
@@ -280,7 +285,7 @@ class SiLU(Activation):
 class Mish(Activation):
     """``x tanh(softplus(x))``: Misra 2019."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.mish(x)
 
@@ -291,7 +296,7 @@ class Mish(Activation):
 class Sigmoid(Activation):
     """``1 / (1 + e^−x)``, for any magnitude of x."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.sigmoid(x)
 
@@ -299,7 +304,7 @@ class Sigmoid(Activation):
 class LogSigmoid(Activation):
     """``log σ(x)``, for any magnitude of x."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.log_sigmoid(x)
 
@@ -307,7 +312,7 @@ class LogSigmoid(Activation):
 class Tanh(Activation):
     """``tanh x``."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.tanh(x)
 
@@ -315,7 +320,7 @@ class Tanh(Activation):
 class Tanhshrink(Activation):
     """``x − tanh x``."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.tanhshrink(x)
 
@@ -323,7 +328,7 @@ class Tanhshrink(Activation):
 class Softsign(Activation):
     """``x / (1 + |x|)``."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.softsign(x)
 
@@ -339,7 +344,7 @@ class Softplus(Activation):
         self.threshold = threshold
         self.checked()
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.softplus(x, self.beta, self.threshold)
 
@@ -365,7 +370,7 @@ class Softmax(_OverAxis):
     [0.5, 0.5]
     """
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.softmax(x, self.dim)
 
@@ -373,7 +378,7 @@ class Softmax(_OverAxis):
 class LogSoftmax(_OverAxis):
     """``log softmax(x)`` along ``dim``."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.log_softmax(x, self.dim)
 
@@ -381,7 +386,7 @@ class LogSoftmax(_OverAxis):
 class Softmin(_OverAxis):
     """``softmax(−x)`` along ``dim``."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to the same shape."""
         return ag.softmin(x, self.dim)
 
@@ -389,6 +394,6 @@ class Softmin(_OverAxis):
 class GLU(_OverAxis):
     """``a σ(b)`` with a and b the halves of x along ``dim``, which must be of even length: Dauphin et al. 2017."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape to one with ``dim`` halved."""
         return ag.glu(x, self.dim)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,11 @@ from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
 from .checks import real, whole
 from .linear import Linear
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from autograd_np.typing import ArrayLike
 
 __all__ = ["MultiheadAttention"]
 
@@ -95,7 +100,7 @@ class MultiheadAttention(Module):
         vdim: int | None = None,
         batch_first: bool = False,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -134,12 +139,12 @@ class MultiheadAttention(Module):
 
     def forward(
         self,
-        query: Any,
-        key: Any,
-        value: Any,
-        key_padding_mask: Any = None,
+        query: ArrayLike,
+        key: ArrayLike,
+        value: ArrayLike,
+        key_padding_mask: ArrayLike | None = None,
         need_weights: bool = True,
-        attn_mask: Any = None,
+        attn_mask: ArrayLike | None = None,
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
@@ -199,7 +204,9 @@ class MultiheadAttention(Module):
         out = np.transpose(out, _ORDERS[batched, self.batch_first][2])
         return self.out_proj(np.reshape(out, np.shape(query))), weights
 
-    def _project(self, query: Any, key: Any, value: Any, batched: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def _project(
+        self, query: ArrayLike, key: ArrayLike, value: ArrayLike, batched: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, each (…, heads, positions, head_dim), as views where that is possible."""
         packed, single, _ = _ORDERS[batched, self.batch_first]
         bias = self.in_proj_bias
@@ -227,7 +234,7 @@ class MultiheadAttention(Module):
 
     def _mask(
         self,
-        attn_mask: Any,
+        attn_mask: ArrayLike | None,
         padding: Any,
         lead: tuple[int, ...],
         queries: int,
@@ -274,7 +281,7 @@ class MultiheadAttention(Module):
         return total
 
     @staticmethod
-    def _readable(mask: Any, word: str) -> Any:
+    def _readable(mask: ArrayLike, word: str) -> Any:
         if not hasattr(mask, "dtype"):
             mask = np.asarray(mask)
         if mask.dtype.kind not in "bf":
@@ -284,7 +291,7 @@ class MultiheadAttention(Module):
             )
         return mask
 
-    def _check(self, query: Any, key: Any, value: Any) -> None:
+    def _check(self, query: ArrayLike, key: ArrayLike, value: ArrayLike) -> None:
         shapes = np.shape(query), np.shape(key), np.shape(value)
         q, k, v = shapes
         ndim = len(q)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..module import Module
 
+if TYPE_CHECKING:
+    from autograd_np.typing import ArrayLike
+
 __all__ = ["named", "real", "whole"]
 
 
-def whole(layer: str, option: str, value: Any, least: int = 0) -> int:
+def whole(layer: str, option: str, value: ArrayLike, least: int = 0) -> int:
     """An option that counts something.
 
     Raises:
@@ -27,7 +30,7 @@ def whole(layer: str, option: str, value: Any, least: int = 0) -> int:
     return int(value)
 
 
-def real(layer: str, option: str, value: Any, least: float = 0.0, most: float = math.inf) -> float:
+def real(layer: str, option: str, value: ArrayLike, least: float = 0.0, most: float = math.inf) -> float:
     """An option that is a number between two bounds.
 
     Raises:

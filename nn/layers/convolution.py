@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,11 @@ from autograd_np import Tensor
 from .. import init as initialisers
 from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from autograd_np.typing import ArrayLike
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
 
@@ -56,7 +61,7 @@ class _Convolution(Module):
         groups: int,
         bias: bool,
         padding_mode: str,
-        dtype: Any,
+        dtype: DTypeLike | None,
         rng: Rng,
         weight_init: Any,
         bias_init: Any,
@@ -125,7 +130,7 @@ class _Convolution(Module):
             words.append("bias=False")
         return ", ".join(words)
 
-    def _padded(self, x: Any) -> tuple[Any, Any]:
+    def _padded(self, x: ArrayLike) -> tuple[Any, Any]:
         """The input with what ``padding_mode`` puts around it, and the zeros that remain to be added."""
         if self.padding_mode == "zeros":
             return x, self.padding
@@ -149,14 +154,14 @@ class _Convolution(Module):
         unpadded = [(0, 0)] * (len(np.shape(x)) - axes)
         return ag.pad(x, (*unpadded, *widths), mode=_MODES[self.padding_mode]), 0
 
-    def _convolve(self, function: Any, x: Any) -> Tensor:
+    def _convolve(self, function: Any, x: ArrayLike) -> Tensor:
         try:
             x, padding = self._padded(x)
             return function(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)  # type: ignore[no-any-return]
         except ValueError as error:
             raise ValueError(f"{self!r}: {error}") from None
 
-    def _transpose(self, function: Any, x: Any, output_size: Any) -> Tensor:
+    def _transpose(self, function: Any, x: ArrayLike, output_size: Any) -> Tensor:
         try:
             extra = self.output_padding if output_size is None else self._extra(np.shape(x), output_size)
             return function(x, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)  # type: ignore[no-any-return]
@@ -231,7 +236,7 @@ class Conv2d(_Convolution):
         bias: bool = True,
         padding_mode: str = "zeros",
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -252,7 +257,7 @@ class Conv2d(_Convolution):
         )
         super().__init__(2, False, in_channels, out_channels, *options)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The convolution of ``x``."""
         return self._convolve(ag.conv2d, x)
 
@@ -286,7 +291,7 @@ class Conv1d(_Convolution):
         bias: bool = True,
         padding_mode: str = "zeros",
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -307,7 +312,7 @@ class Conv1d(_Convolution):
         )
         super().__init__(1, False, in_channels, out_channels, *options)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The convolution of ``x``."""
         return self._convolve(ag.conv1d, x)
 
@@ -360,7 +365,7 @@ class ConvTranspose2d(_Convolution):
         dilation: Size = 1,
         padding_mode: str = "zeros",
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -381,7 +386,7 @@ class ConvTranspose2d(_Convolution):
         )
         super().__init__(2, True, in_channels, out_channels, *options)
 
-    def forward(self, x: Any, output_size: Any = None) -> Tensor:
+    def forward(self, x: ArrayLike, output_size: Any = None) -> Tensor:
         """The transposed convolution of ``x``; ``output_size`` chooses among the sizes that ``output_padding`` can give."""
         return self._transpose(ag.conv_transpose2d, x, output_size)
 
@@ -417,7 +422,7 @@ class ConvTranspose1d(_Convolution):
         dilation: Size = 1,
         padding_mode: str = "zeros",
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -438,6 +443,6 @@ class ConvTranspose1d(_Convolution):
         )
         super().__init__(1, True, in_channels, out_channels, *options)
 
-    def forward(self, x: Any, output_size: Any = None) -> Tensor:
+    def forward(self, x: ArrayLike, output_size: Any = None) -> Tensor:
         """The transposed convolution of ``x``; ``output_size`` chooses among the sizes that ``output_padding`` can give."""
         return self._transpose(ag.conv_transpose1d, x, output_size)

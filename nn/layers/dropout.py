@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from autograd_np import Tensor
 from ..defaults import generator_of
 from ..module import Module
 from .checks import real
+
+if TYPE_CHECKING:
+    from autograd_np.typing import ArrayLike
 
 __all__ = ["Dropout", "Dropout1d", "Dropout2d"]
 
@@ -42,7 +45,7 @@ class Dropout(Module):
             None if rng is None else generator_of(rng)
         )  # a copy of the layer shall go on drawing from the default one
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Any shape, which stays."""
         return ag.dropout(x, self.p, self.training, generator_of(self.rng))
 
@@ -56,7 +59,7 @@ class _Channels(Dropout):
 
     axes = 0  # after the channels
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """With a batch axis, or without.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -13,6 +13,11 @@ from .. import init as initialisers
 from ..defaults import default_dtype
 from ..module import Module, Parameter
 from .checks import named, whole
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from autograd_np.typing import ArrayLike
 
 __all__ = ["Embedding"]
 
@@ -45,7 +50,7 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Any = None,
         weight_init: Any = None,
     ) -> None:
@@ -94,7 +99,7 @@ class Embedding(Module):
         layer.weight = Parameter(values, requires_grad=not freeze)
         return layer
 
-    def forward(self, indices: Any) -> Tensor:
+    def forward(self, indices: ArrayLike) -> Tensor:
         """Integers of any shape to that shape and ``embedding_dim``.
 
         Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from .. import init as initialisers
 from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
 from .checks import named, whole
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from autograd_np.typing import ArrayLike
 
 __all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
 
@@ -55,7 +60,7 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -75,7 +80,7 @@ class Linear(Module):
         self.weight = fresh((in_features, out_features), weight_init)
         self.register_parameter("bias", fresh((out_features,), bias_init) if bias else None)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Shape (..., in_features) to (..., out_features).
 
         Raises:
@@ -120,7 +125,7 @@ class Bilinear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -141,7 +146,7 @@ class Bilinear(Module):
         self.weight = fresh((out_features, in1_features, in2_features), weight_init)
         self.register_parameter("bias", fresh((out_features,), bias_init) if bias else None)
 
-    def forward(self, x1: Any, x2: Any) -> Tensor:
+    def forward(self, x1: ArrayLike, x2: ArrayLike) -> Tensor:
         """Shapes (..., in1_features) and (..., in2_features) to (..., out_features).
 
         Raises:
@@ -167,7 +172,7 @@ class Identity(Module):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """``x``, as a Tensor."""
         return x if isinstance(x, Tensor) else Tensor(x)
 
@@ -185,7 +190,7 @@ class Flatten(Module):
         self.start_dim = start_dim
         self.end_dim = end_dim
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Reshaped, in C order of the axes.
 
         Raises:
@@ -222,7 +227,7 @@ class Unflatten(Module):
         self.dim = dim
         self.unflattened_size = tuple(unflattened_size)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Reshaped.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,11 @@ from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
 from .checks import named, real, whole
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from autograd_np.typing import ArrayLike
+
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm2d", "LayerNorm", "RMSNorm"]
 
 
@@ -24,7 +29,14 @@ class _Normalization(Module):
     bias: Parameter | None
 
     def _affine(
-        self, shape: tuple[int, ...], weight: bool, bias: bool, dtype: Any, rng: Any, weight_init: Any, bias_init: Any
+        self,
+        shape: tuple[int, ...],
+        weight: bool,
+        bias: bool,
+        dtype: DTypeLike | None,
+        rng: Any,
+        weight_init: Any,
+        bias_init: Any,
     ) -> Any:
         dtype = default_dtype() if dtype is None else dtype
         rng = generator_of(rng)
@@ -59,7 +71,7 @@ class _BatchNorm(_Normalization):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Any = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -83,7 +95,7 @@ class _BatchNorm(_Normalization):
             self.running_var[...] = 1
             self.num_batches_tracked[...] = 0
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The shape of x, normalised per channel.
 
         Raises:
@@ -181,7 +193,7 @@ class LayerNorm(_Normalization):
         elementwise_affine: bool = True,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Any = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -194,7 +206,7 @@ class LayerNorm(_Normalization):
             self.normalized_shape, elementwise_affine, elementwise_affine and bias, dtype, rng, weight_init, bias_init
         )
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Shape (..., *normalized_shape), which stays.
 
         Raises:
@@ -231,7 +243,7 @@ class RMSNorm(_Normalization):
         eps: float | None = None,
         elementwise_affine: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Any = None,
         weight_init: Any = None,
     ) -> None:
@@ -248,7 +260,7 @@ class RMSNorm(_Normalization):
         )
         self.register_parameter("weight", None if values is None else Parameter(values))
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Shape (..., *normalized_shape), which stays.
 
         Raises:
@@ -288,7 +300,7 @@ class GroupNorm(_Normalization):
         eps: float = 1e-5,
         affine: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Any = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -308,7 +320,7 @@ class GroupNorm(_Normalization):
         self.affine = affine
         self._affine((num_channels,), affine, affine, dtype, rng, weight_init, bias_init)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Shape (N, C, ...), which stays.
 
         Raises:
@@ -348,7 +360,7 @@ class InstanceNorm2d(_Normalization):
         eps: float = 1e-5,
         *,
         affine: bool = False,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Any = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -359,7 +371,7 @@ class InstanceNorm2d(_Normalization):
         self.affine = affine
         self._affine((num_features,), affine, affine, dtype, rng, weight_init, bias_init)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The shape of x.
 
         Raises:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import autograd_np as ag
 from autograd_np import Tensor
 
 from ..module import Module
+
+if TYPE_CHECKING:
+    from autograd_np.typing import ArrayLike
 
 __all__ = [
     "AdaptiveAvgPool1d",
@@ -32,7 +35,7 @@ def _no_indices(layer: Module, return_indices: bool) -> None:
 class _Pool(Module):
     """What the layers share: no parameters, and errors that name the layer."""
 
-    def _pool(self, function: Any, x: Any, *options: Any) -> Tensor:
+    def _pool(self, function: Any, x: ArrayLike, *options: Any) -> Tensor:
         try:
             return function(x, *options)  # type: ignore[no-any-return]
         except ValueError as error:
@@ -86,7 +89,7 @@ class MaxPool2d(_MaxPool):
     (8, 16, 14, 14)
     """
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The maxima of ``x``."""
         return self._pool(ag.max_pool2d, x, *self._options())
 
@@ -94,7 +97,7 @@ class MaxPool2d(_MaxPool):
 class MaxPool1d(_MaxPool):
     """The maximum of each window of sequences (N, C, L) or (C, L): as :class:`MaxPool2d`, with one integer in place of each pair."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The maxima of ``x``."""
         return self._pool(ag.max_pool1d, x, *self._options())
 
@@ -137,7 +140,7 @@ class AvgPool2d(_Pool):
         """The window."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The means of ``x``."""
         options = (
             self.kernel_size,
@@ -171,7 +174,7 @@ class AvgPool1d(_Pool):
         """The window."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The means of ``x``."""
         return self._pool(
             ag.avg_pool1d, x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
@@ -208,7 +211,7 @@ class AdaptiveAvgPool2d(_Adaptive):
     (8, 16, 1, 1)
     """
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The means of ``x``."""
         return self._pool(ag.adaptive_avg_pool2d, x, self.output_size)
 
@@ -216,7 +219,7 @@ class AdaptiveAvgPool2d(_Adaptive):
 class AdaptiveAvgPool1d(_Adaptive):
     """The means of ``output_size`` windows of sequences (N, C, L) or (C, L): :func:`autograd_np.adaptive_avg_pool1d`."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The means of ``x``."""
         return self._pool(ag.adaptive_avg_pool1d, x, self.output_size)
 
@@ -224,7 +227,7 @@ class AdaptiveAvgPool1d(_Adaptive):
 class AdaptiveMaxPool2d(_AdaptiveMax):
     """The maxima of as many windows as are asked for: as :class:`AdaptiveAvgPool2d`. ``return_indices`` must be False."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The maxima of ``x``."""
         return self._pool(ag.adaptive_max_pool2d, x, self.output_size)
 
@@ -232,6 +235,6 @@ class AdaptiveMaxPool2d(_AdaptiveMax):
 class AdaptiveMaxPool1d(_AdaptiveMax):
     """The maxima of ``output_size`` windows of sequences (N, C, L) or (C, L). ``return_indices`` must be False."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The maxima of ``x``."""
         return self._pool(ag.adaptive_max_pool1d, x, self.output_size)

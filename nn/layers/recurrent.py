@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,13 +14,18 @@ from .. import init as initialisers
 from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from autograd_np.typing import ArrayLike
+
 __all__ = ["GRU", "LSTM", "RNN"]
 
 Rng = np.random.Generator | int | None
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
-def size_of(layer: str, word: str, value: Any) -> int:
+def size_of(layer: str, word: str, value: ArrayLike) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{layer}: {word}={value!r} must be a positive integer")
     return int(value)
@@ -32,7 +37,7 @@ def nonlinear(layer: str, nonlinearity: str) -> str:
     return nonlinearity
 
 
-def matrix(shape: tuple[int, int], gates: int, start: Any, dtype: Any, rng: Rng) -> Parameter:
+def matrix(shape: tuple[int, int], gates: int, start: Any, dtype: DTypeLike | None, rng: Rng) -> Parameter:
     """A weight of ``gates`` matrices beside each other, each with initial values of its own."""
     inputs, size = shape[0], shape[1] // gates
     if start is None:  # PyTorch's default, U(±1/√hidden) for every parameter
@@ -44,7 +49,7 @@ def matrix(shape: tuple[int, int], gates: int, start: Any, dtype: Any, rng: Rng)
     )
 
 
-def vector(length: int, gates: int, start: Any, dtype: Any, rng: Rng) -> Parameter:
+def vector(length: int, gates: int, start: Any, dtype: DTypeLike | None, rng: Rng) -> Parameter:
     return Parameter(
         initialisers.fresh(
             (length,), "fan_in_uniform" if start is None else start, dtype=dtype, rng=rng, fan_in=length // gates
@@ -52,11 +57,11 @@ def vector(length: int, gates: int, start: Any, dtype: Any, rng: Rng) -> Paramet
     )
 
 
-def shape_of(x: Any) -> tuple[int, ...]:
+def shape_of(x: ArrayLike) -> tuple[int, ...]:
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
-def array(x: Any, dtype: Any) -> Any:
+def array(x: Any, dtype: DTypeLike | None) -> Any:
     """Lists become arrays; whole numbers become floating ones of the layer's dtype."""
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
@@ -78,7 +83,7 @@ class _Recurrent(Module):
         batch_first: bool,
         dropout: float,
         bidirectional: bool,
-        dtype: Any,
+        dtype: DTypeLike | None,
         rng: Rng,
         weight_init: Any,
         bias_init: Any,
@@ -125,7 +130,7 @@ class _Recurrent(Module):
     def _directions(self) -> int:
         return 2 if self.bidirectional else 1
 
-    def _layer(self, x: Any, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _layer(self, x: ArrayLike, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
         """Output and last states of one layer in one direction."""
         raise NotImplementedError
 
@@ -251,7 +256,7 @@ class RNN(_Recurrent):
         dropout: float = 0.0,
         bidirectional: bool = False,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -271,11 +276,11 @@ class RNN(_Recurrent):
         )
         self.nonlinearity = nonlinear("RNN", nonlinearity)
 
-    def _layer(self, x: Any, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _layer(self, x: ArrayLike, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
         return ag.rnn(x, w_ih, w_hh, b_ih, b_hh, states[0], self.nonlinearity, suffix.endswith("_reverse"))
 
-    def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: ArrayLike, hx: ArrayLike | None = None) -> tuple[Tensor, Tensor]:
         """Read a sequence.
 
         Args:
@@ -342,7 +347,7 @@ class GRU(_Recurrent):
         dropout: float = 0.0,
         bidirectional: bool = False,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -361,11 +366,11 @@ class GRU(_Recurrent):
             bias_init,
         )
 
-    def _layer(self, x: Any, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _layer(self, x: ArrayLike, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
         return ag.gru(x, w_ih, w_hh, b_ih, b_hh, states[0], suffix.endswith("_reverse"))
 
-    def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: ArrayLike, hx: ArrayLike | None = None) -> tuple[Tensor, Tensor]:
         """Read a sequence; arguments and results as :meth:`RNN.forward`."""
         output, h_n = self._run(x, (hx,), ("hx",))
         return output, h_n
@@ -417,7 +422,7 @@ class LSTM(_Recurrent):
         bidirectional: bool = False,
         proj_size: int = 0,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -440,11 +445,11 @@ class LSTM(_Recurrent):
             bias_init,
         )
 
-    def _layer(self, x: Any, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _layer(self, x: ArrayLike, suffix: str, states: tuple[Any, ...]) -> tuple[Any, ...]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
         return ag.lstm(x, w_ih, w_hh, b_ih, b_hh, states[0], states[1], suffix.endswith("_reverse"))
 
-    def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, x: ArrayLike, hx: ArrayLike | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Read a sequence.
 
         Args:
@@ -463,7 +468,7 @@ class LSTM(_Recurrent):
         return output, (h_n, c_n)
 
 
-def pair(name: str, hx: Any) -> tuple[Any, Any]:
+def pair(name: str, hx: ArrayLike | None) -> tuple[Any, Any]:
     if hx is None:
         return None, None
     if not isinstance(hx, (tuple, list)) or len(hx) != 2:

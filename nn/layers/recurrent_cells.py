@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,11 @@ from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
 from .recurrent import GATES, Rng, array, matrix, nonlinear, pair, shape_of, size_of, vector
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from autograd_np.typing import ArrayLike
+
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
 
@@ -22,7 +27,14 @@ class _Cell(Module):
     mode: str
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool, dtype: Any, rng: Rng, weight_init: Any, bias_init: Any
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool,
+        dtype: DTypeLike | None,
+        rng: Rng,
+        weight_init: Any,
+        bias_init: Any,
     ) -> None:
         super().__init__()
         name = type(self).__name__
@@ -109,7 +121,7 @@ class RNNCell(_Cell):
         bias: bool = True,
         nonlinearity: str = "tanh",
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -117,7 +129,7 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, dtype, rng, weight_init, bias_init)
         self.nonlinearity = nonlinear("RNNCell", nonlinearity)
 
-    def forward(self, x: Any, hx: Any = None) -> Tensor:
+    def forward(self, x: ArrayLike, hx: ArrayLike | None = None) -> Tensor:
         """The next state.
 
         Args:
@@ -167,14 +179,14 @@ class GRUCell(_Cell):
         hidden_size: int,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
     ) -> None:
         super().__init__(input_size, hidden_size, bias, dtype, rng, weight_init, bias_init)
 
-    def forward(self, x: Any, hx: Any = None) -> Tensor:
+    def forward(self, x: ArrayLike, hx: ArrayLike | None = None) -> Tensor:
         """The next state; arguments as :meth:`RNNCell.forward`."""
         x, (h,), batched = self._prepared(x, (hx,), ("hx",))
         h = ag.gru_cell(x, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
@@ -211,14 +223,14 @@ class LSTMCell(_Cell):
         hidden_size: int,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
     ) -> None:
         super().__init__(input_size, hidden_size, bias, dtype, rng, weight_init, bias_init)
 
-    def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: ArrayLike, hx: ArrayLike | None = None) -> tuple[Tensor, Tensor]:
         """The next states.
 
         Args:

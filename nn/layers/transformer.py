@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,11 @@ from .attention import MultiheadAttention, Rng
 from .dropout import Dropout
 from .linear import Linear
 from .normalization import LayerNorm
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from autograd_np.typing import ArrayLike
 
 __all__ = [
     "PositionalEncoding",
@@ -52,10 +57,10 @@ class _Layer(Module):
         self.d_model, self.nhead, self.norm_first = d_model, nhead, norm_first
         self.activation = _activation(activation, type(self).__name__)
 
-    def _feed_forward(self, x: Any) -> Any:
+    def _feed_forward(self, x: ArrayLike) -> Any:
         return self.linear2(self.dropout(self.activation(self.linear1(x))))
 
-    def _residual(self, x: Any, norm: LayerNorm, block: Callable[[Any], Any], dropout: Dropout) -> Any:
+    def _residual(self, x: ArrayLike, norm: LayerNorm, block: Callable[[Any], Any], dropout: Dropout) -> Any:
         if self.norm_first:
             return x + dropout(block(norm(x)))
         return norm(x + dropout(block(x)))
@@ -107,7 +112,7 @@ class TransformerEncoderLayer(_Layer):
         norm_first: bool = False,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -130,7 +135,7 @@ class TransformerEncoderLayer(_Layer):
     ) -> Tensor:
         """The layer's output, of the shape of ``src``; the masks are those of :class:`MultiheadAttention` (True forbids)."""
 
-        def attention(x: Any) -> Any:
+        def attention(x: ArrayLike) -> Any:
             return self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)[0]
 
         x = self._residual(src, self.norm1, attention, self.dropout1)
@@ -161,7 +166,7 @@ class TransformerDecoderLayer(_Layer):
         norm_first: bool = False,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
         weight_init: Any = None,
         bias_init: Any = None,
@@ -195,10 +200,10 @@ class TransformerDecoderLayer(_Layer):
     ) -> Tensor:
         """The layer's output, of the shape of ``tgt``; the masks are those of :class:`MultiheadAttention` (True forbids)."""
 
-        def self_attention(x: Any) -> Any:
+        def self_attention(x: ArrayLike) -> Any:
             return self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal)[0]
 
-        def attention_to_memory(x: Any) -> Any:
+        def attention_to_memory(x: ArrayLike) -> Any:
             return self.multihead_attn(
                 x, memory, memory, memory_key_padding_mask, False, memory_mask, is_causal=memory_is_causal
             )[0]
@@ -319,7 +324,7 @@ class PositionalEncoding(Module):
         max_len: int = 5000,
         batch_first: bool = False,
         *,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         rng: Rng = None,
     ) -> None:
         super().__init__()

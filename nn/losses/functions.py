@@ -10,7 +10,7 @@ Three things hold for all of them:
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ import autograd_np as ag
 from autograd_np import Tensor, tracing
 
 from .shared import check_reduction, class_numbers, of_class, operand, pair, raw, reduced
+
+if TYPE_CHECKING:
+    from autograd_np.typing import ArrayLike
 
 __all__ = [
     "binary_cross_entropy",
@@ -37,9 +40,9 @@ __all__ = [
 
 
 def cross_entropy(
-    input: Any,
-    target: Any,
-    weight: Any = None,
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
     *,
     ignore_index: int = -100,
     reduction: str = "mean",
@@ -81,13 +84,18 @@ def cross_entropy(
     return ag.softmax_cross_entropy(x, target, axis, reduction, label_smoothing, ignored, weight)
 
 
-def _any_equal(labels: Any, number: int) -> bool:
+def _any_equal(labels: ArrayLike, number: int) -> bool:
     """Whether the number is among the labels."""
     return bool(np.count_nonzero(np.equal(labels, number)))
 
 
 def nll_loss(
-    input: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean"
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
 ) -> Tensor:
     """``−weight[y] · input_y`` of log-probabilities (from ``log_softmax``) and class numbers y; see :func:`cross_entropy`.
 
@@ -121,7 +129,9 @@ def nll_loss(
     return reduced("nll_loss", loss, reduction)  # type: ignore[no-any-return]
 
 
-def binary_cross_entropy(input: Any, target: Any, weight: Any = None, *, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy(
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *, reduction: str = "mean"
+) -> Tensor:
     """``−(t log p + (1 − t) log(1 − p)) · weight`` of probabilities p and targets t in [0, 1].
 
     As in PyTorch the logarithms are not taken below −100, and the gradient's denominator ``p (1 − p)`` not below 1e-12, so
@@ -147,7 +157,12 @@ def _check_probabilities(values: Any) -> None:
 
 
 def binary_cross_entropy_with_logits(
-    input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    reduction: str = "mean",
+    pos_weight: Any = None,
 ) -> Tensor:
     """``−(pos_weight · t log σ(z) + (1 − t) log σ(−z)) · weight`` of logits z, stable for any magnitude.
 
@@ -160,7 +175,7 @@ def binary_cross_entropy_with_logits(
     return ag.binary_cross_entropy_with_logits(z, t, reduction, weight, pos_weight)
 
 
-def kl_div(input: Any, target: Any, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
+def kl_div(input: ArrayLike, target: ArrayLike, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """The Kullback-Leibler divergence ``t (log t − x)`` of a target distribution t from log-probabilities x, elementwise.
 
     Args:
@@ -191,7 +206,7 @@ def kl_div(input: Any, target: Any, *, reduction: str = "mean", log_target: bool
 # ---------------------------------------------------------------- of numbers
 
 
-def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
+def mse_loss(input: ArrayLike, target: ArrayLike, *, reduction: str = "mean") -> Tensor:
     """The squared error ``(x − t)²``; its mean over all elements by default.
 
     >>> mse_loss([1.0, 2.0], [1, 4]).item()
@@ -200,17 +215,17 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
     return ag.mse_loss(*pair("mse_loss", input, target), reduction)
 
 
-def l1_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
+def l1_loss(input: ArrayLike, target: ArrayLike, *, reduction: str = "mean") -> Tensor:
     """The absolute error ``|x − t|``; gradient 0 where they are equal."""
     return ag.l1_loss(*pair("l1_loss", input, target), reduction)
 
 
-def huber_loss(input: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+def huber_loss(input: ArrayLike, target: ArrayLike, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """``d²/2`` where d = x − t is within ±delta, ``delta · (|d| − delta/2)`` beyond: Huber 1964."""
     return ag.huber_loss(*pair("huber_loss", input, target), reduction, delta)
 
 
-def smooth_l1_loss(input: Any, target: Any, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+def smooth_l1_loss(input: ArrayLike, target: ArrayLike, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """``d²/(2 beta)`` where |d| < beta, ``|d| − beta/2`` beyond: Huber's loss divided by beta, and L1 for beta = 0.
 
     Raises:
@@ -226,7 +241,7 @@ def smooth_l1_loss(input: Any, target: Any, *, reduction: str = "mean", beta: fl
 
 
 def gaussian_nll_loss(
-    input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+    input: ArrayLike, target: ArrayLike, var: ArrayLike, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Tensor:
     """``(log v + (x − t)² / v) / 2`` with v the variance, not below eps: Nix & Weigend 1994.
 
@@ -271,7 +286,13 @@ def _check_variances(values: Any) -> None:
 
 
 def poisson_nll_loss(
-    input: Any, target: Any, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean"
+    input: ArrayLike,
+    target: ArrayLike,
+    log_input: bool = True,
+    full: bool = False,
+    *,
+    eps: float = 1e-8,
+    reduction: str = "mean",
 ) -> Tensor:
     """``e^x − t x`` of log-rates x and counts t; without ``log_input`` ``x − t log(x + eps)`` of rates x.
 

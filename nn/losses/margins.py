@@ -5,7 +5,7 @@ At the kink, where the margin is just kept, the gradient is 0: the subgradient o
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ import autograd_np as ag
 from autograd_np import Tensor
 
 from .shared import check_reduction, class_numbers, differing, of_class, operand, pair, raw, reduced, signs
+
+if TYPE_CHECKING:
+    from autograd_np.typing import ArrayLike
 
 __all__ = [
     "cosine_embedding_loss",
@@ -29,7 +32,7 @@ __all__ = [
 # ---------------------------------------------------------------- distances
 
 
-def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tensor:
+def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """``x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps))`` along an axis; the shapes broadcast.
 
     A vector of zeros has similarity 0.
@@ -51,7 +54,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tens
     return ag.sum(a * b, axis=dim) / lengths
 
 
-def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+def pairwise_distance(x1: ArrayLike, x2: ArrayLike, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """``‖x1 − x2 + eps‖_p`` along the last axis, for two arrays of one shape.
 
     Raises:
@@ -63,7 +66,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     return ag.linalg.norm(a - b + eps, ord=p, axis=-1, keepdims=keepdim)
 
 
-def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+def normalize(input: ArrayLike, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """``x / max(‖x‖_p, eps)`` along an axis.
 
     Raises:
@@ -83,7 +86,7 @@ def _check_axis(name: str, dim: int, shape: Any) -> None:
 
 
 def hinge_loss(
-    input: Any, target: Any, *, margin: float = 1.0, squared: bool = False, reduction: str = "mean"
+    input: ArrayLike, target: ArrayLike, *, margin: float = 1.0, squared: bool = False, reduction: str = "mean"
 ) -> Tensor:
     """``max(0, margin − t x)`` of scores x and targets t = ±1, squared if asked: the loss of support vector machines.
 
@@ -100,7 +103,13 @@ def hinge_loss(
 
 
 def multi_margin_loss(
-    input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, *, reduction: str = "mean"
+    input: ArrayLike,
+    target: ArrayLike,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: ArrayLike | None = None,
+    *,
+    reduction: str = "mean",
 ) -> Tensor:
     """``Σ_{c ≠ y} weight[y] · max(0, margin − x_y + x_c)^p / C`` of scores x and class numbers y: the hinge loss for many classes.
 
@@ -134,7 +143,7 @@ def multi_margin_loss(
     return reduced(name, loss, reduction)  # type: ignore[no-any-return]
 
 
-def soft_margin_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
+def soft_margin_loss(input: ArrayLike, target: ArrayLike, *, reduction: str = "mean") -> Tensor:
     """``log(1 + e^(−t x))`` of scores x and targets t = ±1, stable for any magnitude."""
     x, t = pair("soft_margin_loss", input, target)
     signs("soft_margin_loss", t)
@@ -142,7 +151,7 @@ def soft_margin_loss(input: Any, target: Any, *, reduction: str = "mean") -> Ten
 
 
 def margin_ranking_loss(
-    input1: Any, input2: Any, target: Any, margin: float = 0.0, *, reduction: str = "mean"
+    input1: ArrayLike, input2: ArrayLike, target: ArrayLike, margin: float = 0.0, *, reduction: str = "mean"
 ) -> Tensor:
     """``max(0, margin − t (x1 − x2))``: t = 1 where x1 should rank higher, −1 where x2 should."""
     name = "margin_ranking_loss"
@@ -153,7 +162,7 @@ def margin_ranking_loss(
 
 
 def cosine_embedding_loss(
-    input1: Any, input2: Any, target: Any, margin: float = 0.0, *, reduction: str = "mean"
+    input1: ArrayLike, input2: ArrayLike, target: ArrayLike, margin: float = 0.0, *, reduction: str = "mean"
 ) -> Tensor:
     """``1 − cos(x1, x2)`` where t = 1, ``max(0, cos(x1, x2) − margin)`` where t = −1.
 
@@ -177,9 +186,9 @@ def cosine_embedding_loss(
 
 
 def triplet_margin_loss(
-    anchor: Any,
-    positive: Any,
-    negative: Any,
+    anchor: ArrayLike,
+    positive: ArrayLike,
+    negative: ArrayLike,
     margin: float = 1.0,
     p: float = 2.0,
     eps: float = 1e-6,

@@ -5,7 +5,7 @@ The formulas are with the functions of the same names. All take ``reduction="mea
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ..defaults import default_dtype
 from ..module import Module
 from . import functions, margins
 from .shared import check_reduction
+
+if TYPE_CHECKING:
+    from autograd_np.typing import ArrayLike
 
 __all__ = [
     "BCELoss",
@@ -96,7 +99,12 @@ class CrossEntropyLoss(Loss):
     weight: Any
 
     def __init__(
-        self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
+        self,
+        weight: ArrayLike | None = None,
+        *,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(reduction=reduction)
         if not 0 <= label_smoothing <= 1:
@@ -105,7 +113,7 @@ class CrossEntropyLoss(Loss):
         self.ignore_index = ignore_index
         self.label_smoothing = label_smoothing
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Logits (N, C, …) or (C,), and their targets."""
         return functions.cross_entropy(
             input,
@@ -123,12 +131,12 @@ class NLLLoss(Loss):
     options = ("ignore_index",)
     weight: Any
 
-    def __init__(self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
+    def __init__(self, weight: ArrayLike | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
         self._weights(weight=weight)
         self.ignore_index = ignore_index
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Log-probabilities (N, C, …) or (C,), and class numbers (N, …) or ()."""
         return functions.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
@@ -138,11 +146,11 @@ class BCELoss(Loss):
 
     weight: Any
 
-    def __init__(self, weight: Any = None, *, reduction: str = "mean") -> None:
+    def __init__(self, weight: ArrayLike | None = None, *, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
         self._weights(weight=weight)
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Probabilities and targets in [0, 1], of one shape."""
         return functions.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
@@ -159,11 +167,11 @@ class BCEWithLogitsLoss(Loss):
     weight: Any
     pos_weight: Any
 
-    def __init__(self, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None) -> None:
+    def __init__(self, weight: ArrayLike | None = None, *, reduction: str = "mean", pos_weight: Any = None) -> None:
         super().__init__(reduction=reduction)
         self._weights(weight=weight, pos_weight=pos_weight)
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Logits and targets in [0, 1], of one shape."""
         return functions.binary_cross_entropy_with_logits(
             input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
@@ -180,7 +188,7 @@ class KLDivLoss(Loss):
         super().__init__(reduction=reduction)
         self.log_target = log_target
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Log-probabilities, and probabilities (or their logarithms) of the same shape."""
         return functions.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
 
@@ -196,7 +204,7 @@ class MSELoss(Loss):
     ValueError: mse_loss: the input has shape (2,), the target (2, 1); they must be equal, for a loss does not broadcast; if they hold the same elements, write target.reshape((2,)) or input.reshape((2, 1))
     """
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Prediction and target of one shape."""
         return functions.mse_loss(input, target, reduction=self.reduction)
 
@@ -204,7 +212,7 @@ class MSELoss(Loss):
 class L1Loss(Loss):
     """The mean of ``|x − t|``; gradient 0 where they are equal."""
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Prediction and target of one shape."""
         return functions.l1_loss(input, target, reduction=self.reduction)
 
@@ -220,7 +228,7 @@ class HuberLoss(Loss):
             raise ValueError(f"HuberLoss: delta = {delta} must be positive")
         self.delta = delta
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Prediction and target of one shape."""
         return functions.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
 
@@ -236,7 +244,7 @@ class SmoothL1Loss(Loss):
             raise ValueError(f"SmoothL1Loss: beta = {beta} must not be negative")
         self.beta = beta
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Prediction and target of one shape."""
         return functions.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
@@ -251,7 +259,7 @@ class GaussianNLLLoss(Loss):
         self.full = full
         self.eps = eps
 
-    def forward(self, input: Any, target: Any, var: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike, var: ArrayLike) -> Tensor:
         """Means, targets, and variances."""
         return functions.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
 
@@ -269,7 +277,7 @@ class PoissonNLLLoss(Loss):
         self.full = full
         self.eps = eps
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """(Log-)rates and counts of one shape."""
         return functions.poisson_nll_loss(
             input, target, self.log_input, self.full, eps=self.eps, reduction=self.reduction
@@ -289,7 +297,7 @@ class HingeLoss(Loss):
         self.margin = margin
         self.squared = squared
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Scores, and targets ±1 of the same shape."""
         return margins.hinge_loss(input, target, margin=self.margin, squared=self.squared, reduction=self.reduction)
 
@@ -300,7 +308,9 @@ class MultiMarginLoss(Loss):
     options = ("p", "margin")
     weight: Any
 
-    def __init__(self, p: int = 1, margin: float = 1.0, weight: Any = None, *, reduction: str = "mean") -> None:
+    def __init__(
+        self, p: int = 1, margin: float = 1.0, weight: ArrayLike | None = None, *, reduction: str = "mean"
+    ) -> None:
         super().__init__(reduction=reduction)
         if p not in (1, 2):
             raise ValueError(f"MultiMarginLoss: p is 1 or 2, not {p!r}")
@@ -308,7 +318,7 @@ class MultiMarginLoss(Loss):
         self.p = p
         self.margin = margin
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Scores (N, C) or (C,), and class numbers."""
         return margins.multi_margin_loss(input, target, self.p, self.margin, self.weight, reduction=self.reduction)
 
@@ -316,7 +326,7 @@ class MultiMarginLoss(Loss):
 class SoftMarginLoss(Loss):
     """``log(1 + e^(−t x))`` of scores x and targets t = ±1."""
 
-    def forward(self, input: Any, target: Any) -> Tensor:
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Scores, and targets ±1 of the same shape."""
         return margins.soft_margin_loss(input, target, reduction=self.reduction)
 
@@ -330,7 +340,7 @@ class MarginRankingLoss(Loss):
         super().__init__(reduction=reduction)
         self.margin = margin
 
-    def forward(self, input1: Any, input2: Any, target: Any) -> Tensor:
+    def forward(self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike) -> Tensor:
         """Two scores and a target ±1, all of one shape."""
         return margins.margin_ranking_loss(input1, input2, target, self.margin, reduction=self.reduction)
 
@@ -344,7 +354,7 @@ class CosineEmbeddingLoss(Loss):
         super().__init__(reduction=reduction)
         self.margin = margin
 
-    def forward(self, input1: Any, input2: Any, target: Any) -> Tensor:
+    def forward(self, input1: ArrayLike, input2: ArrayLike, target: ArrayLike) -> Tensor:
         """Vectors (N, D) and (N, D), and targets ±1 of shape (N,)."""
         return margins.cosine_embedding_loss(input1, input2, target, self.margin, reduction=self.reduction)
 
@@ -363,7 +373,7 @@ class TripletMarginLoss(Loss):
         self.eps = eps
         self.swap = swap
 
-    def forward(self, anchor: Any, positive: Any, negative: Any) -> Tensor:
+    def forward(self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike) -> Tensor:
         """Three arrays of vectors of one shape (N, D)."""
         return margins.triplet_margin_loss(
             anchor, positive, negative, self.margin, self.p, self.eps, self.swap, reduction=self.reduction

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import autograd_np as ag
 from autograd_np import Tensor, tracing
+
+if TYPE_CHECKING:
+    from autograd_np.typing import ArrayLike
 
 __all__ = ["class_numbers", "differing", "of_class", "operand", "pair", "raw", "reduced", "signs"]
 
@@ -28,7 +31,7 @@ def _not_real(name: str, word: str, x: Any) -> TypeError:
     return TypeError(f"{name}: the {word} must be an array of real numbers, not one of {x.dtype}{remedy}")
 
 
-def raw(x: Any) -> Any:
+def raw(x: ArrayLike) -> Any:
     """The values as a plain array."""
     if isinstance(x, Tensor):
         return x.numpy()
@@ -76,7 +79,7 @@ def reduced(name: str, values: Any, reduction: str) -> Any:
     return ag.mean(values) if reduction == "mean" and values.size else ag.sum(values)
 
 
-def signs(name: str, target: Any) -> None:
+def signs(name: str, target: ArrayLike) -> None:
     """Check that targets are +1 or −1.
 
     Raises:
@@ -90,7 +93,9 @@ def _check_signs(name: str, values: Any) -> None:
         raise ValueError(f"{name}: targets are +1 or -1; from 0 and 1 they are 2 * target - 1")
 
 
-def class_numbers(name: str, target: Any, shape: Any, axis: int, ignore_index: int | None = None) -> tuple[Any, Any]:
+def class_numbers(
+    name: str, target: ArrayLike, shape: Any, axis: int, ignore_index: int | None = None
+) -> tuple[Any, Any]:
     """Class numbers of the rows of an input, those to ignore replaced by 0, and where the others are (None: everywhere).
 
     Raises:
@@ -125,6 +130,6 @@ def _check_classes(name: str, y: Any, classes: int) -> None:
         )
 
 
-def of_class(x: Any, y: Any, axis: int) -> Any:
+def of_class(x: ArrayLike, y: Any, axis: int) -> Any:
     """The element of x in each row's class, along the axis of classes."""
     return ag.squeeze(ag.take_along_axis(x, np.expand_dims(y, axis), axis), axis)

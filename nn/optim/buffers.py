@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import autograd_np as ag
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 __all__ = ["FLUSH_EVERY", "Counters", "ParameterState", "Unit", "copied", "flush_bias", "number", "plain"]
 
@@ -152,7 +155,7 @@ class ParameterState(MutableMapping[str, Any]):
 
 
 @functools.lru_cache(maxsize=64)
-def flush_bias(dtype: Any, decay: float, first: bool) -> Any:
+def flush_bias(dtype: DTypeLike | None, decay: float, first: bool) -> Any:
     """The c of ``(m + c) - c``: half its last digit is what a moment can shrink to before the next flush; None for float16."""
     info = np.finfo(dtype)
     if info.bits < 32:

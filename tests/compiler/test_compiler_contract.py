@@ -9,6 +9,7 @@ import collections
 import datetime as dt
 import decimal
 import functools
+import importlib
 import itertools
 import operator
 import os
@@ -19,6 +20,7 @@ import types
 import uuid
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -328,6 +330,20 @@ def test_packages_that_are_installed_are_not_walked_through(name: str) -> None:
         compiled(X)
     assert compiled.cache_info().hits == 3
     assert len(compiled._last.reached.fixed) < 100
+
+
+def test_functions_of_an_installed_package_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "installed_for_a_test.py").write_text("K = 2.0\n\ndef scaled(x):\n    return x * K\n")
+    monkeypatch.syspath_prepend(str(folder))
+    package = importlib.import_module("installed_for_a_test")
+    for function in (package.scaled, lambda x: package.scaled(x), functools.partial(package.scaled)):
+        compiled = ag.compile(function)
+        for k in (2.0, 2.0, 5.0):
+            package.K = k
+            np.testing.assert_array_equal(compiled(X), X * k)
+        assert compiled.cache_info().hits == 1
 
 
 def test_what_no_function_names_is_not_looked_at() -> None:

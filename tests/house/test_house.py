@@ -32,9 +32,9 @@ CEILINGS = {
     "autograd_np/transforms": 1350,
     "autograd_np/array_api": 700,
     "autograd_np/proofs": 8600,
-    "autograd_np/compiler": 10000,
+    "autograd_np/compiler": 10100,
     "autograd_np/graph": 5200,
-    "nn": 15500,
+    "nn": 15650,
 }
 # Imports inside functions: chapters and namespaces that are loaded at first use.
 LATE = {

@@ -73,7 +73,10 @@ def reach(function: Any, arguments: Any = ()) -> Reached:
     Raises:
         CompileError: something is used whose changes cannot be seen.
     """
-    walk = _Walk(root_of(inspect.unwrap(function)))
+    within = function
+    while isinstance(within, functools.partial):
+        within = within.func
+    walk = _Walk(root_of(inspect.unwrap(within)))
     walk.start(function, "f")
     for item in arguments:
         if not isinstance(item, np.random.Generator):
@@ -123,6 +126,9 @@ class _Walk:
         self.unknown: list[tuple[_Name, str]] = []  # (name, why it cannot be seen)
         self.later: list[tuple[Any, _Name]] = []  # foreign objects in attributes that no function has named so far
         self.places: set[tuple[int, Any]] = set()  # where plain arrays are held
+        self.near: set[int] = (
+            set()
+        )  # functions of installed packages that the user's functions name: they are walked, and no further
 
     def start(self, thing: Any, name: str) -> None:
         """Walk over what is reached from one thing."""
@@ -320,17 +326,24 @@ class _Walk:
                 ]
             return
         every = names_in(thing.__code__)[1]
-        if not self.foreign(thing):
+        ours = not self.foreign(thing)
+        if ours or self._is_near(thing):
             self.words.update(every)
-            self.found.handles = self.found.handles or bool(thing.__code__.co_exceptiontable)
+            self.found.handles = self.found.handles or not ours or bool(thing.__code__.co_exceptiontable)
             self.words.update(thing.__code__.co_freevars)
             space = thing.__globals__
             missing = tuple([word for word in names_in(thing.__code__)[0] if word not in space])
             if missing:  # (builtins, which a global of that name would hide)
                 self.found.fixed.append((functools.partial(present, space, missing), False))
-        self.stack += list(self._of_function(thing))
-        if vars(thing) and not self.foreign(thing):
-            self._inside(vars(thing), name)
+        held = list(self._of_function(thing))
+        self.stack += held
+        if ours:
+            self.near.update([id(item) for item, *_ in held if isinstance(item, types.FunctionType)])
+            if vars(thing):
+                self._inside(vars(thing), name)
+
+    def _is_near(self, function: types.FunctionType) -> bool:
+        return id(function) in self.near and root_of(function) not in FOREIGN
 
     def _of_function(self, function: types.FunctionType) -> Iterator[tuple[Any, str, Any, Any]]:
         modules: list[types.ModuleType] = []
@@ -347,7 +360,8 @@ class _Walk:
             )
             if isinstance(content, types.ModuleType):
                 modules.append(content)
-        if self.foreign(function):
+        near = self.foreign(function)
+        if near and not self._is_near(function):
             return
         space = function.__globals__
         used, every = names_in(function.__code__)
@@ -364,7 +378,7 @@ class _Walk:
         seen: set[int] = set()
         while modules:
             module = modules.pop()
-            if id(module) in seen or self.foreign(module):
+            if id(module) in seen or root_of(module) in FOREIGN or (near and self.foreign(module)):
                 continue
             seen.add(id(module))
             inside = vars(module)
