@@ -98,9 +98,9 @@ def kind(value: Any) -> str:
 def total_loss(who: str, model: Module, value: Any, penalized: bool | None = None) -> tuple[Any, Any]:
     """What is minimised, and the part of it that ``model.regularize(…)`` asked for, None without."""
     if not isinstance(value, Tensor) or value.size != 1:
-        shown = f"one of shape {value.shape}" if isinstance(value, Tensor) else f"{value!r:.80}"
+        described = f"one of shape {value.shape}" if isinstance(value, Tensor) else f"{value!r:.80}"
         raise TypeError(
-            f"{who}: the loss must be one number, a Tensor, not {shown}; a loss with reduction='none' gives one per sample"
+            f"{who}: the loss must be one number, a Tensor, not {described}; a loss with reduction='none' gives one per sample"
         )
     if not (any(module._penalties for module in model.modules()) if penalized is None else penalized):
         return value, None
@@ -112,8 +112,8 @@ def check_finite(loss: Any, penalty: Any = None) -> None:
     """Raise a FloatingPointError if the loss of :func:`~nn.fit` is infinite or NaN."""
     numbers = {"loss": loss} if penalty is None else {"loss": loss, "penalty": penalty}
     if not all(np.isfinite(number).all() for number in numbers.values()):
-        shown = ", ".join(f"{name} = {np.ravel(number)[0].item()}" for name, number in numbers.items())
+        described = ", ".join(f"{name} = {np.ravel(number)[0].item()}" for name, number in numbers.items())
         raise FloatingPointError(
-            f"fit: the loss became {shown}; lower the learning rate, clip the gradients (max_norm=…), look at the data for NaN, "
+            f"fit: the loss became {described}; lower the learning rate, clip the gradients (max_norm=…), look at the data for NaN, "
             "or run it inside autograd_np.detect_anomaly() to see which operation it came from"
         )

@@ -1,4 +1,4 @@
-"""What is said of a piece of work that an interrupt (Ctrl-C) or an error cut in two."""
+"""Notes on errors: what an interrupt (Ctrl-C) or an error in the midst of a piece of work may have left half done."""
 
 from __future__ import annotations
 

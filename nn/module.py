@@ -2,94 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-import types
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 import autograd_np as ag
 from autograd_np import Tensor, begin_scope, end_scope, tracing
 
-from .defaults import default_dtype
-from .interrupts import writing
-
-if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+from .module_calls import HasForward, P, R_co, RemovableHandle
+from .module_state import REGISTRIES, IncompatibleKeys, State, flatten, unflatten
+from .parameter import Parameter
 
 __all__ = ["IncompatibleKeys", "Module", "Parameter"]
 
-Real = float  # inside Module, `float` is its method
 
-P = ParamSpec("P")
-R_co = TypeVar("R_co", covariant=True)
-
-# The dicts that every module has from the start.
-REGISTRIES = frozenset({"_parameters", "_buffers", "_modules", "_penalties", "_forward_hooks", "_forward_pre_hooks"})
-
-
-class Parameter(Tensor):
-    """A Tensor that is learnt: as an attribute of a :class:`Module` it is one of the module's parameters.
-
-    Args:
-        data: its first values, which are copied. Lists and numbers get the default dtype (float32), arrays keep theirs.
-        requires_grad: False freezes it.
-        dtype: convert to this dtype.
-        name: a label for pictures and messages.
-
-    >>> w = Parameter([1.0, 2.0])
-    >>> w.dtype, w.requires_grad
-    (dtype('float32'), True)
-    """
-
-    __slots__ = ()
-
-    def __init__(
-        self, data: Any, requires_grad: bool = True, *, dtype: DTypeLike | None = None, name: str | None = None
-    ) -> None:
-        if dtype is None and not hasattr(data, "dtype"):
-            dtype = default_dtype()
-        super().__init__(
-            data.numpy() if isinstance(data, Tensor) else data, requires_grad, dtype=dtype, name=name, copy=True
-        )
-
-
-class HasForward(Protocol[P, R_co]):
-    """A module as a type checker sees it: it is called as its ``forward`` is."""
-
-    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """The computation."""
-        ...
-
-
-class IncompatibleKeys(NamedTuple):
-    """What :meth:`Module.load_state_dict` found missing or superfluous with ``strict=False``."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
-class RemovableHandle:
-    """Takes a hook off its module again."""
-
-    def __init__(self, hooks: dict[int, Callable[..., Any]], key: int) -> None:
-        self._hooks, self._key = hooks, key
-
-    def remove(self) -> None:
-        """Take the hook off; once it is off, nothing happens."""
-        self._hooks.pop(self._key, None)
-        tracing.changed()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
-
-
-class Module:
+class Module(State):
     """Base class of layers and networks.
 
     A subclass calls ``super().__init__()`` first, sets parameters, buffers and other modules as attributes, which
@@ -457,9 +386,9 @@ class Module:
 
     # ---------------------------------------------------------------- regularisation
 
-    _penalties: dict[str, tuple[Real, Real]]
+    _penalties: dict[str, tuple[float, float]]
 
-    def regularize(self, l1: Real = 0.0, l2: Real = 0.0, *, bias_l1: Real = 0.0, bias_l2: Real = 0.0) -> Self:
+    def regularize(self, l1: float = 0.0, l2: float = 0.0, *, bias_l1: float = 0.0, bias_l2: float = 0.0) -> Self:
         r"""Let :meth:`penalty` hold ``l1 · Σ|w| + l2 · Σw²`` of each parameter of this module and of those inside it.
 
         Args:
@@ -488,7 +417,7 @@ class Module:
                         module._penalties[name] = strengths
         return self
 
-    def penalty(self) -> Tensor | Real:
+    def penalty(self) -> Tensor | float:
         """The sum of what :meth:`regularize` asked for, to be added to the loss; 0.0 where it asked for nothing.
 
         >>> import nn
@@ -496,7 +425,7 @@ class Module:
         >>> round(layer.penalty().item(), 6)
         4.8
         """
-        total: Tensor | Real = 0.0
+        total: Tensor | float = 0.0
         seen: set[int] = set()
         for module in self.modules():
             for name, (l1, l2) in module._penalties.items():
@@ -509,122 +438,6 @@ class Module:
                 if l2:
                     total = total + l2 * ag.sum(ag.square(parameter))
         return total
-
-    # ---------------------------------------------------------------- state
-
-    def _named_state(self, prefix: str = "") -> Iterator[tuple[str, Module, str]]:
-        """(path, owner, name) of everything that state_dict() holds; what is used twice comes under each of its paths."""
-        for path, module in self.named_modules(prefix, remove_duplicate=False):
-            names = [*module._parameters, *(name for name, persistent in module._buffers.items() if persistent)]
-            for name in names:
-                if module.__dict__[name] is not None:
-                    yield (f"{path}.{name}" if path else name), module, name
-
-    def state_dict(self, prefix: str = "") -> dict[str, np.ndarray]:
-        """Copies of all parameters and persistent buffers, by their paths.
-
-        (PyTorch's holds references, which training goes on changing; here it is a snapshot.)
-        """
-        state = {}
-        for path, module, name in self._named_state(prefix):
-            value = module.__dict__[name]
-            state[path] = np.array(value.numpy() if isinstance(value, Tensor) else value)
-        return state
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
-        """Write the values of a :meth:`state_dict` into the parameters and buffers.
-
-        Everything is checked first: after an error the module is as it was.
-
-        Args:
-            state_dict: arrays (or Tensors) by path. Their values are copied, and converted to the dtypes of the module.
-            strict: whether the paths must be exactly those of the module.
-
-        Returns:
-            The paths that were missing and those that were not expected.
-
-        Raises:
-            ValueError: a shape differs or, with ``strict``, paths are missing or not expected.
-            TypeError: a value is no array of numbers, or complex or floating numbers would be truncated.
-        """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"load_state_dict: takes a dict of arrays by path, not {type(state_dict).__name__}")
-        places = {path: (module, name) for path, module, name in self._named_state()}
-        missing = [path for path in places if path not in state_dict]
-        unexpected = [path for path in state_dict if path not in places]
-        if strict and (missing or unexpected):
-            raise ValueError(
-                f"load_state_dict: the state does not belong to this {type(self).__name__}"
-                + (f"; missing: {_some(missing)}" if missing else "")
-                + (f"; not expected: {_some(unexpected)}" if unexpected else "")
-                + "; strict=False loads what both have"
-            )
-        writes: list[tuple[Any, Any]] = []
-        for path, (module, name) in places.items():
-            if path in state_dict:
-                target, value = module.__dict__[name], state_dict[path]
-                value = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
-                if value.dtype.kind not in "fciub" or not np.can_cast(value.dtype, target.dtype, "same_kind"):
-                    raise TypeError(f"load_state_dict: {path} is {target.dtype} here and {value.dtype} in the state")
-                if value.shape != target.shape:
-                    raise ValueError(
-                        f"load_state_dict: {path} has shape {target.shape} here and {value.shape} in the state"
-                    )
-                # A copy: the state may hold views of this module's own arrays.
-                writes.append((target, np.array(value)))
-        with writing(
-            f"load_state_dict: some parameters of the {type(self).__name__} are those of the state and some as they were; load it again"
-        ):
-            for target, value in writes:
-                (target.writable() if isinstance(target, Tensor) else target)[...] = value
-        return IncompatibleKeys(missing, unexpected)
-
-    def to(self, dtype: DTypeLike | None) -> Self:
-        """Convert floating parameters and buffers to a dtype; make the optimizer afterwards, for the parameters are new ones.
-
-        Raises:
-            TypeError: ``dtype`` is not a floating or complex type.
-        """
-        wanted = np.dtype(dtype)
-        if wanted.kind not in "fc":
-            raise TypeError(f"parameters are floating-point numbers, not {wanted}")
-        made: dict[int, Parameter] = {}
-        for module in self.modules():
-            for name in module._parameters:
-                old = module.__dict__[name]
-                if old is not None and old.dtype != wanted:
-                    if id(old) not in made:
-                        made[id(old)] = Parameter(old.numpy().astype(wanted), old.requires_grad, name=old.name)
-                    module.__dict__[name] = made[id(old)]
-            for name in module._buffers:
-                array = module.__dict__[name]
-                if array is not None and array.dtype.kind in "fc":
-                    module.__dict__[name] = array.astype(wanted, copy=False)
-        return self
-
-    def float(self) -> Self:
-        """Convert to float32."""
-        return self.to(np.float32)
-
-    def double(self) -> Self:
-        """Convert to float64."""
-        return self.to(np.float64)
-
-    def __copy__(self) -> Self:
-        """A shallow copy: the same parameters and modules, under names of its own."""
-        made = type(self).__new__(type(self))
-        made.__dict__.update(
-            {name: dict(value) if name in REGISTRIES else value for name, value in self.__dict__.items()}
-        )
-        return made
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        if max(path.count(".") for path, _ in self.named_modules()) < _DEEP:
-            return super().__reduce_ex__(protocol)
-        modules = [*self.modules()]
-        places = {id(module): _Place(i) for i, module in enumerate(modules)}
-        states = [_moved(dict(module.__dict__), lambda thing: places.get(id(thing), thing)) for module in modules]
-        return _assembled, ([type(module) for module in modules], states)
 
     # ---------------------------------------------------------------- in print
 
@@ -667,94 +480,8 @@ def _held(value: Any) -> Iterator[Module | Parameter]:
             yield from _held(item)
 
 
-_DEEP = (
-    100  # modules in modules, from which on they are pickled and copied side by side: Python would call itself for each
-)
-
-
-class _Place(NamedTuple):
-    """Stands for a module in the state of another one."""
-
-    number: int
-
-
-def _assembled(kinds: list[type[Module]], states: list[dict[str, Any]]) -> Module:
-    """Modules of their classes and states, of which the first is returned."""
-    modules = [object.__new__(kind) for kind in kinds]
-    for module, state in zip(modules, states, strict=True):
-        module.__dict__.update(
-            _moved(state, lambda thing: modules[thing.number] if thing.__class__ is _Place else thing)
-        )
-    return modules[0]
-
-
-def _places(model: Module) -> list[tuple[str, list[tuple[Module, str]]]]:
-    """The path of each parameter, and where it stands; one that is used twice comes once."""
-    found: list[tuple[str, list[tuple[Module, str]]]] = []
-    known: dict[int, list[tuple[Module, str]]] = {}
-    for path, module in model.named_modules():
-        for name in module._parameters:
-            value = module.__dict__[name]
-            if value is None:
-                continue
-            if not isinstance(value, (Tensor, np.ndarray)) or id(value) not in known:
-                places: list[tuple[Module, str]] = []
-                known[id(value)] = places
-                found.append((f"{path}.{name}" if path else name, places))
-            known[id(value)].append((module, name))
-    return found
-
-
-def _flatten(model: Module) -> tuple[dict[str, Any], Module]:
-    """A module as a tree: its parameters by path."""
-    return {path: places[0][0].__dict__[places[0][1]] for path, places in _places(model)}, model
-
-
-def _unflatten(model: Module, parts: list[Any]) -> Module:
-    """A module like another one with these in the place of the parameters; buffers are copied, and the other one stays as it is."""
-    modules = [*model.modules()]
-    new: dict[int, Any] = {id(module): object.__new__(type(module)) for module in modules}
-    places = [places for _, places in _places(model)]
-    for ((module, name), *_), part in zip(places, parts, strict=True):
-        if isinstance(module.__dict__[name], Tensor):
-            new[id(module.__dict__[name])] = part
-    for module in modules:
-        made = new[id(module)].__dict__
-        for name, value in module.__dict__.items():
-            if name in REGISTRIES:
-                made[name] = dict(value)
-            elif name in module._buffers and value is not None:
-                made[name] = np.copy(value)
-            else:
-                made[name] = _moved(value, lambda thing: new.get(id(thing), thing))
-    for each, part in zip(places, parts, strict=True):
-        for module, name in each:
-            new[id(module)].__dict__[name] = part
-    return new[id(model)]  # type: ignore[no-any-return]
-
-
-def _moved(value: Any, find: Callable[[Any], Any]) -> Any:
-    """An attribute with what ``find`` gives in the place of the modules and parameters that it refers to."""
-    found = find(value)
-    if found is not value:
-        return found
-    if isinstance(value, types.MethodType) and find(value.__self__) is not value.__self__:
-        return types.MethodType(value.__func__, find(value.__self__))
-    if isinstance(value, functools.partial):
-        return functools.partial(_moved(value.func, find), *_moved(value.args, find), **_moved(value.keywords, find))
-    if value.__class__ in (list, tuple, set):
-        return type(value)([_moved(item, find) for item in value])
-    if value.__class__ is dict:
-        return {key: _moved(item, find) for key, item in value.items()}
-    return value
-
-
-ag.register_pytree_node(Module, _flatten, _unflatten)
+ag.register_pytree_node(Module, flatten, unflatten)
 
 
 def _begins_with_module(value: list[Any] | dict[Any, Any]) -> bool:
     return isinstance(next(iter(value.values() if isinstance(value, dict) else value)), (Module, Parameter))
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -67,13 +67,13 @@ class Loss(Module):
 
     def extra_repr(self) -> str:
         """The options, and the reduction unless it is the mean."""
-        shown = [f"{name}={getattr(self, name)!r}" for name in self.options]
-        shown += [
+        entries = [f"{name}={getattr(self, name)!r}" for name in self.options]
+        entries += [
             f"{name}=<{getattr(self, name).shape[0] if getattr(self, name).ndim else 1}>"
             for name in self._buffers
             if getattr(self, name) is not None
         ]
-        return ", ".join([*shown, *([] if self.reduction == "mean" else [f"reduction={self.reduction!r}"])])
+        return ", ".join([*entries, *([] if self.reduction == "mean" else [f"reduction={self.reduction!r}"])])
 
 
 # ---------------------------------------------------------------- of classes

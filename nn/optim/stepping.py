@@ -260,10 +260,7 @@ class Stepping(Definition):
             np.negative(unit.grads[1::2], out=unit.grads[1::2])
         self._writing = True
         for _, _, p, g, state, w in blocks:
-            if current.bare:
-                self.update(current.group, p, g, state, current.numbers, w, current.phase)
-            else:
-                self._decayed(current, p, g, state, w)
+            self._apply(current, p, g, state, w)
         for k, array in enumerate(arrays, i):
             array[...] = data[k]
         if current.slots and current.after[0] % FLUSH_EVERY == 0:
@@ -284,10 +281,7 @@ class Stepping(Definition):
         self._writing = True
         if len(blocks) == 1:
             _, _, _, _, state, w = blocks[0]
-            if current.bare:
-                self.update(current.group, array, g, state, current.numbers, w, current.phase)
-            else:
-                self._decayed(current, array, g, state, w)
+            self._apply(current, array, g, state, w)
         else:
             self._in_blocks(current, array, g, blocks)
         if current.slots and current.after[0] % FLUSH_EVERY == 0:
@@ -297,15 +291,18 @@ class Stepping(Definition):
     def _in_blocks(self, current: Pass, array: Any, g: Any, blocks: list[tuple[Any, ...]]) -> None:
         flat, g = array.ravel(), g.ravel()
         for start, stop, _, _, state, w in blocks:
-            if current.bare:
-                self.update(current.group, flat[start:stop], g[start:stop], state, current.numbers, w, current.phase)
-            else:
-                self._decayed(current, flat[start:stop], g[start:stop], state, w)
+            self._apply(current, flat[start:stop], g[start:stop], state, w)
         if not array.flags.c_contiguous:  # the memory was replaced by one of another layout: flat is a copy
             array[...] = flat.reshape(array.shape)
 
-    def _decayed(self, current: Pass, p: Any, g: Any, state: tuple[Any, ...], w: tuple[Any, ...]) -> None:
-        """The update with weight decay, or of a maximum."""
+    def _apply(self, current: Pass, p: Any, g: Any, state: tuple[Any, ...], w: tuple[Any, ...]) -> None:
+        """The arithmetic of a step on arrays, plain or traced: weight decay, and the update that the subclass defines."""
+        if not current.bare:
+            g = self._decayed(current, p, g, w)
+        self.update(current.group, p, g, state, current.numbers, w, current.phase)
+
+    def _decayed(self, current: Pass, p: Any, g: Any, w: tuple[Any, ...]) -> Any:
+        """Shrink p by decoupled weight decay; returns what the update takes for the gradient: negated, with the penalty's."""
         maximize = current.maximize
         if current.weight_decay != 0:
             if current.decoupled:
@@ -318,7 +315,7 @@ class Stepping(Definition):
         if maximize:
             np.negative(g, w[-1])
             g = w[-1]
-        self.update(current.group, p, g, state, current.numbers, w, current.phase)
+        return g
 
     def _flush(self, unit: Unit, current: Pass, start: int, stop: int) -> None:
         for name, decay, first in self.decays(current.group):

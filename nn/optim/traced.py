@@ -331,7 +331,4 @@ def _span(optimizer: Stepping, unit: Unit, current: Pass, i: int, j: int, grads:
 
 def _apply(optimizer: Stepping, current: Pass, p: Any, g: Any, state: list[Any]) -> None:
     scratch = tuple([np.empty_like(p) for _ in range(optimizer.scratch + 1)])
-    if current.bare:
-        optimizer.update(current.group, p, g, tuple(state), current.numbers, scratch, current.phase)
-    else:
-        optimizer._decayed(current, p, g, tuple(state), scratch)
+    optimizer._apply(current, p, g, tuple(state), scratch)

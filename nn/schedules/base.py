@@ -132,8 +132,8 @@ class LRScheduler:
 
     def state_dict(self) -> dict[str, Any]:
         """The schedule's numbers and the options it sets in the groups, as plain data."""
-        hidden = ("optimizer", "_schedulers", "lr_lambdas")
-        state: dict[str, Any] = {k: plain(v) for k, v in self.__dict__.items() if k not in hidden}
+        not_saved = ("optimizer", "_schedulers", "lr_lambdas")
+        state: dict[str, Any] = {k: plain(v) for k, v in self.__dict__.items() if k not in not_saved}
         state["groups"] = [
             {k: plain(group[k]) for k in self.options if k in group} for group in self.optimizer.param_groups
         ]

@@ -1,17 +1,4 @@
-"""Figures of merit that are collected batch by batch: accuracy, confusion matrix, precision, recall, F1, mean errors and R².
-
-A metric has ``update(predictions, targets)``, ``compute()``, ``reset()`` and a ``name``; it adds up counts, so that the result over many batches is
-that of all items at once, however they were cut. Predictions and targets are arrays or Tensors; nothing is recorded on the tape.
-
-For the metrics of classification,
-
-- floating-point **predictions** with a class axis, (N, C) or (N, C, …), are scores: logits, log-probabilities or probabilities; the highest wins, and of
-  equal ones the first;
-- floating-point predictions without one, (N,) or (N, 1), are the scores of class 1 against class 0, which needs a ``threshold``: 0 for logits, 0.5 for
-  probabilities. There is no default, because either taken for the other would give a figure, and a wrong one;
-- integer or boolean predictions are class numbers;
-- **targets** are class numbers (integers, or floating-point numbers that are whole) or one-hot rows of the shape (N, C, …).
-"""
+"""Metrics of classification: accuracy, confusion matrix, precision, recall, F1."""
 
 from __future__ import annotations
 
@@ -20,63 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-import autograd_np as ag
+from .base import Array, Metric, array_of
 
 if TYPE_CHECKING:
     from autograd_np.typing import ArrayLike
 
-__all__ = [
-    "F1",
-    "Accuracy",
-    "ConfusionMatrix",
-    "MeanAbsoluteError",
-    "MeanSquaredError",
-    "Metric",
-    "Precision",
-    "R2Score",
-    "Recall",
-    "accuracy",
-    "confusion_matrix",
-]
+__all__ = ["F1", "Accuracy", "ConfusionMatrix", "Precision", "Recall", "accuracy", "confusion_matrix"]
 
-Array = NDArray[Any]
 Average = Literal["binary", "macro", "micro", "weighted"] | None
-
-
-class Metric:
-    """Base class of metrics, and what a training loop asks of one.
-
-    Attributes:
-        name: what the figure is called in a history.
-    """
-
-    name: str
-
-    def update(self, predictions: ArrayLike, targets: ArrayLike) -> None:
-        """Take in a batch."""
-        raise NotImplementedError(f"{type(self).__name__} defines no update(predictions, targets)")
-
-    def compute(self) -> Any:
-        """The figure over all batches since the last reset."""
-        raise NotImplementedError(f"{type(self).__name__} defines no compute()")
-
-    def reset(self) -> None:
-        """Forget all batches."""
-        raise NotImplementedError(f"{type(self).__name__} defines no reset()")
-
-    def _needs(self, count: Any) -> None:
-        if not count:
-            raise RuntimeError(
-                f"{type(self).__name__}.compute: there are no items yet; call update(predictions, targets) first"
-            )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r})"
-
-
-def _array(values: Any) -> Array:
-    array: Array = np.asarray(values.numpy() if isinstance(values, ag.Tensor) else values)
-    return array
 
 
 def _without_axis(values: Array) -> Array:
@@ -124,7 +62,7 @@ def _scores_and_numbers(
     predictions: ArrayLike, targets: ArrayLike, threshold: float | None, where: str
 ) -> tuple[Array | None, Array, Array]:
     """(scores with classes last, or None; predicted classes; true classes), over all items in one row."""
-    given, true = _array(predictions), _array(targets)
+    given, true = array_of(predictions), array_of(targets)
     if given.dtype.kind not in "iubf" or given.ndim == 0:
         raise TypeError(
             f"{where}: predictions are scores or class numbers with an axis for the items, not {given.dtype} of shape {given.shape}"
@@ -151,7 +89,7 @@ def _scores_and_numbers(
     )
 
 
-def _positive(value: ArrayLike, name: str) -> int:
+def _positive(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} is an integer of at least 1, not {value!r}")
     return int(value)
@@ -216,7 +154,7 @@ class Accuracy(Metric):
             raise ValueError(f"Accuracy: top_k={self.top_k} needs a score for every class, (N, C)")
         else:
             right = (predicted == true)[kept]
-            given = _array(predictions)
+            given = array_of(predictions)
             if given.dtype.kind == "f":
                 right &= ~np.isnan(given.reshape(-1)[kept])
         self.correct += int(np.count_nonzero(right))
@@ -386,132 +324,6 @@ class F1(_Counted):
     @staticmethod
     def _fraction(tp: Any, fp: Any, fn: Any) -> tuple[Any, Any]:
         return 2 * tp, 2 * tp + fp + fn
-
-
-def _pair(predictions: ArrayLike, targets: ArrayLike, where: str) -> tuple[Array, Array]:
-    given, true = _array(predictions), _array(targets)
-    if given.shape != true.shape:
-        raise ValueError(
-            f"{where}: predictions of shape {given.shape} and targets of shape {true.shape}; they need the same shape, and neither is broadcast"
-        )
-    for what, values in (("predictions", given), ("targets", true)):
-        if values.dtype.kind not in "iubf":
-            raise TypeError(f"{where}: {what} are real numbers, not {values.dtype}")
-    # Sums over many batches are taken in float64, so that float32 batches do not lose what comes late.
-    return given.astype(np.float64), true.astype(np.float64)
-
-
-class _MeanError(Metric):
-    def __init__(self, *, name: str) -> None:
-        self.name = name
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all batches."""
-        self.total, self.count = 0.0, 0
-
-    @staticmethod
-    def _error(difference: Array) -> Array:
-        raise NotImplementedError
-
-    def update(self, predictions: ArrayLike, targets: ArrayLike) -> None:
-        """Take in a batch of equal shapes.
-
-        Raises:
-            ValueError: different shapes.
-        """
-        given, true = _pair(predictions, targets, type(self).__name__)
-        self.total += float(np.sum(self._error(given - true)))
-        self.count += given.size
-
-    def compute(self) -> float:
-        """The mean over all numbers.
-
-        Raises:
-            RuntimeError: there were none.
-        """
-        self._needs(self.count)
-        return self.total / self.count
-
-
-class MeanSquaredError(_MeanError):
-    """The mean of (prediction − target)² over all numbers. Its name is ``"mse"`` unless given."""
-
-    def __init__(self, *, name: str = "mse") -> None:
-        super().__init__(name=name)
-
-    @staticmethod
-    def _error(difference: Array) -> Array:
-        return np.square(difference)
-
-
-class MeanAbsoluteError(_MeanError):
-    """The mean of abs(prediction − target) over all numbers. Its name is ``"mae"`` unless given."""
-
-    def __init__(self, *, name: str = "mae") -> None:
-        super().__init__(name=name)
-
-    @staticmethod
-    def _error(difference: Array) -> Array:
-        return np.abs(difference)
-
-
-class R2Score(Metric):
-    """The coefficient of determination, 1 − Σ (y − prediction)² / Σ (y − mean of y)²; for several outputs the mean of theirs.
-
-    Targets that are all equal give 1 if the predictions are exact, else 0.
-
-    Args:
-        name: ``"r2"`` unless given.
-    """
-
-    def __init__(self, *, name: str = "r2") -> None:
-        self.name = name
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all batches."""
-        self.count = 0
-        self._mean: Any = 0.0
-        self._spread: Any = 0.0
-        self._error: Any = 0.0
-
-    def update(self, predictions: ArrayLike, targets: ArrayLike) -> None:
-        """Take in a batch of equal shapes, (N,) or (N, outputs).
-
-        Raises:
-            ValueError: different shapes, or another number of outputs than before.
-        """
-        given, true = _pair(predictions, targets, "R2Score")
-        if true.ndim not in {1, 2}:
-            raise ValueError(f"R2Score: predictions and targets have the shape (N,) or (N, outputs), not {true.shape}")
-        if not len(true):
-            return
-        if true.ndim == 1:
-            given, true = given[:, None], true[:, None]
-        if self.count and self._mean.shape != true.shape[1:]:
-            raise ValueError(f"R2Score: {true.shape[1]} outputs, and {len(self._mean)} in the batches before")
-        # Chan, Golub and LeVeque: spreads about two means join without the cancellation of Σ y² − (Σ y)² / n.
-        mean = true.mean(axis=0)
-        count = self.count + len(true)
-        step = mean - self._mean
-        self._spread = (
-            self._spread + np.sum(np.square(true - mean), axis=0) + np.square(step) * (self.count * len(true) / count)
-        )
-        self._mean = self._mean + step * (len(true) / count)
-        self._error = self._error + np.sum(np.square(given - true), axis=0)
-        self.count = count
-
-    def compute(self) -> float:
-        """The score: 1 at best, 0 for the mean of the targets, below for worse.
-
-        Raises:
-            RuntimeError: there were no items.
-        """
-        self._needs(self.count)
-        flat = self._spread == 0
-        score = 1.0 - self._error / np.where(flat, 1.0, self._spread)
-        return float(np.mean(np.where(flat, np.where(self._error == 0, 1.0, 0.0), score)))
 
 
 def accuracy(
