@@ -1,4 +1,4 @@
-"""The threads of BLAS, which reads their number when NumPy is imported, so this is imported before it: ``--threads 2``; one unless said."""
+"""The number of BLAS threads (``--threads 2``; one by default), read when NumPy is imported: import this first."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A training step of a convolutional network: ``python benchmarks/cnn.py [--threads 2]``.
 
-conv 3×3×16 → relu → pool 2 → conv 3×3×32 → relu → pool 2 → linear 10 on 64 images of 28 × 28 in float32, with SGD. Hand-written
-NumPy as it is usually written (im2col by ``sliding_window_view``, one matrix product), this library, and PyTorch where it is
-installed, in turns in one run; the peak of the memory allocated during a step beside.
+conv 3×3×16 → relu → pool 2 → conv 3×3×32 → relu → pool 2 → linear 10 on 64 images of 28 × 28 in float32, with SGD.
+Hand-written NumPy as it is usually written (im2col by ``sliding_window_view``, one matrix product), this library, and
+PyTorch where it is installed, in turns in one run; the peak of the memory allocated during a step beside.
 """
 
 from __future__ import annotations

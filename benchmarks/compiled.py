@@ -1,18 +1,20 @@
 """Compiled training steps against the NumPy one would write by hand, the same steps uncompiled, and the peers.
 
-Full steps in float32 (forward, backward, update), as ratios to the hand-written step; below the bar is as wanted. Before anything is
-timed, every contender must have the losses of the hand-written step. Each contender runs in a process of its own, and they take turns:
-the library tells the allocator to keep freed memory before the first uncompiled backward pass (``autograd_np/engine/glibc.py``), and what
-one contender has taken and freed changes what memory costs the next one. ``--keep-freed-memory`` tells the allocator in every process,
-which makes hand-written NumPy faster by up to two.
+Full steps in float32 (forward, backward, update), as ratios to the hand-written step; below the bar is as wanted.
+Before anything is timed, every contender must have the losses of the hand-written step. Each contender runs in a
+process of its own, and they take turns: the library tells the allocator to keep freed memory before the first
+uncompiled backward pass (``autograd_np/engine/glibc.py``), and what one contender has taken and freed changes what
+memory costs the next one. ``--keep-freed-memory`` tells the allocator in every process, which makes hand-written NumPy
+faster by up to two.
 
     python benchmarks/compiled.py
     python benchmarks/compiled.py --threads 2 --peers numba torch jax --workload MNIST
     python benchmarks/compiled.py --keep-freed-memory
 
-"compile ms" is what the first two calls take longer than later ones do: the first one traces, while it computes as an uncompiled step
-does, and the second takes its buffers. "peak MB" is the most memory that a step has at a time beside its parameters, the optimizer's
-state and the data (compiled / eager); a compiled step's buffers are in it. "calls" are the program's statements.
+"compile ms" is what the first two calls take longer than later ones do: the first one traces, while it computes as an
+uncompiled step does, and the second takes its buffers. "peak MB" is the most memory that a step has at a time beside
+its parameters, the optimizer's state and the data (compiled / eager); a compiled step's buffers are in it. "calls" are
+the program's statements.
 """
 
 from __future__ import annotations
@@ -243,7 +245,8 @@ def main() -> None:
     kept = "the allocator keeps freed memory" if options.keep_freed_memory else "the allocator as it is"
     clock = "processor time" if options.cpu_time else "wall time"
     print(
-        f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {THREADS} thread(s), {clock}, {kept}; ratios to hand-written NumPy, ! above the bar\n"
+        f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {THREADS} thread(s), {clock}, {kept}; ratios to "
+        "hand-written NumPy, ! above the bar\n"
     )
     print(
         table(

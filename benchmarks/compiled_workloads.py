@@ -1,6 +1,7 @@
-"""The nine training steps of ``compiled.py`` and ``program_lines.py``: by hand, with ``nn``, compiled, and in the peers.
+"""Nine training steps for ``compiled.py`` and ``program_lines.py``: by hand, with ``nn``, compiled, in the peers.
 
-The hand-written steps and the data are those of ``mlp.py``, ``cnn.py``, ``lstm.py``, ``transformer.py`` and ``engine.py``.
+The hand-written steps and the data are those of ``mlp.py``, ``cnn.py``, ``lstm.py``, ``transformer.py`` and
+``engine.py``.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Workload:
 
     Attributes:
         bar: the ratio to the hand-written step that the compiled one must reach.
-        makers: name of the contender → what makes it; ``hand``, ``eager`` and ``compiled`` are there, peers where there are any.
+        makers: name of the contender → what makes it; ``hand``, ``eager`` and ``compiled`` are there, peers where there
+            are any.
         tolerance: the relative difference allowed between the numbers of two contenders.
     """
 
@@ -138,8 +140,8 @@ def mlp_training(work: mlp.Work) -> Training:
 def cnn_training() -> Training:
     images, labels, values = cnn.data()
     model = nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(32 * 7 * 7, cnn.CLASSES),
+        nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(32 * 7 * 7, cnn.CLASSES),
     )  # fmt: skip
     _fill([*model.parameters()], values)
     return Training(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), cnn.RATE), images, labels)
@@ -188,11 +190,12 @@ class LanguageModel(nn.Module):
 
 VOCABULARY, WIDTH, HEADS, HIDDEN, CONTEXT, BATCH = 65, 64, 4, 256, 64, 8
 NAMES = {
-    "embedding": "embedding.weight", "positions": "positions", "scale1": "block.norm1.weight", "shift1": "block.norm1.bias",
-    "W_qkv": "block.self_attn.in_proj_weight", "b_qkv": "block.self_attn.in_proj_bias",
-    "W_o": "block.self_attn.out_proj.weight", "b_o": "block.self_attn.out_proj.bias",
-    "scale2": "block.norm2.weight", "shift2": "block.norm2.bias", "W1": "block.linear1.weight", "b1": "block.linear1.bias",
-    "W2": "block.linear2.weight", "b2": "block.linear2.bias", "scale3": "norm.weight", "shift3": "norm.bias", "W_out": "out.weight", "b_out": "out.bias",
+    "embedding": "embedding.weight", "positions": "positions", "scale1": "block.norm1.weight",
+    "shift1": "block.norm1.bias", "W_qkv": "block.self_attn.in_proj_weight", "b_qkv": "block.self_attn.in_proj_bias",
+    "W_o": "block.self_attn.out_proj.weight", "b_o": "block.self_attn.out_proj.bias", "scale2": "block.norm2.weight",
+    "shift2": "block.norm2.bias", "W1": "block.linear1.weight", "b1": "block.linear1.bias",
+    "W2": "block.linear2.weight", "b2": "block.linear2.bias", "scale3": "norm.weight", "shift3": "norm.bias",
+    "W_out": "out.weight", "b_out": "out.bias",
 }  # fmt: skip
 
 

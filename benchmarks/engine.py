@@ -299,7 +299,8 @@ def main() -> None:
     rows += bench_slices()
     rows += bench_import()
     print(
-        f"Python {sys.version.split()[0]}, NumPy {np.__version__}, one thread; ratio to hand-written NumPy unless a unit is named\n"
+        f"Python {sys.version.split()[0]}, NumPy {np.__version__}, one thread; ratio to hand-written NumPy unless a "
+        "unit is named\n"
     )
     print(table(["workload", "hand µs", "ours"], rows))
 

@@ -1,7 +1,8 @@
 """The hot path, counted: how much work one recorded operation, one backward pass or one small training step is.
 
-A clock is too noisy to tell 3 %; counts are not. Under ``valgrind --tool=callgrind`` the count is of machine instructions. Where
-valgrind is not installed it is of Python's own work, opcodes and calls, and of the memory taken at the peak.
+A clock is too noisy to tell 3 %; counts are not. Under ``valgrind --tool=callgrind`` the count is of machine
+instructions. Where valgrind is not installed it is of Python's own work, opcodes and calls, and of the memory taken at
+the peak.
 
     python benchmarks/hot_path.py            print the counts beside the base
     python benchmarks/hot_path.py --check    exit with 1, and name the row, where one is more than 3 % above the base
@@ -180,7 +181,10 @@ def main() -> None:
         return
     machine = not options.python and shutil.which("valgrind") is not None and ctypes.util.find_library("c") is not None
     counted = instructions() if machine else python_work()
-    key = f"{'instructions' if machine else 'python'}, CPython {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}"
+    key = (
+        f"{'instructions' if machine else 'python'}, CPython {platform.python_version()}, NumPy "
+        f"{np.__version__}, {platform.machine()}"
+    )
     bases = json.loads(BASE.read_text()) if BASE.is_file() else {}
     base = bases.get(key, {})
     shown = [

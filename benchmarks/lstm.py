@@ -1,4 +1,4 @@
-"""An LSTM's training step (forward, backward, SGD) against NumPy written by hand and, where they are installed, PyTorch and HIPS autograd.
+"""An LSTM's training step (forward, backward, SGD) against hand-written NumPy, PyTorch and HIPS autograd.
 
 Input and hidden size 64, 32 steps, batch 16, float32, a linear classifier of 10 classes on the last state:
 ``python benchmarks/lstm.py [--threads 2]``.

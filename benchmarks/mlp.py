@@ -1,8 +1,8 @@
 """Training steps of multilayer perceptrons with ``nn``, against hand-written NumPy and the peers that are installed.
 
-Full steps in float32: forward, backward, update; medians of interleaved rounds in one run, as ratios to the step that the
-author of a network from scratch writes (plain expressions, a fresh array for every result). Before anything is timed, every
-contender must have the losses of the hand-written step.
+Full steps in float32: forward, backward, update; medians of interleaved rounds in one run, as ratios to the step that
+the author of a network from scratch writes (plain expressions, a fresh array for every result). Before anything is
+timed, every contender must have the losses of the hand-written step.
 
     python benchmarks/mlp.py
     python benchmarks/mlp.py --threads 2 --peers torch
@@ -326,7 +326,8 @@ def main() -> None:
         ratios = [f"{times[name] / times['hand']:.2f}" for name in contenders if name != "hand"]
         rows.append([work.name, f"{times['hand'] * 1e6:.0f}", "–" if work.bar is None else f"{work.bar:.2f}", *ratios])
     print(
-        f"Python {sys.version.split()[0]}, NumPy {np.__version__}, BLAS threads: {THREADS}; ratios to hand-written NumPy\n"
+        f"Python {sys.version.split()[0]}, NumPy {np.__version__}, BLAS threads: {THREADS}; ratios to hand-written "
+        "NumPy\n"
     )
     print(table(["workload", "hand µs", "bar", "nn", *peers], rows))
 

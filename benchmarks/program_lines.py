@@ -1,7 +1,8 @@
-"""Where a compiled step's time goes, line by line: ``python benchmarks/program_lines.py MNIST [--lines 20] [--source]``.
+"""A compiled step's time, line by line: ``python benchmarks/program_lines.py MNIST [--lines 20] [--source]``.
 
-A clock is read before and after every statement of the program, inside loops and ``with`` blocks too (a loop's lines have the
-time of all their rounds); what the clock itself takes is subtracted. Medians over steps, longest first, and totals per section.
+A clock is read before and after every statement of the program, inside loops and ``with`` blocks too (a loop's lines
+have the time of all their rounds); what the clock itself takes is subtracted. Medians over steps, longest first, and
+totals per section.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def empty_reading() -> float:
 
 
 def profile(contender: Contender, steps: int) -> tuple[list[tuple[float, Line]], dict[str, float]]:
-    """Median seconds of each line; and without clocks of a whole step, and of the program by itself, without guards and hooks."""
+    """Median seconds of each line; without clocks also of a whole step, and of the program without guards and hooks."""
     contender.step()
     contender.step()
     entry = contender.compiled._last
@@ -151,7 +152,10 @@ def main() -> None:
         if options.source:
             print(contender.compiled.source)
         total = sum(seconds for seconds, _ in found)
-        times = f"step {whole['step'] * 1e6:.1f} µs, its program {whole['program'] * 1e6:.1f}, the program's lines {total * 1e6:.1f}"
+        times = (
+            f"step {whole['step'] * 1e6:.1f} µs, its program {whole['program'] * 1e6:.1f}, the "
+            f"program's lines {total * 1e6:.1f}"
+        )
         print(f"{workload.name}: {times}; {THREADS} thread(s), NumPy {np.__version__}\n")
         sections: dict[str, tuple[float, int]] = {}
         for seconds, line in found:

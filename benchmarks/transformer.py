@@ -1,8 +1,9 @@
 """A training step of a small language model, one transformer block: the library, hand-written NumPy, and the peers.
 
-Characters (65) → embedding 64 + positions → block (pre-norm, 4 heads, MLP of 256, ReLU or GELU) → LayerNorm → logits → cross-entropy → Adam.
-Batch 8, context 64, float32. The hand-written step is what a from-scratch author writes: plain expressions, no
-preallocated buffers. Every contender starts from the same weights; their losses are compared after three steps.
+Characters (65) → embedding 64 + positions → block (pre-norm, 4 heads, MLP of 256, ReLU or GELU) → LayerNorm → logits →
+cross-entropy → Adam. Batch 8, context 64, float32. The hand-written step is what a from-scratch author writes: plain
+expressions, no preallocated buffers. Every contender starts from the same weights; their losses are compared after
+three steps.
 
     python benchmarks/transformer.py
     python benchmarks/transformer.py --threads 2
@@ -40,10 +41,13 @@ def weights(vocabulary: int, width: int, hidden: int, context: int) -> Weights:
 
     return {
         "embedding": normal(vocabulary, width), "positions": normal(context, width),
-        "scale1": zeros(width) + 1, "shift1": zeros(width), "W_qkv": normal(width, 3 * width), "b_qkv": zeros(3 * width),
+        "scale1": zeros(width) + 1, "shift1": zeros(width), "W_qkv": normal(width, 3 * width),
+        "b_qkv": zeros(3 * width),
         "W_o": normal(width, width), "b_o": zeros(width),
-        "scale2": zeros(width) + 1, "shift2": zeros(width), "W1": normal(width, hidden), "b1": zeros(hidden), "W2": normal(hidden, width), "b2": zeros(width),
-        "scale3": zeros(width) + 1, "shift3": zeros(width), "W_out": normal(width, vocabulary), "b_out": zeros(vocabulary),
+        "scale2": zeros(width) + 1, "shift2": zeros(width), "W1": normal(width, hidden), "b1": zeros(hidden),
+        "W2": normal(hidden, width), "b2": zeros(width),
+        "scale3": zeros(width) + 1, "shift3": zeros(width), "W_out": normal(width, vocabulary),
+        "b_out": zeros(vocabulary),
     }  # fmt: skip
 
 
@@ -223,11 +227,13 @@ def with_layers(w: Weights, x: np.ndarray, y: np.ndarray, heads: int, activation
 
     model = Model()
     names = {
-        "embedding": "embedding.weight", "positions": "positions", "scale1": "block.norm1.weight", "shift1": "block.norm1.bias",
-        "W_qkv": "block.self_attn.in_proj_weight", "b_qkv": "block.self_attn.in_proj_bias",
-        "W_o": "block.self_attn.out_proj.weight", "b_o": "block.self_attn.out_proj.bias",
-        "scale2": "block.norm2.weight", "shift2": "block.norm2.bias", "W1": "block.linear1.weight", "b1": "block.linear1.bias",
-        "W2": "block.linear2.weight", "b2": "block.linear2.bias", "scale3": "norm.weight", "shift3": "norm.bias", "W_out": "out.weight", "b_out": "out.bias",
+        "embedding": "embedding.weight", "positions": "positions", "scale1": "block.norm1.weight",
+        "shift1": "block.norm1.bias", "W_qkv": "block.self_attn.in_proj_weight",
+        "b_qkv": "block.self_attn.in_proj_bias", "W_o": "block.self_attn.out_proj.weight",
+        "b_o": "block.self_attn.out_proj.bias", "scale2": "block.norm2.weight", "shift2": "block.norm2.bias",
+        "W1": "block.linear1.weight", "b1": "block.linear1.bias", "W2": "block.linear2.weight",
+        "b2": "block.linear2.bias", "scale3": "norm.weight", "shift3": "norm.bias", "W_out": "out.weight",
+        "b_out": "out.bias",
     }  # fmt: skip
     model.load_state_dict({names[name]: value for name, value in w.items()})
     loss_of = nn.CrossEntropyLoss()

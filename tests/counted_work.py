@@ -1,4 +1,5 @@
-"""How much a function does, in function calls: a number that does not depend on the machine, for tests that something is linear."""
+"""How much a function does, in function calls: a number that does not depend on the machine, for tests that something
+is linear."""
 
 from __future__ import annotations
 

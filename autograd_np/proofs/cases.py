@@ -1,4 +1,4 @@
-"""The proved calls, taken apart: what is proved, which arrays of a sample are operands, and the same call with others in their place."""
+"""The proved calls: what is proved, which arrays of a sample are operands, the same call with other operands."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ from .duck import DuckArray, plain
 from .samples import ORACLES, SAMPLES, Sample, load
 
 __all__ = [
-    "INDIRECT", "SEED", "Case", "Composed", "cases", "differ", "in_the_complex_plane", "kept_as_is", "leaf", "names", "narrow", "real_operands",
-    "scattered", "subject", "values_of", "widen",
+    "INDIRECT", "SEED", "Case", "Composed", "cases", "differ", "in_the_complex_plane", "kept_as_is", "leaf", "names",
+    "narrow", "real_operands", "scattered", "subject", "values_of", "widen",
 ]  # fmt: skip
 
 SEED = 20240607
-# Whose operands cannot be varied one by one, so that no differences can be taken of it alone, and where it is proved instead.
+# Whose operands cannot be varied one by one, so that no differences can be taken of it alone, and where it is proved
+# instead.
 INDIRECT: dict[str, str] = {
-    "power_log": "its first operand is x**y itself; tests/proofs/test_proofs.py proves and breaks it through orders 2 to 4 of power",
+    "power_log": "its first operand is x**y itself; tests/proofs/test_proofs.py proves and breaks it through orders 2 "
+    "to 4 of power",
 }
 
 
 class Composed:
-    """A function made of primitives, as the proofs see it: every array is an operand, and there is no rule of its own."""
+    """A function made of primitives, as the proofs see it: every array is an operand, and it has no rule."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -74,7 +76,7 @@ def cases(name: str) -> list[Sample]:
 
 
 def real_operands(found: Primitive | Composed) -> tuple[str, ...]:
-    """The parameters of a function that must be real: those declared so, or all where NumPy's (or SciPy's) ufunc has no complex loop."""
+    """The parameters that must be real: those declared so, or all where the ufunc has no complex loop."""
     body = found.body
     if isinstance(body, np.ufunc) and not any(set("FDG") & set(types.partition("->")[0]) for types in body.types):
         return found.parameters
@@ -82,7 +84,10 @@ def real_operands(found: Primitive | Composed) -> tuple[str, ...]:
 
 
 def in_the_complex_plane(found: Primitive | Composed, known: list[Sample]) -> list[Sample]:
-    """The smallest sample with imaginary parts added, where there is none with complex operands alone; and that real operands refuse them."""
+    """The smallest sample with imaginary parts added, where none has complex operands alone.
+
+    Where operands must be real, it is to be proved that they refuse complex numbers.
+    """
     if not found.differentiable:
         return []
     must = real_operands(found)
@@ -281,7 +286,10 @@ def differ(given: Any, expected: Any, rtol: float, atol: float, zero: float = 0.
     if bool(np.all(same)):
         return None
     index = tuple(int(i) for i in np.argwhere(~np.atleast_1d(same))[0])
-    return f"{np.atleast_1d(given)[index]!r} instead of {np.atleast_1d(expected)[index]!r} at index {index if given.ndim else ()}"
+    return (
+        f"{np.atleast_1d(given)[index]!r} instead of {np.atleast_1d(expected)[index]!r} at index "
+        f"{index if given.ndim else ()}"
+    )
 
 
 _NARROW: dict[Any, Any] = {np.dtype(np.float64): np.float32, np.dtype(np.complex128): np.complex64}

@@ -112,7 +112,7 @@ def _progress(names: Sequence[str]) -> Iterator[Row]:
 
 
 def _meant(name: str, known: Sequence[str]) -> str | None:
-    """The name in the registry of what the user calls by it, or by NumPy's or our path to it: ``np.linalg.det`` is ``det``."""
+    """The name in the registry of what is meant by a name, or by NumPy's path or ours: ``np.linalg.det`` is ``det``."""
     if name in known:
         return name
 
@@ -140,7 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="python -m autograd_np.gradcheck",
-        description="Prove the derivative rules of autograd_np: values against NumPy, gradients of first and second order against central "
+        description="Prove the derivative rules of autograd_np: values against NumPy, gradients of first and second "
+        "order against central "
         "differences, over all sample inputs. Prints a table; the exit status is 1 if anything fails.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="primitives to prove (default: all of them)")

@@ -1,7 +1,8 @@
 """Proofs with cotangents that are not dense and not of size 1, and in half precision.
 
 ==============  ====================================================================================
-sparse          where the cotangent is 0 nothing depends on what is computed: with NaN (0, inf) in the operands' elements
+sparse          where the cotangent is 0 nothing depends on what is computed: with NaN (0, inf) in the operands'
+elements
                 that only such results depend on, the gradient is the one with benign numbers there
 times 0         of results that are multiplied by 0, which announces no zeros to the walk, the gradient is 0, whatever
                 the derivative at operands of 0, 1 and −1
@@ -37,8 +38,10 @@ LARGE = 2000
 ROUGH = ("i0_derivative", "sinc_derivative")
 # What makes zeros and also adds up products of cotangents, in which 0 · inf is NaN.
 MIXING = (  # noqa: SIM905
-    "conv2d conv2d_weight_gradient einsum elu gru lstm maximum_accumulate minimum_accumulate nanstd nanvar norm vector_norm matrix_norm prelu rnn rnn_cell "
-    "fft ifft rfft irfft hfft ihfft fftn ifftn fft2 ifft2 rfftn rfft2 irfftn irfft2 prod std var scaled_dot_product_attention softmax_cross_entropy"
+    "conv2d conv2d_weight_gradient einsum elu gru lstm maximum_accumulate minimum_accumulate nanstd nanvar norm "
+    "vector_norm matrix_norm prelu rnn rnn_cell "
+    "fft ifft rfft irfft hfft ihfft fftn ifftn fft2 ifft2 rfftn rfft2 irfftn irfft2 prod std var "
+    "scaled_dot_product_attention softmax_cross_entropy"
 ).split()
 SINGULAR = (np.nan, 0.0, np.inf)
 # The chapters whose functions decompose matrices. LAPACK does not return from some that hold NaN.
@@ -155,7 +158,8 @@ def sparse(case: Case, taped: Taped) -> list[str]:
             for word, g, e in zip(case.words(), grads, part, strict=True):
                 if (said := differ(g, e, 1e-9, 1e-11)) and np.isfinite(e).all():
                     wrong.append(
-                        f"with {number} where nothing depends on it and cotangents, {words}, the gradient of {word} is {said}"
+                        f"with {number} where nothing depends on it and cotangents, {words}, the gradient of {word} "
+                        f"is {said}"
                     )
     return wrong
 
@@ -199,7 +203,10 @@ def huge(case: Case, taped: Taped) -> list[str]:
 
 
 def infinite(case: Case, taped: Taped) -> list[str]:
-    """What is wrong where one cotangent is infinite, in words: of what makes zeros in a cotangent alone, for in a sum of products 0 · inf is NaN."""
+    """What is wrong where one cotangent is infinite, in words.
+
+    Only of what makes zeros in a cotangent: in a sum of products 0 · inf is NaN.
+    """
     wrong: list[str] = []
     if (
         not isinstance(case.primitive, Primitive)

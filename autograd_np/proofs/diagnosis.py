@@ -51,8 +51,8 @@ class Mismatch:
         if self.reason:
             return head + self.reason
         return (
-            head
-            + f"the rule gives {self.analytic:.10g}, central differences {self.numeric:.10g} (relative error {self.relative:.2g})"
+            head + f"the rule gives {self.analytic:.10g}, central differences {self.numeric:.10g} (relative error "
+            f"{self.relative:.2g})"
         )
 
 
@@ -80,7 +80,7 @@ def mismatch_at(check: Check, number: int, flat: int, unit: complex, grads: Sequ
 
 
 def _only_weight(check: Check, direction: Direction) -> float:
-    """The cotangent of the one output that moves along a direction; 1 if several do, so that ⟨u, f⟩ is what is reported."""
+    """The cotangent of the one output that moves along a direction; 1 if several do: then ⟨u, f⟩ is reported."""
     moved = check.differences(direction, check.step, 3)
     if moved is None or any(y.dtype.kind == "c" for y in check.outputs):
         return 1.0
@@ -124,10 +124,16 @@ def diagnose(check: Check, number: int, index: tuple[int, ...], grads: Sequence[
             mismatch.reason = f"not differentiable at {point}: left slope {a:.6g}, right slope {b:.6g}; {gives}"
     elif "undefined" in (left, right):
         words = {"slope": "{:.6g}", "undefined": "undefined", "steep": "without bound", "unsettled": "unsettled"}
-        mismatch.reason = f"not differentiable at {point}, the edge of the domain: left slope {words[left].format(a)}, right slope {words[right].format(b)}; {gives}"
+        mismatch.reason = (
+            f"not differentiable at {point}, the edge of the domain: left slope "
+            f"{words[left].format(a)}, right slope {words[right].format(b)}; {gives}"
+        )
     elif "steep" in (left, right):
         words = {"slope": "{:.6g}", "steep": "without bound", "unsettled": "unsettled"}
-        mismatch.reason = f"not differentiable at {point} (a jump or a vertical tangent): left slope {words[left].format(a)}, right slope {words[right].format(b)}; {gives}"
+        mismatch.reason = (
+            f"not differentiable at {point} (a jump or a vertical tangent): left slope "
+            f"{words[left].format(a)}, right slope {words[right].format(b)}; {gives}"
+        )
     return mismatch
 
 

@@ -298,7 +298,7 @@ class Check:
         rough: set[float],
         rank: Callable[[tuple[float, float, float]], float],
     ) -> tuple[float, float, float] | None:
-        """The measurement that ranks first, after the function's roughness over its step is added to its error (once: see ``rough``)."""
+        """The measurement that ranks first, once the roughness over its step is in its error (see ``rough``)."""
         while found:
             step = min(found, key=lambda each: rank(found[each]))
             if step in rough:
@@ -476,7 +476,10 @@ class Check:
 
 
 def _scale(a: Any) -> Any:
-    """A natural step per element: its magnitude, or a hundredth of the array's typical one where that is more; 0 for what is not finite."""
+    """A natural step per element; 0 for what is not finite.
+
+    It is the element's magnitude, or a hundredth of the array's typical one where that is more.
+    """
     size = np.abs(a)
     finite = np.isfinite(size)
     nonzero = size[finite & (size > 0)]

@@ -113,7 +113,8 @@ def _presentable(check: Check, name: str) -> None:
     for j, y in enumerate(check.outputs):
         if y.dtype.itemsize < (16 if y.dtype.kind == "c" else 8):
             raise TypeError(
-                f"gradcheck: output {j} of {name} is {y.dtype} although the inputs are double precision; differences need "
+                f"gradcheck: output {j} of {name} is {y.dtype} although the inputs are double precision; differences "
+                "need "
                 "float64: take the cast, or the single-precision array that it meets, out of the function"
             )
     if not any(np.isfinite(y).any() for y in check.outputs):
@@ -125,7 +126,8 @@ def _presentable(check: Check, name: str) -> None:
     for y, again in zip(check.outputs, check.values(check.arrays), strict=True):
         if y.shape != again.shape or not np.array_equal(y, again, equal_nan=True):
             raise GradcheckError(
-                f"{name} is not deterministic: two calls with the same inputs differ; fix the seed of its random numbers inside the function"
+                f"{name} is not deterministic: two calls with the same inputs differ; fix the seed of its random "
+                "numbers inside the function"
             )
 
 

@@ -1,8 +1,9 @@
 """Memory layouts: every sample in C and Fortran order, strided, reversed, with its axes exchanged, and broadcast.
 
 How an array lies in memory is part of its value: order K, ``tobytes`` and whoever takes the array on can see it. So for
-operands of each layout the outputs of a function that NumPy has lie as NumPy's own: the same strides along every axis longer
-than one, on memory of an operand where NumPy's output is a view of it, and on memory of their own where it is none.
+operands of each layout the outputs of a function that NumPy has lie as NumPy's own: the same strides along every axis
+longer than one, on memory of an operand where NumPy's output is a view of it, and on memory of their own where it is
+none.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def lies(y: Any) -> tuple[int, ...]:
 
 
 def otherwise(y: Any) -> Any:
-    """The same numbers in memory of another layout, the gentlest that there is; ``y`` itself where it has one element."""
+    """The same numbers in another layout, the gentlest that there is; ``y`` itself where it has one element."""
     if not isinstance(y, np.ndarray) or not lies(y):
         return y
     if len(lies(y)) > 1:
@@ -95,7 +96,10 @@ def compare(case: Case) -> Iterator[str]:
             elif lies(y) != lies(e):
                 yield f"{layout}: an output of shape {y.shape} has strides {y.strides} instead of {e.strides}"
             elif _views(y, arrays) != _views(e, arrays):
-                yield f"{layout}: an output is {'a view' if any(_views(y, arrays)) else 'no view'} of an operand, unlike NumPy's"
+                yield (
+                    f"{layout}: an output is {'a view' if any(_views(y, arrays)) else 'no view'} of an "
+                    "operand, unlike NumPy's"
+                )
 
 
 def _views(y: Any, arrays: list[Any]) -> list[bool]:

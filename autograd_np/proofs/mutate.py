@@ -102,7 +102,7 @@ def _cut(value: Any) -> Any:
 
 @contextlib.contextmanager
 def _without_conjugate(dropped: int) -> Iterator[list[int]]:
-    """``np.conj`` and ``np.conjugate`` with one call left out (none for −1); yields how often they are called on complex numbers."""
+    """``np.conj`` and ``np.conjugate`` with one call left out (none for −1); yields the count of complex calls."""
     conjugate = np.conjugate
     calls = [0]
 
@@ -348,7 +348,8 @@ def relaid(name: str) -> str:
     """Lay the outputs of a function out otherwise in memory.
 
     Returns:
-        ``killed`` if the proof notices in some case, ``same`` if no case has an output of more than one element, else ``survived``.
+        ``killed`` if the proof notices in some case, ``same`` if no case has an output of more than one element, else
+        ``survived``.
     """
     found = subject(name)
     with Relaid(found) as mutant, warnings.catch_warnings(), np.errstate(all="ignore"):

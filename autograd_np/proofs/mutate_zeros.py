@@ -38,7 +38,7 @@ SINGULAR = (0.0, 1.0, -1.0, np.inf, np.nan)
 
 
 def plainly(function: Any, product: str, made: dict[int, Any]) -> Any:
-    """A copy of a function of the library in which a product is plain, also in the functions it calls; itself where there is none in it."""
+    """A copy of a function in which a product is plain, also in what it calls; itself where there is none in it."""
     if (
         not isinstance(function, types.FunctionType)
         or not function.__module__.startswith("autograd_np.primitives")
@@ -193,7 +193,7 @@ def without_product(name: str, product: str) -> str:
 
 @functools.cache
 def _steep(elementwise: bool) -> Any:
-    """An operation with the value of x and any slope, which may be infinite; elementwise, or as one that adds up products."""
+    """An operation with the value of x and any slope, also infinite; elementwise, or as one that adds up products."""
 
     def steep(x: Any, slope: Any) -> Any:
         return np.positive(x)
@@ -243,7 +243,9 @@ def unannounced(name: str) -> str:
             for elementwise in (True, False) if found.masks != 1 else (True,):
                 right = _poisoned(case, free, only, elementwise)
                 if any(differ(g, e, 1e-9, 1e-11) for g, e in zip(right, plain, strict=True)):
-                    continue  # a zero that is none of the announced ones: a softmax that saturates, a derivative that happens to be 0
+                    # a zero that is none of the announced ones: a softmax that saturates, a derivative that happens to
+                    # be 0
+                    continue
                 with _silent(found):
                     given = _poisoned(case, free, only, elementwise)
                 if any(differ(g, e, 1e-9, 1e-11) for g, e in zip(given, plain, strict=True)):

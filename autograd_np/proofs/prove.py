@@ -54,7 +54,8 @@ EXEMPT: dict[str, str] = {
 # Functions whose values are undefined: shape and dtype alone are compared.
 UNDEFINED = ("empty_like",)
 # Scales and shifts that cancel where rules use them, so that no gradient need flow through them.
-# (The edges of a histogram depend on the smallest and the largest element: the functions made of these two see to that.)
+# (The edges of a histogram depend on the smallest and the largest element: the functions made of these two see to
+# that.)
 CUT = {"peak", "histogram_edges", "histogram_counts"}
 
 
@@ -146,7 +147,7 @@ class Examination:
         return self.outcome
 
     def refusal(self) -> None:
-        """A function of real numbers refuses complex ones: Tensors that need a gradient, Tensors, and its own name also arrays."""
+        """A function of real numbers refuses complex ones, as Tensors with and without gradient, and as arrays."""
         for way, wrap in (("Tensors that need a gradient", leaf), ("Tensors", Tensor), ("arrays", np.asarray)):
             try:
                 given = self.case.call(self.primitive.function, [wrap(a) for a in self.case.arrays()])
@@ -236,7 +237,8 @@ class Examination:
                     if crept.any():
                         self.found(
                             "constant",
-                            f"it is declared piecewise constant, and changes by {change[crept].flat[0]} where its operands change by 1e-9",
+                            f"it is declared piecewise constant, and changes by {change[crept].flat[0]} where its "
+                            "operands change by 1e-9",
                         )
                         return
 
@@ -266,7 +268,8 @@ class Examination:
             cotangents = [np.ones(y.shape, y.dtype) for y in ys]
             first = gradients(ys, xs, cotangents, retain_graph=True, allow_unused=True)
             second = gradients(ys, xs, cotangents, retain_graph=True, allow_unused=True)
-            # (A product does not announce its zeros to the walk: here the rule keeps them. In cotangents.py the walk does.)
+            # (A product does not announce its zeros to the walk: here the rule keeps them. In cotangents.py the walk
+            # does.)
             zeros = gradients([y * np.zeros(y.shape, y.dtype) for y in ys], xs, cotangents, allow_unused=True)
         for word, a, original, g, again, zero in zip(
             self.case.words(), arrays, self.case.arrays(), first, second, zeros, strict=True
@@ -337,9 +340,8 @@ class Examination:
             )
             for y, e in zip(given, expected, strict=True):
                 if self.case.name in ORACLES and y.dtype != e.dtype:
-                    e = e.astype(
-                        y.dtype
-                    )  # an independent computation need not be careful about dtypes: check against the rule of float32 in, float32 out
+                    # An independent computation need not be careful about dtypes: check float32 in, float32 out.
+                    e = e.astype(y.dtype)
                     if (
                         y.dtype.itemsize > (8 if y.dtype.kind == "c" else 4)
                         and y.dtype.kind in "fc"

@@ -1,7 +1,7 @@
 """``python -m autograd_np.proofs.supported``: the page docs/supported.md, written from the registry.
 
-Every public function of ``numpy``, ``numpy.linalg`` and ``numpy.fft`` and every ufunc of ``scipy.special``, with what it does on
-Tensors. What the registry does not hold must stand in ``REASONS`` with the reason.
+Every public function of ``numpy``, ``numpy.linalg`` and ``numpy.fft`` and every ufunc of ``scipy.special``, with what
+it does on Tensors. What the registry does not hold must stand in ``REASONS`` with the reason.
 """
 
 from __future__ import annotations
@@ -26,19 +26,22 @@ DIFFERENTIABLE, NO_GRADIENT, UNSUPPORTED = "differentiable", "no gradient", "not
 
 _WORDS: dict[str, str] = {
     "makes an array, from no array: there is nothing to differentiate": """
-        bartlett blackman diag_indices fftfreq frombuffer fromfile fromfunction fromiter fromregex fromstring genfromtxt hamming hanning identity
-        indices kaiser load loadtxt mask_indices rfftfreq tri tril_indices triu_indices""",
+        bartlett blackman diag_indices fftfreq frombuffer fromfile fromfunction fromiter fromregex fromstring
+        genfromtxt hamming hanning identity indices kaiser load loadtxt mask_indices rfftfreq tri tril_indices
+        triu_indices""",
     "makes an array, from no array; ag.{0} makes a Tensor": "arange empty eye from_dlpack full ones zeros",
-    "makes an ndarray, and a Tensor that needs a gradient is not converted silently; use ag.asarray, np.stack or t.numpy()": """
+    "makes an ndarray, and a Tensor that needs a gradient is not converted silently; use ag.asarray, np.stack or "
+    "t.numpy()": """
         array asanyarray asarray asarray_chkfinite asmatrix bmat""",
-    "NumPy's own function does not ask Tensors; use ag.{0}": "ascontiguousarray asfortranarray require broadcast_shapes isdtype",
+    "NumPy's own function does not ask Tensors; use ag.{0}": "ascontiguousarray asfortranarray require "
+    "broadcast_shapes isdtype",
     "the old name of np.trapezoid": "trapz",
     "about dtypes, not arrays": "issubdtype mintypecode promote_types typename",
     "about objects and memory, not numbers": "isfortran isscalar iterable",
     "writes numbers as text": "base_repr binary_repr format_float_positional format_float_scientific",
     "about NumPy itself": """
-        get_include get_printoptions getbufsize geterr geterrcall info printoptions set_printoptions setbufsize seterr seterrcall show_config
-        show_runtime test""",
+        get_include get_printoptions getbufsize geterr geterrcall info printoptions set_printoptions setbufsize
+        seterr seterrcall show_config show_runtime test""",
     "about dates; Tensors hold numbers": "busday_count busday_offset datetime_as_string datetime_data is_busday",
     "makes an object ufunc; declare the operation with @ag.primitive": "frompyfunc",
     "an iterator over arrays": "nested_iters",
@@ -57,15 +60,20 @@ _CONSTANT = ("einsum_path", "ix_", "lexsort", "ravel_multi_index", "unravel_inde
 # Functions whose gradient flows through others that they call.
 _THROUGH = {"full_like": "in `fill_value`"}
 
-_NO_RULE = "SciPy has no derivative of it in functions of its own, or the rule is not written: declare it with @ag.primitive and ag.rule"
+_NO_RULE = (
+    "SciPy has no derivative of it in functions of its own, or the rule is not written: declare it "
+    "with @ag.primitive and ag.rule"
+)
 _UNRULED = """
-agm airye bdtri bdtrik bdtrin bei beip ber berp besselpoly binom btdtria btdtrib chdtri chdtriv chndtr chndtridf chndtrinc chndtrix elliprc elliprd
-elliprf elliprg elliprj eval_chebyc eval_chebys eval_sh_chebyt eval_sh_chebyu eval_sh_jacobi eval_sh_legendre fdtr fdtrc fdtri fdtridfd gdtr gdtrc
-gdtria gdtrib gdtrix it2i0k0 it2j0y0 it2struve0 itairy iti0k0 itj0y0 itmodstruve0 itstruve0 kei keip kelvin ker kerp kolmogi kolmogorov
-log_wright_bessel lpmv mathieu_a mathieu_b mathieu_cem mathieu_modcem1 mathieu_modcem2 mathieu_modsem1 mathieu_modsem2 mathieu_sem modfresnelm
-modfresnelp modstruve nbdtr nbdtrc nbdtri nbdtrik nbdtrin ncfdtr ncfdtri ncfdtridfd ncfdtridfn ncfdtrinc nctdtr nctdtridf nctdtrinc nctdtrit nrdtrimn
-nrdtrisd obl_ang1 obl_ang1_cv obl_cv obl_rad1 obl_rad1_cv obl_rad2 obl_rad2_cv pbdv pbvv pbwa pdtri pdtrik poch pro_ang1 pro_ang1_cv pro_cv pro_rad1
-pro_rad1_cv pro_rad2 pro_rad2_cv smirnov smirnovi sph_harm stdtridf stdtrit struve tklmbda voigt_profile wright_bessel zetac
+agm airye bdtri bdtrik bdtrin bei beip ber berp besselpoly binom btdtria btdtrib chdtri chdtriv chndtr chndtridf
+chndtrinc chndtrix elliprc elliprd elliprf elliprg elliprj eval_chebyc eval_chebys eval_sh_chebyt eval_sh_chebyu
+eval_sh_jacobi eval_sh_legendre fdtr fdtrc fdtri fdtridfd gdtr gdtrc gdtria gdtrib gdtrix it2i0k0 it2j0y0 it2struve0
+itairy iti0k0 itj0y0 itmodstruve0 itstruve0 kei keip kelvin ker kerp kolmogi kolmogorov log_wright_bessel lpmv
+mathieu_a mathieu_b mathieu_cem mathieu_modcem1 mathieu_modcem2 mathieu_modsem1 mathieu_modsem2 mathieu_sem
+modfresnelm modfresnelp modstruve nbdtr nbdtrc nbdtri nbdtrik nbdtrin ncfdtr ncfdtri ncfdtridfd ncfdtridfn ncfdtrinc
+nctdtr nctdtridf nctdtrinc nctdtrit nrdtrimn nrdtrisd obl_ang1 obl_ang1_cv obl_cv obl_rad1 obl_rad1_cv obl_rad2
+obl_rad2_cv pbdv pbvv pbwa pdtri pdtrik poch pro_ang1 pro_ang1_cv pro_cv pro_rad1 pro_rad1_cv pro_rad2 pro_rad2_cv
+smirnov smirnovi sph_harm stdtridf stdtrit struve tklmbda voigt_profile wright_bessel zetac
 """
 SPECIAL_UNSUPPORTED = tuple(_UNRULED.split())
 SPECIAL_ALIASES = {"digamma": "psi", "jn": "jv"}
@@ -169,11 +177,11 @@ This page is written by `python -m autograd_np.proofs.supported` from the regist
 
 Operations that NumPy does not have (activations, `softmax`, `logsumexp`, `index_update`, …) are listed by `dir(autograd_np)`. In-place writing and `out=`
 raise: a Tensor's values are on the tape.
-"""
+"""  # noqa: E501
 
 SPECIAL_HEAD = """SciPy is used only if the program imports it. Functions of `scipy.special` that are no ufuncs convert their arguments to ndarrays; for some of
 them there is one in `autograd_np.special`: `polygamma`, `multigammaln`, `logsumexp`, `softmax`, `log_softmax`, `softplus`.
-"""
+"""  # noqa: E501
 
 
 def _table(found: list[Line]) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""Libraries that speak the Python array API standard, differentiated by being handed Tensors: SciPy, einops, array-api-extra."""
+"""Libraries that speak the Python array API standard, differentiated by being handed Tensors: SciPy, einops,
+array-api-extra."""
 
 from __future__ import annotations
 

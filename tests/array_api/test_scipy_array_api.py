@@ -1,4 +1,5 @@
-"""SciPy on Tensors in both of its settings: as it is, and with ``SCIPY_ARRAY_API=1``, where it asks arrays for their namespace."""
+"""SciPy on Tensors in both of its settings: as it is, and with ``SCIPY_ARRAY_API=1``, where it asks arrays for their
+namespace."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ PROGRAM = r"""
 import json, os, warnings
 import numpy as np
 import autograd_np as ag
-import scipy.constants, scipy.fft, scipy.integrate, scipy.linalg, scipy.optimize, scipy.signal, scipy.special as sc, scipy.stats as st
+import scipy.constants, scipy.fft, scipy.integrate, scipy.linalg, scipy.optimize, scipy.signal
+import scipy.special as sc, scipy.stats as st
 
 warnings.simplefilter("ignore")
 x, w = np.array([0.3, 1.2, 2.5, 0.9]), np.array([0.5, 0.7, 0.9, 1.1])
@@ -27,8 +29,8 @@ def of_one(module, names, *rest, **options):
     for name in names.split():
         calls[name] = lambda t, f=getattr(module, name): f(t, *rest, **options)
 
-of_one(sc, "cbrt cosdg digamma entr erf erfc erfcx exp1 exp10 exp2 expi expit expm1 exprel gamma gammaln i0 i0e i1 i1e j0 j1 k0 k1 "
-    "log1p log_expit log_ndtr loggamma ndtr psi rgamma sindg spence wrightomega y0 y1")
+of_one(sc, "cbrt cosdg digamma entr erf erfc erfcx exp1 exp10 exp2 expi expit expm1 exprel gamma gammaln i0 i0e i1 i1e "
+    "j0 j1 k0 k1 log1p log_expit log_ndtr loggamma ndtr psi rgamma sindg spence wrightomega y0 y1")
 for name in "beta betaln boxcox hyp0f1 kl_div pseudo_huber rel_entr xlog1py xlogy gammainc expn chdtr".split():
     f = getattr(sc, name)
     calls[name + " t"] = lambda t, f=f: f(np.array([1, 2, 1, 3]) if f.__name__ == "expn" else w, t)
@@ -77,8 +79,8 @@ print(json.dumps({"special": special, "found": found}))
 """
 # Not functions of ``scipy.special``: right where SciPy asks for the namespace and neither assigns nor converts.
 RIGHT_BY_NAMESPACE = {
-    "convert_temperature", "cumulative_trapezoid", "entropy", "fft", "fftconvolve", "fftn", "gmean", "hmean", "kurtosis", "rfft", "rosen", "sem", "skew",
-    "softmax", "trapezoid", "trapezoid x",
+    "convert_temperature", "cumulative_trapezoid", "entropy", "fft", "fftconvolve", "fftn", "gmean", "hmean",
+    "kurtosis", "rfft", "rosen", "sem", "skew", "softmax", "trapezoid", "trapezoid x",
 }  # fmt: skip
 CLEAR = ("would cut the gradient", "Tensors are not assigned to in place", "is not supported on Tensors")
 

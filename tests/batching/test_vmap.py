@@ -33,7 +33,8 @@ def energy(x: Any) -> Any:
 
 
 def test_parameters_are_named_as_numpy_names_them() -> None:
-    """Where this NumPy gives its functions in C a signature, the table has it too, and it has every one that is without."""
+    """Where this NumPy gives its functions in C a signature, the table has it too, and it has every one that is
+    without."""
     for function in TABLE:
         words = words_of(function)
         if function.__name__ in OF_C:
@@ -218,8 +219,10 @@ def test_indices_of_each_element() -> None:
 @pytest.mark.parametrize(
     "index",
     [
-        np.s_[0], np.s_[-1, 1:], np.s_[..., 0], np.s_[None, 1], np.s_[[0, 1]], np.s_[[0, 1], [1, 2]], np.s_[:, [0, 2, 1]], np.s_[[0, 1], :, [1, 2]],
-        np.s_[0, :, [1, 2]], np.s_[np.array([[True, False, True], [False, True, True]])], np.s_[:, :, np.array([True, False, True, True])], np.s_[::-1, ::2],
+        np.s_[0], np.s_[-1, 1:], np.s_[..., 0], np.s_[None, 1], np.s_[[0, 1]], np.s_[[0, 1], [1, 2]],
+        np.s_[:, [0, 2, 1]], np.s_[[0, 1], :, [1, 2]],
+        np.s_[0, :, [1, 2]], np.s_[np.array([[True, False, True], [False, True, True]])],
+        np.s_[:, :, np.array([True, False, True, True])], np.s_[::-1, ::2],
     ],
 )  # fmt: skip
 def test_indices_that_are_the_same_for_all(index: Any) -> None:
@@ -353,7 +356,8 @@ def test_per_sample_gradients_of_a_model() -> None:
 
 
 def test_what_is_one_for_all_gets_the_sum_whatever_form_its_cotangent_has() -> None:
-    """Of pieces summed later, of an operation of several outputs, and where rows of a Hessian are a batch of their own."""
+    """Of pieces summed later, of an operation of several outputs, and where rows of a Hessian are a batch of their
+    own."""
     a = RNG.normal(size=(5, 3))
     indices = np.array([0, 3, 3, 1])
 
@@ -419,7 +423,8 @@ def test_per_sample_gradients(make: Any, shape: Any) -> None:
 LOSSES = [
     (nn.MSELoss(), "real"), (nn.L1Loss(), "real"), (nn.HuberLoss(), "real"), (nn.SmoothL1Loss(), "real"),
     (nn.BCEWithLogitsLoss(), "probability"), (nn.KLDivLoss(reduction="batchmean"), "probability"),
-    (nn.CrossEntropyLoss(label_smoothing=0.1), "class"), (nn.CrossEntropyLoss(weight=np.array([1.0, 2.0, 3.0])), "class"), (nn.NLLLoss(), "class"),
+    (nn.CrossEntropyLoss(label_smoothing=0.1), "class"),
+    (nn.CrossEntropyLoss(weight=np.array([1.0, 2.0, 3.0])), "class"), (nn.NLLLoss(), "class"),
 ]  # fmt: skip
 
 

@@ -206,7 +206,8 @@ def test_a_walk_by_keyboard(net: Net, open_page: Open) -> None:
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(
-                "document.activeElement.id || document.activeElement.getAttribute('data-id') || document.activeElement.className.baseVal"
+                "document.activeElement.id || document.activeElement.getAttribute('data-id') || "
+                "document.activeElement.className.baseVal"
             )
         )
     for name in ("words", "depth", "zoom-in", "zoom-fit", "play", "after", "step", "panel"):
@@ -328,11 +329,13 @@ def test_every_choice_of_closed_modules_has_boxes_apart(tmp_path: Path, open_pag
         found = boxes(page)
         assert apart(found), closed
         ends = page.evaluate(
-            "[...document.querySelectorAll('#graph [data-head]')].flatMap((edge) => [edge.dataset.tail, edge.dataset.head])"
+            "[...document.querySelectorAll('#graph [data-head]')].flatMap((edge) => [edge.dataset.tail, "
+            "edge.dataset.head])"
         )
         assert set(ends) <= set(found)
         assert page.evaluate(
-            "[...document.querySelectorAll('#graph path')].every((path) => !/NaN|undefined|Infinity/.test(path.getAttribute('d')))"
+            "[...document.querySelectorAll('#graph path')].every((path) => "
+            "!/NaN|undefined|Infinity/.test(path.getAttribute('d')))"
         )
 
 
@@ -444,9 +447,12 @@ def test_what_a_screen_reader_finds(net: Net, open_page: Open) -> None:
     move(page, 6)
     tree = page.locator("body").aria_snapshot()
     for line in (
-        '- heading "The exclusive or" [level=1]', '- searchbox "Search the graph by name, module or operation"', '- button "Next hit" [disabled]',
-        '- combobox "Open modules"', '- group "Zoom"', '- button "Zoom in"', '- group "Graph of the computation"', '- button "Next step"', '- slider "Step"',
-        '- region "relu forward"', '- heading "Value" [level=3]', '- list "Legend"', '- button "relu, operation, (4, 4) float32"',
+        '- heading "The exclusive or" [level=1]', '- searchbox "Search the graph by name, module or operation"',
+        '- button "Next hit" [disabled]',
+        '- combobox "Open modules"', '- group "Zoom"', '- button "Zoom in"', '- group "Graph of the computation"',
+        '- button "Next step"', '- slider "Step"',
+        '- region "relu forward"', '- heading "Value" [level=3]', '- list "Legend"', ('- button "relu, operation, (4, '
+            '4) float32"'),
         'button "0: Linear, module" [expanded]',
     ):  # fmt: skip
         assert line in tree, (line, tree)
@@ -479,12 +485,17 @@ def contrast(page: Any, selector: str) -> list[float]:
     return page.evaluate(  # type: ignore[no-any-return]
         """(selector) => {
           const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
-          const light = (rgb) => rgb.slice(0, 3).map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4))
+          const light = (rgb) => rgb.slice(0, 3)
+            .map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4))
             .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-          return [...document.querySelectorAll(selector)].filter((e) => e.textContent.trim() && e.getClientRects().length).map((e) => {
+          return [...document.querySelectorAll(selector)]
+            .filter((e) => e.textContent.trim() && e.getClientRects().length).map((e) => {
             const svg = e instanceof SVGElement, ink = parse(getComputedStyle(e)[svg ? "fill" : "color"]);
             let ground = null;
-            if (svg) ground = parse(getComputedStyle(e.parentNode.querySelector(".body") || document.querySelector(".frame rect")).fill);
+            if (svg) {
+              const frame = e.parentNode.querySelector(".body") || document.querySelector(".frame rect");
+              ground = parse(getComputedStyle(frame).fill);
+            }
             for (let at = e; !svg && at && !ground; at = at.parentElement) {
               const found = parse(getComputedStyle(at).backgroundColor);
               if (found.length === 3 || found[3] === 1) ground = found;

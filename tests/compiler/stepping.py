@@ -1,7 +1,8 @@
 """What the tests of compiled training steps share: the same steps uncompiled, and the comparison.
 
-Compiled and uncompiled steps agree bit for bit where the order of operations is the same; sums may be taken in another order, so the
-comparisons allow some units in the last place, scaled by the largest element, and as many more as the steps amplify.
+Compiled and uncompiled steps agree bit for bit where the order of operations is the same; sums may be taken in another
+order, so the comparisons allow some units in the last place, scaled by the largest element, and as many more as the
+steps amplify.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""``nn.fit(…, compile=True)``, ``nn.evaluate`` and ``nn.predict`` against the same uncompiled, and the examples' training steps."""
+"""``nn.fit(…, compile=True)``, ``nn.evaluate`` and ``nn.predict`` against the same uncompiled, and the examples'
+training steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""``nn.compile_step`` against the same steps uncompiled: every optimizer, every loss, layers with state of their own."""
+"""``nn.compile_step`` against the same steps uncompiled: every optimizer, every loss, layers with state of their
+own."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ OPTIMIZERS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizer_for_200_steps(name: str) -> None:
-    """In float64, within 2^12 units in the last place: 1e-12 of the largest number after 200 steps, which amplify what differs."""
+    """In float64, within 2^12 units in the last place: 1e-12 of the largest number after 200 steps, which amplify what
+    differs."""
     kind, options = OPTIMIZERS[name]
 
     def make() -> Any:
@@ -199,18 +201,48 @@ def head(*layers: Any) -> Any:
 
 
 LAYERS: dict[str, tuple[Any, Any]] = {
-    "BatchNorm1d": (lambda: head(nn.Linear(5, 6, dtype=D), nn.BatchNorm1d(6, dtype=D), nn.ReLU(), nn.Linear(6, 3, dtype=D)), X[:4]),
-    "BatchNorm1d average": (lambda: head(nn.Linear(5, 6, dtype=D), nn.BatchNorm1d(6, momentum=None, dtype=D), nn.Linear(6, 3, dtype=D)), X[:4]),
-    "BatchNorm2d": (lambda: head(nn.Conv2d(2, 3, 3, dtype=D), nn.BatchNorm2d(3, dtype=D), nn.ReLU(), nn.Flatten(), nn.Linear(108, 3, dtype=D)), IMAGES),
-    "Dropout": (lambda: head(nn.Linear(5, 6, dtype=D), nn.Dropout(0.4), nn.Linear(6, 3, dtype=D)), X[:4]),
-    "Dropout of its own generator": (lambda: head(nn.Linear(5, 6, dtype=D), nn.Dropout(0.4, rng=np.random.default_rng(5)), nn.Linear(6, 3, dtype=D)), X[:4]),
-    "Dropout2d": (lambda: head(nn.Conv2d(2, 4, 3, dtype=D), nn.Dropout2d(0.4), nn.Flatten(), nn.Linear(144, 3, dtype=D)), IMAGES),
-    "convolution and pooling": (
-        lambda: head(nn.Conv2d(2, 3, 3, padding=1, dtype=D), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(3, 4, 3, padding=1, dtype=D), nn.ReLU(), nn.AvgPool2d(2),
-                     nn.Flatten(), nn.Linear(16, 3, dtype=D)),
+    "BatchNorm1d": (
+        lambda: head(nn.Linear(5, 6, dtype=D), nn.BatchNorm1d(6, dtype=D), nn.ReLU(), nn.Linear(6, 3, dtype=D)),
+        X[:4],
+    ),
+    "BatchNorm1d average": (
+        lambda: head(nn.Linear(5, 6, dtype=D), nn.BatchNorm1d(6, momentum=None, dtype=D), nn.Linear(6, 3, dtype=D)),
+        X[:4],
+    ),
+    "BatchNorm2d": (
+        lambda: head(
+            nn.Conv2d(2, 3, 3, dtype=D), nn.BatchNorm2d(3, dtype=D), nn.ReLU(), nn.Flatten(), nn.Linear(108, 3, dtype=D)
+        ),
         IMAGES,
     ),
-    "ConvTranspose2d": (lambda: head(nn.ConvTranspose2d(2, 2, 3, stride=2, dtype=D), nn.Tanh(), nn.Flatten(), nn.Linear(578, 3, dtype=D)), IMAGES),
+    "Dropout": (lambda: head(nn.Linear(5, 6, dtype=D), nn.Dropout(0.4), nn.Linear(6, 3, dtype=D)), X[:4]),
+    "Dropout of its own generator": (
+        lambda: head(nn.Linear(5, 6, dtype=D), nn.Dropout(0.4, rng=np.random.default_rng(5)), nn.Linear(6, 3, dtype=D)),
+        X[:4],
+    ),
+    "Dropout2d": (
+        lambda: head(nn.Conv2d(2, 4, 3, dtype=D), nn.Dropout2d(0.4), nn.Flatten(), nn.Linear(144, 3, dtype=D)),
+        IMAGES,
+    ),
+    "convolution and pooling": (
+        lambda: head(
+            nn.Conv2d(2, 3, 3, padding=1, dtype=D),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(3, 4, 3, padding=1, dtype=D),
+            nn.ReLU(),
+            nn.AvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(16, 3, dtype=D),
+        ),
+        IMAGES,
+    ),
+    "ConvTranspose2d": (
+        lambda: head(
+            nn.ConvTranspose2d(2, 2, 3, stride=2, dtype=D), nn.Tanh(), nn.Flatten(), nn.Linear(578, 3, dtype=D)
+        ),
+        IMAGES,
+    ),
     "RNN": (lambda: Last(nn.RNN(5, 6, dtype=D)), SEQUENCES),
     "LSTM": (lambda: Last(nn.LSTM(5, 6, num_layers=2, dropout=0.3, dtype=D)), SEQUENCES),
     "GRU": (lambda: Last(nn.GRU(5, 3, bidirectional=True, dtype=D)), SEQUENCES),
@@ -220,17 +252,32 @@ LAYERS: dict[str, tuple[Any, Any]] = {
     "Embedding": (lambda: head(nn.Embedding(7, 4, dtype=D), nn.Flatten(), nn.Linear(24, 3, dtype=D)), TOKENS),
     "MultiheadAttention": (Attends, TOKENS),
     "TransformerEncoder": (
-        lambda: head(nn.Embedding(7, 8, dtype=D), nn.PositionalEncoding(8, dtype=D), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dtype=D),
-                     nn.Flatten(), nn.Linear(48, 3, dtype=D)),
+        lambda: head(
+            nn.Embedding(7, 8, dtype=D),
+            nn.PositionalEncoding(8, dtype=D),
+            nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dtype=D),
+            nn.Flatten(),
+            nn.Linear(48, 3, dtype=D),
+        ),
         TOKENS,
     ),
-    "norms": (lambda: head(nn.Linear(5, 6, dtype=D), nn.LayerNorm(6, dtype=D), nn.PReLU(dtype=D), nn.RMSNorm(6, dtype=D), nn.Linear(6, 3, dtype=D)), X[:4]),
-}  # fmt: skip
+    "norms": (
+        lambda: head(
+            nn.Linear(5, 6, dtype=D),
+            nn.LayerNorm(6, dtype=D),
+            nn.PReLU(dtype=D),
+            nn.RMSNorm(6, dtype=D),
+            nn.Linear(6, 3, dtype=D),
+        ),
+        X[:4],
+    ),
+}
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_layer(name: str) -> None:
-    """In float64, within 2^12 units in the last place after 25 steps, with running statistics and random numbers; different data in each step."""
+    """In float64, within 2^12 units in the last place after 25 steps, with running statistics and random numbers;
+    different data in each step."""
     module, x = LAYERS[name]
     labels = np.array([0, 2, 1, 1])
     rng = np.random.default_rng(7)

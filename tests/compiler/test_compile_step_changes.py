@@ -154,7 +154,8 @@ def test_uncompiled_steps_in_between() -> None:
 
 
 def test_two_steps_on_one_model() -> None:
-    """Two losses and two optimizers, in turn; the second optimizer finds the parameters where the first has put them."""
+    """Two losses and two optimizers, in turn; the second optimizer finds the parameters where the first has put
+    them."""
     found = []
     for compiled in (False, True):
         model = network()

@@ -103,7 +103,8 @@ def test_interrupted_while_it_writes(monkeypatch: Any) -> None:
 
 
 def test_interrupted_between_the_steps_numbers() -> None:
-    """Where some of a step's numbers are put where the program reads them and others not yet, all of them are put there anew."""
+    """Where some of a step's numbers are put where the program reads them and others not yet, all of them are put there
+    anew."""
     one, other = twins(nn.SGD, momentum=0.9)
     for _ in range(2):
         one[2](X, LABELS)

@@ -114,9 +114,16 @@ def test_a_program_that_writes_into_arguments_sees_that_they_overlap():
         room = np.arange(12.0)
         whole = np.arange(6.0)
         return [
-            (np.arange(6.0), np.arange(6.0)), (whole, whole), (np.arange(6.0), np.ones(6)), (room[:6], room[6:]), (room[:6], room[3:9]), (room[3:9], room[:6]),
-            (room[:6], room[:6]), (room[1:7], room[:6]), (room[:6], room[6:]),
-        ]  # fmt: skip
+            (np.arange(6.0), np.arange(6.0)),
+            (whole, whole),
+            (np.arange(6.0), np.ones(6)),
+            (room[:6], room[6:]),
+            (room[:6], room[3:9]),
+            (room[3:9], room[:6]),
+            (room[:6], room[:6]),
+            (room[1:7], room[:6]),
+            (room[:6], room[6:]),
+        ]
 
     for _ in range(3):
         for mine, theirs in zip(pairs(), pairs(), strict=True):

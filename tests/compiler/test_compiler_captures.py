@@ -1,4 +1,5 @@
-"""What a function reaches besides its arguments: arrays, numbers, objects, Tensors, modules; and copies of the compiled function."""
+"""What a function reaches besides its arguments: arrays, numbers, objects, Tensors, modules; and copies of the compiled
+function."""
 
 from __future__ import annotations
 
@@ -128,7 +129,8 @@ def test_methods(monkeypatch):
         return x * s.factor * GLOBAL + s.offset + s.table * 2
 
     for change in (
-        lambda: None, lambda: None, lambda: setattr(one, "offset", 5.0), lambda: one.table.fill(3), lambda: monkeypatch.setattr(Scaled, "factor", 7.0),
+        lambda: None, lambda: None, lambda: setattr(one, "offset", 5.0), lambda: one.table.fill(3),
+        lambda: monkeypatch.setattr(Scaled, "factor", 7.0),
         lambda: monkeypatch.setitem(globals(), "GLOBAL", 0.5), lambda: setattr(one, "factor", -1.0),
         lambda: monkeypatch.setattr(Scaled, "helper", lambda self, x: x * self.factor * GLOBAL + 0), lambda: None,
     ):  # fmt: skip
@@ -391,7 +393,8 @@ def test_a_module_of_the_users(monkeypatch):
     net = Custom()
     g = ag.compile(ag.no_grad()(lambda x: net(x)))
     for change in (
-        lambda: None, lambda: setattr(net, "scale", 3.0), lambda: net.options.update(shift=4.0), lambda: net.table.fill(5.0),
+        lambda: None, lambda: setattr(net, "scale", 3.0), lambda: net.options.update(shift=4.0),
+        lambda: net.table.fill(5.0),
         lambda: monkeypatch.setitem(globals(), "GLOBAL", 9.0), lambda: setattr(net, "table", np.zeros(3)),
     ):  # fmt: skip
         change()

@@ -1,4 +1,5 @@
-"""A compiled function returns what the function returns, or refuses by name: whatever the function reads, raises or draws."""
+"""A compiled function returns what the function returns, or refuses by name: whatever the function reads, raises or
+draws."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ X = np.arange(1.0, 5.0)
 
 
 def follows(make: Callable[[], tuple[Callable[..., Any], list[Callable[[], Any]]]]) -> None:
-    """Two of a kind, one compiled: they give the same in each call, before and after each change; or the compiled one refuses."""
+    """Two of a kind, one compiled: they give the same in each call, before and after each change; or the compiled one
+    refuses."""
     (plain, changes), (function, same_changes) = make(), make()
     compiled = ag.compile(function)
 
@@ -168,70 +170,102 @@ def _hook_appends() -> Any:
 
 
 STATE = {
-    "a namespace of argparse": holder(lambda: argparse.Namespace(k=2.0), lambda t: setattr(t, "k", 5.0), lambda x, t: x * t.k),
+    "a namespace of argparse": holder(
+        lambda: argparse.Namespace(k=2.0), lambda t: setattr(t, "k", 5.0), lambda x, t: x * t.k
+    ),
     "a class": holder(lambda: type("S", (Settings,), {}), lambda t: setattr(t, "rate", 5.0), lambda x, t: x * t.rate),
     "slots": holder(lambda: Slotted(2.0), lambda t: setattr(t, "rate", 5.0), lambda x, t: x * t.rate),
     "a deque": holder(lambda: collections.deque([1.0, 2.0]), lambda t: t.rotate(), lambda x, t: x * t[0]),
     "a deque that grows": holder(lambda: collections.deque([1.0]), lambda t: t.append(4.0), lambda x, t: x * sum(t)),
     "a set": holder(lambda: {1.0}, lambda t: t.add(4.0), lambda x, t: x * sum(t)),
     "a bytearray": holder(lambda: bytearray(b"ab"), lambda t: t.extend(b"c"), lambda x, t: x * len(t)),
-    "an array of Python's": holder(lambda: array.array("d", [2.0]), lambda t: t.__setitem__(0, 5.0), lambda x, t: x * t[0]),
+    "an array of Python's": holder(
+        lambda: array.array("d", [2.0]), lambda t: t.__setitem__(0, 5.0), lambda x, t: x * t[0]
+    ),
     "a counter": holder(lambda: collections.Counter("aab"), lambda t: t.update("ab"), lambda x, t: x * t["a"]),
-    "a chain of dicts": holder(lambda: collections.ChainMap({"k": 2.0}), lambda t: t.__setitem__("k", 5.0), lambda x, t: x * t["k"]),
+    "a chain of dicts": holder(
+        lambda: collections.ChainMap({"k": 2.0}), lambda t: t.__setitem__("k", 5.0), lambda x, t: x * t["k"]
+    ),
     "a proxy of a dict": holder(
         lambda: types.SimpleNamespace(d=(d := {"k": 2.0}), p=types.MappingProxyType(d)),
         lambda t: t.d.update(k=5.0),
         lambda x, t: x * t.p["k"],
     ),
-    "an array of objects": holder(lambda: np.array([2.0, "a"], object), lambda t: t.__setitem__(0, 5.0), lambda x, t: x * t[0]),
-    "a masked array": holder(lambda: np.ma.array([2.0], mask=[False]), lambda t: t.__setitem__(0, 5.0), lambda x, t: x * float(t[0])),
+    "an array of objects": holder(
+        lambda: np.array([2.0, "a"], object), lambda t: t.__setitem__(0, 5.0), lambda x, t: x * t[0]
+    ),
+    "a masked array": holder(
+        lambda: np.ma.array([2.0], mask=[False]), lambda t: t.__setitem__(0, 5.0), lambda x, t: x * float(t[0])
+    ),
     "the keywords of a partial": holder(
         lambda: functools.partial(lambda x, k: x * k, k=2.0), lambda t: t.keywords.update(k=5.0), _partial_replaced
     ),
     "a bound method of a dict": replaced(lambda: {"k": 2.0}.get, lambda: {"k": 5.0}.get, lambda x, t: x * t("k")),
     "a bound method of a dict that changes": holder(
-        lambda: types.SimpleNamespace(d=(d := {"k": 2.0}), get=d.get), lambda t: t.d.update(k=5.0), lambda x, t: x * t.get("k")
+        lambda: types.SimpleNamespace(d=(d := {"k": 2.0}), get=d.get),
+        lambda t: t.d.update(k=5.0),
+        lambda x, t: x * t.get("k"),
     ),
     "a cached function": holder(
-        lambda: types.SimpleNamespace(k=2.0), lambda t: setattr(t, "k", 5.0), lambda x, t: x * functools.cache(lambda: t.k)()
+        lambda: types.SimpleNamespace(k=2.0),
+        lambda t: setattr(t, "k", 5.0),
+        lambda x, t: x * functools.cache(lambda: t.k)(),
     ),
     "a partial": replaced(
         lambda: functools.partial(np.multiply, 2.0), lambda: functools.partial(np.multiply, 5.0), _partial_replaced
     ),
     "a function of NumPy": replaced(lambda: np.sum, lambda: np.prod, lambda x, t: t(x)),
     "an operator": replaced(lambda: operator.add, lambda: operator.mul, lambda x, t: t(x, x)),
-    "a getter": replaced(lambda: operator.itemgetter(0), lambda: operator.itemgetter(1), lambda x, t: x * t((2.0, 5.0))),
+    "a getter": replaced(
+        lambda: operator.itemgetter(0), lambda: operator.itemgetter(1), lambda x, t: x * t((2.0, 5.0))
+    ),
     "a span of time": replaced(lambda: dt.timedelta(1), lambda: dt.timedelta(2), lambda x, t: x * t.days),
     "a fraction": replaced(lambda: Fraction(1, 2), lambda: Fraction(1, 3), lambda x, t: x * float(t)),
     "a decimal number": replaced(lambda: decimal.Decimal(2), lambda: decimal.Decimal(3), lambda x, t: x * float(t)),
     "a slice": replaced(lambda: slice(0, 2), lambda: slice(1, 3), lambda x, t: x[t] * 2),
     "a range": replaced(lambda: range(2), lambda: range(3), lambda x, t: x * len(t)),
     "a polynomial": replaced(lambda: np.poly1d([1.0, 2.0]), lambda: np.poly1d([3.0, 4.0]), lambda x, t: t(x)),
-    "a polynomial that changes": holder(lambda: np.poly1d([1.0, 2.0]), lambda t: t.__setitem__(1, 7.0), lambda x, t: x * t.coef[0]),
+    "a polynomial that changes": holder(
+        lambda: np.poly1d([1.0, 2.0]), lambda t: t.__setitem__(1, 7.0), lambda x, t: x * t.coef[0]
+    ),
     "a polynomial of the new kind": replaced(
-        lambda: np.polynomial.Polynomial([1.0, 2.0]), lambda: np.polynomial.Polynomial([3.0, 4.0]), lambda x, t: x * t.coef[0]
+        lambda: np.polynomial.Polynomial([1.0, 2.0]),
+        lambda: np.polynomial.Polynomial([3.0, 4.0]),
+        lambda x, t: x * t.coef[0],
     ),
     "a spline": replaced(
-        lambda: scipy.interpolate.CubicSpline(X, X), lambda: scipy.interpolate.CubicSpline(X, X * 2), lambda x, t: x * t(1.5)
+        lambda: scipy.interpolate.CubicSpline(X, X),
+        lambda: scipy.interpolate.CubicSpline(X, X * 2),
+        lambda x, t: x * t(1.5),
     ),
     "a spline that changes": holder(
         lambda: scipy.interpolate.CubicSpline(X, X), lambda t: np.multiply(t.c, 2, out=t.c), lambda x, t: x * t(1.5)
     ),
     "a sparse matrix": replaced(
-        lambda: scipy.sparse.eye_array(4).tocsr(), lambda: 2 * scipy.sparse.eye_array(4).tocsr(), lambda x, t: t.toarray() @ x
+        lambda: scipy.sparse.eye_array(4).tocsr(),
+        lambda: 2 * scipy.sparse.eye_array(4).tocsr(),
+        lambda x, t: t.toarray() @ x,
     ),
     "a sparse matrix that changes": holder(
-        lambda: scipy.sparse.eye_array(4).tocsr(), lambda t: np.multiply(t.data, 2, out=t.data), lambda x, t: t.toarray() @ x
+        lambda: scipy.sparse.eye_array(4).tocsr(),
+        lambda t: np.multiply(t.data, 2, out=t.data),
+        lambda x, t: t.toarray() @ x,
     ),
     "a distribution": replaced(
         lambda: scipy.stats.norm(0, 1), lambda: scipy.stats.norm(1, 2), lambda x, t: x * float(t.pdf(0.3))
     ),
-    "a column of pandas": holder(lambda: pd.Series([2.0, 3.0]), lambda t: t.__setitem__(0, 5.0), lambda x, t: x * t.iloc[0]),
+    "a column of pandas": holder(
+        lambda: pd.Series([2.0, 3.0]), lambda t: t.__setitem__(0, 5.0), lambda x, t: x * t.iloc[0]
+    ),
     "a table of pandas": holder(
         lambda: pd.DataFrame({"a": X}), lambda t: t.__setitem__("a", X * 2), lambda x, t: x * t["a"].to_numpy()
     ),
-    "an array of xarray": holder(lambda: xr.DataArray(X.copy()), lambda t: t.__setitem__(0, 7.0), lambda x, t: x * t.values),
-    "the numbers of an engine": holder(lambda: scipy.stats.qmc.Sobol(1, seed=0), lambda t: None, lambda x, t: x * t.random(1)[0, 0]),
+    "an array of xarray": holder(
+        lambda: xr.DataArray(X.copy()), lambda t: t.__setitem__(0, 7.0), lambda x, t: x * t.values
+    ),
+    "the numbers of an engine": holder(
+        lambda: scipy.stats.qmc.Sobol(1, seed=0), lambda t: None, lambda x, t: x * t.random(1)[0, 0]
+    ),
     "a RandomState": holder(lambda: np.random.RandomState(0), lambda t: None, lambda x, t: x + t.standard_normal()),
     "a generator of Python's": holder(lambda: random.Random(0), lambda t: None, lambda x, t: x * t.random()),
     "a method of a generator": holder(lambda: random.Random(0).random, lambda t: None, lambda x, t: x * t()),
@@ -244,7 +278,7 @@ STATE = {
     "a generator": generator_replaced,
     "the order of a dict": order_of_a_dict,
     "a hook that appends": _hook_appends,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", STATE)

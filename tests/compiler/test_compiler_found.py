@@ -1,4 +1,5 @@
-"""What somebody found who tried to break the compiler: each of these gave a wrong number, or a text that does not run."""
+"""What somebody found who tried to break the compiler: each of these gave a wrong number, or a text that does not
+run."""
 
 from __future__ import annotations
 

@@ -42,7 +42,10 @@ Row = tuple[Callable[[], Any], tuple[Any, ...]]
 MORE: dict[str, Row] = {
     "RNN, dropout": (lambda: nn.RNN(9, 3, num_layers=2, dropout=0.4), (SEQUENCE,)),
     "LSTM, all dropped": (lambda: nn.LSTM(9, 3, num_layers=2, dropout=1.0), (SEQUENCE,)),
-    "GRU, relu-free, both directions, two layers": (lambda: nn.GRU(9, 3, num_layers=2, bidirectional=True, dropout=0.2), (SEQUENCE,)),
+    "GRU, relu-free, both directions, two layers": (
+        lambda: nn.GRU(9, 3, num_layers=2, bidirectional=True, dropout=0.2),
+        (SEQUENCE,),
+    ),
     "Dropout, generator of its own": (lambda: nn.Dropout(0.5, rng=3), (ROWS,)),
     "MultiheadAttention, without weights": (lambda: Second(nn.MultiheadAttention(8, 2, dropout=0.3)), (ROWS,)),
     "BatchNorm1d, average of all batches": (lambda: nn.BatchNorm1d(8, momentum=None), (ROWS,)),
@@ -56,11 +59,22 @@ MORE: dict[str, Row] = {
     "MaxPool2d, overlapping": (lambda: nn.MaxPool2d(3, stride=1, padding=1), (IMAGES,)),
     "MaxPool2d, with NaN": (lambda: nn.MaxPool2d(2), (WITH_NAN,)),
     "network": (
-        lambda: nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.3), nn.Flatten(), nn.Linear(24, 3)),
+        lambda: nn.Sequential(
+            nn.Conv2d(4, 6, 3),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Dropout(0.3),
+            nn.Flatten(),
+            nn.Linear(24, 3),
+        ),
         (IMAGES,),
     ),
     "CrossEntropyLoss, ignored rows": (nn.CrossEntropyLoss, (ROWS, IGNORED)),
-    "CrossEntropyLoss, weights and smoothing": (lambda: nn.CrossEntropyLoss(weight=np.linspace(0.5, 2, 8), label_smoothing=0.1), (ROWS, LABELS)),
+    "CrossEntropyLoss, weights and smoothing": (
+        lambda: nn.CrossEntropyLoss(weight=np.linspace(0.5, 2, 8), label_smoothing=0.1),
+        (ROWS, LABELS),
+    ),
     "CrossEntropyLoss, probabilities": (nn.CrossEntropyLoss, (ROWS, np.full((5, 8), 0.125, np.float32))),
     "CrossEntropyLoss, rows apart": (lambda: nn.CrossEntropyLoss(reduction="none"), (ROWS, LABELS)),
     "NLLLoss, ignored rows": (nn.NLLLoss, (ROWS, IGNORED)),
@@ -69,7 +83,7 @@ MORE: dict[str, Row] = {
     "GaussianNLLLoss, least variance": (nn.GaussianNLLLoss, (ROWS, 0 * ROWS, np.float32(1e-7) * np.abs(ROWS))),
     "PoissonNLLLoss, full": (lambda: nn.PoissonNLLLoss(full=True), (ROWS, np.exp(ROWS))),
     "MultiMarginLoss, weights": (lambda: nn.MultiMarginLoss(weight=np.linspace(0.5, 2, 8)), (ROWS, LABELS)),
-}  # fmt: skip
+}
 ALL: dict[str, Row] = {**{name: TABLE.row(name) for name in TABLE.ROWS_OF_TABLE}, **MORE}
 CALLS = 6
 

@@ -1,4 +1,5 @@
-"""The backend "numba": loops give what NumPy's calls give, bit for bit but for the sums; warnings of floating-point errors are not given."""
+"""The backend "numba": loops give what NumPy's calls give, bit for bit but for the sums; warnings of floating-point
+errors are not given."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ def bit_for_bit(monkeypatch: pytest.MonkeyPatch, all_loops: None) -> None:
     monkeypatch.setattr(pipeline, "PASSES", kept)
     monkeypatch.setattr(chains, "_REDUCED", {"maximum", "minimum"})
     for table in ("UNARY", "BINARY"):
-        # (Of fmax and fmin of 0 and -0, and of remainders, NumPy's own loops give the one or the other at the ends of arrays.)
+        # (Of fmax and fmin of 0 and -0, and of remainders, NumPy's own loops give the one or the other at the ends of
+        # arrays.)
         monkeypatch.setattr(
             programs, table, [function for function in getattr(programs, table) if function not in (np.fmax, np.fmin)]
         )
@@ -105,12 +107,13 @@ SPECIAL = {
     "b": [True, False, True, True, False, False, True] + [False] * 10,
 }
 UNARY = [
-    np.negative, np.absolute, np.sqrt, np.square, np.reciprocal, np.sign, np.isnan, np.isfinite, np.isinf, np.floor, np.ceil, np.trunc, np.logical_not,
-    np.positive, np.invert, np.conjugate, np.fabs,
+    np.negative, np.absolute, np.sqrt, np.square, np.reciprocal, np.sign, np.isnan, np.isfinite, np.isinf, np.floor,
+    np.ceil, np.trunc, np.logical_not, np.positive, np.invert, np.conjugate, np.fabs,
 ]  # fmt: skip
 BINARY = [
-    np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal,
-    np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor,
+    np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.less, np.less_equal, np.greater,
+    np.greater_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and,
+    np.bitwise_or, np.bitwise_xor,
 ]  # fmt: skip
 
 
@@ -446,5 +449,8 @@ def test_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_numba_is_imported_where_it_is_used() -> None:
-    code = "import sys, numpy as np, autograd_np as ag, nn; ag.compile(lambda x: x * 2 + 1)(np.ones(9)); assert 'numba' not in sys.modules"
+    code = (
+        "import sys, numpy as np, autograd_np as ag, nn; ag.compile(lambda x: x * 2 + 1)(np.ones(9)); "
+        "assert 'numba' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

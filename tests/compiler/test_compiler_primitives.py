@@ -1,7 +1,8 @@
-"""Every primitive compiles: each of its sample calls, and the gradient of it, traced once and replayed with other numbers.
+"""Every primitive compiles: each of its sample calls, and the gradient of it, traced once and replayed with other
+numbers.
 
-A compiled function is compared with itself uncompiled, bit for bit; where the compiler takes another way to the same number (a sum as
-a product with ones), to some units in the last place.
+A compiled function is compared with itself uncompiled, bit for bit; where the compiler takes another way to the same
+number (a sum as a product with ones), to some units in the last place.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Shapes, slices and dtypes that depend on numbers: those of an argument are refused in words, those of an array of the caller are watched."""
+"""Shapes, slices and dtypes that depend on numbers: those of an argument are refused in words, those of an array of the
+caller are watched."""
 
 from __future__ import annotations
 
@@ -144,7 +145,8 @@ def test_memory_set_aside_has_the_layout_that_it_had() -> None:
 
 
 def test_numbers_without_axes_are_not_looked_into_where_they_lie() -> None:
-    """A view of a number is a copy; of a buffer in which the program keeps the number it would change when the buffer is used again."""
+    """A view of a number is a copy; of a buffer in which the program keeps the number it would change when the buffer
+    is used again."""
 
     def stretched(x: Any) -> Any:
         a = np.sum(x)[None, None] * 1.0

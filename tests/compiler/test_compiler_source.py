@@ -209,7 +209,8 @@ def test_source_of_the_spiral_has_names_sections_modules_and_shapes() -> None:
     step(*batch)
     text = step.source
     assert text.startswith(
-        "# One training step of Sequential with CrossEntropyLoss and Adam.\n#\n# arguments x (300, 2) float32, y (300,) int64\n"
+        "# One training step of Sequential with CrossEntropyLoss and Adam.\n#\n# arguments x (300, 2) float32, y "
+        "(300,) int64\n"
     )
     assert "parameters (387,) float32 holding W1 (2, 64), b1 (64,), W2 (64, 3), b2 (3,), m (387,) float32" in text
     body = text[text.index("def step(x, y):") :]

@@ -19,7 +19,8 @@ from autograd_np.engine.tensor import Tensor
 pytestmark = pytest.mark.skipif(sys.gettrace() is not None, reason="a debugger watches, so NumPy has the last word")
 
 ASSIGNED = re.compile(
-    r"assigning into an ndarray would cut the gradient of a Tensor of \(\) \w+; write a = ag\.index_update\(a, index, t\), or collect"
+    r"assigning into an ndarray would cut the gradient of a Tensor of \(\) \w+; write a = ag\.index_update\(a, "
+    r"index, t\), or collect"
 )
 
 
@@ -145,7 +146,8 @@ STACK = r"join Tensors with np\.stack\(\[t, u\]\)"
         (lambda t: np.dot([t, t], Tensor(np.ones(2))), "a list of Tensors", STACK),
         (lambda t: np.vectorize(lambda z: z * z)(t), r"np\.vectorize", "call the function on whole arrays"),
         (lambda t: np.vectorize(lambda z: z * t)(np.ones(3)), r"np\.vectorize", "call the function on whole arrays"),
-        (lambda t: np.apply_along_axis(lambda row: row[0] * t, 0, np.ones((3, 2))), r"np\.apply_along_axis", r"np\.stack a list of the results"),
+        (lambda t: np.apply_along_axis(lambda row: row[0] * t, 0, np.ones((3, 2))), r"np\.apply_along_axis",
+        r"np\.stack a list of the results"),
         (lambda t: list(np.nditer(t)), r"np\.nditer", r"iterate over t\.ravel\(\)"),
         (lambda t: list(np.ndenumerate(t)), r"np\.ndenumerate", r"iterate over t\.ravel\(\)"),
         (lambda t: np.full(3, t), r"np\.full", r"use ag\.full\(shape, t\)"),

@@ -94,7 +94,8 @@ def detached(name: str) -> list[str]:
                 )
             if g is None or not np.any(g):
                 findings.append(
-                    f"{name} ({sample.label or 'plain'}): output {number} has slope {np.nanmax(np.abs(slope)):.3g} and no gradient"
+                    f"{name} ({sample.label or 'plain'}): output {number} has slope {np.nanmax(np.abs(slope)):.3g} "
+                    "and no gradient"
                 )
     return findings
 

@@ -38,9 +38,16 @@ def sp() -> Any:
 # ---------------------------------------------------------------- xarray
 
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b, "**": lambda a, b: a**b,
-    "multiply": np.multiply, "hypot": np.hypot, "arctan2": np.arctan2, "maximum": np.maximum,
-}  # fmt: skip
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "**": lambda a, b: a**b,
+    "multiply": np.multiply,
+    "hypot": np.hypot,
+    "arctan2": np.arctan2,
+    "maximum": np.maximum,
+}
 
 
 @pytest.mark.parametrize("operation", BINARY)
@@ -244,8 +251,10 @@ def test_a_sparse_matrix_that_is_changed_between_forward_and_backward(form: str,
 def test_what_does_not_take_a_sparse_matrix_says_what_does(sp: Any) -> None:
     t, square = Tensor(X, requires_grad=True), sp.csr_array(np.eye(3))
     for operation in (
-        lambda: t * square, lambda: t + square, lambda: square + t, lambda: np.multiply(square, t), lambda: np.einsum("i,ij", t, square),
-        lambda: np.tensordot(t, square, 1), lambda: np.concatenate([t[None], square]), lambda: t == square, lambda: np.dot(t * np.ones((2, 2, 3)), square),
+        lambda: t * square, lambda: t + square, lambda: square + t, lambda: np.multiply(square, t),
+        lambda: np.einsum("i,ij", t, square),
+        lambda: np.tensordot(t, square, 1), lambda: np.concatenate([t[None], square]), lambda: t == square,
+        lambda: np.dot(t * np.ones((2, 2, 3)), square),
     ):  # fmt: skip
         with pytest.raises(TypeError, match=r"sparse matrix.*t @ A, np\.matmul\(A, t\) or ag\.matmul\(A, t\)"):
             operation()

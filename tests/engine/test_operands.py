@@ -267,12 +267,26 @@ class Stubborn:
 
 
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b, "//": lambda a, b: a // b,
-    "%": lambda a, b: a % b, "**": lambda a, b: a**b, "@": lambda a, b: a @ b, "<": lambda a, b: a < b, "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b, ">=": lambda a, b: a >= b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
-    "divmod": lambda a, b: divmod(a, b)[1], "multiply": np.multiply, "hypot": np.hypot, "outer": np.multiply.outer,
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: a % b,
+    "**": lambda a, b: a**b,
+    "@": lambda a, b: a @ b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "divmod": lambda a, b: divmod(a, b)[1],
+    "multiply": np.multiply,
+    "hypot": np.hypot,
+    "outer": np.multiply.outer,
     "float32": lambda a, b: np.add(a, b, dtype=np.float64),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("operation", BINARY)

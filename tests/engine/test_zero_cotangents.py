@@ -83,7 +83,8 @@ def test_a_compiled_program_is_made_anew_where_data_is_missing() -> None:
 
 MISSING = np.array([[1.0, 2.0, 3.0], [np.nan, np.inf, -np.inf], [4.0, 5.0, 6.0]])
 COUNTS = np.array([True, False, True])
-# The row in the middle does not count. In x + 0.0, √x and log x what is not finite is computed, in √(x − 9.5) and log(x − 5) of finite numbers.
+# The row in the middle does not count. In x + 0.0, √x and log x what is not finite is computed, in √(x − 9.5) and log(x
+# − 5) of finite numbers.
 COMPUTED: dict[str, Any] = {
     "given": lambda w, x: np.where(COUNTS, x @ w, 0.0),
     "given and scaled": lambda w, x: np.einsum("ij,j->ij", x + 0.0, w)[COUNTS],

@@ -18,7 +18,10 @@ CELLS: list[dict[str, Any]] = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["
 CODE = [cell for cell in CELLS if cell["cell_type"] == "code"]
 
 # Reads cells from standard input, runs them in one namespace, and marks where the output of each one ends.
-RUNNER = "import json, sys\nnames = {}\nfor cell in json.load(sys.stdin):\n    exec(compile(cell, 'cell', 'exec'), names)\n    print('\\x00')"
+RUNNER = (
+    "import json, sys\nnames = {}\nfor cell in json.load(sys.stdin):\n    exec(compile(cell, 'cell', "
+    "'exec'), names)\n    print('\\x00')"
+)
 
 
 def run(cells: list[str], folder: Path) -> subprocess.CompletedProcess[str]:

@@ -24,7 +24,8 @@ def run(*options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def rows(output: str) -> dict[str, list[float]]:
-    """(epoch, accuracy in training, on fresh points, gap, cross-entropy in training, on fresh points, gap) of each remedy."""
+    """(epoch, accuracy in training, on fresh points, gap, cross-entropy in training, on fresh points, gap) of each
+    remedy."""
     found = {}
     for remedy in REMEDIES:
         line = re.search(rf"^{remedy} .*$", output, re.MULTILINE)

@@ -1,4 +1,5 @@
-"""The programs that estimate parameters run as a user runs them, with a small budget, and find the truth within their standard errors."""
+"""The programs that estimate parameters run as a user runs them, with a small budget, and find the truth within their
+standard errors."""
 
 from __future__ import annotations
 
@@ -152,7 +153,10 @@ def test_options_are_explained_and_senseless_ones_refused(
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_missing_package_is_named_with_its_command(program: str, tmp_path: Path) -> None:
     path = f"{EXAMPLES / program}.py"
-    code = f"import runpy, sys; sys.modules['scipy'] = None; sys.path.insert(0, {str(EXAMPLES)!r}); runpy.run_path({path!r}, run_name='__main__')"
+    code = (
+        f"import runpy, sys; sys.modules['scipy'] = None; sys.path.insert(0, {str(EXAMPLES)!r}); "
+        f"runpy.run_path({path!r}, run_name='__main__')"
+    )
     process = python("-c", code, cwd=tmp_path)
     assert process.returncode == 1
     assert "scipy" in process.stderr

@@ -1,4 +1,5 @@
-"""The language model of examples/shakespeare.py: on a small text of its own in the suite, on Shakespeare with ``-m full``."""
+"""The language model of examples/shakespeare.py: on a small text of its own in the suite, on Shakespeare with ``-m
+full``."""
 
 from __future__ import annotations
 

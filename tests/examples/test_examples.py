@@ -158,7 +158,10 @@ def test_spiral_names_a_folder_it_cannot_make(tmp_path: Path) -> None:
 def test_programs_name_the_command_for_a_missing_package(program: str, tmp_path: Path) -> None:
     package = "matplotlib"
     path = str(EXAMPLES / program)
-    code = f"import runpy, sys; sys.path.insert(0, {str(EXAMPLES)!r}); sys.modules[{package!r}] = None; runpy.run_path({path!r}, run_name='__main__')"
+    code = (
+        f"import runpy, sys; sys.path.insert(0, {str(EXAMPLES)!r}); sys.modules[{package!r}] = None; "
+        f"runpy.run_path({path!r}, run_name='__main__')"
+    )
     done = python("-c", code, cwd=tmp_path)
     assert done.returncode == 1
     assert package in done.stderr

@@ -1,13 +1,14 @@
 """A reader of formulas as pictures show them: ``g · (1 − out²)`` and the values of its names give a number.
 
-It knows nothing of how formulas are made, so that what it computes is what a person would read. A name whose value is a function,
-such as ``Σ``, is applied to the brackets, or else the product, that follow it.
+It knows nothing of how formulas are made, so that what it computes is what a person would read. A name whose value is a
+function, such as ``Σ``, is applied to the brackets, or else the product, that follow it.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+import operator
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,9 +24,12 @@ TOKEN = re.compile(
 _erf = np.vectorize(math.erf, otypes=[float])
 _erfc = np.vectorize(math.erfc, otypes=[float])
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "arcsin": np.arcsin, "arccos": np.arccos,
-    "arctan": np.arctan, "arctan2": np.arctan2, "arcsinh": np.arcsinh, "arccosh": np.arccosh, "arctanh": np.arctanh, "exp": np.exp, "ln": np.log,
-    "log₂": np.log2, "log₁₀": np.log10, "sign": np.sign, "max": lambda *v: functools.reduce(np.maximum, v), "min": lambda *v: functools.reduce(np.minimum, v), "round": np.rint, "√": np.sqrt, "∛": np.cbrt,
+    "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
+    "arcsin": np.arcsin, "arccos": np.arccos,
+    "arctan": np.arctan, "arctan2": np.arctan2, "arcsinh": np.arcsinh, "arccosh": np.arccosh, "arctanh": np.arctanh,
+    "exp": np.exp, "ln": np.log,
+    "log₂": np.log2, "log₁₀": np.log10, "sign": np.sign, "max": lambda *v: functools.reduce(np.maximum, v),
+    "min": lambda *v: functools.reduce(np.minimum, v), "round": np.rint, "√": np.sqrt, "∛": np.cbrt,
     "erf": _erf, "σ": lambda x: 1 / (1 + np.exp(-x)), "Φ": lambda x: _erfc(-x / math.sqrt(2)) / 2,
     "φ": lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
 }  # fmt: skip
@@ -94,7 +98,8 @@ class _Reader:
         value = self.sum()
         if word := self.sees(">", "<", "≥", "≤", "=", "≠"):
             compare = {
-                ">": np.greater, "<": np.less, "≥": np.greater_equal, "≤": np.less_equal, "=": np.equal, "≠": np.not_equal,
+                ">": np.greater, "<": np.less, "≥": np.greater_equal, "≤": np.less_equal, "=": np.equal,
+                "≠": np.not_equal,
             }  # fmt: skip
             return compare[word](value, self.sum())
         return value
@@ -110,9 +115,8 @@ class _Reader:
         value = self.signed()
         while word := self.sees("·", "/", "@", "mod"):
             other = self.signed()
-            value = (
-                value * other if word == "·" else value / other if word == "/" else value @ other if word == "@" else np.mod(value, other)
-            )  # fmt: skip
+            apply = {"·": operator.mul, "/": operator.truediv, "@": operator.matmul, "mod": np.mod}[word]
+            value = apply(value, other)
         return value
 
     def signed(self) -> Any:

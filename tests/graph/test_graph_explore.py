@@ -1,4 +1,5 @@
-"""The data behind the page of ``explore``: its gradients are those of ``backward()``, its values are right or missing, and nothing changes."""
+"""The data behind the page of ``explore``: its gradients are those of ``backward()``, its values are right or missing,
+and nothing changes."""
 
 from __future__ import annotations
 
@@ -183,8 +184,21 @@ def encoder() -> Made:
 
 MODELS: list[Any] = []
 GRAPHS: list[Callable[[], Made]] = [
-    reuse, diamond, several_outputs, broadcast, mixed, complex_, empty, pieces, higher_order, zeros, zero_times_infinity, lstm, mlp, encoder,
-]  # fmt: skip
+    reuse,
+    diamond,
+    several_outputs,
+    broadcast,
+    mixed,
+    complex_,
+    empty,
+    pieces,
+    higher_order,
+    zeros,
+    zero_times_infinity,
+    lstm,
+    mlp,
+    encoder,
+]
 
 
 @pytest.mark.parametrize("made", GRAPHS, ids=lambda made: made.__name__)
@@ -379,8 +393,8 @@ def number(text: str) -> float:
 
 
 UNARY = [
-    "negative", "reciprocal", "square", "sqrt", "absolute", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "sigmoid", "relu", "leaky_relu",
-    "silu", "softplus",
+    "negative", "reciprocal", "square", "sqrt", "absolute", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh",
+    "sigmoid", "relu", "leaky_relu", "silu", "softplus",
 ]  # fmt: skip
 
 

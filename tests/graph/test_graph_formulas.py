@@ -1,4 +1,5 @@
-"""Every formula that pictures, page and table show, evaluated on the samples of its operation, is what the operation and its rule give."""
+"""Every formula that pictures, page and table show, evaluated on the samples of its operation, is what the operation
+and its rule give."""
 
 from __future__ import annotations
 
@@ -30,16 +31,20 @@ SYMBOLS = {
     "targets": "t",
 }
 # Options with which an operation is another function than the one that its formula is of.
-PLAIN = {"reduction": "mean", "threshold": None, "approximate": "none", "where": True, "initial": None, "dtype": None, "weight": None,
-         "pos_weight": None, "mean": None, "label_smoothing": 0.0, "ddof": 0, "correction": None, "ord": None, "axes": None}  # fmt: skip
+PLAIN = {
+    "reduction": "mean", "threshold": None, "approximate": "none", "where": True, "initial": None, "dtype": None,
+    "weight": None, "pos_weight": None, "mean": None, "label_smoothing": 0.0, "ddof": 0, "correction": None,
+    "ord": None, "axes": None,
+}  # fmt: skip
 
 
 # Whose formulas are words, or a notation that is not evaluated; with the names of those if the others are mathematics.
 WORDS = {
-    "batch_norm": "", "clip": "", "concatenate": "", "conv2d": "", "cumsum": "", "dropout": "", "einsum": "", "embedding": "", "getitem": "",
-    "gru_cell": "", "layer_norm": "", "lstm_cell": "", "max_pool2d": "", "reshape": "", "rms_norm": "", "rnn_cell": "",
-    "scaled_dot_product_attention": "", "sliding_window_view": "", "stack": "", "swapaxes": "", "take": "", "astype": "",
-    "broadcast_to": "x", "max": "x", "min": "x", "prod": "x", "norm": "out", "outer": "out", "softmax_cross_entropy": "out",
+    "batch_norm": "", "clip": "", "concatenate": "", "conv2d": "", "cumsum": "", "dropout": "", "einsum": "",
+    "embedding": "", "getitem": "", "gru_cell": "", "layer_norm": "", "lstm_cell": "", "max_pool2d": "", "reshape": "",
+    "rms_norm": "", "rnn_cell": "", "scaled_dot_product_attention": "", "sliding_window_view": "", "stack": "",
+    "swapaxes": "", "take": "", "astype": "", "broadcast_to": "x", "max": "x", "min": "x", "prod": "x", "norm": "out",
+    "outer": "out", "softmax_cross_entropy": "out",
 }  # fmt: skip
 # Of complex numbers, or inside batches: there are no samples to compare with.
 UNPROVED = {"complex_sign", "summed_over_batch"}
@@ -111,7 +116,8 @@ class Called:
         total = np.sum(np.exp(x), **over)
         mean = self.options.get("mean")
         self.names |= {
-            "n": x.size / max(1, np.prod(kept)), "x̄": np.mean(x, **over) if mean is None else mean, "softmax": lambda v: np.exp(v) / total,
+            "n": x.size / max(1, np.prod(kept)), "x̄": np.mean(x, **over) if mean is None else mean,
+            "softmax": lambda v: np.exp(v) / total,
             "Σ": lambda v: np.sum(v, **over), "Π": lambda v: np.prod(v, **over), "mean": lambda v: np.mean(v, **over),
             "max": lambda v: np.max(v, **over), "min": lambda v: np.min(v, **over),
         }  # fmt: skip
@@ -124,7 +130,8 @@ class Called:
         return all(np.array_equal(options.get(word, value), value) for word, value in PLAIN.items())  # type: ignore[arg-type]
 
     def agrees(self, formula: str, word: str) -> bool:
-        """Whether a formula gives the value, or what is sent to an operand; where both are finite, and to the operand's shape.
+        """Whether a formula gives the value, or what is sent to an operand; where both are finite, and to the operand's
+        shape.
 
         Raises:
             Words: it is no mathematics.

@@ -502,7 +502,10 @@ def test_digraph_renders(tmp_path: Path) -> None:
 
 
 def test_import_stays_light() -> None:
-    code = "import sys, autograd_np; print([m for m in sys.modules if 'graphviz' in m or m.startswith('autograd_np.graph.d')])"
+    code = (
+        "import sys, autograd_np; print([m for m in sys.modules if 'graphviz' in m or "
+        "m.startswith('autograd_np.graph.d')])"
+    )
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

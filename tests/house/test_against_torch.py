@@ -41,18 +41,44 @@ def labels() -> Any:
 
 
 CASES: list[Case] = [
-    *[same(name, A) for name in ("exp", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arctan", "arcsinh", "square", "abs", "sinc", "negative")],
+    *[
+        same(name, A)
+        for name in (
+            "exp",
+            "expm1",
+            "sin",
+            "cos",
+            "tan",
+            "sinh",
+            "cosh",
+            "tanh",
+            "arctan",
+            "arcsinh",
+            "square",
+            "abs",
+            "sinc",
+            "negative",
+        )
+    ],
     *[same(name, P) for name in ("log", "log1p", "log2", "log10", "sqrt", "reciprocal", "exp2", "deg2rad")],
     *[same(name, U) for name in ("arcsin", "arccos", "arctanh")],
     same("arccosh", P + 1),
     same("i0", A),
-    *[same(name, A, A[::-1].copy()) for name in ("add", "subtract", "multiply", "maximum", "minimum", "logaddexp", "logaddexp2", "hypot", "arctan2")],
+    *[
+        same(name, A, A[::-1].copy())
+        for name in ("add", "subtract", "multiply", "maximum", "minimum", "logaddexp", "logaddexp2", "hypot", "arctan2")
+    ],
     same("divide", A, P),
     same("power", P, A, torch_name="pow"),
     same("float_power", P, A),
     ("remainder", np.remainder, torch.remainder, (A, P)),
     ("fmod", np.fmod, torch.fmod, (A, P)),
-    ("xlogy", lambda x: np.where(x > 0, x * np.log(np.abs(x)), 0.0), lambda x: torch.xlogy(x.clamp(min=0), x.abs()), (A,)),
+    (
+        "xlogy",
+        lambda x: np.where(x > 0, x * np.log(np.abs(x)), 0.0),
+        lambda x: torch.xlogy(x.clamp(min=0), x.abs()),
+        (A,),
+    ),
     ("sum", lambda x: np.sum(x, axis=0), lambda x: x.sum(0), (A,)),
     ("mean", lambda x: np.mean(x, axis=1, keepdims=True), lambda x: x.mean(1, keepdim=True), (A,)),
     ("var", lambda x: np.var(x, axis=1, ddof=1), lambda x: x.var(1), (A,)),
@@ -73,9 +99,19 @@ CASES: list[Case] = [
     ("roll", lambda x: np.roll(x, 2, axis=1), lambda x: x.roll(2, 1), (A,)),
     ("flip", lambda x: np.flip(x, 1), lambda x: x.flip(1), (A,)),
     ("tril", np.tril, torch.tril, (A,)),
-    ("pad", lambda x: np.pad(x, ((0, 0), (1, 2)), mode="reflect"), lambda x: F.pad(x[None], (1, 2), mode="reflect")[0], (A,)),
+    (
+        "pad",
+        lambda x: np.pad(x, ((0, 0), (1, 2)), mode="reflect"),
+        lambda x: F.pad(x[None], (1, 2), mode="reflect")[0],
+        (A,),
+    ),
     ("gather", lambda x: x[np.array([0, 2, 0])], lambda x: x[torch.tensor([0, 2, 0])], (A,)),
-    ("take_along_axis", lambda x: np.take_along_axis(x, LABELS[:, None], 1), lambda x: x.gather(1, labels()[:, None]), (A,)),
+    (
+        "take_along_axis",
+        lambda x: np.take_along_axis(x, LABELS[:, None], 1),
+        lambda x: x.gather(1, labels()[:, None]),
+        (A,),
+    ),
     ("where", lambda x, y: np.where(A > 0, x, y), lambda x, y: torch.where(torch.tensor(A) > 0, x, y), (A, P)),
     ("clip", lambda x: np.clip(x, -0.5, 0.5), lambda x: x.clamp(-0.5, 0.5), (A,)),
     ("matmul", np.matmul, torch.matmul, (A, B)),
@@ -88,21 +124,50 @@ CASES: list[Case] = [
     ("det", np.linalg.det, torch.linalg.det, (S,)),
     ("slogdet", lambda x: np.linalg.slogdet(x)[1], lambda x: torch.linalg.slogdet(x)[1], (S,)),
     ("solve", np.linalg.solve, torch.linalg.solve, (S, SPD)),
-    ("cholesky", lambda x: np.linalg.cholesky((x + np.swapaxes(x, 1, 2)) / 2), lambda x: torch.linalg.cholesky((x + x.mT) / 2), (SPD,)),
-    ("eigvalsh", lambda x: np.linalg.eigvalsh((x + np.swapaxes(x, 1, 2)) / 2), lambda x: torch.linalg.eigvalsh((x + x.mT) / 2), (SPD,)),
+    (
+        "cholesky",
+        lambda x: np.linalg.cholesky((x + np.swapaxes(x, 1, 2)) / 2),
+        lambda x: torch.linalg.cholesky((x + x.mT) / 2),
+        (SPD,),
+    ),
+    (
+        "eigvalsh",
+        lambda x: np.linalg.eigvalsh((x + np.swapaxes(x, 1, 2)) / 2),
+        lambda x: torch.linalg.eigvalsh((x + x.mT) / 2),
+        (SPD,),
+    ),
     ("svdvals", np.linalg.svdvals, torch.linalg.svdvals, (S,)),
     ("pinv", np.linalg.pinv, torch.linalg.pinv, (A,)),
     ("nuclear norm", lambda x: np.linalg.norm(x, "nuc"), lambda x: torch.linalg.norm(x, "nuc"), (A,)),
     ("norm of order 3", lambda x: np.linalg.norm(x, 3, axis=1), lambda x: torch.linalg.vector_norm(x, 3, dim=1), (A,)),
     ("matrix_power", lambda x: np.linalg.matrix_power(x, -2), lambda x: torch.linalg.matrix_power(x, -2), (S,)),
     ("power spectrum", lambda x: np.abs(np.fft.rfft(x)) ** 2, lambda x: torch.fft.rfft(x).abs() ** 2, (A,)),
-    ("irfft", lambda x: np.fft.irfft(np.fft.rfft(x) * 2, n=5), lambda x: torch.fft.irfft(torch.fft.rfft(x) * 2, n=5), (A,)),
+    (
+        "irfft",
+        lambda x: np.fft.irfft(np.fft.rfft(x) * 2, n=5),
+        lambda x: torch.fft.irfft(torch.fft.rfft(x) * 2, n=5),
+        (A,),
+    ),
     *[
         (name, getattr(ag, name), getattr(F, theirs), (A,))
         for name, theirs in {
-            "relu": "relu", "leaky_relu": "leaky_relu", "relu6": "relu6", "elu": "elu", "selu": "selu", "gelu": "gelu", "silu": "silu", "mish": "mish",
-            "sigmoid": "sigmoid", "log_sigmoid": "logsigmoid", "hard_swish": "hardswish", "hardtanh": "hardtanh", "hardshrink": "hardshrink",
-            "softshrink": "softshrink", "tanhshrink": "tanhshrink", "softplus": "softplus", "softsign": "softsign",
+            "relu": "relu",
+            "leaky_relu": "leaky_relu",
+            "relu6": "relu6",
+            "elu": "elu",
+            "selu": "selu",
+            "gelu": "gelu",
+            "silu": "silu",
+            "mish": "mish",
+            "sigmoid": "sigmoid",
+            "log_sigmoid": "logsigmoid",
+            "hard_swish": "hardswish",
+            "hardtanh": "hardtanh",
+            "hardshrink": "hardshrink",
+            "softshrink": "softshrink",
+            "tanhshrink": "tanhshrink",
+            "softplus": "softplus",
+            "softsign": "softsign",
         }.items()
     ],
     ("gelu by tanh", lambda x: ag.gelu(x, approximate="tanh"), lambda x: F.gelu(x, approximate="tanh"), (A,)),
@@ -129,7 +194,7 @@ CASES: list[Case] = [
         lambda x, p: F.binary_cross_entropy_with_logits(x, p),
         (A, PROBABILITIES),
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("ours", "theirs", "args"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])

@@ -42,7 +42,8 @@ def modules() -> list[ModuleType]:
 
 
 def objects() -> Iterator[tuple[str, ModuleType, Any]]:
-    """(name, module, object): modules, their functions, classes, methods and properties, and every primitive of the registry."""
+    """(name, module, object): modules, their functions, classes, methods and properties, and every primitive of the
+    registry."""
     for (
         found
     ) in REGISTRY.values():  # (first: an operation's example knows its chapter, not the class that has it as a method)
@@ -65,7 +66,8 @@ def objects() -> Iterator[tuple[str, ModuleType, Any]]:
 
 
 def examples() -> dict[str, tuple[ModuleType, str]]:
-    """Name → (module, docstring) of everything that has an example. A docstring reached by several names counts once."""
+    """Name → (module, docstring) of everything that has an example. A docstring reached by several names counts
+    once."""
     texts: dict[str, tuple[ModuleType, str]] = {}
     seen: set[str] = set()
     for name, module, value in objects():

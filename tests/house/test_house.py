@@ -13,7 +13,8 @@ import pytest
 import autograd_np as ag
 
 TOP = Path(__file__).resolve().parents[2]
-# Each imports only what stands before it. (The namespaces and launchers in autograd_np/ itself stand above all of them.)
+# Each imports only what stands before it. (The namespaces and launchers in autograd_np/ itself stand above all of
+# them.)
 ORDER = (
     ("engine",),
     ("primitives",),
@@ -30,7 +31,7 @@ CEILINGS = {
     "autograd_np/batching": 2000,
     "autograd_np/transforms": 1350,
     "autograd_np/array_api": 700,
-    "autograd_np/proofs": 8600,
+    "autograd_np/proofs": 8700,
     "autograd_np/compiler": 10100,
     "autograd_np/graph": 5200,
     "nn": 15650,

@@ -1,7 +1,7 @@
 """The public names and signatures are those of ``references/public_api.json``: what is there stays there.
 
-``python tests/house/test_public_api.py`` writes the file anew, after an addition; a name that goes, or a parameter that changes its name, its
-kind or its default, is a change that users must be told of (see docs/public_api.md).
+``python tests/house/test_public_api.py`` writes the file anew, after an addition; a name that goes, or a parameter that
+changes its name, its kind or its default, is a change that users must be told of (see docs/public_api.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The recipes of CONTRIBUTING.md: each is done on a copy of the tree as it is written, and what it says proves it is run."""
+"""The recipes of CONTRIBUTING.md: each is done on a copy of the tree as it is written, and what it says proves it is
+run."""
 
 from __future__ import annotations
 
@@ -76,7 +77,8 @@ RECIPES = recipes()
 
 
 def complaint(recipe: Recipe, top: Path, without: Edit | None = None) -> str:
-    """Do a recipe on a copy of the library, all of it or without a step: what the first proof that fails says, else ""."""
+    """Do a recipe on a copy of the library, all of it or without a step: what the first proof that fails says, else
+    ""."""
     for package in ("autograd_np", "nn"):
         shutil.copytree(TOP / package, top / package, ignore=shutil.ignore_patterns("__pycache__"))
     for edit in recipe.edits:

@@ -1,4 +1,5 @@
-"""The programs in tests/typed: they run, and ``mypy --strict`` accepts them as it would a user's (where it is installed; ``.ci/check lint`` has it)."""
+"""The programs in tests/typed: they run, and ``mypy --strict`` accepts them as it would a user's (where it is
+installed; ``.ci/check lint`` has it)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 TOP = Path(__file__).resolve().parents[2]
 MEMORY = 2**30  # bytes beyond what the process has when it has imported everything
 
-# Reads the files whose names it is given, and prints what came of each: how it ended, its message or a digest of what was read.
+# Reads the files whose names it is given, and prints what came of each: how it ended, its message or a digest of what
+# was read.
 READER = """
 import hashlib, json, resource, sys, time
 import numpy as np
@@ -194,14 +195,30 @@ HEADERS = {
     "text": b"text",
 }
 
-REFUSED: dict[str, tuple[str, str, bytes]] = {f"npy: {name}": ("load", "w.npz", archive(Entry(b"w.npy", entry))) for name, entry in HEADERS.items()} | {
-    "npz: a bomb": ("load", "w.npz", archive(Entry(b"w.npy", (raw := bomb(3800, -15, npy(described("'|u1'", f"({3800 * 2**20},)")))), 8, 3800 * 2**20 + 64))),
+REFUSED: dict[str, tuple[str, str, bytes]] = {
+    f"npy: {name}": ("load", "w.npz", archive(Entry(b"w.npy", entry))) for name, entry in HEADERS.items()
+} | {
+    "npz: a bomb": (
+        "load",
+        "w.npz",
+        archive(
+            Entry(
+                b"w.npy", (raw := bomb(3800, -15, npy(described("'|u1'", f"({3800 * 2**20},)")))), 8, 3800 * 2**20 + 64
+            )
+        ),
+    ),
     "npz: a bomb of text": ("load_checkpoint", "w.npz", archive(Entry(b"checkpoint.json", raw, 8, 3800 * 2**20))),
     "npz: a bomb that says it is small": ("load", "w.npz", archive(Entry(b"w.npy", raw, 8, 2**20))),
     "npz: a bomb in the header": (
-        "load", "w.npz", archive(Entry(b"w.npy", bomb(3800, -15, npy("", b"", (2, 0), 2**32 - 1)), 8, 100)),
+        "load",
+        "w.npz",
+        archive(Entry(b"w.npy", bomb(3800, -15, npy("", b"", (2, 0), 2**32 - 1)), 8, 100)),
     ),
-    "npz: one content many times": ("load", "w.npz", archive(Entry(b"w.npy", ONE * 9999), *[Entry(b"%d.npy" % i, ONE * 9999, again=True) for i in range(999)])),
+    "npz: one content many times": (
+        "load",
+        "w.npz",
+        archive(Entry(b"w.npy", ONE * 9999), *[Entry(b"%d.npy" % i, ONE * 9999, again=True) for i in range(999)]),
+    ),
     "npz: more than the file": ("load", "w.npz", archive(Entry(b"w.npy", ONE, size=2**31 - 1))),
     "npz: a name twice": ("load", "w.npz", archive(Entry(b"w.npy", ONE), Entry(b"w.npy", ONE))),
     "npz: a zero in a name": ("load", "w.npz", archive(Entry(b"w\0v.npy", ONE))),
@@ -212,8 +229,16 @@ REFUSED: dict[str, tuple[str, str, bytes]] = {f"npy: {name}": ("load", "w.npz", 
     "npz: metadata of many digits": ("load", "w.npz", of_metadata(f'{{"a": {DIGITS}}}')),
     "npz: metadata twice": ("load", "w.npz", of_metadata('{"a": "1", "a": "2"}')),
     "npz: metadata in no alphabet": ("load", "w.npz", archive(Entry(b"__metadata__.json", b"\xff\xfe{"))),
-    "checkpoint: a name twice": ("load_checkpoint", "c.npz", archive(*[Entry(b"checkpoint.json", (CHECKPOINT % "{}").encode())] * 2)),
-    "checkpoint: an array twice": ("load_checkpoint", "c.npz", archive(Entry(b"checkpoint.json", (CHECKPOINT % "{}").encode()), *[Entry(b"0.npy", ONE)] * 2)),
+    "checkpoint: a name twice": (
+        "load_checkpoint",
+        "c.npz",
+        archive(*[Entry(b"checkpoint.json", (CHECKPOINT % "{}").encode())] * 2),
+    ),
+    "checkpoint: an array twice": (
+        "load_checkpoint",
+        "c.npz",
+        archive(Entry(b"checkpoint.json", (CHECKPOINT % "{}").encode()), *[Entry(b"0.npy", ONE)] * 2),
+    ),
     "checkpoint: deep": ("load_checkpoint", "c.npz", of_checkpoint(f'{{"a": {DEEP}}}')),
     "checkpoint: less deep": ("load_checkpoint", "c.npz", of_checkpoint(f'{{"a": {"[" * 990 + "]" * 990}}}')),
     "checkpoint: many digits": ("load_checkpoint", "c.npz", of_checkpoint(f'{{"a": {DIGITS}}}')),
@@ -221,37 +246,93 @@ REFUSED: dict[str, tuple[str, str, bytes]] = {f"npy: {name}": ("load", "w.npz", 
     "checkpoint: a key twice": ("load_checkpoint", "c.npz", of_checkpoint('{"a": {"dict": [["k", 1], ["k", 2]]}}')),
     "checkpoint: no such array": ("load_checkpoint", "c.npz", of_checkpoint('{"a": {"array": "7"}}')),
     "checkpoint: a list as name": ("load_checkpoint", "c.npz", of_checkpoint('{"a": {"array": []}}')),
-    "checkpoint: a scalar object": ("load_checkpoint", "c.npz", of_checkpoint('{"a": {"scalar": ["|O", "AAAAAAAAAAA="]}}')),
-    "checkpoint: a scalar of a text": ("load_checkpoint", "c.npz", of_checkpoint('{"a": {"scalar": ["((((", "AAAAAAAAAAA="]}}')),
-    "checkpoint: a scalar of 4 GB": ("load_checkpoint", "c.npz", of_checkpoint('{"a": {"scalar": ["<U999999999", "AAAAAAAAAAA="]}}')),
-    "checkpoint: a scalar without dtype": ("load_checkpoint", "c.npz", of_checkpoint('{"a": {"scalar": [null, "AAAAAAAAAAA="]}}')),
+    "checkpoint: a scalar object": (
+        "load_checkpoint",
+        "c.npz",
+        of_checkpoint('{"a": {"scalar": ["|O", "AAAAAAAAAAA="]}}'),
+    ),
+    "checkpoint: a scalar of a text": (
+        "load_checkpoint",
+        "c.npz",
+        of_checkpoint('{"a": {"scalar": ["((((", "AAAAAAAAAAA="]}}'),
+    ),
+    "checkpoint: a scalar of 4 GB": (
+        "load_checkpoint",
+        "c.npz",
+        of_checkpoint('{"a": {"scalar": ["<U999999999", "AAAAAAAAAAA="]}}'),
+    ),
+    "checkpoint: a scalar without dtype": (
+        "load_checkpoint",
+        "c.npz",
+        of_checkpoint('{"a": {"scalar": [null, "AAAAAAAAAAA="]}}'),
+    ),
     "checkpoint: bytes that are none": ("load_checkpoint", "c.npz", of_checkpoint('{"a": {"bytes": "?"}}')),
     "checkpoint: no description": ("load_checkpoint", "c.npz", archive(Entry(b"0.npy", ONE))),
     "safetensors: a name twice": ("load", "w.safetensors", safetensors(f"{{{one('w')}, {one('w')}}}", bytes(8))),
-    "safetensors: metadata twice": ("load", "w.safetensors", safetensors(f'{{"__metadata__": {{"a": "1", "a": "2"}}, {one("w")}}}', bytes(8))),
-    "safetensors: a field twice": ("load", "w.safetensors", safetensors(f'{{"w": {{"dtype": "F32", {one("w")[6:]}}}', bytes(8))),
-    "safetensors: overlapping": ("load", "w.safetensors", safetensors(f"{{{one('v')}, {one('w', offsets='[4, 12]')}}}", bytes(12))),
+    "safetensors: metadata twice": (
+        "load",
+        "w.safetensors",
+        safetensors(f'{{"__metadata__": {{"a": "1", "a": "2"}}, {one("w")}}}', bytes(8)),
+    ),
+    "safetensors: a field twice": (
+        "load",
+        "w.safetensors",
+        safetensors(f'{{"w": {{"dtype": "F32", {one("w")[6:]}}}', bytes(8)),
+    ),
+    "safetensors: overlapping": (
+        "load",
+        "w.safetensors",
+        safetensors(f"{{{one('v')}, {one('w', offsets='[4, 12]')}}}", bytes(12)),
+    ),
     "safetensors: the same bytes": ("load", "w.safetensors", safetensors(f"{{{one('v')}, {one('w')}}}", bytes(8))),
-    "safetensors: a hole": ("load", "w.safetensors", safetensors(f"{{{one('v')}, {one('w', offsets='[16, 24]')}}}", bytes(24))),
+    "safetensors: a hole": (
+        "load",
+        "w.safetensors",
+        safetensors(f"{{{one('v')}, {one('w', offsets='[16, 24]')}}}", bytes(24)),
+    ),
     "safetensors: more bytes": ("load", "w.safetensors", safetensors(f"{{{one('w')}}}", bytes(24))),
     "safetensors: fewer bytes": ("load", "w.safetensors", safetensors(f"{{{one('w')}}}", bytes(4))),
     "safetensors: negative": ("load", "w.safetensors", safetensors(f"{{{one('w', offsets='[-8, 0]')}}}", bytes(8))),
     "safetensors: backwards": ("load", "w.safetensors", safetensors(f"{{{one('w', offsets='[8, 0]')}}}", bytes(8))),
     "safetensors: a negative axis": ("load", "w.safetensors", safetensors(f"{{{one('w', '[-2, -1]')}}}", bytes(8))),
-    "safetensors: the longest axis, and none": ("load", "w.safetensors", safetensors(f"{{{one('w', f'[{2**63 - 1}, 0]', '[0, 0]')}}}")),
-    "safetensors: an axis of a word, and none": ("load", "w.safetensors", safetensors(f"{{{one('w', f'[{2**64 - 1}, 0]', '[0, 0]')}}}")),
-    "safetensors: two long axes": ("load", "w.safetensors", safetensors(f"{{{one('w', f'[{2**40}, {2**40}]')}}}", bytes(8))),
+    "safetensors: the longest axis, and none": (
+        "load",
+        "w.safetensors",
+        safetensors(f"{{{one('w', f'[{2**63 - 1}, 0]', '[0, 0]')}}}"),
+    ),
+    "safetensors: an axis of a word, and none": (
+        "load",
+        "w.safetensors",
+        safetensors(f"{{{one('w', f'[{2**64 - 1}, 0]', '[0, 0]')}}}"),
+    ),
+    "safetensors: two long axes": (
+        "load",
+        "w.safetensors",
+        safetensors(f"{{{one('w', f'[{2**40}, {2**40}]')}}}", bytes(8)),
+    ),
     "safetensors: 65 axes": ("load", "w.safetensors", safetensors(f"{{{one('w', str([1] * 65 + [2]))}}}", bytes(8))),
     "safetensors: many digits": ("load", "w.safetensors", safetensors(f"{{{one('w', f'[{DIGITS}]')}}}", bytes(8))),
     "safetensors: deep metadata": ("load", "w.safetensors", safetensors(f'{{"__metadata__": {DEEP}}}')),
     "safetensors: deep": ("load", "w.safetensors", safetensors(DEEP)),
-    "safetensors: a number in metadata": ("load", "w.safetensors", safetensors(f'{{"__metadata__": {{"a": {DIGITS}}}}}')),
+    "safetensors: a number in metadata": (
+        "load",
+        "w.safetensors",
+        safetensors(f'{{"__metadata__": {{"a": {DIGITS}}}}}'),
+    ),
     "safetensors: a long header": ("load", "w.safetensors", safetensors("{}", length=2**63)),
     "safetensors: a header of 4 GB": ("load", "w.safetensors", safetensors("{}", length=2**32)),
-    "safetensors: no checksum of ours": ("load", "w.safetensors", safetensors(f'{{"__metadata__": {{"autograd_np": "1"}}, {one("w")}}}', bytes(8))),
+    "safetensors: no checksum of ours": (
+        "load",
+        "w.safetensors",
+        safetensors(f'{{"__metadata__": {{"autograd_np": "1"}}, {one("w")}}}', bytes(8)),
+    ),
     "idx: a bomb": ("read_idx", "w.gz", bomb(1500, 31)),
     "idx: a bomb behind a header": ("read_idx", "w.gz", bomb(3800, 31, b"\0\0\x08\x01\0\0\0\x08")),
-    "idx: a bomb with its length": ("read_idx", "w.gz", bomb(3800, 31, b"\0\0\x08\x01" + (3800 * 2**20).to_bytes(4, "big"))),
+    "idx: a bomb with its length": (
+        "read_idx",
+        "w.gz",
+        bomb(3800, 31, b"\0\0\x08\x01" + (3800 * 2**20).to_bytes(4, "big")),
+    ),
     "idx: more than the header": ("read_idx", "w.gz", gzip.compress(b"\0\0\x08\x01\0\0\0\x02" + bytes(3))),
     "idx: less than the header": ("read_idx", "w.gz", gzip.compress(b"\0\0\x08\x01\0\0\0\x02" + bytes(1))),
     "idx: behind the end": ("read_idx", "w.gz", gzip.compress(b"\0\0\x08\x01\0\0\0\x02" + bytes(2)) + b"garbage"),
@@ -260,4 +341,4 @@ REFUSED: dict[str, tuple[str, str, bytes]] = {f"npy: {name}": ("load", "w.npz", 
     "idx: 255 axes": ("read_idx", "w.gz", gzip.compress(b"\0\0\x08\xff" + b"\0\0\0\x01" * 255 + b"\0")),
     "idx: long axes": ("read_idx", "w", b"\0\0\x08\x03" + b"\xff" * 12 + bytes(8)),
     "idx: long axes, and none": ("read_idx", "w", b"\0\0\x08\x03" + b"\xff" * 8 + bytes(4)),
-}  # fmt: skip
+}

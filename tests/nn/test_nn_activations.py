@@ -1,4 +1,5 @@
-"""Activation layers: the functions of autograd_np behind PyTorch's names (whose values are compared in test_nn_losses.py)."""
+"""Activation layers: the functions of autograd_np behind PyTorch's names (whose values are compared in
+test_nn_losses.py)."""
 
 import numpy as np
 import pytest

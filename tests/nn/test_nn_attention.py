@@ -1,4 +1,5 @@
-"""Attention and transformer layers: against PyTorch's values and gradients, central differences, their masks, modes and seeds."""
+"""Attention and transformer layers: against PyTorch's values and gradients, central differences, their masks, modes and
+seeds."""
 
 import copy
 import json

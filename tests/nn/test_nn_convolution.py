@@ -1,4 +1,5 @@
-"""Convolution and pooling layers: gradcheck of inputs and parameters, PyTorch's values and gradients, options and errors."""
+"""Convolution and pooling layers: gradcheck of inputs and parameters, PyTorch's values and gradients, options and
+errors."""
 
 from __future__ import annotations
 

@@ -503,7 +503,8 @@ def test_point_sets_are_their_formulas() -> None:
 
 
 def test_the_bayes_limits_of_the_spirals() -> None:
-    """What the best classifier, which knows radius, arms and noise, can tell: nearly all of one form, 91 % of the other."""
+    """What the best classifier, which knows radius, arms and noise, can tell: nearly all of one form, 91 % of the
+    other."""
     for form, winding, limit in (("cs231n", 1.0, 0.9999), ("nnfs", 2.5, 0.910)):
         x, y = data.spiral(40_000, form=form, rng=0)  # type: ignore[arg-type]
         radius, angle = np.hypot(*x.T), np.arctan2(*x.T)

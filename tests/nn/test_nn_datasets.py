@@ -1,4 +1,5 @@
-"""The known data sets: the format of their files, where they are looked for, and downloads from mirrors of all kinds (of this machine)."""
+"""The known data sets: the format of their files, where they are looked for, and downloads from mirrors of all kinds
+(of this machine)."""
 
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ def somebody_elses_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture
 def mirrors(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[str]]]:
-    """Serves files, one mirror for each dict: name → bytes, a status, or a function of the handler. Gives the list of requests."""
+    """Serves files, one mirror for each dict: name → bytes, a status, or a function of the handler. Gives the list of
+    requests."""
     servers = []
     requests: list[str] = []
 
@@ -502,7 +504,8 @@ def test_the_cache_folder_is_where_the_platform_has_it(tmp_path: Path, monkeypat
 
 
 def real(load: Callable[[], Any]) -> Any:
-    """The real data where somebody has them: in the folder of ``AUTOGRAD_NP_DATA``, or in the cache from an earlier download."""
+    """The real data where somebody has them: in the folder of ``AUTOGRAD_NP_DATA``, or in the cache from an earlier
+    download."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "cache_folder", data.cache_folder)
         if REAL:

@@ -1,4 +1,5 @@
-"""Files that were altered, cut, or made to do harm: what is read is what was written, or one error names the file; in little memory."""
+"""Files that were altered, cut, or made to do harm: what is read is what was written, or one error names the file; in
+little memory."""
 
 from __future__ import annotations
 

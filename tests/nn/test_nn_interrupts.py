@@ -1,4 +1,5 @@
-"""Steps that are cut in two, by Ctrl-C at any instruction or by an error: whole, or they say so, and can be made whole."""
+"""Steps that are cut in two, by Ctrl-C at any instruction or by an error: whole, or they say so, and can be made
+whole."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(optim.Optimizer, "block", 8)
     errors, active = np.geterr(), modes.ACTIVE[0]
     yield
-    # An interrupt between the end of a block and the `__exit__` of its `with` skips the latter; nothing in Python can help it.
+    # An interrupt between the end of a block and the `__exit__` of its `with` skips the latter; nothing in Python can
+    # help it.
     np.seterr(**errors)  # type: ignore[arg-type]
     modes.ACTIVE[0] = active
 
@@ -103,7 +105,8 @@ class Run:
 def interrupted(
     call: Callable[[], Any], at: int, where: str, error: BaseException | None = None
 ) -> tuple[BaseException | None, int]:
-    """Call, and raise KeyboardInterrupt at an instruction of the files in a folder; what came out, and how many instructions were run."""
+    """Call, and raise KeyboardInterrupt at an instruction of the files in a folder; what came out, and how many
+    instructions were run."""
     count = 0
 
     def local(frame: Any, event: str, argument: Any) -> Any:

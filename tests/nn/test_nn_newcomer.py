@@ -69,7 +69,7 @@ def test_what_is_better_small(monitor: str, mode: str) -> None:
     assert nn.EarlyStopping(monitor).mode == mode
 
 
-# ------------------------------------------------------------------------------------------------ optimizers of one's own
+# ---------------------------------------------------------------------------------------------- optimizers of one's own
 
 
 class Sign(nn.optim.Optimizer):

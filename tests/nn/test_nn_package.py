@@ -47,7 +47,10 @@ ACTIVATIONS = [
 ]
 # name → (how it is made, what it is called with). `None` for what is no layer of its own.
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]] | None] = {
-    "Module": None, "ModuleList": None, "ModuleDict": None, "Loss": None,
+    "Module": None,
+    "ModuleList": None,
+    "ModuleDict": None,
+    "Loss": None,
     "Sequential": (lambda: nn.Sequential(nn.Linear(8, 3), nn.Tanh()), (ROWS,)),
     "Linear": (lambda: nn.Linear(8, 3), (ROWS,)),
     "Bilinear": (lambda: nn.Bilinear(8, 8, 3), (ROWS, ROWS)),
@@ -86,7 +89,10 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]] | None] = {
     "TransformerEncoderLayer": (lambda: nn.TransformerEncoderLayer(8, 2, 16), (normal(3, 2, 8),)),
     "TransformerEncoder": (lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16), 2), (normal(3, 2, 8),)),
     "TransformerDecoderLayer": (lambda: nn.TransformerDecoderLayer(8, 2, 16), (normal(3, 2, 8), normal(4, 2, 8))),
-    "TransformerDecoder": (lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16), 2), (normal(3, 2, 8), normal(4, 2, 8))),
+    "TransformerDecoder": (
+        lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16), 2),
+        (normal(3, 2, 8), normal(4, 2, 8)),
+    ),
     "PositionalEncoding": (lambda: nn.PositionalEncoding(8), (normal(3, 2, 8),)),
     "GLU": (nn.GLU, (ROWS,)),
     "Softmax": (lambda: nn.Softmax(dim=-1), (ROWS,)),
@@ -94,10 +100,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]] | None] = {
     "Softmin": (lambda: nn.Softmin(dim=-1), (ROWS,)),
     "PReLU": (lambda: nn.PReLU(8), (ROWS,)),
     "Threshold": (lambda: nn.Threshold(0.1, 2.0), (ROWS,)),
-    **{
-        name: (getattr(nn, name), (ROWS,))
-        for name in ACTIVATIONS
-    },
+    **{name: (getattr(nn, name), (ROWS,)) for name in ACTIVATIONS},
     "CrossEntropyLoss": (nn.CrossEntropyLoss, (ROWS, np.arange(5))),
     "NLLLoss": (nn.NLLLoss, (ROWS, np.arange(5))),
     "BCELoss": (nn.BCELoss, (1 / (1 + np.exp(-ROWS)), (normal(5, 8) > 0).astype(np.float32))),
@@ -112,7 +115,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]] | None] = {
     "GaussianNLLLoss": (nn.GaussianNLLLoss, (ROWS, normal(5, 8), np.exp(normal(5, 8)))),
     "PoissonNLLLoss": (nn.PoissonNLLLoss, (ROWS, np.exp(normal(5, 8)))),
     **{name: (getattr(nn, name), (ROWS, normal(5, 8))) for name in ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss")},
-}  # fmt: skip
+}
 ROWS_OF_TABLE = sorted(name for name, row in LAYERS.items() if row is not None)
 NAMES = sorted(set(nn.__all__))
 

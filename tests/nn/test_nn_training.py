@@ -252,7 +252,8 @@ def test_a_callback_stops_in_the_middle_of_an_epoch() -> None:
 def run(
     path: Path | None, epochs: int, *, seed: int, resume: bool = False, stop_after: int | None = None
 ) -> tuple[nn.Module, nn.History]:
-    """Everything that has a state: dropout with a generator of its own, batch norm, Adam, a schedule, shuffling, early stopping."""
+    """Everything that has a state: dropout with a generator of its own, batch norm, Adam, a schedule, shuffling, early
+    stopping."""
     model = network(seed, dropout=0.3)
     optimizer = nn.Adam(model.parameters(), lr=0.02)
     schedule = nn.schedules.CosineAnnealingLR(optimizer, 12)
@@ -264,8 +265,8 @@ def run(
 
     callbacks = [nn.EarlyStopping(patience=50), nn.LambdaCallback(on_epoch_end=crash)]
     history = nn.fit(
-        model, nn.CrossEntropyLoss(), optimizer, loader, epochs, validation=(X, Y), metrics=nn.metrics.Accuracy(), schedule=schedule, callbacks=callbacks,
-        checkpoint=path, resume=resume,
+        model, nn.CrossEntropyLoss(), optimizer, loader, epochs, validation=(X, Y), metrics=nn.metrics.Accuracy(),
+        schedule=schedule, callbacks=callbacks, checkpoint=path, resume=resume,
     )  # fmt: skip
     return model, history
 

@@ -1,4 +1,5 @@
-"""Digits: gradients and second derivatives against formulas that don't cancel, at arguments where a careless rule loses everything."""
+"""Digits: gradients and second derivatives against formulas that don't cancel, at arguments where a careless rule loses
+everything."""
 
 from __future__ import annotations
 
@@ -74,7 +75,8 @@ def test_special_functions() -> None:
 
 
 def derivative_of_large_ellipk(m: float) -> float:
-    """d/dm of K(1 − p) √p with p = 1/(1 − m): (½ K p^−½ + K′ √p) p², where K = ln(4/√p) (1 + p/4) − p/4 and its derivative, to O(p² ln p)."""
+    """d/dm of K(1 − p) √p with p = 1/(1 − m): (½ K p^−½ + K′ √p) p², where K = ln(4/√p) (1 + p/4) − p/4 and its
+    derivative, to O(p² ln p)."""
     p = 1 / (1 - m)
     log = math.log(4 / math.sqrt(p))
     k, slope = log * (1 + p / 4) - p / 4, -(1 + p / 4) / (2 * p) + log / 4 - 1 / 4

@@ -1,4 +1,5 @@
-"""Scaled dot-product attention: against its composition, its masks in every shape, the extremes, and what it refuses."""
+"""Scaled dot-product attention: against its composition, its masks in every shape, the extremes, and what it
+refuses."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Complex operands: right where a function is analytic, refused by name where it is defined for real numbers alone.
 
-The proof table holds every function to one of the two (see proofs/cases.py); here is what it does not see: numbers without
-an array, dtypes, mixed operands, tails, compiled programs and other spellings.
+The proof table holds every function to one of the two (see proofs/cases.py); here is what it does not see: numbers
+without an array, dtypes, mixed operands, tails, compiled programs and other spellings.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ ANALYTIC = {
 OVER_AN_AXIS = ("softmax", "log_softmax", "softmin", "logsumexp")
 WITH_SCIPY = ("erf", "erfc", "gelu")
 REFUSING = [
-    "relu", "leaky_relu", "relu6", "hardtanh", "hardshrink", "softshrink", "elu", "selu", "celu", "softsign", "hard_sigmoid", "hard_swish",
-    "logcumsumexp", "unwrap", "i0", "cbrt", "fabs",
+    "relu", "leaky_relu", "relu6", "hardtanh", "hardshrink", "softshrink", "elu", "selu", "celu", "softsign",
+    "hard_sigmoid", "hard_swish", "logcumsumexp", "unwrap", "i0", "cbrt", "fabs",
 ]  # fmt: skip
 
 

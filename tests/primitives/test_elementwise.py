@@ -1,4 +1,5 @@
-"""Elementwise functions: kinks, zero cotangents, extreme magnitudes, dtypes, names. (Values and smooth gradients: the proof table.)"""
+"""Elementwise functions: kinks, zero cotangents, extreme magnitudes, dtypes, names. (Values and smooth gradients: the
+proof table.)"""
 
 from __future__ import annotations
 
@@ -285,7 +286,8 @@ SINGULAR = [
 ]
 
 
-# (At 0 a norm with a cotangent that is 0 is warned of in second order: no rule sees what the cotangent is a function of.)
+# (At 0 a norm with a cotangent that is 0 is warned of in second order: no rule sees what the cotangent is a function
+# of.)
 @pytest.mark.filterwarnings("ignore::autograd_np.primitives.linalg_degenerate.DegenerateWarning")
 @pytest.mark.parametrize(("f", "x"), SINGULAR)
 def test_zero_cotangents_stay_zero_in_both_orders(f, x):
@@ -526,8 +528,10 @@ def test_mixed_derivatives_of_power():
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_single_precision_stays(dtype):
     x = Tensor(np.array([0.3, 0.7], dtype), requires_grad=True)
-    for f in (np.exp, np.log, np.sqrt, np.tanh, np.sinc, np.cbrt, np.exp2, np.log10, np.arcsinh, np.deg2rad, lambda t: t**2, lambda t: 2**t,
-              lambda t: t / 3, lambda t: 1 / t, lambda t: np.maximum(t, 0), lambda t: np.clip(t, 0, 1), lambda t: t % 2, np.nan_to_num):  # fmt: skip
+    for f in (np.exp, np.log, np.sqrt, np.tanh, np.sinc, np.cbrt, np.exp2, np.log10, np.arcsinh, np.deg2rad,
+        lambda t: t**2, lambda t: 2**t,
+              lambda t: t / 3, lambda t: 1 / t, lambda t: np.maximum(t, 0), lambda t: np.clip(t, 0, 1),
+              lambda t: t % 2, np.nan_to_num):  # fmt: skip
         y = f(x)
         assert y.dtype == f(x.numpy()).dtype == dtype
         x.grad = None

@@ -1,4 +1,5 @@
-"""numpy.fft: every transform is linear, so its pullback is its adjoint under Re Σ g·y; and what one transform says of another."""
+"""numpy.fft: every transform is linear, so its pullback is its adjoint under Re Σ g·y; and what one transform says of
+another."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
 """Linear algebra: what must hold of the values and gradients beyond the proof table's differences.
 
-Independent routes to one number (a determinant by eigenvalues, by elimination, in exact integers), functions that are the
-identity in disguise, coinciding eigenvalues and singular values, singular matrices, extreme magnitudes, and what is refused.
+Independent routes to one number (a determinant by eigenvalues, by elimination, in exact integers), functions that are
+the identity in disguise, coinciding eigenvalues and singular values, singular matrices, extreme magnitudes, and what is
+refused.
 """
-# ruff: noqa: B023, PLC3002 - every lambda is called where it stands; one that is called at once names a result without a statement
+# ruff: noqa: B023, PLC3002 - every lambda is called where it stands; one that is called at once names a result without
+# a statement
 
 from __future__ import annotations
 
@@ -570,9 +572,12 @@ def test_single_precision_stays_single(dtype: Any) -> None:
     x = (draw("complex" if dtype is np.complex64 else "real", 3, 3) + 2 * np.eye(3)).astype(dtype)
     positive = x @ adjoint(x)
     for f, at in [
-        (la.inv, x), (la.det, x), (la.slogdet, x), (la.eig, x), (la.eigvals, x), (la.qr, x), (la.svd, x), (la.svdvals, x), (la.pinv, x), (la.norm, x),
-        (lambda a: la.norm(a, "nuc"), x), (lambda a: la.norm(a, 3, axis=0), x), (la.eigh, positive), (la.eigvalsh, positive), (la.cholesky, positive),
-        (lambda a: la.solve(a, np.ones(3, np.float32)), x), (lambda a: la.matrix_power(a, -3), x), (lambda a: la.cond(a, "fro"), x),
+        (la.inv, x), (la.det, x), (la.slogdet, x), (la.eig, x), (la.eigvals, x), (la.qr, x), (la.svd, x),
+        (la.svdvals, x), (la.pinv, x), (la.norm, x),
+        (lambda a: la.norm(a, "nuc"), x), (lambda a: la.norm(a, 3, axis=0), x), (la.eigh, positive),
+        (la.eigvalsh, positive), (la.cholesky, positive),
+        (lambda a: la.solve(a, np.ones(3, np.float32)), x), (lambda a: la.matrix_power(a, -3), x),
+        (lambda a: la.cond(a, "fro"), x),
     ]:  # fmt: skip
         ys, pullback = ag.vjp(f, at)
         expected = f(at)

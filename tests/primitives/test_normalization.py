@@ -1,4 +1,5 @@
-"""Normalisations: extreme values, orders of memory, running statistics, what is kept, errors. (Rules: proofs/samples_normalization.py.)"""
+"""Normalisations: extreme values, orders of memory, running statistics, what is kept, errors. (Rules:
+proofs/samples_normalization.py.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Recurrent networks as primitives: against compositions of basic operations that the engine differentiates by itself."""
+"""Recurrent networks as primitives: against compositions of basic operations that the engine differentiates by
+itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""scipy.special on Tensors: how its rules come to be there, what is refused, and accuracy where the differences of the proofs do not reach."""
+"""scipy.special on Tensors: how its rules come to be there, what is refused, and accuracy where the differences of the
+proofs do not reach."""
 
 from __future__ import annotations
 
@@ -133,10 +134,11 @@ def test_lists_are_parameters_too() -> None:
 
 
 SINGULAR = [
-    (sp.erfinv, 1.0), (sp.erfcinv, 0.0), (sp.gamma, 0.0), (sp.gammaln, 0.0), (sp.psi, -1.0), (sp.gammaln, -2.0), (sp.logit, 0.0), (sp.logit, 1.0),
-    (sp.entr, 0.0), (sp.entr, -1.0), (sp.ndtri, 0.0), (sp.exp1, 0.0), (sp.expi, 0.0), (sp.k0, 0.0), (sp.y1, 0.0), (sp.cbrt, 0.0),
-    (sp.log1p, -1.0), (sp.ellipk, 1.0), (sp.ellipkm1, 0.0), (sp.ellipe, 1.0), (sp.spence, 0.0), (sp.erfcx, -30.0), (sp.i0, 800.0), (sp.erfi, 40.0),
-    (sp.exprel, 800.0), (sp.wrightomega, -1e4), (sp.exp10, 400.0),
+    (sp.erfinv, 1.0), (sp.erfcinv, 0.0), (sp.gamma, 0.0), (sp.gammaln, 0.0), (sp.psi, -1.0), (sp.gammaln, -2.0),
+    (sp.logit, 0.0), (sp.logit, 1.0), (sp.entr, 0.0), (sp.entr, -1.0), (sp.ndtri, 0.0), (sp.exp1, 0.0), (sp.expi, 0.0),
+    (sp.k0, 0.0), (sp.y1, 0.0), (sp.cbrt, 0.0), (sp.log1p, -1.0), (sp.ellipk, 1.0), (sp.ellipkm1, 0.0),
+    (sp.ellipe, 1.0), (sp.spence, 0.0), (sp.erfcx, -30.0), (sp.i0, 800.0), (sp.erfi, 40.0), (sp.exprel, 800.0),
+    (sp.wrightomega, -1e4), (sp.exp10, 400.0),
 ]  # fmt: skip
 
 

@@ -154,7 +154,8 @@ def test_the_message_names_everything(operation):
     twice = operation("doubled", lambda x: 2 * x, lambda g: g * np.where(np.arange(12).reshape(3, 4) == 6, 2.02, 2.0))
     with pytest.raises(
         GradcheckError,
-        match=r"doubled: gradient with respect to argument 0, at index \(1, 2\): the rule gives 2\.02, .* 2 \(relative error 0\.0099\)",
+        match=r"doubled: gradient with respect to argument 0, at index \(1, 2\): the rule gives 2\.02, .* 2 \(relative "
+        r"error 0\.0099\)",
     ) as caught:
         gradcheck(twice, X)
     found = caught.value.mismatch

@@ -16,14 +16,18 @@ NAMES = [
     if name in REGISTRY and REGISTRY[name].differentiable and cases(name) and name not in INDIRECT
 ]
 
-# The walk holds these to zero: the products may be plain. (No check, nor a result times 0 at singular operands, tells them from plain ones.)
+# The walk holds these to zero: the products may be plain. (No check, nor a result times 0 at singular operands, tells
+# them from plain ones.)
 PLAIN: dict[str, list[str]] = {  # the name of the product, and the primitives whose rules use it
     "zmul": "absolute cond det hypot maximum_accumulate minimum_accumulate prelu slogdet softmax_cross_entropy".split(),  # noqa: SIM905
-    "zdiv": "complex_sign mean nanmean nanstd special.pseudo_huber special.shichi special.sici special.xlog1py std var".split(),  # noqa: SIM905
+    "zdiv": (  # noqa: SIM905
+        "complex_sign mean nanmean nanstd special.pseudo_huber special.shichi special.sici special.xlog1py std var"
+    ).split(),
 }
 # No case has an element that is left out, but for outputs that are not used.
 NOTHING_LEFT_OUT = (  # noqa: SIM905
-    "eig frexp max_pool_spread modf normalization_gradient partition special.airy special.ellipj special.fresnel special.shichi special.sici window_sum"
+    "eig frexp max_pool_spread modf normalization_gradient partition special.airy special.ellipj special.fresnel "
+    "special.shichi special.sici window_sum"
 ).split()
 
 
@@ -33,7 +37,8 @@ def test_plain_products_are_noticed(product: str) -> None:
         name: mutate_zeros.without_product(name, product) for name in NAMES if mutate_zeros.has_product(name, product)
     }
     assert not [name for name, result in found.items() if result == "survived"]
-    # A product that is found out now, or is used no more, is struck from the list; one that lives is added, or made plain.
+    # A product that is found out now, or is used no more, is struck from the list; one that lives is added, or made
+    # plain.
     assert sorted(name for name, result in found.items() if result == "same") == PLAIN[product]
     assert len([name for name, result in found.items() if result == "killed"]) > 30
 

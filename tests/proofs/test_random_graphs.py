@@ -63,7 +63,8 @@ STEPS = st.lists(
 
 
 def program(steps: Any) -> Callable[..., Any]:
-    """A function of the leaves: each step takes earlier values, leaves or results, and the sum of all the last ones is returned."""
+    """A function of the leaves: each step takes earlier values, leaves or results, and the sum of all the last ones is
+    returned."""
 
     def f(*leaves: Any) -> Any:
         values = list(leaves)

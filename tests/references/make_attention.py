@@ -4,8 +4,9 @@
 
 Needs torch==2.13.0, which is no dependency of the tests. Every case is a dict of float64 arrays under names such as
 ``pre_norm/out``; parameters stand under ``<case>/parameter/<name>`` in PyTorch's layout, and gradients of
-``sum(out · cotangent)`` (of the weights too, where they are returned) under ``<case>/gradient/<name>``. So many small arrays
-would be mostly headers: they lie one after the other in ``values``, and ``index`` has name, shape and dtype of each, as JSON.
+``sum(out · cotangent)`` (of the weights too, where they are returned) under ``<case>/gradient/<name>``. So many small
+arrays would be mostly headers: they lie one after the other in ``values``, and ``index`` has name, shape and dtype of
+each, as JSON.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Makes convolution.npz: values and gradients of PyTorch's convolutions and pooling layers, in float64.
 
-Run with torch==2.13.0 (CPU): ``python tests/references/make_convolution.py``. Each case is a row of JSON: the class, its arguments, and
-(role, shape) of its arrays, whose elements follow each other in one vector ``numbers``. Outputs are pulled back with a random cotangent.
+Run with torch==2.13.0 (CPU): ``python tests/references/make_convolution.py``. Each case is a row of JSON: the class,
+its arguments, and (role, shape) of its arrays, whose elements follow each other in one vector ``numbers``. Outputs are
+pulled back with a random cotangent.
 """
 
 import json

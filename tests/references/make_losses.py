@@ -1,8 +1,8 @@
 """Makes losses.npz: values and gradients of PyTorch's losses and activations, in float64.
 
-Run with torch==2.13.0 (CPU): ``python tests/references/make_losses.py``. Each case is a row of JSON: the class, its options, which
-operands have gradients, and (role, shape, dtype) of its arrays, whose elements follow each other in one vector ``numbers``.
-Outputs that are not a single number are pulled back with a random cotangent.
+Run with torch==2.13.0 (CPU): ``python tests/references/make_losses.py``. Each case is a row of JSON: the class, its
+options, which operands have gradients, and (role, shape, dtype) of its arrays, whose elements follow each other in one
+vector ``numbers``. Outputs that are not a single number are pulled back with a random cotangent.
 """
 
 import itertools

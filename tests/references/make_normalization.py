@@ -2,9 +2,9 @@
 
     python tests/references/make_normalization.py
 
-Needs torch==2.13.0, which is no dependency of the tests. Each case is a module, its options, and what it gives in training
-and then in eval(): outputs, gradients of ``sum(out · cotangent)`` with respect to input and parameters, and the buffers after
-three batches. Parameters are in PyTorch's layout. ``cases`` holds the constructor calls as JSON.
+Needs torch==2.13.0, which is no dependency of the tests. Each case is a module, its options, and what it gives in
+training and then in eval(): outputs, gradients of ``sum(out · cotangent)`` with respect to input and parameters, and
+the buffers after three batches. Parameters are in PyTorch's layout. ``cases`` holds the constructor calls as JSON.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""grad, value_and_grad, gradients, vjp, jvp, jacobian, hessian, hvp, elementwise_grad, checkpoint; pytrees and nesting."""
+"""grad, value_and_grad, gradients, vjp, jvp, jacobian, hessian, hvp, elementwise_grad, checkpoint; pytrees and
+nesting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a type checker must refuse. Each line is silenced by the error that it gives; were it not given, the comment would be an error.
+"""What a type checker must refuse. Each line is silenced by the error that it gives; were it not given, the comment
+would be an error.
 
 Nothing of it runs.
 """
@@ -39,6 +40,7 @@ def mistakes(t: ag.Tensor, array: NDArray[np.float64]) -> None:
     Network()(t, 2)  # type: ignore[call-arg]
     Network()("text")  # type: ignore[arg-type]
     number: int = Network()(t)  # type: ignore[assignment]
-    # What docs/typing.md says of NumPy's own functions: should a release of NumPy know better, that page is to be changed.
+    # What docs/typing.md says of NumPy's own functions: should a release of NumPy know better, that page is to be
+    # changed.
     result: ag.Tensor = np.exp(t)  # type: ignore[assignment]
     del number, result

@@ -38,7 +38,8 @@ class Sample:
         strided: whether to prove it on non-contiguous copies too.
         rtol: relative tolerance against central differences.
         duck: whether to run it on duck arrays too (not where the function must look at the data to decide what to do).
-        refused: that the call raises a TypeError which names the function, the dtype and a remedy is all that is to be proved.
+        refused: that the call raises a TypeError which names the function, the dtype and a remedy is all that is to be
+            proved.
     """
 
     args: tuple[Any, ...]

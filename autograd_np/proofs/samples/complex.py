@@ -1,6 +1,7 @@
-"""The functions that are analytic in the complex plane, away from the real axis: against their formulas in Python's complex numbers.
+"""Samples of the analytic functions away from the real axis: against formulas in Python's complex numbers.
 
-What no chapter has complex samples of is proved on a real one with imaginary parts added, or to refuse it (see cases.py).
+What no chapter has complex samples of is proved on a real one with imaginary parts added, or to refuse it (see
+cases.py).
 """
 
 from __future__ import annotations

@@ -126,7 +126,10 @@ def _windows(x: Any, size: Any, kernel: Any, stride: Any, before: Any, dilation:
 
 
 def _reach(length: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
-    """How many windows there are: those that start on the image or its left padding and, unless ``ceil_mode``, end on the padded image."""
+    """The number of windows.
+
+    They start on the image or its left padding and, unless ``ceil_mode``, end on the padded image.
+    """
     count = 0
     while count * stride + (0 if ceil_mode else dilation * (kernel - 1)) < length + (
         1 if ceil_mode else 2

@@ -63,24 +63,33 @@ def _kink(*args: Any, expected: tuple[Any, ...], label: str, float32: bool = Tru
 samples("zmul", *_binary(positive, normal), case(np.zeros(3), normal(3), label="zeros", order=1), oracle=np.multiply)
 samples("zdiv", *_binary(positive, positive), case(np.zeros(3), positive(3), label="zeros", order=1), oracle=np.divide)
 MASK = np.array([[True, False, True], [False, True, True], [True, False, False]])
-samples("keep", case(MASK, normal(3, 3)), case(MASK[0], normal(3, 1), label="broadcast"), case(np.array(True), normal(), label="0-d"),
-        oracle=lambda mask, g: g * mask)  # fmt: skip
+samples(
+    "keep", case(MASK, normal(3, 3)), case(MASK[0], normal(3, 1), label="broadcast"),
+    case(np.array(True), normal(), label="0-d"), oracle=lambda mask, g: g * mask,
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- arithmetic
 
 for _name in ("add", "subtract", "multiply"):
-    samples(_name, *_binary(normal), case(_complex(3, 3), normal(3), label="complex and real"), case(normal(3), 2.5, label="Python number"),
-            case(2, normal(3), label="Python integer left"), case(np.arange(6.0).reshape(2, 3), np.arange(3), label="zeros, integer array"))  # fmt: skip
-samples("divide", *_binary(normal, positive), case(normal(3), 4, label="Python integer"), case(2.0, positive(3), label="Python number left"),
+    samples(
+        _name, *_binary(normal), case(_complex(3, 3), normal(3), label="complex and real"),
+        case(normal(3), 2.5, label="Python number"), case(2, normal(3), label="Python integer left"),
+        case(np.arange(6.0).reshape(2, 3), np.arange(3), label="zeros, integer array"),
+    )  # fmt: skip
+samples("divide", *_binary(normal, positive), case(normal(3), 4, label="Python integer"),
+    case(2.0, positive(3), label="Python number left"),
         case(_complex(3, 3), _complex(3) + 3, label="complex"),
-        _kink([1e200, 3e-200, 1.0], [1e200, 2e-200, 1e-150], expected=([1e-200, 5e199, 1e150], [-1e-200, -7.5e199, -1e300]),
+        _kink([1e200, 3e-200, 1.0], [1e200, 2e-200, 1e-150], expected=([1e-200, 5e199, 1e150], [-1e-200, -7.5e199,
+        -1e300]),
               label="extreme magnitudes", float32=False),
         _kink([1.0, 0.0], [0.0, 0.0], expected=([INF, INF], [-INF, NAN]), label="division by zero"))  # fmt: skip
 for _name in ("negative", "positive", "square"):
     samples(_name, *_unary(-2, 2), case(_complex(3), label="complex"), case(np.zeros(2), label="zeros"))
-samples("reciprocal", *_unary(0.5, 2), case(-positive(3), label="negative"), case(_complex(3) + 3, label="complex"),
-        _kink([0.0, 1e-150, 1e150], expected=([-INF, -1e300, -1e-300],), label="zero and extremes", float32=False))  # fmt: skip
+samples(
+    "reciprocal", *_unary(0.5, 2), case(-positive(3), label="negative"), case(_complex(3) + 3, label="complex"),
+    _kink([0.0, 1e-150, 1e150], expected=([-INF, -1e300, -1e-300],), label="zero and extremes", float32=False),
+)  # fmt: skip
 
 
 def _above(*shape: int) -> Any:
@@ -93,8 +102,10 @@ def _below(*shape: int) -> Any:
 
 
 for _name in ("remainder", "fmod"):
-    samples(_name, *_binary(_above, _below), *_binary(_above, lambda *s: -_below(*s))[:1], case(_above(3), 1.0, label="Python number"),
-            case(3.5, _below(3), label="Python number left"))  # fmt: skip
+    samples(
+        _name, *_binary(_above, _below), *_binary(_above, lambda *s: -_below(*s))[:1],
+        case(_above(3), 1.0, label="Python number"), case(3.5, _below(3), label="Python number left"),
+    )  # fmt: skip
 samples("divmod", *_binary(_above, _below), *_binary(_above, lambda *s: -_below(*s))[:1])
 
 
@@ -167,8 +178,10 @@ samples(
     case(-positive(3), label="negative"),
     _kink([0.0, 1e-300, -1e300], expected=([INF, 1e200 / 3, 1e-200 / 3],), label="zero and extremes", float32=False),
 )
-samples("hypot", *_binary(normal), case(normal(3), 2.0, label="Python number"), case(np.zeros(2), positive(2), label="one is zero"),
-        _kink([0.0, 3e200, 3e-200], [0.0, 4e200, 4e-200], expected=([0, 0.6, 0.6], [0, 0.8, 0.8]), label="origin and extremes", float32=False))  # fmt: skip
+samples("hypot", *_binary(normal), case(normal(3), 2.0, label="Python number"),
+    case(np.zeros(2), positive(2), label="one is zero"),
+        _kink([0.0, 3e200, 3e-200], [0.0, 4e200, 4e-200], expected=([0, 0.6, 0.6], [0, 0.8, 0.8]),
+        label="origin and extremes", float32=False))  # fmt: skip
 
 
 # ---------------------------------------------------------------- absolute value, sign, complex parts
@@ -206,8 +219,11 @@ samples(
     case(np.array(1.5), np.array(2.5), label="0-d"),
     case(np.array([1.5, -2.0]), np.array([1.5, -2.0]), order=0, label="ties"),
 )
-samples("copysign", *[Sample(c.args, c.kwargs, c.label, c.order) for c in _binary(away, away)], case(away(3), -2.0, label="Python number"),
-        _kink([0.0, -3.0, 3.0], np.array([1.0, 1.0, -0.0]), expected=([0, -1, -1],), label="zero"))  # fmt: skip
+samples(
+    "copysign", *[Sample(c.args, c.kwargs, c.label, c.order) for c in _binary(away, away)],
+    case(away(3), -2.0, label="Python number"),
+    _kink([0.0, -3.0, 3.0], np.array([1.0, 1.0, -0.0]), expected=([0, -1, -1],), label="zero"),
+)  # fmt: skip
 for _name in ("conjugate", "real", "imag", "angle"):
     samples(
         _name,
@@ -219,7 +235,8 @@ samples("conjugate", case(normal(3, 3), label="real"), case(normal(), label="0-d
 samples("real", case(normal(3), label="real"), case(normal(), label="0-d"))
 samples("imag", case(normal(3), label="real"))
 samples("angle", case(_complex(3), deg=True, label="degrees"), case(away(3), label="real"),
-        _kink(np.array([0j, 1e200j, 1e-200 + 0j]), expected=([0, -1e-200, -1e200j],), label="zero and extremes", float32=False))  # fmt: skip
+        _kink(np.array([0j, 1e200j, 1e-200 + 0j]), expected=([0, -1e-200, -1e200j],), label="zero and extremes",
+        float32=False))  # fmt: skip
 
 
 # ---------------------------------------------------------------- parts, copies, conversion
@@ -249,10 +266,12 @@ samples(
     case(normal(3, 3), order="F", label="order"),
     case(np.zeros((0, 2)), order=1, label="empty"),
 )
-samples("astype", case(normal(3, 3), float), case(normal(3, 3), complex, label="to complex"), case(normal(3, 3), float, copy=False, label="no copy"),
-        case(normal(3), int, order=0, label="to integers"), case(normal(3), bool, order=0, label="to booleans"),
-        case(normal(3), np.float32, order=0, label="to float32"), case(np.asarray(normal()), float, label="0-d"),
-        oracle=lambda x, dtype, **kwargs: x.astype(dtype, **kwargs))  # fmt: skip
+samples(
+    "astype", case(normal(3, 3), float), case(normal(3, 3), complex, label="to complex"),
+    case(normal(3, 3), float, copy=False, label="no copy"), case(normal(3), int, order=0, label="to integers"),
+    case(normal(3), bool, order=0, label="to booleans"), case(normal(3), np.float32, order=0, label="to float32"),
+    case(np.asarray(normal()), float, label="0-d"), oracle=lambda x, dtype, **kwargs: x.astype(dtype, **kwargs),
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- exponentials and logarithms
@@ -270,8 +289,11 @@ for _name in ("exp", "exp2", "expm1", "log1p", "sinc"):
     samples(_name, case(_complex(3), label="complex"))
 samples("log", _kink([1e-200, 1e200], expected=([1e200, 1e-200],), label="extremes", float32=False))
 for _name in ("logaddexp", "logaddexp2"):
-    samples(_name, *_binary(normal), case(normal(3), 0.5, label="Python number"), case(np.array([1.0, 2.0]), np.array([1.0, 2.0]), label="equal"),
-            _kink([-INF, -INF, 0.0, 3.0], [-INF, 2.0, -INF, 3.0], expected=([0, 0, 1, 0.5], [0, 1, 0, 0.5]), label="-inf"))  # fmt: skip
+    samples(
+        _name, *_binary(normal), case(normal(3), 0.5, label="Python number"),
+        case(np.array([1.0, 2.0]), np.array([1.0, 2.0]), label="equal"),
+        _kink([-INF, -INF, 0.0, 3.0], [-INF, 2.0, -INF, 3.0], expected=([0, 0, 1, 0.5], [0, 1, 0, 0.5]), label="-inf"),
+    )  # fmt: skip
 samples(
     "logaddexp",
     _kink(
@@ -307,7 +329,8 @@ samples(
     _kink([1.0, 1e200], expected=([INF, 1e-200],), label="end and extreme", float32=False),
 )
 samples("arcsinh", _kink([1e200, -1e200], expected=([1e-200, 1e-200],), label="extremes", float32=False))
-samples("arctan2", *_binary(normal), case(positive(3), 1.0, label="Python number"), case(0.0, positive(3), label="Python zero left"),
+samples("arctan2", *_binary(normal), case(positive(3), 1.0, label="Python number"),
+    case(0.0, positive(3), label="Python zero left"),
         case(np.zeros(2), positive(2), label="ordinate zero"), case(positive(2), np.zeros(2), label="abscissa zero"),
         _kink([0.0, 1e200, 1e-200], [0.0, 1e200, 1e-200], expected=([0, 0.5e-200, 0.5e200], [0, -0.5e-200, -0.5e200]),
               label="origin and extremes", float32=False))  # fmt: skip
@@ -367,29 +390,37 @@ samples("i0", *_unary(-3, 3), case(np.zeros(2), label="zeros"))
 APART = np.array([[0.3, -1.2, 2.0], [0.7, 0.1, -0.4], [-0.9, 1.6, 0.5]])
 OTHER = np.array([[1.0, -0.2, 1.0], [-0.5, 0.9, -2.0], [-0.6, 1.1, 0.8]])
 for _name in ("maximum", "minimum", "fmax", "fmin"):
-    samples(_name, case(APART, OTHER), case(APART, OTHER[0], label="right broadcast"), case(APART[0] + 0.05, OTHER, label="left broadcast"),
-            case(APART[:, :1], OTHER[:1], label="both broadcast"), case(APART, 0.0, label="Python number"), case(0, APART, label="Python number left"),
-            case(np.array(0.5), np.array(0.2), label="0-d"), case(np.zeros((0, 2)), np.zeros(2), order=1, label="empty"),
-            _kink([1.0, 2.0], [1.0, 2.0], expected=([0.5, 0.5], [0.5, 0.5]), label="ties"),
-            _kink([0.0, 1.0], 0, expected=([0.5, 1.0 if "max" in _name else 0.0],), label="tie with a number"),
-            _kink([-INF, INF], [-INF, INF], expected=([0.5, 0.5], [0.5, 0.5]), label="infinite ties"))  # fmt: skip
+    samples(
+        _name, case(APART, OTHER), case(APART, OTHER[0], label="right broadcast"),
+        case(APART[0] + 0.05, OTHER, label="left broadcast"), case(APART[:, :1], OTHER[:1], label="both broadcast"),
+        case(APART, 0.0, label="Python number"), case(0, APART, label="Python number left"),
+        case(np.array(0.5), np.array(0.2), label="0-d"), case(np.zeros((0, 2)), np.zeros(2), order=1, label="empty"),
+        _kink([1.0, 2.0], [1.0, 2.0], expected=([0.5, 0.5], [0.5, 0.5]), label="ties"),
+        _kink([0.0, 1.0], 0, expected=([0.5, 1.0 if "max" in _name else 0.0],), label="tie with a number"),
+        _kink([-INF, INF], [-INF, INF], expected=([0.5, 0.5], [0.5, 0.5]), label="infinite ties"),
+    )  # fmt: skip
 for _name in ("fmax", "fmin"):
     samples(_name, _kink([NAN, 1.0], [2.0, NAN], expected=([0, 1], [1, 0]), label="NaN ignored"))
 X = np.array([[-2.0, 0.3, 0.8], [1.7, 0.1, -0.6], [0.45, -0.9, 2.5]])
 samples(
     "clip",
-    case(X, -0.5, 1.5), case(X, 0, 1, label="integer bounds"), case(X, None, 0.5, label="no lower bound"), case(X, -1.0, None, label="no upper bound"),
-    case(X, np.array([-1.0, 0.0, 0.2]), np.array([[1.0], [0.5], [0.7]]), label="array bounds, broadcast"), case(np.array(0.4), 0.0, 1.0, label="0-d"),
-    case(X[0], np.array([[-1.0], [0.0]]), 2.0, label="x broadcast"), case(X, 1.0, np.array([0.9, 0.95, 0.99]), label="bounds the wrong way round"),
+    case(X, -0.5, 1.5), case(X, 0, 1, label="integer bounds"), case(X, None, 0.5, label="no lower bound"),
+    case(X, -1.0, None, label="no upper bound"),
+    case(X, np.array([-1.0, 0.0, 0.2]), np.array([[1.0], [0.5], [0.7]]), label="array bounds, broadcast"),
+    case(np.array(0.4), 0.0, 1.0, label="0-d"),
+    case(X[0], np.array([[-1.0], [0.0]]), 2.0, label="x broadcast"),
+    case(X, 1.0, np.array([0.9, 0.95, 0.99]), label="bounds the wrong way round"),
     case(np.zeros((0, 2)), -1.0, 1.0, order=1, label="empty"),
     _kink([0.0, 1.0, 0.5], 0.0, 1.0, expected=([0, 0, 1],), label="at a bound"),
-    _kink([0.0, 1.0, 0.5], [0.0] * 3, [1.0] * 3, expected=([0, 0, 1], [1, 0, 0], [0, 1, 0]), label="at a bound that has a gradient"),
+    _kink([0.0, 1.0, 0.5], [0.0] * 3, [1.0] * 3, expected=([0, 0, 1], [1, 0, 0], [0, 1, 0]),
+    label="at a bound that has a gradient"),
     _kink([0.0, 1.0, 2.0], [1.0] * 3, [1.0] * 3, expected=([0] * 3, [0] * 3, [1] * 3), label="bounds that meet"),
 )  # fmt: skip
 samples("nan_to_num", case(normal(3, 3)), case(normal(), label="0-d"), case(_complex(3), label="complex"),
         _kink([NAN, INF, -INF, 2.0], expected=([0, 0, 0, 1],), label="not finite", float32=False),
         _kink([NAN, INF, 2.0], nan=5.0, posinf=1.0, neginf=-1.0, expected=([0, 0, 1],), label="options"),
-        _kink(np.array([complex(NAN, 2.0), complex(1.0, INF)]), expected=(np.array([0.0, 1.0]),), label="complex not finite", float32=False))  # fmt: skip
+        _kink(np.array([complex(NAN, 2.0), complex(1.0, INF)]), expected=(np.array([0.0, 1.0]),),
+        label="complex not finite", float32=False))  # fmt: skip
 samples(
     "heaviside",
     case(np.array([-1.0, 0.0, 2.0]), normal(3)),
@@ -411,8 +442,8 @@ samples(
 ANY = np.array([[-1.5, 0.5, 2.5], [0.0, -0.0, 3.0]])
 ODD = np.array([NAN, INF, -INF, 0.0])
 UNARY = (
-    "floor", "ceil", "trunc", "rint", "fix", "round", "signbit", "spacing", "isfinite", "isinf", "isnan", "isposinf", "isneginf", "isreal",
-    "iscomplex", "logical_not",
+    "floor", "ceil", "trunc", "rint", "fix", "round", "signbit", "spacing", "isfinite", "isinf", "isnan", "isposinf",
+    "isneginf", "isreal", "iscomplex", "logical_not",
 )  # fmt: skip
 BINARY = (
     "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor",

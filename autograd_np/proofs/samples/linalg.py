@@ -41,7 +41,7 @@ def _rank(n: int, rank: int, field: Any = normal) -> Any:
     return np.matmul(left, right)
 
 
-# ------------------------------------------------------------------------------------------------ inverses and determinants
+# -------------------------------------------------------------------------------------------- inverses and determinants
 
 samples(
     "inv",
@@ -346,7 +346,7 @@ samples(
     case(np.eye(3), hermitian=True, label="hermitian", order=0),
 )
 
-# ------------------------------------------------------------------------------------------------ matrices without elements
+# -------------------------------------------------------------------------------------------- matrices without elements
 
 
 def _empty(*shapes: tuple[int, ...], **options: Any) -> list[Any]:

@@ -29,7 +29,7 @@ def _each(names: str, *cases: Any) -> None:
 
 
 def _unary() -> None:
-    """Functions of one argument: some points of their domain, both tails where there are some, and complex numbers where they take them."""
+    """Functions of one argument: points of the domain, its tails, and complex numbers where they take them."""
     _each("erf erfc erfcx", case(_points(-3.0, -0.3, 0.0, 0.7, 2.5)), case(_plane(2), label="complex"))
     _each("erfi dawsn", case(_points(-2.0, 0.0, 0.3, 1.7)), case(_plane(2), label="complex"))
     _each("erfcx", case(_points(7.9, 8.1, 30.0, 1e6), label="where the slope cancels"))
