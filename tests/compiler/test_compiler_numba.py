@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import random_programs as programs
 import stepping
 import test_compile_step
 import test_compiler_layers
-import test_compiler_random_programs as programs
 from hypothesis import HealthCheck, given, settings, strategies as st
+from test_compiler_random_programs import CAPTURED, agree
 
 import autograd_np as ag
 import nn
@@ -96,7 +97,7 @@ def test_random_programs(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        programs.agree(specification, steps, returned, [programs.CAPTURED[i].copy() for i in captured], aliases, seed)
+        agree(specification, steps, returned, [CAPTURED[i].copy() for i in captured], aliases, seed)
 
 
 # ---------------------------------------------------------------- numbers that are special
