@@ -71,11 +71,10 @@ def _differ(x: Any, y: Any, what: str) -> str:
         return "" if repr(x) == repr(y) else f"{what} is {x!r}, and {y!r}"
     if x.shape != y.shape or x.dtype != y.dtype:
         return f"{what} is {x.shape} {x.dtype}, and {y.shape} {y.dtype}"
-    if np.array_equal(x, y, equal_nan=y.dtype.kind in "fc") or y.dtype.kind not in "fc":
-        return "" if np.array_equal(x, y, equal_nan=y.dtype.kind in "fc") else f"{what} has other numbers"
-    with np.errstate(all="ignore"):
-        largest = np.max(np.abs(y), where=np.isfinite(y), initial=0.0)
-        near = np.abs(x - y) <= ULPS * np.finfo(y.dtype).eps * largest
-    if np.all(near | (x == y) | (np.isnan(x) & np.isnan(y))):
-        return ""
-    return f"{what} has other numbers"
+    same = np.equal(x, y)
+    if y.dtype.kind in "fc":
+        with np.errstate(all="ignore"):
+            largest = np.max(np.abs(y), where=np.isfinite(y), initial=0.0)
+            near = np.abs(x - y) <= ULPS * np.finfo(y.dtype).eps * largest
+        same = same | near | (np.isnan(x) & np.isnan(y))
+    return "" if np.all(same) else f"{what} has other numbers"

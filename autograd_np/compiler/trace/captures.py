@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import random
 import secrets
 from typing import Any
@@ -20,16 +21,18 @@ PLAIN = (int, float, complex, str, bytes, bool, type(None), np.generic)
 
 
 class Ids:
-    """Which objects stand in something, in their order."""
+    """Which objects stand in something, in their order. They are held, so that nothing new can stand at the address of one."""
 
-    __slots__ = ("ids",)
+    __slots__ = ("things",)
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, things: Any) -> None:
-        self.ids = [*map(id, things.ravel().tolist() if isinstance(things, np.ndarray) else things)]
+        self.things = [*(things.ravel().tolist() if isinstance(things, np.ndarray) else things)]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Ids) and self.ids == other.ids
+        if not isinstance(other, Ids) or len(self.things) != len(other.things):
+            return False
+        return all(map(operator.is_, self.things, other.things))
 
 
 class Reached:

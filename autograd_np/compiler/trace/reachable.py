@@ -165,6 +165,8 @@ class _Walk:
 
     def _visit(self, thing: Any, name: _Name, get: Get | None, put: Put | None) -> None:
         found = self.found
+        if name.inside:
+            put = None
         if isinstance(thing, (*PLAIN, np.dtype)):
             self._fix(get, thing, name)
             return
@@ -268,7 +270,6 @@ class _Walk:
             if not name.inside:
                 self.found.holders.append((thing, {}, name))
             self._look(name, functools.partial(Ids, thing))  # the keys, in their order
-            self.found.keep.extend(thing)
         else:
             self._look(name, functools.partial(len, thing))
 
