@@ -126,9 +126,8 @@ class _Walk:
         self.unknown: list[tuple[_Name, str]] = []  # (name, why it cannot be seen)
         self.later: list[tuple[Any, _Name]] = []  # foreign objects in attributes that no function has named so far
         self.places: set[tuple[int, Any]] = set()  # where plain arrays are held
-        self.near: set[int] = (
-            set()
-        )  # functions of installed packages that the user's functions name: they are walked, and no further
+        # Functions of installed packages that the user's functions name: they are walked, and no further.
+        self.near: set[int] = set()
 
     def start(self, thing: Any, name: str) -> None:
         """Walk over what is reached from one thing."""
