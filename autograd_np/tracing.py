@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .compiler.printer.standalone import Numbers
+from .compiler.second_run import compare_here
 from .compiler.trace.provenance import Role
 from .compiler.trace.record import Trace
 from .engine.clock import CHANGES
@@ -31,6 +32,7 @@ __all__ = [
     "before",
     "call",
     "changed",
+    "compare_here",
     "condition",
     "draw",
     "is_tracing",

@@ -144,11 +144,10 @@ class CompiledStep(ag.Compiled[..., Any]):
         vars(self).pop("__doc__", None)
         self.model, self.loss, self.optimizer = model, loss, optimizer
 
-    def _trace(self, *call: Any) -> Any:
+    def _prepare(self) -> None:
         traced.relocate(self.optimizer)
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self._state = (self.model, self.loss, *parameters)
-        return super()._trace(*call)
 
     def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments that make such a one again."""

@@ -4,38 +4,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
 import inspect
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
-import numpy as np
-
-from ..engine import modes, write_guards
-from ..engine.clock import LAST_WRITE, next_position
-from ..engine.errors import CompileError, OtherCase, Undone
+from ..engine import modes
+from ..engine.errors import OtherCase, Undone
 from ..engine.hooks import TRACING, current_trace, is_mapping
 from ..engine.tensor import Tensor
 from ..transforms.wrapper import Wrapper
 from .cached_program import MISS, Entry
 from .explain import Explanation, explain
-from .ir import Program, Value
+from .first_call import FirstCall
 from .numba import text
-from .pipeline import optimize
 from .printer.standalone import save
-from .second_run import second_run
-from .trace.arguments import arrays_of, dynamic, rebuilt, structure
-from .trace.array import Traced
-from .trace.generator_proxy import GeneratorProxy
-from .trace.provenance import Story, argument_names
-from .trace.reachable import reach
-from .trace.record import Trace
-from .trace.results import outputs_of
+from .trace.arguments import arrays_of, structure
 
 __all__ = ["CacheInfo", "Compiled", "compile"]
 
@@ -167,7 +154,7 @@ class Compiled(Wrapper, Generic[P, R]):
                     t._node.grad = None if i is None else results[i]
                 return entry.rebuild(results)
         else:
-            return self._trace(key, args, kwargs, leaves)
+            return self._trace(key, args, kwargs)
         return self._by_itself(key, undone, args, kwargs)
 
     def _by_itself(self, key: Any, undone: Undone | None, args: Any, kwargs: Any) -> Any:
@@ -296,7 +283,10 @@ class Compiled(Wrapper, Generic[P, R]):
 
     # ---------------------------------------------------------------- the first call
 
-    def _trace(self, key: Any, args: Any, kwargs: Any, leaves: list[Any]) -> Any:
+    def _prepare(self) -> None:
+        """What is done before the function is traced."""
+
+    def _trace(self, key: Any, args: Any, kwargs: Any) -> Any:
         with _tracing:
             self._misses += 1
             if self._misses == _MANY and not self._hits:
@@ -307,180 +297,35 @@ class Compiled(Wrapper, Generic[P, R]):
                     RuntimeWarning,
                     stacklevel=3,
                 )
-            trace = Trace()
-            story = trace.story = Story(trace)
-            reached = reach(self._function, [*self._state, *[x for x in leaves if not dynamic(x)]])
-            arguments: list[Value] = []
-            lifted: list[tuple[Any, Any, Any, str]] = []
-            swapped: list[tuple[Any, np.random.Generator]] = []
-            held: list[
-                tuple[Any, Any]
-            ] = []  # (node, the gradient that it holds before): an argument that nobody passes
-            leaf_nodes = [
-                t._node for _, t in reached.tensors.values() if t._node is not None and t._node.primitive is None
-            ]
-            nodes = {id(node): node for node in leaf_nodes} if self._reads_gradients else {}
-            leaf_of = {id(t._node): t for _, t in reached.tensors.values()}
-            before = [(node, _layout(leaf_of[id(node)])) for node in nodes.values()]
-            gradients = [(node, node.grad) for node in nodes.values()]
-
-            def enter(item: Any) -> Any:
-                if not dynamic(item):
-                    return GeneratorProxy(item, trace) if isinstance(item, np.random.Generator) else item
-                array = item._values if isinstance(item, Tensor) else item
-                traced = trace.external(array, "argument")
-                arguments.append(traced.value)
-                return Tensor.at(traced, None, True) if isinstance(item, Tensor) else traced
-
-            try:
-                with trace, modes.follow(story.operation, story):
-                    story.modules(reached.modules)
-                    given, options = rebuilt((args, kwargs), [enter(item) for item in leaves])
-                    words = argument_names(self._function, args, kwargs)
-                    for value, word in zip(
-                        arguments, [word for word, x in zip(words, leaves, strict=False) if dynamic(x)], strict=False
-                    ):
-                        story.name(value, word)
-                    reached.enter(trace)
-                    for _, put, generator in reached.generators:
-                        swapped.append((put, generator))
-                        put(GeneratorProxy(generator, trace))
-                    for name, t in reached.tensors.values():
-                        if t._values.__class__ is np.ndarray:
-                            traced = trace.external(t._values, "state")
-                            story.parameter(t, name, traced.value)
-                            lifted.append((t, t._values, traced, name))
-                            t._values = traced
-                        if id(t._node) in nodes and t._node.grad.__class__ is np.ndarray:
-                            traced = trace.external(t._node.grad, "argument")
-                            story.name(traced.value, f"{name}_grad")
-                            arguments.append(traced.value)
-                            held.append((t._node, t._node.grad))
-                            t._node.grad = traced
-                    result = self._function(*given, **options)
-                    trace.check_refusals()
-                    drawn = reached.drawn()
-                    for t, array, traced, name in lifted:
-                        if t._values is not traced and t._values is not array:
-                            raise CompileError(
-                                f"compile: the function puts another array in the place of {name}.data, where the next run would not put a new one; "
-                                "write into the one that is there (t.writable()[...] = values, t.data -= ...)"
-                            )
-                    outputs, rebuild, concrete, effects = outputs_of(trace, result, reached, held)
-                    trace.check_captured()
-                    trace.check_picked(outputs)
-                    reached.leave(False)
-            except BaseException:
-                trace.roll_back()
-                for node, array in held:
-                    node.grad = array
-                raise
-            finally:
-                reached.leave(True)
-                for t, array, _, _ in lifted:
-                    t._values = array
-                for node, array in held:
-                    if isinstance(node.grad, Traced) and node.grad.array is array:
-                        node.grad = array
-                for put, generator in swapped:
-                    put(generator)
-                for _, t in reached.tensors.values():
-                    if t._node is not None and isinstance(getattr(t._node, "grad", None), Traced):
-                        t._node.grad = t._node.grad.array.copy()
-            twice = not (self._replays_first or trace.before or trace.after)
-            if twice:
-                reached.settle()
-            try:
-                touched = reached.touched()
-                # (With a second run, that one tells whether it was the function that drew.)
-                if drawn and (touched or trace.raised or not twice):
-                    raise CompileError(drawn)
-                with _collector_paused():
-                    story.settle(trace.ops)
-                    program = Program(trace.ops, arguments, outputs)
-                    optimize(program, self._backend)
-                    used = {value.storage.index for op in program.ops for value in op.inputs()} | {
-                        value.storage.index for value in program.outputs
-                    }
-                    used |= {storage.index for op in program.ops for storage in op.writes}
-                    first = len(arguments) - len(held)
-                    held = [
-                        pair for pair, value in zip(held, arguments[first:], strict=True) if value.storage.index in used
-                    ]
-                    arguments[first:] = [value for value in arguments[first:] if value.storage.index in used]
-                    every = [*arrays_of(leaves), *[array for _, array in held]]
-                    # (A leaf that is frozen and thawed has another node: the program is for the Tensor.)
-                    entry = Entry(
-                        trace, program, reached, rebuild, [(leaf_of[id(node)], i) for node, i in effects], every
-                    )
-                entry.held = [(leaf_of[id(node)], array) for node, array in held]
-                entry.conditions += [(functools.partial(_layout, leaf_of[id(node)]), layout) for node, layout in before]
-            except BaseException:
-                trace.roll_back()
-                raise
+            self._prepare()
+            call = FirstCall(self._function, args, kwargs, self._state, self._reads_gradients)
+            call.run()
+            entry = call.make_entry(self._backend)
             self._last = entry
-            # What the function does besides computing, and what it makes of an error of NumPy's, is done by running it.
-            by_itself = touched or trace.raised or not entry.aliasing.sound
-            if by_itself or not self._replays_first:
-                if entry.writes:
-                    entry.clock[0] = LAST_WRITE[0] = next_position()
-                for k in entry.written_arguments:
-                    write_guards.mark_written(every[k])
-                for hook in trace.after:
-                    hook()
-            if by_itself:
-                return rebuild(concrete)
-            if twice:
-                self._last = None
-                if drawn:
-                    reached.disturb()
-                result, different = second_run(
-                    trace, gradients, lambda: self._function(*args, **kwargs), rebuild(concrete)
+            if not entry.is_whole:
+                return call.commit(entry)
+            self._last = None
+            result, different = call.run_again()
+            if different:
+                self._uncompiled.add(key)
+                warnings.warn(
+                    f"compile: {getattr(self, '__qualname__', 'the function')} does something else when it is traced than when it runs by itself "
+                    f"({different}), so it is not compiled: does it ask for the type or the identity of an array, for the time, or for the system's entropy?",
+                    RuntimeWarning,
+                    stacklevel=3,
                 )
-                if drawn and (different or reached.seeded()):
-                    trace.rewind()
-                    raise CompileError(drawn)
-                if different:
-                    self._uncompiled.add(key)
-                    warnings.warn(
-                        f"compile: {getattr(self, '__qualname__', 'the function')} does something else when it is traced than when it runs by itself "
-                        f"({different}), so it is not compiled: does it ask for the type or the identity of an array, for the time, or for the system's entropy?",
-                        RuntimeWarning,
-                        stacklevel=3,
-                    )
+                if call.is_done:
                     return result
-                self._last = entry
-            reached.settled()
+                call.rewind()
+                return self._function(*args, **kwargs)
+            self._last = entry
             entries = self._entries[key] = self._entries.pop(key, [])
             del entries[:-8]
             entries.append(entry)
             if sum(map(len, self._entries.values())) > _LIMIT:
                 self._entries.pop(next(iter(self._entries)))
             self._quick = None if kwargs else entry.quick(args)
-            if not self._replays_first:
-                return result if twice else rebuild(concrete)
-            trace.rewind()
-            concrete = entry.run(every)
-            if len(outputs) == 1:
-                concrete = [concrete]
-            for node, i in effects:
-                node.grad = None if i is None else concrete[i]
-            return rebuild(concrete)
-
-
-@contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Without the cyclic collector, which would go through all that a trace has made again and again: a third of the time to compile."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _layout(t: Tensor) -> Any:
-    """Of the gradient that a leaf holds, what a program is made for."""
-    grad = t.grad
-    return grad if grad is None else getattr(grad, "strides", ())
+            if self._replays_first or not call.is_done:
+                return call.replay(entry)
+            call.mark_written(entry)
+            return result

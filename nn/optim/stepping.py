@@ -93,6 +93,7 @@ class Stepping(Definition):
     def _update_all(self) -> None:
         if self._writing:
             self._warn("goes on from", 11 if tracing.is_tracing() else 5)
+        tracing.compare_here(self._gradients)
         try:
             if len(self.param_groups) > 1:
                 self._look_ahead()
@@ -110,6 +111,9 @@ class Stepping(Definition):
             if self._writing:
                 self._torn(error)
             raise
+
+    def _gradients(self) -> list[Any]:
+        return [p.grad for group in self.param_groups for p in group["params"] if p.grad is not None]
 
     def _torn(self, error: BaseException) -> None:
         """A step, plain or compiled, was interrupted while it wrote: say so in the exception, and let the next step and state_dict() warn."""

@@ -89,6 +89,7 @@ class Trace:
         self.thread = threading.get_ident()
         self.refusals: list[CompileError] = []  # that were raised while the function ran
         self.raised = False  # whether a call, or a test of its data, raised while the function ran
+        self.seen: Any = None  # what the run had come to where it may be compared, if that is not its end
         self.errors: Any = {}
         self._quiet: Any = None
 
@@ -112,6 +113,10 @@ class Trace:
         self._quiet.__exit__(None, None, None)
         hooks.end_trace(self._token)
         self.ended = True
+
+    def written(self) -> list[tuple[Any, Any]]:
+        """The arrays of the caller that the run has written so far, and copies of their content."""
+        return [(array, np.copy(array)) for array, _ in self.backups.values()]
 
     def roll_back(self) -> None:
         """Undo what the run wrote into arrays of the caller."""
