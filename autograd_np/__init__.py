@@ -63,6 +63,7 @@ from .transforms.grad import (
 )
 from .transforms.jacobian import hessian as hessian, jacobian as jacobian
 from .transforms.products import hvp as hvp, jvp as jvp, vjp as vjp
+from .transforms.sparse_jacobian import sparsity as sparsity
 from .transforms.vmap import vmap as vmap
 
 # isort: split

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..engine.tensor import Tensor
 from . import joining, products, reductions, shapes  # noqa: F401 - they fill the table
 from .indexing import getitem, setitem
+from .methods import ArrayMethods
 from .table import call_function
 from .ufuncs import call_ufunc
 from .values import BatchedValues, innermost
@@ -18,7 +17,7 @@ from .values import BatchedValues, innermost
 __all__ = ["Batched"]
 
 
-class Batched(BatchedValues, NDArrayOperatorsMixin):
+class Batched(BatchedValues, ArrayMethods):
     """An array of ``shape`` for each element of a batch, in one array of values of shape ``(n, *shape)``.
 
     It stands under Tensors, and over an ndarray, a traced array or another batched one (nested :func:`~autograd_np.vmap`).
@@ -55,16 +54,6 @@ class Batched(BatchedValues, NDArrayOperatorsMixin):
     # ------------------------------------------------------------ attributes and methods
 
     @property
-    def T(self) -> Any:  # noqa: N802 - the array API's name
-        """The axes in reverse order."""
-        return np.transpose(self)
-
-    @property
-    def mT(self) -> Any:  # noqa: N802 - the array API's name
-        """The last two axes exchanged."""
-        return np.matrix_transpose(self)
-
-    @property
     def real(self) -> Batched:
         """The real part."""
         return Batched(self.values.real, self.level)
@@ -85,68 +74,3 @@ class Batched(BatchedValues, NDArrayOperatorsMixin):
     def astype(self, dtype: Any, **options: Any) -> Batched:
         """The values in another dtype."""
         return Batched(self.values.astype(dtype, **options), self.level)
-
-    def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
-        """The values in another shape."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order, copy=copy)
-
-    def transpose(self, *axes: Any) -> Any:
-        """The axes in another order."""
-        if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
-            axes = tuple(axes[0] or ())
-        return np.transpose(self, axes or None)
-
-    def flatten(self, order: Any = "C") -> Any:
-        """All values in a row, copied."""
-        return np.ravel(self, order=order).copy()
-
-    def fill(self, value: Any) -> None:
-        """Write one value everywhere."""
-        self[...] = value
-
-    def conj(self) -> Any:
-        """The complex conjugate."""
-        return np.conjugate(self)
-
-
-def _method(name: str) -> Callable[..., Any]:
-    function = getattr(np, name)
-
-    def method(self: Batched, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
-
-    method.__name__ = name
-    method.__doc__ = f"As ``ndarray.{name}``."
-    return method
-
-
-for _name in [
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "argpartition",
-    "argsort",
-    "clip",
-    "cumprod",
-    "cumsum",
-    "diagonal",
-    "dot",
-    "max",
-    "mean",
-    "min",
-    "nonzero",
-    "prod",
-    "ravel",
-    "repeat",
-    "round",
-    "searchsorted",
-    "squeeze",
-    "std",
-    "sum",
-    "swapaxes",
-    "take",
-    "trace",
-    "var",
-]:
-    setattr(Batched, _name, _method(_name))

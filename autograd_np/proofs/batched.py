@@ -14,7 +14,7 @@ from ..transforms.products import vjp
 from ..transforms.vmap import vmap
 from .cases import SEED, Case, differ
 
-__all__ = ["batched"]
+__all__ = ["batched", "functions"]
 
 Function = Callable[..., Any]
 Axes = tuple[int | None, ...]
@@ -42,7 +42,7 @@ def batched(case: Case, *, sizes: tuple[int, ...] = (3,), alone: bool = True) ->
             operands = [b if k in mapped else a for k, (a, b) in enumerate(zip(case.arrays(), batches, strict=True))]
             axes = tuple([0 if k in mapped else None for k in range(count)])
             with np.errstate(all="ignore"):
-                for word, f in _functions(case):
+                for word, f in functions(case):
                     expected = _loop(f, operands, axes, n)
                     if expected is None:
                         break
@@ -57,7 +57,7 @@ def _variant(a: Any, i: int) -> Any:
     return a if i == 0 else a * a.dtype.type(1 + 0.01 * i)
 
 
-def _functions(case: Case) -> list[tuple[str, Function]]:
+def functions(case: Case) -> list[tuple[str, Function]]:
     """The value, and where there are any the gradients of first and second order."""
 
     def outputs(*operands: Any) -> list[Any]:

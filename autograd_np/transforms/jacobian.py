@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, overload
 
 import numpy as np
-
-import autograd_np.engine.tape as tape
 
 from ..batching import walk  # noqa: F401 - the engine asks it about batched arrays
 from ..batching.array import Batched
@@ -19,6 +16,8 @@ from ..engine.pytree import flatten
 from ..engine.tensor import Tensor
 from .call import Call, Derivative, check_function, output_of, pull_back, same_field
 from .grad import grad
+from .jacobian_rows import WIDEST, widest
+from .sparse_jacobian import SparseJacobian
 
 if TYPE_CHECKING:
     from . import signatures
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["hessian", "jacobian"]
 
 P = ParamSpec("P")
-
-# Elements that the widest cotangent of a batch may have (32 MB of float64), unless chunk_size= says how many rows are pulled at a time.
-_WIDEST = 1 << 22
-
 
 class _Jacobian(Derivative):
     maker = "jacobian"
@@ -59,10 +54,10 @@ def jacobian(
 ) -> signatures.OfArray[P]: ...
 @overload
 def jacobian(
-    f: Callable[..., Any], argnum: int | tuple[int, ...] = ..., *, chunk_size: int | None = ...
+    f: Callable[..., Any], argnum: int | tuple[int, ...] = ..., *, chunk_size: int | None = ..., sparse: bool = ...
 ) -> Callable[..., Any]: ...
 def jacobian(
-    f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, chunk_size: int | None = None
+    f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, chunk_size: int | None = None, sparse: bool = False
 ) -> Callable[..., Any]:
     """The function that computes the Jacobian of ``f``, of shape ``out.shape + x.shape``, in one backward pass.
 
@@ -74,12 +69,15 @@ def jacobian(
         argnum: the positional argument to differentiate, or a tuple of them.
         chunk_size: how many rows are pulled back at a time, which bounds memory; by default as many as keep the widest
             cotangent below 32 MB.
+        sparse: return ``scipy.sparse.csr_array`` of shape (out.size, x.size), both in C order, computed with a few products for groups
+            of rows and columns. :func:`sparsity` finds the pattern, which is kept for the next call with the same shapes, and whether
+            it holds is tested in every call. A dense one is computed row by row, with a RuntimeWarning.
 
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
     array([[2., 0.],
            [0., 4.]])
     """
-    return _Jacobian(f, argnum, chunk_size)
+    return SparseJacobian(f, argnum, chunk_size) if sparse else _Jacobian(f, argnum, chunk_size)
 
 
 def _rows(call: Call, y: Tensor, create: bool, chunk_size: int | None) -> list[Any]:
@@ -87,8 +85,7 @@ def _rows(call: Call, y: Tensor, create: bool, chunk_size: int | None) -> list[A
     m = y.size if y.dtype.kind in "fc" and y._node is not None else 0
     step = (m if chunk_size is None else chunk_size) or 1
     if chunk_size is None and m > 1:
-        found, _ = tape.ancestors([y._node], 0)  # type: ignore[list-item]
-        step = max(_WIDEST // max([math.prod(node.shape) for node in found.values()]), 1)
+        step = max(WIDEST // widest([y]), 1)
     chunks = [_chunk(call, y, start, min(start + step, m), create) for start in range(0, m, step)]
     results = []
     for i, (t, original) in enumerate(zip(call.leaves, call.originals, strict=True)):
@@ -124,10 +121,10 @@ def hessian(
 ) -> signatures.OfArray[P]: ...
 @overload
 def hessian(
-    f: Callable[..., Any], argnum: int | tuple[int, ...] = ..., *, chunk_size: int | None = ...
+    f: Callable[..., Any], argnum: int | tuple[int, ...] = ..., *, chunk_size: int | None = ..., sparse: bool = ...
 ) -> Callable[..., Any]: ...
 def hessian(
-    f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, chunk_size: int | None = None
+    f: Callable[..., Any], argnum: int | tuple[int, ...] = 0, *, chunk_size: int | None = None, sparse: bool = False
 ) -> Callable[..., Any]:
     """The function that computes the Hessian of a scalar-valued ``f``, of shape ``x.shape + x.shape``: the Jacobian of its gradient.
 
@@ -135,10 +132,13 @@ def hessian(
         f: a function of arrays that returns one real number.
         argnum: the positional argument to differentiate, or a tuple of them.
         chunk_size: as for :func:`jacobian`.
+        sparse: as for :func:`jacobian`; the groups use that a Hessian is symmetric, and its shape is (x.size, x.size).
 
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
     array([[4., 2.],
            [2., 0.]])
     """
     check_function(f, "hessian")
+    if sparse:
+        return SparseJacobian(grad(f, argnum), argnum, chunk_size, symmetric=True)
     return jacobian(grad(f, argnum), argnum, chunk_size=chunk_size)
