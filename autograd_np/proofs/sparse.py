@@ -1,4 +1,4 @@
-"""The pattern of one case: it has every entry of the dense Jacobian, of the value and of the gradient, that is not 0."""
+"""The pattern of one case has every entry of the dense Jacobian, of value and of gradient, that is not 0."""
 
 from __future__ import annotations
 

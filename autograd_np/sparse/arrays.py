@@ -18,7 +18,7 @@ __all__ = ["IndexSets"]
 
 
 class IndexSets(IndexSetValues, ArrayMethods):
-    """An array of numbers that carries which inputs each element depends on. It stands under Tensors and under batched arrays."""
+    """An array of numbers, each with the inputs that it depends on. It stands under Tensors and batched arrays."""
 
     __slots__ = ()
     __hash__ = object.__hash__
@@ -52,12 +52,12 @@ class IndexSets(IndexSetValues, ArrayMethods):
     @property
     def real(self) -> Any:
         """The real part."""
-        return np.real(self)  # type: ignore[call-overload]
+        return np.real(self)
 
     @property
     def imag(self) -> Any:
         """The imaginary part."""
-        return np.imag(self)  # type: ignore[call-overload]
+        return np.imag(self)
 
     def copy(self, order: Any = "C") -> IndexSets:
         """A copy."""
@@ -75,4 +75,6 @@ class IndexSets(IndexSetValues, ArrayMethods):
         values = self.values.astype(dtype, **options)
         if values is self.values:
             return self
-        return IndexSets(values, sets_like(values, self.sets if carries(values.dtype, self.dtype) else EMPTY), self.pool)
+        return IndexSets(
+            values, sets_like(values, self.sets if carries(values.dtype, self.dtype) else EMPTY), self.pool
+        )

@@ -1,8 +1,9 @@
 """Groups of rows and columns of a pattern, so that one product with a Jacobian tells the entries of a whole group.
 
-Rows that share no column may be added: each entry of their sum is an entry of one of them. So may columns that share no row; and a few
-dense rows may be left to products of their own, so that the columns need only keep apart in the others (Coleman and Verma 1998). Of a symmetric
-pattern each entry may be read in two places: a *star colouring* (Coleman and Moré 1984; Gebremedhin, Manne and Pothen 2005).
+Rows that share no column may be added: each entry of their sum is an entry of one of them. So may columns that share no
+row; and a few dense rows may be left to products of their own, so that the columns need only keep apart in the others
+(Coleman and Verma 1998). Of a symmetric pattern each entry may be read in two places: a *star colouring* (Coleman and
+Moré 1984; Gebremedhin, Manne and Pothen 2005).
 """
 
 from __future__ import annotations
@@ -156,7 +157,8 @@ def _symmetric(pattern: Any) -> Plan:
     if not candidates:
         candidates.append(_greedy(pattern))
     colours = min(candidates, key=lambda c: int(c.max(initial=-1)))
-    # The sum of the rows of a group at column j is the entry (i, j) if row i is the only one of the group that has column j.
+    # The sum of the rows of a group at column j is the entry (i, j) if row i is the only one of the group that has
+    # column j.
     groups = int(colours.max(initial=-1)) + 1
     here, mirrored = j * groups + colours[i], i * groups + colours[j]
     keys, counts = np.unique(here, return_counts=True)
@@ -179,7 +181,7 @@ def _coloured(pattern: Any) -> Any:
 
 
 def _modular(pattern: Any) -> Any:
-    """Groups of columns by their number modulo p: bands, stencils and blocks have a p that is hardly more than the least possible.
+    """Groups of columns by their number modulo p; for bands, stencils and blocks p is hardly more than the least.
 
     Returns:
         None where no such p keeps columns apart that share a row.
@@ -221,7 +223,7 @@ def _renumbered(colours: Any) -> Any:
 
 
 def _greedy(pattern: Any) -> Any:
-    """Groups of columns: each column, those with most entries first, gets the first group in which no column shares a row with it."""
+    """Groups of columns: each, those with most entries first, joins the first group that shares no row with it."""
     by_column = pattern.tocsc()
     m, n = pattern.shape
     taken: list[set[int]] = [set() for _ in range(m)]  # the groups that each row meets
@@ -244,7 +246,10 @@ def _greedy(pattern: Any) -> Any:
 
 
 def _star(pattern: Any) -> Any:
-    """A greedy star colouring: no neighbours have one colour, and no path of four vertices has two (Gebremedhin et al., algorithm 4.1)."""
+    """A greedy star colouring (Gebremedhin et al., algorithm 4.1).
+
+    Neighbours differ in colour, and a path of four vertices has at least three.
+    """
     n = pattern.shape[0]
     indices, starts = pattern.indices.tolist(), pattern.indptr.tolist()
     near = [[w for w in indices[starts[v] : starts[v + 1]] if w != v] for v in range(n)]

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["EMPTY", "EVERYTHING", "Pool", "TooDense", "scipy_sparse"]
+__all__ = ["EMPTY", "EVERYTHING", "Pool", "TooDenseError", "scipy_sparse"]
 
 EMPTY, EVERYTHING = 0, 1
 # Members of all sets together: beyond them a sparse Jacobian is no gain (160 MB).
 MOST = 20_000_000
 
 
-class TooDense(ValueError):
+class TooDenseError(ValueError):
     """The sets have more members together than a sparse pattern should."""
 
 
@@ -29,7 +29,8 @@ def scipy_sparse(name: str) -> Any:
 class Pool:
     """Sets of the inputs 0 … n - 1.
 
-    Number 0 is the empty set, 1 the set of all inputs, 2 + i the set of input i alone (of one input, which is all, too).
+    Number 0 is the empty set, 1 the set of all inputs, 2 + i the set of input i alone (of one input, which is all,
+    too).
 
     Attributes:
         n: how many inputs there are.
@@ -93,7 +94,7 @@ class Pool:
     def _new(self, groups: Any, sets: Any, count: int) -> Any:
         """The same where no group is empty, and each has several sets: those unions that are no set yet are added."""
         if self.sizes[sets].sum() > 10 * MOST:
-            raise TooDense("the pattern is dense")
+            raise TooDenseError("the pattern is dense")
         shape = (count, len(self.sizes))
         choice = self._sparse.csr_array((np.ones(len(sets), bool), (groups, sets)), shape=shape)
         found = choice @ self._matrix()
@@ -121,5 +122,5 @@ class Pool:
         self._starts = np.concatenate([self._starts, self._starts[-1] + rows.indptr[1:]])
         self._flags = np.ones(len(self._members), bool)
         if len(self._members) > MOST:
-            raise TooDense("the pattern is dense")
+            raise TooDenseError("the pattern is dense")
         return start + back

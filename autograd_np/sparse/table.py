@@ -1,8 +1,8 @@
 """NumPy's functions of arrays of index sets, by kinds.
 
-*Moves* put elements elsewhere: the same function is applied to the sets, and fills with the empty one. *Reductions* unite over axes,
-*lines* along an axis whose elements all depend on each other, *matrices* within each of a stack, *products* over the terms of each sum.
-What has no kind depends on everything that the call is given.
+*Moves* put elements elsewhere: the same function is applied to the sets, and fills with the empty one. *Reductions*
+unite over axes, *lines* along an axis whose elements all depend on each other, *matrices* within each of a stack,
+*products* over the terms of each sum. What has no kind depends on everything that the call is given.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from ..batching.table import bound, lengths, words_of
+from ..batching.table import bound, words_of
+from ..engine.sparse_operands import SparseOperand
 from .pool import EMPTY
 from .unions import (
     accumulated,
+    by_sparse,
     chosen,
     contracted,
     elementwise,
@@ -27,7 +29,7 @@ from .unions import (
     product_of_matrices,
     written,
 )
-from .values import IndexSetValues, mapped, numbers, sets_of, wrapped
+from .values import IndexSetValues, numbers, sets_of, wrapped
 
 __all__ = ["KINDS", "call_function"]
 
@@ -38,8 +40,8 @@ KINDS: dict[Any, Handler] = {}
 def kind(names: str) -> Callable[[Handler], Handler]:
     """Put a handler into the table for these functions of NumPy (those that this NumPy has).
 
-    A handler takes an array of index sets, the function, its arguments by name and the numbers that it returns, and returns the sets
-    of each element of the result, or for several results a list of them.
+    A handler takes an array of index sets, the function, its arguments by name and the numbers that it returns, and
+    returns the sets of each element of the result, or for several results a list of them.
     """
 
     def put(handler: Handler) -> Handler:
@@ -60,6 +62,8 @@ def call_function(x: IndexSetValues, function: Any, args: tuple[Any, ...], kwarg
         return _write(function, bound(function, args, kwargs))
     if function in _LIKE:
         return _new(x, function, bound(function, args, kwargs))
+    if any(isinstance(a, SparseOperand) for a in args):
+        return by_sparse(x, function, args)
     given = bound(function, args, kwargs)
     out = given.pop("out", None)
     if function is np.nan_to_num:
@@ -68,7 +72,7 @@ def call_function(x: IndexSetValues, function: Any, args: tuple[Any, ...], kwarg
     result = _called(function, numbers(given))
     handler = KINDS.get(function)
     if handler is not None:
-        found = _with_sets(x, result, handler(x, function, given, result))
+        found = _with_sets(x, result, handler(x, function, given, result), handler in (_moves, _parts))
     else:
         found = wrapped(x, mapped_arrays(result, _apart), everything(x.pool, given))
     return found if out is None else written(function.__name__, out, found)
@@ -110,12 +114,13 @@ def _apart(result: Any) -> Any:
     return result
 
 
-def _with_sets(x: IndexSetValues, result: Any, sets: Any) -> Any:
+def _with_sets(x: IndexSetValues, result: Any, sets: Any, views: bool) -> Any:
+    """Results with their sets: views where the results are views, too, else in memory of their own."""
     if isinstance(result, (tuple, list)):
         several = isinstance(sets, (tuple, list))
-        items = [_with_sets(x, r, sets[i] if several else sets) for i, r in enumerate(result)]
+        items = [_with_sets(x, r, sets[i] if several else sets, views) for i, r in enumerate(result)]
         return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
-    return wrapped(x, result, sets)
+    return wrapped(x, result, sets if views and np.may_share_memory(result, x.values) else np.array(sets))
 
 
 # ---------------------------------------------------------------- elements that move
@@ -134,10 +139,14 @@ _OPTIONS = ("dtype", "casting", "constant_values", "subok", "like", "device")
 
 
 @kind(
-    "reshape ravel transpose permute_dims matrix_transpose linalg.matrix_transpose swapaxes moveaxis rollaxis squeeze expand_dims "
-    "broadcast_to broadcast_arrays atleast_1d atleast_2d atleast_3d flip fliplr flipud roll rot90 repeat tile take take_along_axis "
-    "diagonal linalg.diagonal copy split array_split hsplit vsplit dsplit unstack lib.stride_tricks.sliding_window_view "
-    "fft.fftshift fft.ifftshift delete resize compress extract tril triu diag diagflat concatenate concat stack vstack hstack dstack column_stack append insert "
+    "reshape ravel transpose permute_dims matrix_transpose linalg.matrix_transpose swapaxes moveaxis rollaxis "
+    "squeeze expand_dims "
+    "broadcast_to broadcast_arrays atleast_1d atleast_2d atleast_3d flip fliplr flipud roll rot90 repeat tile "
+    "take take_along_axis "
+    "diagonal linalg.diagonal copy split array_split hsplit vsplit dsplit unstack "
+    "lib.stride_tricks.sliding_window_view "
+    "fft.fftshift fft.ifftshift delete resize compress extract tril triu diag diagflat concatenate concat stack "
+    "vstack hstack dstack column_stack append insert "
     "asarray asanyarray ascontiguousarray asfortranarray array block real_if_close"
 )
 def _moves(x: IndexSetValues, function: Any, given: dict[str, Any], result: Any) -> Any:
@@ -185,12 +194,12 @@ def _parts(x: IndexSetValues, function: Any, given: dict[str, Any], result: Any)
     return x.sets
 
 
-@kind("clip nan_to_num round around fix angle sinc i0 isreal iscomplex unwrap_ nextafter astype")
+@kind("clip nan_to_num round around fix angle sinc i0 isreal iscomplex nextafter astype")
 def _elementwise(x: IndexSetValues, function: Any, given: dict[str, Any], result: Any) -> Any:
     return elementwise(x.pool, sets_of(given), result.shape)
 
 
-@kind("diff ediff1d_")
+@kind("diff")
 def _differences(x: IndexSetValues, function: Any, given: dict[str, Any], result: Any) -> Any:
     axis = given.get("axis", -1)
     parts = [given.get("prepend"), given["a"], given.get("append")]
@@ -236,8 +245,10 @@ def _convolved(x: IndexSetValues, function: Any, given: dict[str, Any], result: 
 
 
 @kind(
-    "sum mean prod max min amax amin std var median ptp any all nansum nanmean nanprod nanmax nanmin nanstd nanvar nanmedian "
-    "argmax argmin count_nonzero quantile percentile nanquantile nanpercentile average linalg.norm linalg.vector_norm trapezoid"
+    "sum mean prod max min amax amin std var median ptp any all nansum nanmean nanprod nanmax nanmin nanstd "
+    "nanvar nanmedian "
+    "argmax argmin count_nonzero quantile percentile nanquantile nanpercentile average linalg.norm "
+    "linalg.vector_norm trapezoid"
 )
 def _reduced(x: IndexSetValues, function: Any, given: dict[str, Any], result: Any) -> Any:
     words = words_of(function)
@@ -281,7 +292,8 @@ def _cumulative(x: IndexSetValues, function: Any, given: dict[str, Any], result:
 
 
 @kind(
-    "sort partition argsort argpartition unwrap gradient_ fft.fft fft.ifft fft.rfft fft.irfft fft.hfft fft.ihfft fft.fft2 fft.ifft2 "
+    "sort partition argsort argpartition unwrap fft.fft fft.ifft fft.rfft fft.irfft fft.hfft "
+    "fft.ihfft fft.fft2 fft.ifft2 "
     "fft.rfft2 fft.irfft2 fft.fftn fft.ifftn fft.rfftn fft.irfftn"
 )
 def _lines(x: IndexSetValues, function: Any, given: dict[str, Any], result: Any) -> Any:
@@ -300,7 +312,7 @@ def _lines(x: IndexSetValues, function: Any, given: dict[str, Any], result: Any)
     return np.broadcast_to(over_axes(x.pool, sets, axis), np.shape(result))
 
 
-_OF_AXES = {getattr(np.fft, word) for word in "fft2 ifft2 rfft2 irfft2 fftn ifftn rfftn irfftn".split()}
+_OF_AXES = {getattr(np.fft, word) for word in ["fft2", "ifft2", "rfft2", "irfft2", "fftn", "ifftn", "rfftn", "irfftn"]}
 
 
 def _default(function: Any, word: str) -> Any:
@@ -312,8 +324,10 @@ def _default(function: Any, word: str) -> Any:
 
 
 @kind(
-    "linalg.inv linalg.cholesky linalg.det linalg.slogdet linalg.solve linalg.eigh linalg.eig linalg.eigvals linalg.eigvalsh "
-    "linalg.svd linalg.svdvals linalg.qr linalg.pinv linalg.matrix_power linalg.matrix_norm linalg.cond linalg.matrix_rank"
+    "linalg.inv linalg.cholesky linalg.det linalg.slogdet linalg.solve linalg.eigh linalg.eig linalg.eigvals "
+    "linalg.eigvalsh "
+    "linalg.svd linalg.svdvals linalg.qr linalg.pinv linalg.matrix_power linalg.matrix_norm linalg.cond "
+    "linalg.matrix_rank"
 )
 def _matrices(x: IndexSetValues, function: Any, given: dict[str, Any], result: Any) -> Any:
     """Within each matrix of a stack everything depends on everything."""
@@ -347,27 +361,31 @@ def _products(x: IndexSetValues, function: Any, given: dict[str, Any], result: A
     if function is np.kron:
         if n != m:
             return everything(x.pool, (a, b))
-        first, second, axes = _letters(n), _letters(m, n), ([], [])
+        first, second = _letters(n), _letters(m, n)
         out = "".join(p + q for p, q in zip(first, second, strict=True))
         sizes = dict(zip(first + second, (*np.shape(a), *np.shape(b)), strict=True))
         return contracted(x.pool, (first, second), out, (a, b), sizes).reshape(np.shape(result))
+    of_first: Any = []
+    of_second: Any = []
     if function in (np.tensordot, np.linalg.tensordot):
         axes = given.get("axes", 2)
-        axes = (list(range(n - axes, n)), list(range(axes))) if np.ndim(axes) == 0 else axes
-        axes = tuple([list(lengths(each)) for each in axes])
-    elif function in (np.outer, np.linalg.outer) or not n or not m:
-        axes = ([], [])
-    else:
-        axes = ([n - 1], [m - 1 if m == 1 or function is np.inner else m - 2])
+        of_first, of_second = axes if np.ndim(axes) else (range(n - axes, n), range(axes))
+        of_first, of_second = _tuple(of_first), _tuple(of_second)
+    elif n and m and function not in (np.outer, np.linalg.outer):
+        of_first, of_second = [n - 1], [m - 1 if m == 1 or function is np.inner else m - 2]
     first = _letters(n)
-    second = list(_letters(m, n))
-    for i, j in zip(*axes, strict=True):
-        second[j] = first[i]
-    joined = "".join(second)
-    summed = {first[i] for i in axes[0]}
+    letters = list(_letters(m, n))
+    for i, j in zip(of_first, of_second, strict=True):
+        letters[j] = first[i]
+    joined = "".join(letters)
+    summed = {first[i] for i in of_first}
     out = "".join(c for c in first + joined if c not in summed)
     sizes = dict(zip(first + joined, (*np.shape(a), *np.shape(b)), strict=True))
     return contracted(x.pool, (first, joined), out, (a, b), sizes).reshape(np.shape(result))
+
+
+def _tuple(axes: Any) -> tuple[int, ...]:
+    return tuple(axes) if np.ndim(axes) else (axes,)
 
 
 def _letters(count: int, start: int = 0) -> str:
@@ -404,7 +422,21 @@ def _einsum(x: IndexSetValues, function: Any, given: dict[str, Any], result: Any
 # ---------------------------------------------------------------- new arrays, and writing into old ones
 
 _LIKE = {
-    getattr(np, word) for word in "zeros_like ones_like empty_like full_like zeros ones empty full arange eye identity linspace".split()
+    getattr(np, word)
+    for word in [
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "full_like",
+        "zeros",
+        "ones",
+        "empty",
+        "full",
+        "arange",
+        "eye",
+        "identity",
+        "linspace",
+    ]
 }
 
 
@@ -427,7 +459,9 @@ def _write(function: Any, given: dict[str, Any]) -> None:
     first, *words = words_of(function)
     target = given[first]
     if not isinstance(target, IndexSetValues):
-        raise TypeError(f"sparsity: {function.__name__} writes into an ndarray, which forgets what its elements depend on")
+        raise TypeError(
+            f"sparsity: {function.__name__} writes into an ndarray, which forgets what its elements depend on"
+        )
     before = target.sets.copy()
     _called(function, numbers(given))
     source = next(word for word in words if word in ("src", "values", "vals", "v", "val"))
@@ -441,9 +475,9 @@ def _write(function: Any, given: dict[str, Any]) -> None:
 # ---------------------------------------------------------------- what is asked of an array
 
 
-_ASKED = "shape size ndim result_type can_cast common_type iscomplexobj isrealobj min_scalar_type may_share_memory shares_memory"
-
-
-@kind(_ASKED)
+@kind(
+    "shape size ndim result_type can_cast common_type iscomplexobj isrealobj min_scalar_type may_share_memory "
+    "shares_memory"
+)
 def _asked(x: IndexSetValues, function: Any, given: dict[str, Any], result: Any) -> Any:
     return EMPTY

@@ -1,4 +1,4 @@
-"""Ufuncs of arrays of index sets, and the unions that other functions are made of: over axes, and over the terms of a product."""
+"""Ufuncs of arrays of index sets, and the unions that functions are made of: over axes, over terms of products."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from ..engine.sparse_operands import SparseOperand
 from .pool import EMPTY, Pool
 from .values import IndexSetValues, carries, numbers, sets_of, wrapped
 
-__all__ = ["call_ufunc", "contracted", "elementwise", "everything", "over_axes", "product_of_matrices", "written"]
+__all__ = [
+    "by_sparse",
+    "call_ufunc",
+    "contracted",
+    "elementwise",
+    "everything",
+    "over_axes",
+    "product_of_matrices",
+    "written",
+]
 
 # A product looks at the zeros of a constant factor where it has no more terms than this.
 TERMS = 10_000_000
@@ -27,7 +36,7 @@ def call_ufunc(x: IndexSetValues, ufunc: np.ufunc, method: str, inputs: tuple[An
     if method == "at":
         return _at(x.pool, ufunc, *inputs)
     if ufunc in _MATRICES and any(isinstance(a, SparseOperand) for a in inputs):
-        result = _by_sparse(x, ufunc, inputs)
+        result = by_sparse(x, ufunc, inputs)
     else:
         result = getattr(ufunc, method)(*numbers(inputs), **numbers(options))
         result = wrapped(x, result, EMPTY)
@@ -138,7 +147,7 @@ def accumulated(pool: Pool, x: Any, axis: Any) -> Any:
 
 
 def contracted(pool: Pool, terms: tuple[str, ...], out: str, operands: Any, lengths: dict[str, int]) -> Any:
-    """The sets of an einsum: of each factor the union over the axes that are summed, where the constant factors are not 0.
+    """The sets of an einsum: of each factor the union over the summed axes, where constant factors are not 0.
 
     Args:
         pool: the sets.
@@ -204,12 +213,12 @@ def product_of_matrices(pool: Pool, cores: tuple[str, str], operands: Any, shape
     return contracted(pool, tuple(terms), out, operands, lengths)
 
 
-def _by_sparse(x: IndexSetValues, ufunc: np.ufunc, inputs: tuple[Any, ...]) -> Any:
+def by_sparse(x: IndexSetValues, function: Any, inputs: tuple[Any, ...]) -> Any:
     """A product with a constant sparse matrix."""
     a, b = inputs
-    if ufunc is not np.matmul:
-        raise TypeError(f"sparsity: {ufunc.__name__} does not take a sparse matrix")
-    result = ufunc(*numbers(inputs))
+    if function not in (np.matmul, np.dot):
+        raise TypeError(f"sparsity: {function.__name__} does not take a sparse matrix")
+    result = function(*numbers(inputs))
     if isinstance(b, SparseOperand):  # x B = (Bᵀ xᵀ)ᵀ
         matrix, sets = b.matrix.T, np.swapaxes(a.sets, -1, -2) if a.ndim > 1 else a.sets
     else:
@@ -230,7 +239,9 @@ def _at(pool: Pool, ufunc: np.ufunc, x: Any, index: Any, *value: Any) -> None:
     """``ufunc.at``: in place, element after element."""
     index = numbers(index)
     if not isinstance(x, IndexSetValues):
-        raise TypeError(f"sparsity: {ufunc.__name__}.at writes into an ndarray, which forgets what its elements depend on")
+        raise TypeError(
+            f"sparsity: {ufunc.__name__}.at writes into an ndarray, which forgets what its elements depend on"
+        )
     ufunc.at(x.values, index, *numbers(value))
     places = np.arange(x.size).reshape(x.shape)[index]
     groups, sets = [np.arange(x.size)], [np.ravel(x.sets)]

@@ -15,8 +15,9 @@ __all__ = ["IndexSetValues", "carries", "first_in", "mapped", "numbers", "sets_l
 class IndexSetValues:
     """Numbers with the set of inputs that each depends on.
 
-    Both arrays lie in memory in the same way, so a view of one has its counterpart of the other, and what is written through it is
-    seen in both. Truth values have empty sets, and integers too if they are not the bits of floating numbers: they have no derivative.
+    Both arrays lie in memory in the same way, so a view of one has its counterpart of the other, and what is written
+    through it is seen in both. Truth values have empty sets, and integers too if they are not the bits of floating
+    numbers: they have no derivative.
 
     Attributes:
         values: the numbers at this point.
@@ -36,7 +37,7 @@ class IndexSetValues:
     @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes."""
-        return self.values.shape  # type: ignore[no-any-return]
+        return self.values.shape
 
     @property
     def dtype(self) -> Any:
@@ -46,24 +47,25 @@ class IndexSetValues:
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self.values.ndim  # type: ignore[no-any-return]
+        return self.values.ndim
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self.values.size  # type: ignore[no-any-return]
+        return self.values.size
 
     @property
     def nbytes(self) -> int:
         """Bytes of the numbers."""
-        return self.values.nbytes  # type: ignore[no-any-return]
+        return self.values.nbytes
 
     @property
     def itemsize(self) -> int:
         """Bytes of one number."""
-        return self.values.itemsize  # type: ignore[no-any-return]
+        return self.values.itemsize
 
-    # ------------------------------------------------------------ numbers at this point: the pattern is that of the way taken here
+    # ------------------------------------------------------------ numbers at this point: the pattern is that of the
+    # way taken here
 
     def __len__(self) -> int:
         return len(self.values)
@@ -84,7 +86,7 @@ class IndexSetValues:
         return complex(self.values)
 
     def __index__(self) -> int:
-        return self.values.__index__()  # type: ignore[no-any-return]
+        return self.values.__index__()
 
     def item(self, *args: Any) -> Any:
         """One number."""
@@ -97,7 +99,8 @@ class IndexSetValues:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if np.any(self.sets):
             raise TypeError(
-                "sparsity: an array of the function is converted to an ndarray, which forgets what it depends on; use functions of NumPy"
+                "sparsity: an array of the function is converted to an ndarray, which forgets what it depends "
+                "on; use functions of NumPy"
             )
         return np.array(self.values, dtype=dtype, copy=copy)
 
@@ -162,5 +165,5 @@ def wrapped(like: IndexSetValues, result: Any, sets: Any) -> Any:
 
 
 def carries(dtype: Any, source: Any) -> bool:
-    """Whether numbers of a dtype that are made of others depend on them: integers only on integers, which may be bits."""
+    """Whether numbers of a dtype, made of others, depend on them: integers only on integers, which may be bits."""
     return dtype.kind in "fc" or (dtype.kind in "iu" and source.kind not in "fc")

@@ -47,7 +47,11 @@ class Sets(Batches):
     def pull(self, error: Exception, pull: Any, node: Any, g: Any, parents: Any, kept: Any) -> Any:
         """The gradients of a rule that failed on index sets."""
         found = first_in((g, kept))
-        if found is None or isinstance(error, CompileError) or any(isinstance(k, Tensor) for k in flatten((g, kept))[0]):
+        if (
+            found is None
+            or isinstance(error, CompileError)
+            or any(isinstance(k, Tensor) for k in flatten((g, kept))[0])
+        ):
             return super().pull(error, pull, node, g, parents, kept)
         result = pull(node, numbers(g), parents, numbers(kept))
         dense = tuple([c.dense() if hasattr(c, "dense") else c for c in result])
@@ -65,7 +69,7 @@ def pattern(f: Callable[..., Any], values: list[Any]) -> Any:
         A ``scipy.sparse.csr_array`` of truth values, with sorted columns.
 
     Raises:
-        TooDense: the pattern has so many entries that it is none.
+        TooDenseError: the pattern has so many entries that it is none.
     """
     if not (hooks.BATCHES and isinstance(hooks.BATCHES[0], Sets)):
         hooks.register(Sets())

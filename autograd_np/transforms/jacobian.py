@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, overload
 
@@ -16,7 +15,7 @@ from ..engine.pytree import flatten
 from ..engine.tensor import Tensor
 from .call import Call, Derivative, check_function, output_of, pull_back, same_field
 from .grad import grad
-from .jacobian_rows import WIDEST, widest
+from .jacobian_rows import WIDEST, check_chunk_size, widest
 from .sparse_jacobian import SparseJacobian
 
 if TYPE_CHECKING:
@@ -26,14 +25,13 @@ __all__ = ["hessian", "jacobian"]
 
 P = ParamSpec("P")
 
+
 class _Jacobian(Derivative):
     maker = "jacobian"
 
     def __init__(self, f: Callable[..., Any], argnum: int | tuple[int, ...], chunk_size: int | None) -> None:
         super().__init__(f, argnum)
-        if chunk_size is not None and operator.index(chunk_size) < 1:
-            raise ValueError(f"jacobian: chunk_size is at least 1, not {chunk_size}")
-        self.chunk_size = chunk_size
+        self.chunk_size = check_chunk_size(chunk_size)
 
     def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self._function, self.argnum, self.chunk_size), {}

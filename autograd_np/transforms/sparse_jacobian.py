@@ -1,7 +1,8 @@
-"""Sparse Jacobians and Hessians: the pattern, a few products with groups of rows and columns, and a test that nothing was left out."""
+"""Sparse Jacobians and Hessians: a pattern, products with groups of rows and columns, a test that nothing is left out."""
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,7 @@ from ..sparse import walk
 from ..sparse.colouring import Plan, plan
 from ..sparse.pool import scipy_sparse
 from .call import Call, Derivative, check_function, output_of, pull_back, same_field
-from .jacobian_rows import WIDEST, widest
+from .jacobian_rows import WIDEST, check_chunk_size, widest
 
 __all__ = ["SparseJacobian", "sparsity"]
 
@@ -30,8 +31,8 @@ SMALL = 64
 def sparsity(f: Callable[..., Any], /, *args: Any, argnum: int | tuple[int, ...] = 0, **kwargs: Any) -> Any:
     """Which outputs of ``f`` depend on which inputs: the pattern of its Jacobian.
 
-    It is found by one run of ``f`` on arrays of index sets: beside each number the set of inputs that it depends on. That of a Hessian is
-    ``sparsity(grad(f), x)``.
+    It is found by one run of ``f`` on arrays of index sets: beside each number the set of inputs that it depends on.
+    That of a Hessian is ``sparsity(grad(f), x)``.
 
     Args:
         f: a function of arrays that returns a pytree of arrays.
@@ -40,10 +41,10 @@ def sparsity(f: Callable[..., Any], /, *args: Any, argnum: int | tuple[int, ...]
         **kwargs: further arguments.
 
     Returns:
-        A ``scipy.sparse.csr_array`` of truth values with a row for each element of the output and a column for each element of the
-        argument, both in C order, those of trees leaf after leaf. No entry that may be other than 0 is missing; a function without
-        a rule for sets counts as one of which everything depends on everything. Both branches of ``np.where`` count; what ``f`` decides
-        with ``if`` is decided as at this point.
+        A ``scipy.sparse.csr_array`` of truth values with a row for each element of the output and a column for each
+        element of the argument, both in C order, those of trees leaf after leaf. No entry that may be other than 0 is
+        missing; of a function without a rule for sets everything counts as depending on everything. Both branches of
+        ``np.where`` count; what ``f`` decides with ``if`` is decided as at this point.
 
     Raises:
         ImportError: SciPy is missing.
@@ -81,8 +82,9 @@ def _plain(name: str, t: Tensor) -> Any:
 class SparseJacobian(Derivative):
     """The function that :func:`jacobian` and :func:`hessian` return for ``sparse=True``.
 
-    Pattern and groups are kept for the next call with arguments of the same shapes. Whether they still hold is tested in every call by one
-    more product: the transposed Jacobian times a random vector, which is computed of all entries, those that the pattern has not, too.
+    Pattern and groups are kept for the next call with arguments of the same shapes. Whether they hold is tested in every
+    call by one more product, the transposed Jacobian times a random vector: it is made of all entries, also of those that
+    the pattern lacks. What is missing and larger than the rounding of its column's sum is seen.
     """
 
     maker = "jacobian"
@@ -92,11 +94,12 @@ class SparseJacobian(Derivative):
     ) -> None:
         super().__init__(f, argnum)
         scipy_sparse(f"{self.maker}: sparse=True")
-        self.chunk_size = chunk_size
+        self.chunk_size = check_chunk_size(chunk_size)
         self.symmetric = symmetric
         self._kept: tuple[Any, Plan] | None = None
 
     def made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments that make such a one again."""
         return (self._function, self.argnum, self.chunk_size, self.symmetric), {}
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
@@ -110,8 +113,8 @@ class SparseJacobian(Derivative):
             same_field(y, call)
         if call.depends_outside(outputs):
             raise TypeError(
-                "jacobian: sparse=True gives plain numbers, which are on no tape, and the function depends on Tensors that need a gradient; "
-                "use the dense form inside of other transforms, or detach them"
+                "jacobian: sparse=True gives plain numbers, which are on no tape, and the function depends on Tensors "
+                "that need a gradient; use the dense form inside of other transforms, or detach them"
             )
         products = _Products(call, outputs, self.chunk_size)
         whole = self._matrix(products, args, kwargs)
@@ -187,7 +190,9 @@ class _Products:
     def dense(self, reason: str) -> Any:
         """All entries, row after row."""
         warnings.warn(
-            f"jacobian: sparse=True computes all {self.m} rows of the Jacobian, for {reason}", RuntimeWarning, stacklevel=4
+            f"jacobian: sparse=True computes all {self.m} rows of the Jacobian, for {reason}",
+            RuntimeWarning,
+            stacklevel=4,
         )
         full = self.of_rows(np.eye(self.m, dtype=self.dtype))
         return scipy_sparse("jacobian").csr_array(full)
@@ -231,6 +236,6 @@ class _Products:
         if len(rows) == len(columns) == 2:
             return [[whole]]
         return [
-            [whole[top:end, start:stop] for start, stop in zip(columns[:-1], columns[1:], strict=True)]
-            for top, end in zip(rows[:-1], rows[1:], strict=True)
+            [whole[top:end, start:stop] for start, stop in itertools.pairwise(columns)]
+            for top, end in itertools.pairwise(rows)
         ]

@@ -13,7 +13,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("**/*.md"))]
-PACKAGES = {"interoperability.md": ("pint", "scipy", "xarray")}
+PACKAGES = {"interoperability.md": ("pint", "scipy", "xarray"), "sparse.md": ("scipy",)}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 import autograd_np as ag
@@ -62,11 +63,10 @@ STEPS = st.lists(
 )
 
 
-def program(steps: Any) -> Callable[..., Any]:
-    """A function of the leaves: each step takes earlier values, leaves or results, and the sum of all the last ones is
-    returned."""
+def results(steps: Any) -> Callable[..., list[Any]]:
+    """A function of the leaves: each step takes earlier values, leaves or results, and all of them are returned."""
 
-    def f(*leaves: Any) -> Any:
+    def f(*leaves: Any) -> list[Any]:
         values = list(leaves)
         for name, i, j in steps:
             x, y = values[i % len(values)], values[j % len(values)]
@@ -78,6 +78,17 @@ def program(steps: Any) -> Callable[..., Any]:
                 except ValueError:
                     x = np.sum(x)
                 values.append(BINARY[name](x, y))
+        return values
+
+    return f
+
+
+def program(steps: Any) -> Callable[..., Any]:
+    """The weighted sum of all values of such a function."""
+    every = results(steps)
+
+    def f(*leaves: Any) -> Any:
+        values = every(*leaves)
         weights = (np.cos(np.arange(np.size(v)) + k).reshape(np.shape(v)) for k, v in enumerate(values))
         return sum(np.sum(v * w) for v, w in zip(values, weights, strict=True))
 
@@ -157,3 +168,36 @@ def test_single_precision_stays_single(shapes: Any, steps: Any, seed: int) -> No
     ):
         assert g.dtype == np.float32
         np.testing.assert_allclose(g, exact, rtol=1e-2, atol=1e-3 * (1 + np.max(np.abs(exact), initial=0)))
+
+
+def check_patterns(shapes: Any, steps: Any, seed: int) -> None:
+    """The patterns of the values and of the gradient have every entry of the dense Jacobians."""
+    rng = np.random.default_rng(seed)
+    leaves = [rng.normal(size=shape) for shape in shapes]
+    every = tuple(range(len(leaves)))
+    sizes = [leaf.size for leaf in leaves]
+    for f in (results(steps), ag.grad(program(steps), every)):
+        pattern = ag.sparsity(f, *leaves, argnum=every).toarray()
+        rows = ag.jacobian(f, every)(*leaves)
+        dense = np.concatenate(
+            [np.concatenate([b.reshape(-1, n) for b, n in zip(row, sizes, strict=True)], axis=1) for row in rows]
+        )
+        assert not np.any((np.abs(dense) > 1e-12 * np.abs(dense).max(initial=0)) & ~pattern)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(SHAPES, min_size=1, max_size=3), STEPS, st.integers(0, 2**31))
+def test_patterns_of_random_programs(shapes: Any, steps: Any, seed: int) -> None:
+    pytest.importorskip("scipy")
+    check_patterns(shapes, steps, seed)
+
+
+@pytest.mark.full
+def test_patterns_of_ten_thousand_random_programs() -> None:
+    pytest.importorskip("scipy")
+    names = sorted(UNARY) + sorted(BINARY)
+    shapes = [(), (1,), (3,), (2, 3), (3, 1), (1, 3), (2, 1, 3)]
+    for seed in range(10_000):
+        rng = np.random.default_rng(seed)
+        steps = [(names[rng.integers(len(names))], *rng.integers(0, 99, 2)) for _ in range(rng.integers(1, 9))]
+        check_patterns([shapes[k] for k in rng.integers(0, len(shapes), rng.integers(1, 4))], steps, seed)
