@@ -485,7 +485,7 @@ def not_a_module(who: str, value: Any) -> TypeError:
     remedy = ""
     if callable(value) and not isinstance(value, type):
         remedy = "; a function becomes a layer in a class derived from nn.Module, as its forward; activations are layers, nn.ReLU()"
-    return TypeError(f"{who}: holds modules, not {type(value).__name__}{remedy}")
+    return TypeError(f"{who}: holds modules, and a {type(value).__name__} is no nn.Module{remedy}")
 
 
 def _held(value: Any) -> Iterator[Module | Parameter]:

@@ -13,6 +13,7 @@ from ..engine import hooks
 from ..engine.accumulators import Deferred
 from ..engine.clock import next_position
 from ..engine.errors import CompileError
+from ..engine.locks import new_lock
 from ..engine.pytree import flatten
 from ..engine.tensor import Tensor
 from .axis import into_batch, out_of_batch, summed, summed_over_batch
@@ -22,7 +23,7 @@ from .values import BatchedValues, BatchingError, in_batches_of, innermost, leve
 __all__ = ["Batches", "batch"]
 
 _open: dict[float, int] = {}  # the levels of the batches that are open, and on which thread
-_lock = threading.Lock()
+_lock = new_lock()
 
 
 @contextmanager

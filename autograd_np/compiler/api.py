@@ -7,7 +7,6 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
@@ -15,6 +14,7 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 from ..engine import modes
 from ..engine.errors import OtherCase, Undone
 from ..engine.hooks import TRACING, current_trace, is_mapping
+from ..engine.locks import new_lock
 from ..engine.tensor import Tensor
 from ..transforms.wrapper import Wrapper
 from .cached_program import MISS, Entry
@@ -41,7 +41,7 @@ class CacheInfo(NamedTuple):
 
 _LIMIT = 64  # programs that a function holds; the one that was not used for the longest time goes first
 _MANY = 20  # calls after which it is said that none was a replay
-_tracing = threading.RLock()
+_tracing = new_lock()
 
 
 def compile(function: Callable[P, R], *, backend: str = "numpy", state: Sequence[Any] = ()) -> Compiled[P, R]:

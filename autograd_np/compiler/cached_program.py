@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from ..engine import modes, write_guards
 from ..engine.clock import CHANGES, LAST_WRITE, next_position
 from ..engine.errors import CompileError, OtherCase, Undone
+from ..engine.locks import new_lock
 from ..engine.modes import ACTIVE
 from ..engine.tensor import Tensor
 from . import plan as planning
@@ -62,7 +62,7 @@ class Entry:
         self.tensors = [(t, t._values, t._node) for _, t in reached.tensors.values()]
         self.changes = CHANGES[0]
         self.recording = not ACTIVE[0] or modes.is_grad_enabled()
-        self.lock = threading.RLock()
+        self.lock = new_lock()
         self.writes = any(s.external and s.written for s in program.storages())
         self.writes_arguments = any(v.storage.written for v in program.arguments)
         bound = [

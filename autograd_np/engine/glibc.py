@@ -6,8 +6,8 @@ network's step, 40 % of an LSTM's). The size of a block that was mapped and free
 keeps for later, so one block that nobody touches tells it to; the process may hold up to 62 MB of freed memory. Where
 ``MALLOC_MMAP_THRESHOLD_`` or ``MALLOC_TRIM_THRESHOLD_`` is set in the environment that setting holds, and other allocators take no notice.
 
-It is told before the first backward pass, not at import: a program that only runs compiled steps, which take no memory, or that uses
-no gradients, has the allocator that it would have without this library.
+It is told before the first backward pass, not at import: a program that uses no gradients has the allocator that it would have without
+this library.
 """
 
 import numpy as np

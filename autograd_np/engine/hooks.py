@@ -7,12 +7,13 @@ every replay of the program, where one that is written with ``if`` would be made
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .locks import new_lock
 
 __all__ = [
     "TRACING",
@@ -35,7 +36,7 @@ __all__ = [
 
 TRACING = [0]  # traces under way in the process
 _current: ContextVar[Any] = ContextVar("autograd_np_trace", default=None)
-_count_lock = threading.Lock()
+_count_lock = new_lock()
 
 
 class TracedArray:

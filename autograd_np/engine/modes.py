@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 from collections.abc import Callable, Generator
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from .locks import new_lock
 
 __all__ = [
     "ACTIVE",
@@ -31,7 +32,7 @@ R = TypeVar("R")
 V = TypeVar("V")
 
 ACTIVE = [0]
-_count_lock = threading.Lock()
+_count_lock = new_lock()
 _grad_enabled: ContextVar[bool] = ContextVar("autograd_np_grad_enabled", default=True)
 # Those that look on: (what is called when an operation is done, what is called at each step of a backward walk), None where nothing is.
 Follower = tuple[Callable[[Any, Any, Any], None] | None, Any]

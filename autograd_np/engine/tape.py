@@ -7,7 +7,6 @@ backward pass: when a node's turn comes, every operation that used its output ha
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
@@ -19,12 +18,13 @@ from .clock import LAST_WRITE, next_position
 from .errors import GradientShapeError, freed, misfit
 from .fitting import fit
 from .hooks import BATCHES
+from .locks import new_lock
 from .modes import ACTIVE, enable_grad, no_grad, watchers
 from .write_guards import check_unwritten
 
 __all__ = ["Node", "ancestors", "backward", "gradients_of"]
 
-_leaf_lock = threading.Lock()
+_leaf_lock = new_lock()
 
 
 class Node:

@@ -8,7 +8,6 @@ from the call of its rule to the call of the next one: the rule, the sums over b
 from __future__ import annotations
 
 import html
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.locks import new_lock
 from ..engine.modes import follow
 from ..engine.record import PICK
 from ..engine.tape import Node, gradients_of
@@ -26,7 +26,7 @@ from .text import aligned, in_bytes, shown
 __all__ = ["Part", "Profile", "profile"]
 
 OFF_TAPE = "not on the tape"
-_one_at_a_time = threading.RLock()  # two profiles of one tape must not take each other's timers for its primitives
+_one_at_a_time = new_lock()  # two profiles of one tape must not take each other's timers for its primitives
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ import importlib
 import os
 import shutil
 import subprocess
-import threading
 from pathlib import Path
 
 from ..engine.files import replacing
+from ..engine.locks import new_lock
 
 __all__ = ["FORMATS", "render", "write"]
 
 FORMATS = ("svg", "png", "pdf")
 INSTALL = 'pip install "autograd-np[graph]"'
-_one_at_a_time = threading.Lock()  # Graphviz as a library is not made for threads
+_one_at_a_time = new_lock()  # Graphviz as a library is not made for threads
 
 
 def render(text: str, format: str, engine: str = "dot") -> bytes:  # noqa: A002 - as graphviz calls it

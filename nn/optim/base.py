@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import autograd_np as ag
+from autograd_np import tracing
 
 from .buffers import Counters, ParameterState, copied, number, plain
 from .groups import Group, completed, listed
@@ -120,6 +121,11 @@ class Optimizer(Stepping):
     @property
     def state(self) -> dict[ag.Tensor, ParameterState]:
         """For each parameter that has been updated: its counts and arrays by name, as views of the optimizer's own."""
+        if tracing.is_tracing():
+            raise ag.CompileError(
+                f"compile: the function reads the state of {type(self).__name__}, which each step changes where a program does not see it; "
+                "read it outside, or keep what you want to see in an array of your own"
+            )
         return {
             p: ParameterState(unit, i, self.counts if unit.state or unit.counters_of(i) != self.first_counts else ())
             for units in self._units

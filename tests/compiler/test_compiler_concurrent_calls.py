@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
+import pytest
 from replaying import X, replayed, same
 
 import autograd_np as ag
@@ -121,3 +125,45 @@ def test_tasks_call_one_compiled_function():
 
     asyncio.run(several())
     replayed(g, 20)
+
+
+# ---------------------------------------------------------------- a process that is forked
+
+FORKED = """
+import os, signal, threading, warnings
+import numpy as np
+import pytest
+import autograd_np as ag
+
+warnings.simplefilter("ignore")  # of forking with threads, which is what is tried
+inside, go_on = threading.Event(), threading.Event()
+
+@ag.compile
+def slow(x):
+    inside.set()
+    go_on.wait()
+    return x + 1
+
+@ag.compile
+def quick(x):
+    return x * 2
+
+thread = threading.Thread(target=slow, args=(np.ones(3),))
+thread.start()
+inside.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    os._exit(0 if quick(np.ones(3)).tolist() == [2.0, 2.0, 2.0] else 1)
+_, status = os.waitpid(child, 0)
+go_on.set()
+thread.join()
+print(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_process_forked_while_another_thread_traces():
+    """The child finds the locks free, which a thread holds that it does not have."""
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"

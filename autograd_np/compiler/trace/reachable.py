@@ -147,6 +147,9 @@ class _Walk:
 
     def refuse_unknown(self) -> None:
         """Raise for what was neither walked nor known not to change, where a function names it."""
+        if "name" in self.words:
+            for word, t in self.found.tensors.values():
+                self._guard(_Name(word), functools.partial(getattr, t, "name"), t.name)
         for name, why in self.unknown:
             if name.word is None or name.word in self.words:
                 raise CompileError(f"compile: the function uses {name}, {why}; pass what it gives as an argument")
@@ -201,6 +204,8 @@ class _Walk:
                 return
         if hasattr(type(thing), "named_parameters") and hasattr(type(thing), "modules"):
             self._network(thing, name)
+        elif hasattr(type(thing), "zero_grad") and hasattr(thing, "param_groups"):
+            self._optimizer(thing, name)
         elif isinstance(thing, types.SimpleNamespace) or not self.foreign(type(thing)):
             self._object(thing, name)
         else:
@@ -465,7 +470,7 @@ class _Walk:
         """An object whose class is not the user's: of Python's library, of NumPy, of SciPy."""
         kind = type(thing)
         root = str(kind.__module__).partition(".")[0]
-        if root in OPAQUE or root in ("nn", "autograd_np"):
+        if root in OPAQUE or root == self.own:  # (a function of the library's own says itself what it rests on)
             return
         within = _Name(name, name.word, inside=True)
         known = vars(thing) if isinstance(getattr(thing, "__dict__", None), dict) else {}
@@ -478,6 +483,14 @@ class _Walk:
             self.stack += [(item, within, None, None) for item in inside]
         elif not known and not gc.is_tracked(thing) and kind is not object and not name.inside:
             self.unknown.append((name, f"a {kind.__module__}.{kind.__qualname__}, whose changes cannot be seen"))
+
+    def _optimizer(self, thing: Any, name: _Name) -> None:
+        """The options are looked at where a function, or a schedule, reads them: a traced step looks at those that it rests on."""
+        options = [(getattr(thing, word), _Name(word, word)) for word in ("param_groups", "defaults")]
+        if name.inside:
+            self.stack += [(item, word, None, None) for item, word in options]
+        else:
+            self.later += options
 
     def _network(self, thing: Any, name: _Name) -> None:
         found = self.found
