@@ -70,6 +70,8 @@ from .transforms.vmap import vmap as vmap
 from .array_api import *  # where the standard and NumPy part (sort, argsort, full), ag's names are the standard's
 
 if TYPE_CHECKING:  # what is imported when it is first used
+    import nn as nn
+
     from . import fft as fft, files as files, hints as hints, linalg as linalg, special as special, tracing as tracing
     from .compiler.api import Compiled as Compiled, compile as compile
     from .graph.anomaly import detect_anomaly as detect_anomaly, is_anomaly_enabled as is_anomaly_enabled
@@ -151,7 +153,7 @@ _protocol.install()
 
 
 def __getattr__(name: str) -> Any:
-    if name in _NAMESPACES:
+    if name in _NAMESPACES or name == "nn":  # (nn is no part of a star import, which would load it)
         return importlib.import_module(f".{name}", __name__)
     home = _LATE.get(name)
     if home is None and (chapter := _primitives.LAZY_NAMES.get(name)) is not None:

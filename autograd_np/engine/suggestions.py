@@ -232,14 +232,14 @@ def hinted_package(name: str, spaces: Iterable[str]) -> None:
     """
     modules = [sys.modules[one] for one in [*sys.modules] if one == name or one.startswith(f"{name}.")]
     shown = [vars(sys.modules[space]).get(word) for space in spaces for word in sys.modules[space].__all__]
-    own = [value for value in shown if str(getattr(value, "__module__", "")).partition(".")[0] == name]
+    own = [value for value in shown if f"{getattr(value, '__module__', '')}.".startswith(f"{name}.")]
     functions = {value: hinted(value) for value in own if isinstance(value, types.FunctionType)}
     for module in modules:
         for word, value in [*vars(module).items()]:
             if isinstance(value, types.FunctionType) and value in functions:
                 setattr(module, word, functions[value])
     for each in {each for value in own if isinstance(value, type) for each in value.__mro__}:
-        if each.__module__.partition(".")[0] == name and isinstance(each.__dict__.get("__init__"), types.FunctionType):
+        if each.__module__.startswith(f"{name}.") and isinstance(each.__dict__.get("__init__"), types.FunctionType):
             setattr(each, "__init__", hinted(each.__dict__["__init__"]))  # noqa: B010 - of a class, not of an instance
     for space in spaces:
         if "__getattr__" not in vars(sys.modules[space]):
