@@ -34,6 +34,7 @@ from .engine.random import (
 )
 from .engine.registry import on_arrays as on_arrays, primitive as primitive, rule as rule, same as same
 from .engine.scopes import annotate as annotate, begin_scope as begin_scope, end_scope as end_scope, scope as scope
+from .engine.suggestions import missing_in_module as _missing_in_module, remedies as _remedies
 from .engine.tensor import Tensor as Tensor, tensor as tensor
 from .primitives import methods as _methods
 from .primitives.activations import *
@@ -70,7 +71,9 @@ from .transforms.vmap import vmap as vmap
 from .array_api import *  # where the standard and NumPy part (sort, argsort, full), ag's names are the standard's
 
 if TYPE_CHECKING:  # what is imported when it is first used
-    from . import fft as fft, files as files, linalg as linalg, special as special, tracing as tracing
+    import nn as nn
+
+    from . import fft as fft, files as files, hints as hints, linalg as linalg, special as special, tracing as tracing
     from .compiler.api import Compiled as Compiled, compile as compile
     from .graph.anomaly import detect_anomaly as detect_anomaly, is_anomaly_enabled as is_anomaly_enabled
     from .graph.draw import draw as draw, save_graph as save_graph
@@ -107,7 +110,7 @@ _LATE = {
     "save_graph": "graph.draw",
     "tape": "graph.table",
 }
-_NAMESPACES = ("fft", "files", "linalg", "special", "tracing")
+_NAMESPACES = ("fft", "files", "hints", "linalg", "special", "tracing")
 
 _PRIVATE = {"Any", "TYPE_CHECKING", "annotations"}
 __all__ = [  # noqa: PLE0604 - they are strings
@@ -120,12 +123,38 @@ __all__ = [  # noqa: PLE0604 - they are strings
     *("__array_api_version__", "__array_namespace_info__", *_LATE, *_NAMESPACES),
 ]
 
+_remedies(
+    "autograd_np",
+    {
+        "Adam": "nn has the optimizers: nn.Adam(model.parameters())",
+        "Parameter": "nn has it: nn.Parameter(values)",
+        "SGD": "nn has the optimizers: nn.SGD(model.parameters(), lr=0.01)",
+        "array": "use ag.Tensor(values, requires_grad=True) for a parameter, ag.asarray, or np.stack for a list of Tensors",
+        "autograd": "ag.grad(f) is the gradient of a function, ag.gradients(y, xs) of Tensors",
+        "cat": "use np.concatenate([t, …], axis=0)",
+        "clamp": "use np.clip(t, low, high)",
+        "cuda": "leave it out: arrays lie in the memory of the CPU",
+        "enable_eager_execution": "leave it out: every operation runs at once",
+        "from_numpy": "use ag.Tensor(array), which wraps it without copying",
+        "functional": "nn has it: nn.functional",
+        "jit": "use ag.compile(f)",
+        "load": "nn has it: nn.load(path)",
+        "mm": "use t @ other",
+        "numpy": "NumPy's own functions differentiate: import numpy as np",
+        "optim": "nn has it: nn.optim",
+        "permute": "use np.transpose(t, axes)",
+        "random": "use np.random: random numbers are constants, and shifting and scaling them is differentiated",
+        "save": "nn has it: nn.save(state, path)",
+        "unsqueeze": "use np.expand_dims(t, axis)",
+        "value_and_gradient": "use ag.value_and_grad(f)",
+    },
+)
 _methods.install()
 _protocol.install()
 
 
 def __getattr__(name: str) -> Any:
-    if name in _NAMESPACES:
+    if name in _NAMESPACES or name == "nn":  # (nn is no part of a star import, which would load it)
         return importlib.import_module(f".{name}", __name__)
     home = _LATE.get(name)
     if home is None and (chapter := _primitives.LAZY_NAMES.get(name)) is not None:
@@ -134,12 +163,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f".{home}", __name__), name)
         globals()[name] = value
         return value
-    remedy = {
-        "array": "; use ag.Tensor(values, requires_grad=True) for a parameter, ag.asarray, or np.stack for a list of Tensors",
-        "numpy": "; NumPy's own functions differentiate: import numpy as np",
-        "random": "; use np.random: random numbers are constants, and shifting and scaling them is differentiated",
-    }.get(name, "")
-    raise AttributeError(f"module 'autograd_np' has no attribute {name!r}{remedy}")
+    return _missing_in_module(__name__, name)
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-import nn
+from autograd_np import nn
 
 __all__ = [
     "AMBER",

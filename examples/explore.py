@@ -21,7 +21,7 @@ try:
     import numpy as np
 
     import autograd_np as ag
-    import nn
+    from autograd_np import nn
 except ModuleNotFoundError as error:
     raise _program.missing(error) from None
 

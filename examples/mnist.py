@@ -30,7 +30,7 @@ try:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    import nn
+    from autograd_np import nn
 except ModuleNotFoundError as error:
     raise _program.missing(error) from None
 

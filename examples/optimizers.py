@@ -35,7 +35,7 @@ try:
     from numpy.typing import NDArray
 
     import autograd_np as ag
-    import nn
+    from autograd_np import nn
 except ModuleNotFoundError as error:
     raise _program.missing(error) from None
 

@@ -25,7 +25,7 @@ try:
     from matplotlib.ticker import PercentFormatter
     from numpy.typing import NDArray
 
-    import nn
+    from autograd_np import nn
 except ModuleNotFoundError as error:
     raise _program.missing(error) from None
 

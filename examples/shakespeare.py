@@ -31,7 +31,7 @@ try:
     from tqdm.contrib.logging import logging_redirect_tqdm
 
     import autograd_np as ag
-    import nn
+    from autograd_np import nn
 except ModuleNotFoundError as error:
     raise _program.missing(error) from None
 

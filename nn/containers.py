@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from autograd_np import begin_scope
 
-from .module import Module
+from .module import Module, not_a_module
 
 if TYPE_CHECKING:
     from autograd_np.typing import ArrayLike
@@ -41,7 +41,7 @@ class ModuleList(Module):
         """Hold these; what has no name gets its position for one, or the next number that is free."""
         for _, item in pairs:
             if not isinstance(item, Module):
-                raise TypeError(f"{type(self).__name__}: holds modules, not {type(item).__name__}")
+                raise not_a_module(type(self).__name__, item)
             if self._is_inside(item):
                 raise ValueError(f"{type(self).__name__}: a module cannot contain itself")
         for name in [*self._modules]:

@@ -23,6 +23,7 @@ from autograd_np import (
     gelu,
     hardshrink,
     hardtanh,
+    hints,
     leaky_relu,
     mish,
     relu,
@@ -164,7 +165,7 @@ hardswish = ag.hard_swish
 def __getattr__(name: str) -> Any:
     """The functions whose chapters of ``autograd_np`` are loaded at their first use."""
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return hints.missing_in_module(__name__, name)
     found = getattr(ag, name)
     globals()[name] = found
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 import autograd_np as ag
-from autograd_np import Tensor, begin_scope, end_scope, tracing
+from autograd_np import Tensor, begin_scope, end_scope, hints, tracing
 
 from .module_calls import HasForward, P, R_co, RemovableHandle
 from .module_state import REGISTRIES, IncompatibleKeys, State, flatten, unflatten
@@ -81,6 +81,11 @@ class Module(State):
             self._refuse_unregistered(name, value)
             self._forget(name)
             super().__setattr__(name, value)
+
+    if not TYPE_CHECKING:  # a type checker knows what a module has
+
+        def __getattr__(self, name: str) -> Any:
+            return hints.missing("Module", self, name)
 
     def _registries(self) -> set[str]:
         return {
@@ -170,7 +175,7 @@ class Module(State):
         """Add a module under a name; as an attribute it does that by itself."""
         self._checked_name(name, "module")
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{type(self).__name__}.{name}: {type(module).__name__} is no nn.Module")
+            raise not_a_module(f"{type(self).__name__}.{name}", module)
         if module is not None:
             if self._is_inside(module):
                 raise ValueError(f"{type(self).__name__}.{name}: a module cannot contain itself")
@@ -471,6 +476,18 @@ class Module(State):
         return sorted({*super().__dir__(), *self._registries()})
 
 
+def not_a_module(who: str, value: Any) -> TypeError:
+    """The error for what stands where a module should."""
+    if isinstance(value, type) and issubclass(value, Module):
+        return TypeError(
+            f"{who}: holds modules, not the class {value.__name__}; write {value.__name__}() with its parentheses, which makes one"
+        )
+    remedy = ""
+    if callable(value) and not isinstance(value, type):
+        remedy = "; a function becomes a layer in a class derived from nn.Module, as its forward; activations are layers, nn.ReLU()"
+    return TypeError(f"{who}: holds modules, and a {type(value).__name__} is no nn.Module{remedy}")
+
+
 def _held(value: Any) -> Iterator[Module | Parameter]:
     """The modules and parameters in lists, tuples and dicts, one within the other."""
     for item in value.values() if isinstance(value, dict) else value:
@@ -480,6 +497,31 @@ def _held(value: Any) -> Iterator[Module | Parameter]:
             yield from _held(item)
 
 
+# Methods of modules elsewhere → what it is here.
+hints.remedies(
+    "Module",
+    {
+        "add": "use model.append(layer)",
+        "build": "leave it out: a layer is made with the number of its inputs",
+        "compile": "the loss and the optimizer are given to nn.fit; nn.compile_step makes a program of a step",
+        "cpu": "leave it out: arrays lie in the memory of the CPU",
+        "cuda": "leave it out: arrays lie in the memory of the CPU",
+        "device": "leave it out: arrays lie in the memory of the CPU",
+        "evaluate": "use nn.evaluate(model, loss, data)",
+        "fit": "use nn.fit(model, loss, optimizer, data, epochs)",
+        "get_weights": "use model.state_dict()",
+        "half": "use model.to(np.float16)",
+        "layers": "use model.children(), or model.modules()",
+        "load_weights": "use model.load_state_dict(nn.load(path))",
+        "predict": "use nn.predict(model, x)",
+        "save": "use nn.save(model.state_dict(), path)",
+        "save_weights": "use nn.save(model.state_dict(), path)",
+        "set_weights": "use model.load_state_dict(state)",
+        "summary": "use nn.summary(model, (1, features))",
+        "trainable_variables": "use model.parameters()",
+        "weights": "use model.parameters()",
+    },
+)
 ag.register_pytree_node(Module, flatten, unflatten)
 
 

@@ -113,6 +113,8 @@ class State:
         Raises:
             TypeError: ``dtype`` is not a floating or complex type.
         """
+        if isinstance(dtype, str) and dtype.partition(":")[0] in ("cpu", "cuda", "mps"):
+            raise TypeError(f"to: takes a dtype; arrays lie in the memory of the CPU, so leave .to({dtype!r}) out")
         wanted = np.dtype(dtype)
         if wanted.kind not in "fc":
             raise TypeError(f"parameters are floating-point numbers, not {wanted}")

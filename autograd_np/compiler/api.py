@@ -40,6 +40,7 @@ class CacheInfo(NamedTuple):
 
 
 _LIMIT = 64  # programs that a function holds; the one that was not used for the longest time goes first
+_PATIENCE = 3  # calls that may do something besides computing, as the first one that fills a cache does
 _MANY = 20  # calls after which it is said that none was a replay
 _tracing = new_lock()
 
@@ -103,6 +104,9 @@ class Compiled(Wrapper, Generic[P, R]):
         self._last: Entry | None = None
         self._quick: Callable[[tuple[Any, ...]], Any] | None = None
         self._uncompiled: set[Any] = set()  # forms of arguments for which the function itself is run
+        self._incomplete: dict[
+            Any, int
+        ] = {}  # calls of a form whose programs would not have done all that the function does
         self._hits = self._misses = self._eager = 0
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -183,6 +187,7 @@ class Compiled(Wrapper, Generic[P, R]):
         """Forget all programs."""
         self._entries.clear()
         self._uncompiled.clear()
+        self._incomplete.clear()
         self._last = self._quick = None
 
     @property
@@ -283,6 +288,18 @@ class Compiled(Wrapper, Generic[P, R]):
 
     # ---------------------------------------------------------------- the first call
 
+    def _count_incomplete(self, key: Any, besides: str) -> None:
+        """A program that does not do all that the function does is for one call. The next may be another, and after some the function stays as it is."""
+        self._incomplete[key] = self._incomplete.get(key, 0) + 1
+        if self._incomplete[key] == _PATIENCE:
+            self._uncompiled.add(key)
+            warnings.warn(
+                f"compile: {getattr(self, '__qualname__', 'the function')} {besides}, which a program would not do, so it runs uncompiled; "
+                "do it outside, with what the function returns",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
     def _prepare(self) -> None:
         """What is done before the function is traced."""
 
@@ -302,7 +319,9 @@ class Compiled(Wrapper, Generic[P, R]):
             call.run()
             entry = call.make_entry(self._backend)
             self._last = entry
-            if not entry.is_whole:
+            if entry.besides:
+                self._count_incomplete(key, entry.besides)
+            if entry.besides or not entry.aliasing.sound:
                 return call.commit(entry)
             self._last = None
             result, different = call.run_again()

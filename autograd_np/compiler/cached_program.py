@@ -54,7 +54,7 @@ class Entry:
         self.held: list[
             tuple[Any, Any]
         ] = []  # (leaf, gradient) of those that hold one before, which is passed after the arguments
-        self.is_whole = True  # whether the program does all that the function does
+        self.besides = ""  # in words, what the function does that the program does not
         self.before = trace.before
         self.after = trace.after
         self.torn = trace.torn

@@ -20,6 +20,7 @@ from .pipeline import optimize
 from .second_run import Seen, until_compared
 from .trace.arguments import arrays_of, dynamic, rebuilt, structure
 from .trace.array import Traced
+from .trace.effects import effects
 from .trace.generator_proxy import GeneratorProxy
 from .trace.provenance import Story, argument_names
 from .trace.reachable import reach
@@ -64,6 +65,7 @@ class FirstCall:
         self.rebuild: Callable[[Any], Any] = tuple
         self.concrete: list[Any] = []  # what the traced run returned
         self.effects: list[tuple[Any, int | None]] = []
+        self.noted: list[str] = []  # in words, what the traced run did besides computing
         self.drawn = ""  # in words, from which generators numbers were drawn that everybody shares
 
     # ---------------------------------------------------------------- the traced run
@@ -72,7 +74,7 @@ class FirstCall:
         """Run the function traced. Where it raises, everything is as it was."""
         trace, reached = self.trace, self.reached
         try:
-            with trace, modes.follow(self.story.operation, self.story):
+            with trace, modes.follow(self.story.operation, self.story), effects() as self.noted:
                 self.story.modules(reached.modules)
                 args, kwargs = self._enter_arguments()
                 reached.enter(trace)
@@ -159,7 +161,7 @@ class FirstCall:
         """The program of the run, and what it is made for. Where it is refused, everything is as it was."""
         self.reached.settle()
         try:
-            touched = self.reached.touched()
+            touched = self.reached.touched() or " and ".join(dict.fromkeys(self.noted))
             # (A second run tells whether it was the function that drew.)
             if self.drawn and (touched or self.trace.raised):
                 raise CompileError(self.drawn)
@@ -173,7 +175,9 @@ class FirstCall:
             entry.held = [(self.tensor_of[id(node)], array) for node, array in self.held]
             entry.conditions += [(functools.partial(_layout, t), layout) for t, layout in self.layouts]
             # What the function does besides computing, and what it makes of an error of NumPy's, is done by running it.
-            entry.is_whole = not (touched or self.trace.raised) and entry.aliasing.sound
+            if self.trace.raised:
+                touched = touched or "handles an error"
+            entry.besides = touched
         except BaseException:
             self.trace.roll_back()
             raise

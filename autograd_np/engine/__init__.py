@@ -2,8 +2,9 @@
 
 Read it in this order, an evening's worth:
 
-1. :mod:`.clock` positions on the tape; :mod:`.locks` locks that a forked process finds free; :mod:`.hooks` the few questions that the engine
-   asks of a trace; :mod:`.errors` the errors and their words; :mod:`.pytree` nested containers
+1. :mod:`.suggestions` what to write instead of a name that is not there; :mod:`.clock` positions on the tape; :mod:`.locks` locks that
+   a forked process finds free; :mod:`.hooks` the few questions that the engine asks of a trace; :mod:`.errors` the errors and their
+   words; :mod:`.pytree` nested containers
 2. :mod:`.modes` ``no_grad`` and those that look on
 3. :mod:`.write_guards` arrays that change between forward and backward; :mod:`.accumulators` contributions summed later
 4. :mod:`.fitting` gradients held to their operands; :mod:`.tape` nodes, and the one backward walk

@@ -35,6 +35,7 @@ from .clock import next_position
 from .modes import ACTIVE, is_grad_enabled
 from .record import same
 from .slots import NEVER, Slot, names_of, source_of
+from .suggestions import unexpected
 from .tape import Node
 from .tensor import Tensor
 
@@ -107,9 +108,15 @@ def source(found: Primitive, *, operator: bool = False, reflected: bool = False)
     parameters = list(found.signature.parameters.values())
     stated = parameters[:2] if operator else parameters
     header = _header([p.replace(annotation=inspect.Parameter.empty) for p in stated], reflected)
+    named = not operator and any(p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters)
+    checked = named and all(p.kind is not p.VAR_KEYWORD for p in parameters)
+    if checked:
+        header += ", **_unknown"
     lines = [
         f"def {found.name if found.name.isidentifier() and not keyword.iskeyword(found.name) else 'recorded'}({header}):"
     ]
+    if checked:
+        lines.append("    if _unknown: raise unexpected(P.name, P.parameters, _unknown)")
     for p in parameters:
         lines += _argument(found, p, operator)
     values = _tuple([f"{w}_v" if found.sequence and w == found.operands[0] else w for w in found.parameters])
@@ -393,7 +400,7 @@ HELPERS = (
 # Names that the written functions use for their own ends.
 RESERVED = frozenset(HELPERS) | {
     "ACTIVE", "Exception", "FIXED", "Node", "NotImplemented", "P", "P_masked", "Tensor", "any", "body", "error", "float", "int", "isinstance", "keep",
-    "keep_option", "ndarray", "new", "next_position", "recording", "shape_of", "tuple", "writable",
+    "keep_option", "ndarray", "new", "next_position", "recording", "shape_of", "tuple", "unexpected", "writable",
 }  # fmt: skip
 
 
@@ -403,7 +410,14 @@ def taken(parameters: tuple[str, ...]) -> frozenset[str]:
         return (
             frozenset()
         )  # as of nearly every operation that is declared at import: nothing else is written without an underscore
-    written = {"_value", "_out", "_t", "_n", *[f"{word}_{part}" for word in parameters for part in ("n", "s", "v")]}
+    written = {
+        "_value",
+        "_out",
+        "_t",
+        "_n",
+        "_unknown",
+        *[f"{word}_{part}" for word in parameters for part in ("n", "s", "v")],
+    }
     return (RESERVED | written | {f"default_{word}" for word in parameters}).intersection(parameters)
 
 
@@ -418,6 +432,7 @@ def _build_form(found: Primitive, public: types.FunctionType, form: dict[str, bo
         writable=write_guards.writable, keep=write_guards.keep, keep_option=write_guards.keep_option, FIXED=write_guards.FIXED,
     )  # fmt: skip
     parameters = found.signature.parameters.values()
+    public.__globals__["unexpected"] = unexpected
     public.__globals__.update({f"default_{p.name}": p.default for p in parameters})
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if not form:

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from .errors import package_of
+
 __all__ = ["cut"]
 
 _STACK = "join Tensors with np.stack([t, u])"
@@ -72,12 +74,12 @@ def _module(frame: FrameType) -> str:
 
 def _asked(frame: FrameType, method: str) -> tuple[str, str]:
     """Who asks for numbers from this frame, and what to write instead."""
-    return _in_package(frame) if _module(frame).partition(".")[0] in _PACKAGES else _in_program(frame, method)
+    return _in_package(frame) if package_of(_module(frame)) in _PACKAGES else _in_program(frame, method)
 
 
 def _in_package(frame: FrameType) -> tuple[str, str]:
     """The function by which a program, or this one, came into a package that is known."""
-    inside = _PACKAGES.keys() - (() if _module(frame).partition(".")[0] in _OWN else _OWN)
+    inside = _PACKAGES.keys() - (() if package_of(_module(frame)) in _OWN else _OWN)
     public = word = ""
     while True:
         place = ".".join(itertools.takewhile(lambda part: not part.startswith("_"), _module(frame).split(".")))
@@ -85,7 +87,7 @@ def _in_package(frame: FrameType) -> tuple[str, str]:
         hidden = name.startswith("_") or "<" in name  # as the wrappers of decorators are
         if place != public or not hidden:
             public, word = place, "" if hidden else name.partition(".")[0]
-        if frame.f_back is None or _module(frame.f_back).partition(".")[0] not in inside:
+        if frame.f_back is None or package_of(_module(frame.f_back)) not in inside:
             break
         frame = frame.f_back
     known = max((key for key in _PACKAGES if f"{public}.".startswith(f"{key}.")), key=len)

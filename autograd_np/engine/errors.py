@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 from .hooks import current_trace
@@ -167,12 +169,28 @@ def without_rule(name: str, word: str, sequence: bool) -> str:
     )
 
 
+# The package nn, which lies beside this one; a program may have an nn.py of its own.
+NETWORKS = Path(__file__).resolve().parents[2] / "nn" / "__init__.py"
+
+
+def package_of(module: str) -> str:
+    """The package of a module, by its name: ``nn`` is only that of this library; another one is called as what it is, a program's."""
+    root = module.partition(".")[0]
+    if root != "nn":
+        return root
+    loaded = getattr(sys.modules.get("nn"), "__file__", None)
+    return "nn" if loaded is not None and _is_networks(loaded) else "__main__"
+
+
+@functools.lru_cache
+def _is_networks(path: str) -> bool:
+    return Path(path).resolve() == NETWORKS
+
+
 def in_library(frame: types.FrameType) -> bool:
     """Whether a frame runs code of this library, or of NumPy."""
-    module = str(frame.f_globals.get("__name__", ""))
-    return module.partition(".")[0] in ("autograd_np", "numpy", "nn") or frame.f_code.co_filename.startswith(
-        "<autograd_np"
-    )
+    package = package_of(str(frame.f_globals.get("__name__", "")))
+    return package in ("autograd_np", "numpy", "nn") or frame.f_code.co_filename.startswith("<autograd_np")
 
 
 def location() -> str:

@@ -20,6 +20,7 @@ from .modes import is_grad_enabled
 from .operands import above, base_array
 from .python_values import PythonValues
 from .sparse_operands import is_sparse
+from .suggestions import missing
 
 __all__ = ["Array", "ArrayLike", "DTypeLike", "Tensor", "tensor"]
 
@@ -202,6 +203,11 @@ class Tensor(PythonValues, ArrayMethods):
         view = a.view()
         view.flags.writeable = False
         return view
+
+    if not TYPE_CHECKING:  # a type checker knows what a Tensor has
+
+        def __getattr__(self, name: str) -> Any:
+            return missing("Tensor", self, name)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from ..engine.modes import is_grad_enabled
 from ..engine.protocols import call_function, call_ufunc
 from ..engine.record import required
 from ..engine.registry import FUNCTIONS, UFUNCS, primitive_of
+from ..engine.suggestions import remedies
 from ..engine.tensor import Argument, Tensor
 from . import activations, elementwise, indexing, shaping
 
@@ -51,8 +52,68 @@ IN_PLACE = {
     "byteswap": "t.numpy().byteswap()",
     "setflags": "t.data.setflags(...)",
     "setfield": "t.data.setfield(...)",
-    "view": "t.numpy().view(...), which has no gradient, or t.astype(...)",
+    "view": "t.reshape(...) for another shape, t.astype(...) for another dtype, or t.numpy().view(...), which has no gradient",
     "getfield": "t.numpy().getfield(...)",
+}
+# Methods of PyTorch's tensors → what it is here.
+ELSEWHERE = {
+    "abs": "use np.abs(t)",
+    "argwhere": "use np.argwhere(t)",
+    "bmm": "use t @ other",
+    "cat": "use np.concatenate([t, …], axis=0)",
+    "chunk": "use np.split(t, n, axis)",
+    "clamp": "use t.clip(low, high)",
+    "clone": "use t.copy()",
+    "contiguous": "leave it out",
+    "cos": "use np.cos(t)",
+    "cpu": "leave it out: arrays lie in the memory of the CPU",
+    "cuda": "leave it out: arrays lie in the memory of the CPU",
+    "detach_": "use t = t.detach()",
+    "dim": "use t.ndim",
+    "div": "use t / other",
+    "double": "use t.astype(np.float64)",
+    "eq": "use t == other",
+    "expand": "use np.broadcast_to(t, shape)",
+    "expand_as": "use np.broadcast_to(t, other.shape)",
+    "fill_": "use t.writable()[...] = value",
+    "flip": "use np.flip(t, axis)",
+    "float": "use t.astype(np.float32)",
+    "gather": "use np.take_along_axis(t, index, axis)",
+    "grad_fn": "print(ag.tape(t)) shows what it was computed from",
+    "half": "use t.astype(np.float16)",
+    "index_select": "use np.take(t, index, axis)",
+    "int": "use t.astype(np.int32)",
+    "log_softmax": "use ag.log_softmax(t, axis=-1)",
+    "long": "use t.astype(np.int64)",
+    "masked_fill": "use np.where(mask, value, t)",
+    "matmul": "use t @ other",
+    "mm": "use t @ other",
+    "mul": "use t * other",
+    "narrow": "use a slice, t[start:stop]",
+    "norm": "use np.linalg.norm(t)",
+    "numel": "use t.size",
+    "permute": "use t.transpose(axes)",
+    "pow": "use t**exponent",
+    "requires_grad_": "use ag.Tensor(values, requires_grad=True)",
+    "scatter": "use ag.index_update(t, index, values)",
+    "select": "use t[index]",
+    "sin": "use np.sin(t)",
+    "softmax": "use ag.softmax(t, axis=-1)",
+    "split": "use np.split(t, positions, axis)",
+    "square": "use np.square(t)",
+    "stack": "use np.stack([t, …], axis=0)",
+    "sub": "use t - other",
+    "t": "use t.T",
+    "tile": "use np.tile(t, counts)",
+    "to": "use t.astype(dtype); arrays lie in the memory of the CPU",
+    "topk": "use np.sort(t, axis)[..., -k:]",
+    "type": "use t.dtype, or t.astype(dtype)",
+    "unbind": "use np.unstack(t, axis=0)",
+    "unflatten": "use t.reshape(shape)",
+    "unsqueeze": "use np.expand_dims(t, axis), or t[:, None]",
+    "view_as": "use t.reshape(other.shape)",
+    "where": "use np.where(condition, t, other)",
+    "zero_": "use t.writable()[...] = 0, or t.zero_grad() for its gradient",
 }
 
 
@@ -188,3 +249,4 @@ def install() -> None:
     put |= {word: _refused(word, remedy) for word, remedy in IN_PLACE.items()}
     for word, value in put.items():
         setattr(Tensor, word, value)
+    remedies("Tensor", ELSEWHERE)

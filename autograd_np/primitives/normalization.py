@@ -557,7 +557,7 @@ def batch_norm(
         return _batch_norm_inference(x, running_mean, running_var, weight, bias, eps)
     if x.size == shape[1]:
         raise ValueError(
-            f"batch_norm: in training there must be more than one value per channel; x has shape {shape}. Use more, or training=False (eval())"
+            f"batch_norm: in training there must be more than one value per channel; x has shape {shape}. Use more (where the last batch of a loader has one row, drop_last=True leaves it out), or training=False (eval())"
         )
     return _batch_norm(x, weight, bias, running_mean, running_var, momentum, eps)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -90,12 +91,15 @@ def _called(function: Any, given: dict[str, Any]) -> Any:
     return function(*first, **given)
 
 
+_BY_NAME = ("like", "device", "copy", "casting", "out")
+
+
 @functools.cache
 def _positional(function: Any) -> list[str]:
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:
-        return [word for word in words_of(function) if word not in ("like", "device", "copy", "casting")]
+        return list(itertools.takewhile(lambda word: word not in _BY_NAME, words_of(function)))
     return [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
 
 

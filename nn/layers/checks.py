@@ -46,7 +46,11 @@ def real(layer: str, option: str, value: ArrayLike, least: float = 0.0, most: fl
     return number
 
 
-def named(layer: Module, error: Exception) -> Exception:
-    """The error of an operation with the layer that called it, of the same basic type."""
+def named(layer: Module, error: Exception, remedy: str = "") -> Exception:
+    """The error of an operation with the layer that called it, of the same basic type.
+
+    ``remedy`` takes the place of what the operation says of its operands and how to make them fit.
+    """
     kind = next((kind for kind in (IndexError, TypeError) if isinstance(error, kind)), ValueError)
-    return kind(f"{layer!r}: {error}")
+    text = f"{str(error).partition(' — ')[0]}; {remedy}" if remedy else str(error)
+    return kind(f"{layer!r}: {text}")

@@ -12,6 +12,7 @@ from autograd_np import Tensor
 from .. import init as initialisers
 from ..defaults import default_dtype, generator_of
 from ..module import Module, Parameter
+from .checks import named
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -159,14 +160,29 @@ class _Convolution(Module):
             x, padding = self._padded(x)
             return function(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)  # type: ignore[no-any-return]
         except ValueError as error:
-            raise ValueError(f"{self!r}: {error}") from None
+            raise named(self, error, self._remedy(np.shape(x))) from None
 
     def _transpose(self, function: Any, x: ArrayLike, output_size: Any) -> Tensor:
         try:
             extra = self.output_padding if output_size is None else self._extra(np.shape(x), output_size)
             return function(x, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)  # type: ignore[no-any-return]
         except ValueError as error:
-            raise ValueError(f"{self!r}: {error}") from None
+            raise named(self, error, self._remedy(np.shape(x))) from None
+
+    def _remedy(self, shape: tuple[int, ...]) -> str:
+        """What fits an input of this shape, if it is the channels that don't: another axis, or this layer with other numbers."""
+        axes = len(self.kernel_size)
+        if len(shape) not in (axes, axes + 1, axes + 2) or (len(shape) > axes and shape[-axes - 1] == self.in_channels):
+            return ""
+        if len(shape) <= axes + 1 and self.in_channels == 1:
+            return f"the axis of channels is missing: {'x[None]' if len(shape) == axes else 'x[:, None]'} adds it"
+        if len(shape) == axes + 2 and shape[-1] == self.in_channels:
+            return f"the channels come before the others: np.moveaxis(x, -1, 1) has shape {(shape[0], shape[-1], *shape[1:-1])}"
+        return (
+            f"for this input write nn.{type(self).__name__}({shape[-axes - 1]}, {self.out_channels}, …)"
+            if len(shape) > axes
+            else ""
+        )
 
     def _extra(self, shape: Any, output_size: Any) -> tuple[int, ...]:
         """The output padding that gives a result of ``output_size``."""

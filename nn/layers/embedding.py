@@ -109,7 +109,12 @@ class Embedding(Module):
         try:
             return ag.embedding(indices, self.weight, self.padding_idx)
         except (IndexError, TypeError, ValueError) as error:
-            raise named(self, error) from None
+            shape = getattr(indices, "shape", ())
+            shape = getattr(indices, "shape", ())
+            remedy = (
+                f"give an array of integers, such as np.zeros({shape}, int); nn.summary takes one in place of the shape"
+            )
+            raise named(self, error, remedy if isinstance(error, TypeError) else "") from None
 
     def extra_repr(self) -> str:
         """The options."""

@@ -90,7 +90,18 @@ class Linear(Module):
         try:
             return ag.linear(x, self.weight, self.bias)
         except (TypeError, ValueError) as error:
-            raise named(self, error) from None
+            raise named(self, error, self._remedy(getattr(x, "shape", ()))) from None
+
+    def _remedy(self, shape: tuple[int, ...]) -> str:
+        """What fits an input of this shape: a layer before this one, or this one with other numbers."""
+        if not shape or shape[-1] == self.in_features:
+            return ""
+        flat = math.prod(shape[1:])
+        if len(shape) > 2 and flat == self.in_features:
+            return f"put nn.Flatten() before it, which makes shape ({shape[0]}, {flat})"
+        if len(shape) == 4:  # images
+            return f"put nn.Flatten() before it, and write nn.Linear({flat}, {self.out_features})"
+        return f"for this input write nn.Linear({shape[-1]}, {self.out_features})"
 
     def extra_repr(self) -> str:
         """The options."""

@@ -148,7 +148,8 @@ def confusion_matrix(
     counts = array_of(matrix.compute() if hasattr(matrix, "compute") else matrix)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size or counts.dtype.kind not in "fiu":
         raise ValueError(
-            f"confusion_matrix: a square matrix of numbers is drawn, not shape {counts.shape} and dtype {counts.dtype}"
+            f"confusion_matrix: a square matrix of numbers is drawn, not shape {counts.shape} and dtype {counts.dtype}; of predictions "
+            "and targets it is made by metric = nn.ConfusionMatrix(classes), metric.update(predictions, targets)"
         )
     if not np.all(counts >= 0) or not np.all(np.isfinite(counts)):
         raise ValueError("confusion_matrix: counts are finite and not negative")

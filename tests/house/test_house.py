@@ -27,17 +27,19 @@ ORDER = (
 # Lines a folder may have, so that the house cannot silt up; raised on purpose, with the capability that needs it.
 CEILINGS = {
     "autograd_np/*.py": 1600,
-    "autograd_np/engine": 5100,
-    "autograd_np/primitives": 16500,
+    "autograd_np/engine": 5380,
+    "autograd_np/primitives": 16560,
     "autograd_np/batching": 2030,
     "autograd_np/sparse": 1500,
     "autograd_np/transforms": 1650,
     "autograd_np/array_api": 700,
     "autograd_np/proofs": 8800,
-    "autograd_np/compiler": 10250,
+    "autograd_np/compiler": 10360,
     "autograd_np/graph": 5200,
     "nn": 15650,
 }
+# The namespaces at the top that nn stands on.
+ABOVE = ("autograd_np", "autograd_np.files", "autograd_np.hints", "autograd_np.tracing")
 # Imports inside functions: chapters and namespaces that are loaded at first use.
 LATE = {
     ("autograd_np.graph.flops", "autograd_np.primitives.einsum"),
@@ -118,7 +120,7 @@ def test_imports_point_down(name: str) -> None:
     here = room(name)
     for target, _ in imports(name):
         there = room(target)
-        if there == here or (here == "nn" and target in ("autograd_np", "autograd_np.files", "autograd_np.tracing")):
+        if there == here or (here == "nn" and target in ABOVE):
             continue
         assert there, f"{name} imports {target}, a namespace that stands above everything"
         assert RANK[there] < RANK[here], f"{name} imports {target}, which stands above it or beside it"

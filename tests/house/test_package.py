@@ -148,7 +148,8 @@ def imports(path: Path) -> set[str]:
 
 def test_the_engine_knows_nothing_of_networks() -> None:
     for path in (TOP / "autograd_np").rglob("*.py"):
-        assert not {name for name in imports(path) if name.partition(".")[0] == "nn"}, path.name
+        if path != TOP / "autograd_np" / "__init__.py":  # where type checkers are told what autograd_np.nn is
+            assert not {name for name in imports(path) if name.partition(".")[0] == "nn"}, path.name
 
 
 PUBLIC = {"autograd_np": {*ag.__all__, "__version__"}, "autograd_np.typing": {"ArrayLike"}}

@@ -61,6 +61,7 @@ class Reached:
         self.loose: list[
             tuple[Any, Any]
         ] = []  # of generators that nothing can be put in the place of: (look at its state, the state)
+        self.files: list[tuple[Any, Any]] = []  # (look where a file stands, where it stood)
         self.handles = False  # whether a function that is reached handles errors
         self.chance: Any = None
         self.chance_after: Any = None
@@ -167,22 +168,22 @@ class Reached:
         self.fixed += [guard for guard in self.inside if _hold([guard])]
         self.inside.clear()
 
-    def touched(self) -> bool:
-        """Whether the function has changed what it reaches other than by writing into arrays, so that a program would not do what it does.
+    def touched(self) -> str:
+        """In words, what of all that it reaches the function has changed other than by writing into arrays; empty if nothing.
 
         Raises:
             CompileError: it has put an array of its run there.
         """
-        changed = False
+        changed = ""
         for held, before, name in self.holders:
             keys = range(len(held)) if isinstance(held, list) else [*held]
             old: dict[Any, Any] = dict(enumerate(before)) if isinstance(held, list) else before
             for key in keys:
                 if key in old and held[key] is old[key]:
                     continue
-                changed = True
+                word = key if isinstance(key, str) else f"{name}[{key!r}]"
+                changed = word
                 if _traced(held[key], self.trace):
-                    word = key if isinstance(key, str) else f"{name}[{key!r}]"
                     if isinstance(held, list):
                         held[:] = before
                     else:
@@ -192,8 +193,13 @@ class Reached:
                         f"compile: the function stores an array of its run outside of it ({word}), where the next run would not put a new one; "
                         f"return it, or write into an array that is there before ({word}[...] = values)"
                     )
-            changed = changed or len(keys) != len(old)
-        return changed or not self.holds() or not self.unchanged() or not _hold(self.inside)
+            if len(keys) != len(old):
+                changed = changed or str(name)
+        if changed:
+            return f"changes {changed}"
+        if any(look() != before for look, before in self.files):
+            return "writes or reads a file"
+        return "" if self.holds() and self.unchanged() and _hold(self.inside) else "changes what it reads"
 
     def holds(self) -> bool:
         """Whether everything that was taken for constant is what it was."""

@@ -15,8 +15,8 @@ import numpy as np
 from .captures import PLAIN, Ids
 
 __all__ = [
-    "Get", "InTuple", "Put", "bit_state", "bound", "checksum", "class_item", "generator_state", "item_of", "legacy_state", "place_of", "present",
-    "put_defaults", "put_item", "put_partial", "refers", "registered", "size_of_class",
+    "Get", "InTuple", "Put", "bit_state", "bound", "checksum", "class_item", "generator_state", "item_of", "legacy_state", "place_of", "position_in",
+    "present", "put_defaults", "put_item", "put_partial", "refers", "registered", "size_of_class",
 ]  # fmt: skip
 
 Get = Callable[[], Any]
@@ -44,6 +44,14 @@ def refers(thing: Any) -> Ids:
 def checksum(thing: Any) -> int:
     """A number that changes when bytes do."""
     return zlib.crc32(bytes(thing))
+
+
+def position_in(file: Any) -> int | None:
+    """Where a file stands; None where that cannot be told."""
+    try:
+        return int(file.tell())
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def legacy_state(generator: Any) -> Any:

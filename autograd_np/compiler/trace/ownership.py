@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.errors import package_of
+
 __all__ = [
     "BY_ANY_NAME",
     "FOREIGN",
@@ -89,13 +91,13 @@ BY_ANY_NAME = {
 
 def is_library(thing: Any) -> bool:
     """Whether a thing is this library's, NumPy's, SciPy's or a builtin."""
-    return str(getattr(thing, "__module__", "") or "").partition(".")[0] in LIBRARY
+    return package_of(str(getattr(thing, "__module__", "") or "")) in LIBRARY
 
 
 def root_of(thing: Any) -> str:
     """The package that a function, a class, an object or a module is of."""
     name = thing.__name__ if isinstance(thing, types.ModuleType) else getattr(thing, "__module__", None)
-    return str(name or "").partition(".")[0]
+    return package_of(str(name or ""))
 
 
 @functools.cache
@@ -108,7 +110,7 @@ def is_installed(root: str) -> bool:
 
 def is_walkable(thing: Any) -> bool:
     """Whether a foreign object holds something that can be walked."""
-    root = str(type(thing).__module__).partition(".")[0]
+    root = package_of(str(type(thing).__module__))
     return root not in OPAQUE and isinstance(getattr(thing, "__dict__", None), dict)
 
 

@@ -37,6 +37,7 @@ from .looks import (
     item_of,
     legacy_state,
     place_of,
+    position_in,
     present,
     put_defaults,
     put_item,
@@ -470,6 +471,8 @@ class _Walk:
         """An object whose class is not the user's: of Python's library, of NumPy, of SciPy."""
         kind = type(thing)
         root = str(kind.__module__).partition(".")[0]
+        if root in ("io", "_io"):
+            self.found.files.append((functools.partial(position_in, thing), position_in(thing)))
         if root in OPAQUE or root == self.own:  # (a function of the library's own says itself what it rests on)
             return
         within = _Name(name, name.word, inside=True)
