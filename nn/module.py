@@ -82,11 +82,6 @@ class Module(State):
             self._forget(name)
             super().__setattr__(name, value)
 
-    if not TYPE_CHECKING:  # a type checker knows what a module has
-
-        def __getattr__(self, name: str) -> Any:
-            return hints.missing("Module", self, name)
-
     def _registries(self) -> set[str]:
         return {
             *self.__dict__.get("_parameters", ()),
@@ -473,7 +468,7 @@ class Module(State):
         return "\n".join(lines)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._registries()})
+        return sorted({*hints.names(type(self), super().__dir__()), *self._registries()})
 
 
 def not_a_module(who: str, value: Any) -> TypeError:
@@ -498,8 +493,8 @@ def _held(value: Any) -> Iterator[Module | Parameter]:
 
 
 # Methods of modules elsewhere → what it is here.
-hints.remedies(
-    "Module",
+hints.absent(
+    Module,
     {
         "add": "use model.append(layer)",
         "build": "leave it out: a layer is made with the number of its inputs",

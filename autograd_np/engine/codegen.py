@@ -108,8 +108,9 @@ def source(found: Primitive, *, operator: bool = False, reflected: bool = False)
     parameters = list(found.signature.parameters.values())
     stated = parameters[:2] if operator else parameters
     header = _header([p.replace(annotation=inspect.Parameter.empty) for p in stated], reflected)
-    named = not operator and any(p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters)
-    checked = named and all(p.kind is not p.VAR_KEYWORD for p in parameters)
+    # Other keywords are taken, to say what they are called here, where there are options: a call without them pays for it.
+    optional = not operator and any(p.default is not p.empty for p in parameters)
+    checked = optional and all(p.kind is not p.VAR_KEYWORD for p in parameters)
     if checked:
         header += ", **_unknown"
     lines = [

@@ -13,7 +13,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-__all__ = ["hint", "hinted", "hinted_package", "missing", "missing_in_module", "remedies", "unexpected"]
+__all__ = ["absent", "hint", "hinted", "hinted_package", "missing_in_module", "names", "remedies", "unexpected"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -102,23 +102,42 @@ Missing.__name__ = Missing.__qualname__ = "AttributeError"  # what it is to thos
 Missing.__module__ = "builtins"
 
 
-def missing(owner: str, thing: Any, name: str) -> Any:
-    """The ``__getattr__`` of a class: an attribute that ``thing`` hasn't.
+class Absent:
+    """The place of a name that a class hasn't: asked for it raises AttributeError, as if it were not there, with what to write instead.
 
-    Raises:
-        AttributeError: always; with what ``owner``'s table says of the name, or the name next to it.
+    (Python itself looks for the name next to a misspelt one. A ``__getattr__`` could do both, but makes each attribute slower to get:
+    an operation on Tensors takes 6 to 16 % more instructions with one.)
     """
-    kind = type(thing)
-    if hasattr(kind, name):  # a property that failed: its own error
-        return object.__getattribute__(thing, name)
-    raise Missing(f"{kind.__name__!r} object has no attribute {name!r}", owner, name, lambda: dir(thing))
+
+    def __init__(self, owner: type, name: str) -> None:
+        self._asked = owner, name
+
+    def __get__(self, thing: Any, kind: type) -> Any:
+        owner, name = self._asked
+        try:
+            return getattr(super(owner, kind if thing is None else thing), name)  # class Own(nn.Module, WithFit)
+        except AttributeError:
+            remedy = _TABLES[owner.__name__][name]
+        raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}; {remedy}")
+
+
+def absent(kind: type, table: Mapping[str, str]) -> None:
+    """Say what to write instead of names that a class hasn't: name → remedy."""
+    remedies(kind.__name__, table)
+    for name in table:
+        setattr(kind, name, Absent(kind, name))
+
+
+def names(kind: type, given: Iterable[str]) -> list[str]:
+    """The names that there are: for ``__dir__``, without those that :func:`absent` put into a class."""
+    return [name for name in given if not isinstance(inspect.getattr_static(kind, name, None), Absent)]
 
 
 def missing_in_module(name: str, word: str) -> Any:
     """The ``__getattr__`` of a module: a name that it hasn't.
 
     Raises:
-        AttributeError: always; as :func:`missing`.
+        AttributeError: always; with what the table of the module says of the name, or the name next to it.
     """
     raise Missing(f"module {name!r} has no attribute {word!r}", name, word, lambda: dir(sys.modules[name]))
 

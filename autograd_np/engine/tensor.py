@@ -20,7 +20,7 @@ from .modes import is_grad_enabled
 from .operands import above, base_array
 from .python_values import PythonValues
 from .sparse_operands import is_sparse
-from .suggestions import missing
+from .suggestions import names
 
 __all__ = ["Array", "ArrayLike", "DTypeLike", "Tensor", "tensor"]
 
@@ -204,10 +204,8 @@ class Tensor(PythonValues, ArrayMethods):
         view.flags.writeable = False
         return view
 
-    if not TYPE_CHECKING:  # a type checker knows what a Tensor has
-
-        def __getattr__(self, name: str) -> Any:
-            return missing("Tensor", self, name)
+    def __dir__(self) -> list[str]:
+        return names(type(self), super().__dir__())
 
     @property
     def shape(self) -> tuple[int, ...]:

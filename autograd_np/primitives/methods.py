@@ -14,7 +14,7 @@ from ..engine.modes import is_grad_enabled
 from ..engine.protocols import call_function, call_ufunc
 from ..engine.record import required
 from ..engine.registry import FUNCTIONS, UFUNCS, primitive_of
-from ..engine.suggestions import remedies
+from ..engine.suggestions import absent
 from ..engine.tensor import Argument, Tensor
 from . import activations, elementwise, indexing, shaping
 
@@ -249,4 +249,4 @@ def install() -> None:
     put |= {word: _refused(word, remedy) for word, remedy in IN_PLACE.items()}
     for word, value in put.items():
         setattr(Tensor, word, value)
-    remedies("Tensor", ELSEWHERE)
+    absent(Tensor, ELSEWHERE)
