@@ -141,7 +141,9 @@ def label(node: Any) -> str:
     """The operation of a node, and its name if it has one, for messages."""
     name = getattr(node, "name", None)
     operation = "leaf" if node.primitive is None else str(node.primitive.name)
-    return f"{operation} {name!r}" if name else operation
+    if not name:
+        return operation
+    return f"leaf {name!r}" if node.primitive is None else f"{name} = {operation}"
 
 
 def freed(node: Any) -> FreedGraphError:

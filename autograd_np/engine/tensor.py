@@ -175,6 +175,8 @@ class Tensor(PythonValues, ArrayMethods):
                 )
         # The old array stays as it is, so the nodes that keep it stay right.
         CHANGES[0] += 1
+        if self._node is not None:
+            write_guards.mark_replaced(self._node)
         self._values = value
         self._shared = True
 

@@ -42,6 +42,8 @@ _programs: dict[int, tuple[Any, list[list[int]]]] = {}
 _clocks: dict[frozenset[int], list[int]] = {}
 # id of the array that owns the memory → (weak reference, position when handed out, its content then)
 _exposed: dict[int, tuple[Any, int, Any]] = {}
+# node of a Tensor that was given another array → the position of that
+_replaced: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
 
 def owner(array: Any) -> Any:
@@ -160,6 +162,34 @@ def exposed(array: Any) -> bool:
     return bool(_exposed) and id(owner(array)) in _exposed
 
 
+def written_since(array: Any, position: int) -> bool:
+    """Whether an array was written after a position of the tape, as far as the library's own writes go and those into what it gave out."""
+    if array.__class__ is not np.ndarray:
+        return False
+    root = owner(array)
+    written = _writes.get(id(root))
+    if written is not None and written[0]() is root and written[1] > position:
+        return True
+    if id(root) in _programs:
+        reference, clocks = _programs[id(root)]
+        if reference() is root and any(clock[0] > position for clock in clocks):
+            return True
+    handed = _exposed.get(id(root))
+    if handed is not None and handed[0]() is root and handed[1] > position:
+        return not _identical(root, handed[2])
+    return False
+
+
+def mark_replaced(node: Any) -> None:
+    """Note that a Tensor has another array from now on: what was recorded of its node before is not its value."""
+    _replaced[node] = next_position()
+
+
+def replaced_since(node: Any, position: int) -> bool:
+    """Whether the Tensor of a node was given another array after a position of the tape."""
+    return _replaced.get(node, 0) > position
+
+
 def check_unwritten(node: Any) -> None:
     """Raise if an array that ``node`` keeps was written, or its rules were replaced, after the node was recorded."""
     if getattr(node.primitive, "since", 0) > node.position:
@@ -167,20 +197,9 @@ def check_unwritten(node: Any) -> None:
             f"the rules of {label(node)} were declared anew after it was recorded; run the forward pass again"
         )
     for value in node.kept or ():
-        for array in value if value.__class__ is tuple else (value,):
-            array = getattr(array, "array", array)  # the one that a traced array stands for
-            if array.__class__ is not np.ndarray:
-                continue
-            root = owner(array)
-            written = _writes.get(id(root))
-            bad = written is not None and written[0]() is root and written[1] > node.position
-            if not bad and id(root) in _programs:
-                reference, clocks = _programs[id(root)]
-                bad = reference() is root and any(position[0] > node.position for position in clocks)
-            exposed = _exposed.get(id(root))
-            if not bad and exposed is not None and exposed[0]() is root and exposed[1] > node.position:
-                bad = not _identical(root, exposed[2])
-            if bad:
+        for each in value if value.__class__ is tuple else (value,):
+            array: Any = getattr(each, "array", each)  # the one that a traced array stands for
+            if written_since(array, node.position):
                 raise MutationError(
                     f"an array that {label(node)} kept for the backward pass ({array.shape} {array.dtype}) was overwritten after it "
                     "was recorded, so its gradient would be wrong; call backward() before the update, or run the forward pass again"

@@ -13,6 +13,7 @@ from ..engine.hooks import is_batched
 from ..engine.modes import Following, followers
 from ..engine.tape import Node
 from .flops import Operation, forward_flops
+from .keeping import operand_words, primitive_of
 
 __all__ = ["check_backward", "check_forward", "check_kept", "detect_anomaly", "is_anomaly_enabled"]
 
@@ -42,9 +43,7 @@ def _moves(found: Any) -> bool:
 
 def _words(found: Any, operands: tuple[Any, ...]) -> list[str]:
     """What the operands are called in the operation's signature."""
-    if found.sequence:
-        return [f"{found.operands[0]}[{i}]" for i in range(len(operands))]
-    return list(found.operands or found.parameters)
+    return list(operand_words(found, len(operands)) if found.sequence else found.operands or found.parameters)
 
 
 def _at(value: Any, index: tuple[int, ...], shape: tuple[int, ...]) -> str:
@@ -132,7 +131,7 @@ def check_backward(node: Node, g: Any, pulled: Any) -> None:
         if index is not None:
             inputs = ", ".join(_at(_plain(operand), index, np.shape(value)) for operand in operands) or "unknown"
             raise AnomalyError(
-                f"the backward pass of {label(node)} made {value[index]} at index {index} of the gradient of its operand {position} "
+                f"the backward pass of {label(node)} made {value[index]} at index {index} of the gradient of {operand_words(primitive_of(node), len(pulled))[position]} "
                 f"from a finite cotangent; its input there: {inputs}; recorded at {line}"
             )
 

@@ -10,11 +10,27 @@ from typing import Any
 import numpy as np
 
 from ..engine.registry import REGISTRY
+from .broadcasting import broadcast_shape
 from .folding import Folded, Place, fold
 from .formulas import formula, gradients
 from .frames import Frames
 from .model import Entry, Graph
-from .picture import Arrow, Box, Line, Picture, bytes_text, clean, cut, grad_text, lines_of, plural, typed, value_text
+from .names import identity
+from .picture import (
+    Arrow,
+    Box,
+    Line,
+    Picture,
+    clean,
+    cut,
+    grad_text,
+    lines_of,
+    plural,
+    titled_operation,
+    typed,
+    value_text,
+)
+from .text import bytes_text
 
 __all__ = ["picture_of"]
 
@@ -93,16 +109,12 @@ def _takes_data(entry: Entry) -> bool:
     return entry.inputs[:1] == (None,) and isinstance(_array(entry.constants[0]), np.ndarray)
 
 
-def _broadcasts(entry: Entry) -> bool:
-    found = REGISTRY.get(entry.name)
-    return found is not None and found.broadcasts
-
-
 def _has_box(entry: Entry, i: int) -> bool:
     """Whether an operand without gradient is drawn: one that is at hand, or must be there."""
-    return entry.inputs[i] is None and (
-        entry.constants[i] is not None or (_broadcasts(entry) and len(entry.inputs) == 2)
-    )
+    if entry.inputs[i] is not None:
+        return False
+    found = REGISTRY.get(entry.name)
+    return entry.constants[i] is not None or (found is not None and found.broadcasts and len(entry.inputs) == 2)
 
 
 def _array(value: Any) -> Any:
@@ -118,7 +130,7 @@ class _Drawing(Frames):
         self.show, self.backward = show, backward
         self.boxes: list[Box] = []
         self.arrows: list[Arrow] = []
-        self.constants: dict[int, str] = {}
+        self.constants: dict[Any, str] = {}
         self.repeated: dict[tuple[str, str], set[int]] = {}
         self.drawn: set[tuple[Any, ...]] = set()
         own = [entry for entry in graph.entries if folded.original[entry.index] == entry.index]
@@ -193,10 +205,13 @@ class _Drawing(Frames):
             ("note", self._used(entry)),
             ("note", cut(line, 60) if "line" in self.show else ""),
         )
-        inside = f", in {'.'.join(entry.module)}" if entry.module else ""
-        tip = clean(f"{entry.name}: {entry.shape} {entry.dtype}{f', {line}' if line else ''}{inside}")
+        inside = f", in {'/'.join(entry.module)}" if entry.module else ""
+        called = titled_operation(entry)
+        tip = clean(f"{called}: {entry.shape} {entry.dtype}{f', {line}' if line else ''}{inside}")
         kind = "operation" if result is None else "result"
-        return Box(f"n{entry.index}", kind, cut(entry.name), lines, tip, self.places["entry", entry.index])
+        return Box(
+            f"n{entry.index}", kind, cut(called if alone else entry.name), lines, tip, self.places["entry", entry.index]
+        )
 
     def _used(self, entry: Entry) -> str:
         uses = self.uses[entry.index]
@@ -230,26 +245,28 @@ class _Drawing(Frames):
             ("kept", f"keeps {total}{' in all' if times > 1 else ''}" if total and not self.backward else ""),
             *[("value", f"result: {self._value(e.value) or typed(e.shape, e.dtype, self.show)}") for e in results],
         )
-        tip = clean(".".join(call.path))
+        tip = clean("/".join(call.path))
         return Box(f"m{call.number}", "module", self.call_title(call), lines, tip, self.places[place])
 
     def _constant(self, entry: Entry, i: int) -> None:
         value = _array(entry.constants[i])
-        if id(value) in self.constants and isinstance(value, np.ndarray):
+        if identity(value) in self.constants and isinstance(value, np.ndarray):
             return
         box = Box(f"c{entry.index}_{i}", "data", *self._constant_text(entry, i, value))
         if isinstance(value, np.ndarray):
-            self.constants[id(value)] = box.id
+            self.constants[identity(value)] = box.id
         elif value is not None:
             box = replace(box, part=self.places[self.folded.places[entry.index]])
         self.boxes.append(box)
 
     def _constant_text(self, entry: Entry, i: int, value: Any) -> tuple[str, tuple[Line, ...], str]:
-        name = entry.operands[i] if i < len(entry.operands) else "operand"
+        word = entry.operands[i] if i < len(entry.operands) else "operand"
         if value is None:
-            return "constant", (), f"{clean(name)}: what it was is not on the tape"
+            return "constant", (), f"{clean(word)}: what it was is not on the tape"
+        own = getattr(entry.constants[i], "name", None)
+        name = own or word
         text, shape = self._value(value), getattr(value, "shape", ())
-        if not shape and text:
+        if not shape and text and not own:
             return text, (), "a constant"
         kind = typed(shape, getattr(value, "dtype", type(value).__name__), self.show)
         tip = clean(f"{name}: a constant, {shape} {getattr(value, 'dtype', '')}")
@@ -308,14 +325,14 @@ class _Drawing(Frames):
             if first is not None:
                 value = _array(first.constants[0])
                 self.arrows.append(
-                    Arrow(self.constants[id(value)], self._id(place), typed(value.shape, value.dtype, self.show))
+                    Arrow(self.constants[identity(value)], self._id(place), typed(value.shape, value.dtype, self.show))
                 )
         for (a, b), sources in self.repeated.items():
             self.arrows.append(Arrow(a, b, f"× {len(sources)}", "repeat"))
 
     def _arrow(self, tail: Place, head: Place, entry: Entry, i: int, source: Entry) -> None:
         name = entry.operands[i] if head[0] == "entry" and len(entry.inputs) > 1 and i < len(entry.operands) else ""
-        label, kind = self._label(entry, name, source.shape, source.dtype, closed=head[0] != "entry")
+        label, kind = self._label(entry, i, name, source.shape, source.dtype, closed=head[0] != "entry")
         self.arrows.append(Arrow(self._id(tail), self._id(head), label, kind))
         if self.backward and "rest" not in (tail[0], head[0]):
             back = typed(source.shape, source.dtype, self.show)
@@ -332,25 +349,23 @@ class _Drawing(Frames):
     def _constant_arrow(self, entry: Entry, i: int) -> None:
         value = _array(entry.constants[i])
         tail = (
-            self.constants.get(id(value), f"c{entry.index}_{i}")
+            self.constants.get(identity(value), f"c{entry.index}_{i}")
             if isinstance(value, np.ndarray)
             else f"c{entry.index}_{i}"
         )
         name = entry.operands[i] if len(entry.inputs) > 1 and i < len(entry.operands) else ""
         if hasattr(value, "shape"):
-            label, kind = self._label(entry, name, value.shape, getattr(value, "dtype", ""), closed=False)
+            label, kind = self._label(entry, i, name, value.shape, getattr(value, "dtype", ""), closed=False)
         else:
             label, kind = cut(name, 24), "value"
         self.arrows.append(Arrow(tail, f"n{entry.index}", label, kind))
 
-    def _label(self, entry: Entry, name: str, shape: Any, dtype: Any, *, closed: bool) -> tuple[str, str]:
+    def _label(self, entry: Entry, i: int, name: str, shape: Any, dtype: Any, *, closed: bool) -> tuple[str, str]:
         text, kind = typed(shape, dtype, self.show), "value"
         if not closed:
-            if _broadcasts(entry) and shape != entry.shape and isinstance(shape, tuple):
-                text, kind = (
-                    f"{typed(shape, '', self.show).strip()} → {typed(entry.shape, dtype, self.show)}",
-                    "broadcast",
-                )
+            spread = broadcast_shape(entry, i)
+            if spread is not None:
+                text, kind = f"{typed(shape, '', self.show).strip()} → {typed(spread, dtype, self.show)}", "broadcast"
             if (
                 isinstance(dtype, np.dtype)
                 and dtype != entry.dtype

@@ -6,6 +6,7 @@ import functools
 import importlib
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ import numpy as np
 
 from .building import picture_of
 from .dot import NAME, dot_body, dot_text
+from .explorer.values import forward_values, walk_back
 from .mermaid import mermaid_text
-from .model import graph_of
+from .model import Graph, graph_of, on_tape
 from .picture import Picture
 from .render import FORMATS, INSTALL, render, write
 
@@ -40,8 +42,9 @@ def draw(
 ) -> Digraph:
     """Draw the graph of what was computed: data, parameters, operations with their mathematics, and what the tape keeps.
 
-    The tape, the gradients and what is kept in memory stay as they are. Within :class:`~autograd_np.annotate` more values
-    are known, and can be shown.
+    The tape, the gradients and what is kept in memory stay as they are. A value is known where the tape keeps it, where the program still
+    holds its Tensor, and within :class:`~autograd_np.annotate`. Asked for by name, as in ``show=("value", "grad")``, values are also
+    computed again where that is possible, and so are the gradients that no backward pass has left: those of the results' sum.
 
     Args:
         output: a Tensor that needs a gradient, or a tuple, list or dict of them.
@@ -138,8 +141,11 @@ def _picture(
     for name, value, least in numbers:
         if (value is not None or name == "max_nodes") and (not isinstance(value, (int, np.integer)) or value < least):
             raise ValueError(f"draw: {name}={value!r}: takes a whole number from {least} on")
+    graph = graph_of(output, params)
+    if show is not SHOW:
+        graph = _computed(graph, output, words)
     return picture_of(
-        graph_of(output, params),
+        graph,
         show=words,
         direction=direction,
         depth=depth,
@@ -147,6 +153,21 @@ def _picture(
         backward=backward,
         max_nodes=max_nodes,
     )
+
+
+def _computed(graph: Graph, output: Any, words: Sequence[str]) -> Graph:
+    """The graph with the values and gradients that are not at hand, computed as far as the tape allows."""
+    results, nodes = on_tape(output)
+    entries = list(graph.entries)
+    if "value" in words:
+        named = {entry.index: entry.value for entry in entries if entry.kind == "parameter"}
+        for i, known in enumerate(forward_values(graph, nodes, results, named)):
+            entries[i] = replace(entries[i], value=known.value if entries[i].value is None else entries[i].value)
+    if "grad" in words and not any(entry.freed for entry in entries):
+        for step in walk_back(results, nodes)[0]:
+            if entries[step.entry].grad is None and not isinstance(step.arrived, tuple):
+                entries[step.entry] = replace(entries[step.entry], grad=step.arrived)
+    return replace(graph, entries=tuple(entries))
 
 
 @functools.cache

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from math import prod
 from typing import Any
 
@@ -19,32 +18,13 @@ import numpy as np
 from ..engine.pytree import flatten
 from ..engine.record import PICK
 from ..engine.scopes import Scope
-from ..engine.slots import Slot
 from ..engine.tape import Node, ancestors
 from ..engine.tensor import Tensor
 from .flops import BIASES, FORMULAS, Operation, backward_flops, forward_flops
+from .keeping import Kept, Pairs, kept_by, kept_of, operand_words, primitive_of
+from .names import Names, constants_of, held_tensors, scopes_of, values_of
 
-__all__ = ["Call", "Entry", "Graph", "Kept", "graph_of", "kept_by", "on_tape", "operands_kept", "primitive_of"]
-
-
-Pairs = Sequence[tuple[Slot, Any]]  # what a node keeps
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A value that the tape keeps for the backward pass of an operation.
-
-    Attributes:
-        name: the parameter of the rule that named it.
-        what: ``"operand"``, ``"output"`` or ``"option"``.
-        nbytes: bytes of its arrays.
-        arrays: the identities of its arrays: what several operations keep is there once.
-    """
-
-    name: str
-    what: str
-    nbytes: int
-    arrays: tuple[int, ...]
+__all__ = ["Call", "Entry", "Graph", "graph_of", "on_tape"]
 
 
 @dataclass(frozen=True)
@@ -75,8 +55,10 @@ class Entry:
     Attributes:
         index: its number in this tape, from 0.
         position: its position among everything that was recorded.
-        kind: ``"leaf"``, ``"parameter"`` (a leaf that has a name) or ``"operation"``.
+        kind: ``"leaf"``, ``"parameter"`` (a leaf that a module or ``params=`` names; where there is none, each that has a name) or
+            ``"operation"``.
         name: of the operation, or of the leaf (empty if it has none).
+        label: what the program calls its value: the name of its Tensor, empty if it has none.
         inputs: for each differentiable operand the index of the entry that it is, None where no gradient flows to it.
         operands: the names of these operands.
         shape: of the value; of an operation with several outputs the first one's.
@@ -86,9 +68,11 @@ class Entry:
         module: the names of the parts of the program it belongs to, from the outermost to the innermost.
         call: the number of the innermost call it belongs to, None for none.
         line: the source line that called it, where :class:`~autograd_np.engine.modes.annotate` was on.
-        value: its value: of outputs, of named parameters, and wherever the tape keeps it or annotate saw it; otherwise None.
+        value: its value, wherever the tape keeps it, annotate saw it or the program still holds its Tensor; None otherwise, and where it was
+            written since.
         grad: the gradient that a backward pass has left, or None.
-        constants: for each operand through which no gradient flows its value, where it is at hand; otherwise None.
+        constants: for each operand through which no gradient flows its value, where it is at hand (the Tensor, where that has a name);
+            otherwise None.
         operand_shapes: the shapes of these operands; None for a constant that the tape does not keep.
         flops: floating-point operations of its forward pass (see :mod:`~autograd_np.graph.flops`).
         backward_flops: the same of its backward pass, an estimate.
@@ -115,6 +99,7 @@ class Entry:
     flops: int = 0
     backward_flops: int = 0
     counted: bool = True
+    label: str = ""
 
     @property
     def kept_bytes(self) -> int:
@@ -163,17 +148,18 @@ def graph_of(outputs: Any, params: Any = None) -> Graph:
         )
     index = {id(node): i for i, node in enumerate(nodes)}
     calls, places = _calls(nodes)
-    names, tensors = _names(nodes, params)
+    held = held_tensors()
+    names = Names(nodes, params, held)
     pairs = [kept_by(node) for node in nodes]
-    values = _values(nodes, pairs, results, tensors)
+    values = values_of(nodes, pairs, results, names, held)
     entries = []
     memory: dict[int, int] = {}
     for i, node in enumerate(nodes):
         call = places[i]
         seen = getattr(node, "seen", None)
-        name = _operation(node) if node.primitive is not None else names.get(id(node), "")
+        own = names.names.get(id(node), "")
         shape = _first(node.shape, tuple)
-        operands = _operands(node)
+        operands = () if node.primitive is None else operand_words(primitive_of(node), len(node.parents))
         operand_shapes, flops, backward, counted = (
             ((), 0, 0, True) if node.primitive is None else _work(node, shape, operands, seen, pairs[i])
         )
@@ -181,20 +167,25 @@ def graph_of(outputs: Any, params: Any = None) -> Graph:
             Entry(
                 index=i,
                 position=node.position,
-                kind="operation" if node.primitive is not None else "parameter" if id(node) in names else "leaf",
-                name=name,
+                kind="operation"
+                if node.primitive is not None
+                else "parameter"
+                if id(node) in names.parameters
+                else "leaf",
+                name=own if node.primitive is None else _operation(node),
+                label=own,
                 inputs=tuple([None if parent is None else index[id(parent)] for parent in node.parents]),
                 operands=operands,
                 shape=shape,
                 dtype=_first(node.dtype, np.dtype),
-                kept=_kept(node, pairs[i], memory),
+                kept=kept_of(node, pairs[i], memory),
                 freed=node.kept is None,
                 module=() if call is None else calls[call].path,
                 call=call,
                 line=None if seen is None else seen.line,
                 value=values.get(id(node)),
                 grad=getattr(node, "grad", None),
-                constants=_constants(node, seen, pairs[i]),
+                constants=constants_of(node, seen, pairs[i], names),
                 operand_shapes=operand_shapes,
                 flops=flops,
                 backward_flops=backward,
@@ -212,31 +203,6 @@ def on_tape(outputs: Any) -> tuple[list[Tensor], list[Node]]:
     return results, [found[position] for position in sorted(found)]
 
 
-def primitive_of(node: Node) -> Any:
-    """The operation of a node; one that retains its gradient has it inside."""
-    return getattr(node.primitive, "primitive", node.primitive)
-
-
-def kept_by(node: Node) -> Pairs:
-    """What the tape keeps for a node, with what it is kept as."""
-    kept = node.kept  # read once: a backward pass of another thread may free it meanwhile
-    slots = getattr(primitive_of(node), "slots", None)
-    return [*zip(slots, kept, strict=True)] if slots and kept and len(slots) == len(kept) else []
-
-
-def operands_kept(node: Node, pairs: Pairs, sequences: bool = False) -> list[Any]:
-    """The values of a node's operands, None where the tape does not keep one; of an operation on a sequence only if asked for."""
-    found: list[Any] = [None] * len(node.parents)
-    for slot, value in pairs:
-        if slot.source == "value" and value is not None:
-            primitive = primitive_of(node)
-            if primitive.sequence:
-                found = [*value] if sequences else found
-            elif slot.operand in primitive.operands:
-                found[primitive.operands.index(slot.operand)] = value
-    return found
-
-
 def _first(value: Any, kind: type) -> Any:
     """The first of several outputs' shapes or dtypes."""
     if kind is tuple:
@@ -249,44 +215,6 @@ def _operation(node: Node) -> str:
     if primitive is PICK and node.parents[0] is not None:
         return f"{_operation(node.parents[0])}[{(node.kept or ('?',))[0]}]"
     return str(primitive.name)
-
-
-def _operands(node: Node) -> tuple[str, ...]:
-    if node.primitive is None:
-        return ()
-    words = tuple(node.primitive.operands)
-    if len(words) == len(node.parents):
-        return words
-    return tuple(f"{words[0] if words else 'operand'} {i}" for i in range(len(node.parents)))
-
-
-def _arrays(value: Any) -> list[Any]:
-    if isinstance(value, (tuple, list)):
-        return [array for part in value for array in _arrays(part)]
-    return [value] if value.__class__ is np.ndarray or (hasattr(value, "nbytes") and hasattr(value, "shape")) else []
-
-
-def _kept(node: Node, pairs: Pairs, memory: dict[int, int]) -> tuple[Kept, ...]:
-    """What is kept for a node; the memory of its arrays is entered into ``memory``."""
-    values = node.kept
-    if not values or node.primitive is None:
-        return ()
-    named = [(slot.name, _WHAT.get(slot.source, "option"), value) for slot, value in pairs]
-    kept = []
-    for name, what, value in named or [("values", "operand", values)]:
-        arrays = [] if value.__class__ in _NUMBERS else _arrays(value)
-        for array in arrays:
-            owner = array
-            while isinstance(getattr(owner, "base", None), np.ndarray):
-                owner = owner.base
-            memory[id(owner)] = owner.nbytes
-        if arrays:
-            kept.append(Kept(name, what, sum(a.nbytes for a in arrays), tuple([id(a) for a in arrays])))
-    return tuple(kept)
-
-
-_NUMBERS = frozenset((float, int, bool, str, type(None)))
-_WHAT = {"value": "operand", "out": "output", "hidden": "output"}
 
 
 def _work(
@@ -326,83 +254,9 @@ def _part(options: Mapping[str, Any], word: str, i: int) -> Any:
     return parts[i] if parts is not None and i < len(parts) else None
 
 
-def _values(nodes: list[Node], kept: list[Pairs], results: list[Tensor], tensors: Mapping[int, Any]) -> dict[int, Any]:
-    """The values that are at hand, by the identity of the node."""
-    values: dict[int, Any] = {}
-    for node, pairs in zip(nodes, kept, strict=True):
-        seen = getattr(node, "seen", None)
-        if seen is not None:
-            values[id(node)] = seen.value[0] if isinstance(seen.value, tuple) else seen.value
-            for parent, operand in zip(node.parents, seen.operands, strict=False):
-                if parent is not None and hasattr(operand, "shape") and parent.primitive is None:
-                    values.setdefault(id(parent), operand)
-        for slot, value in pairs:
-            if slot.source == "out" and hasattr(value, "shape"):
-                values.setdefault(id(node), value)
-        for parent, value in zip(node.parents, operands_kept(node, pairs), strict=True):
-            if parent is not None and hasattr(value, "shape") and not getattr(parent.primitive, "multi", False):
-                values.setdefault(id(parent), value)
-    values.update({id(t._node): t._values for t in results})
-    values.update(tensors)
-    return values
-
-
-def _constants(node: Node, seen: Any, pairs: Pairs) -> tuple[Any, ...]:
-    """The operands that need no gradient, as far as the tape or annotate has them."""
-    if None not in node.parents:
-        return ()
-    known = () if seen is None else seen.operands
-    found = [
-        kept if kept is not None else s
-        for kept, s in zip_longest(operands_kept(node, pairs), known[: len(node.parents)])
-    ]
-    return tuple([None if parent is not None else value for parent, value in zip(node.parents, found, strict=True)])
-
-
-def _names(nodes: list[Node], params: Any) -> tuple[dict[int, str], dict[int, Any]]:
-    """Names of leaves, and the values of those that were given by name, by the identity of the node."""
-    names: dict[int, str] = {}
-    values: dict[int, Any] = {}
-    for node in nodes:
-        if node.primitive is None and getattr(node, "name", None):
-            names[id(node)] = str(node.name)
-    given: Iterable[tuple[str, Any]] = ()
-    if isinstance(params, Mapping):
-        given = params.items()
-        for name, t in given:
-            if not isinstance(t, Tensor):
-                raise TypeError(f"params: {name!r} is a {type(t).__name__}; the names are for Tensors")
-    elif hasattr(params, "named_parameters") and not inspect.isclass(params):
-        given = params.named_parameters()
-    elif params is not None:
-        raise TypeError(f"params: takes a dict of Tensors by name, or a module, not {type(params).__name__}")
-    labels = [scope.label for scope in sorted(_scopes(nodes), key=lambda scope: (scope.start, -scope.end))]
-    modules = {
-        id(label): label for label in labels if hasattr(label, "named_parameters")
-    }  # the outermost come first, and name what they have
-    own = [pair for module in modules.values() for pair in module.named_parameters()]
-    for name, t in [*given, *own]:
-        if isinstance(t, Tensor) and t._node is not None and (id(t._node) not in values):
-            names[id(t._node)] = str(name)
-            values[id(t._node)] = t._values
-    return names, values
-
-
-def _scopes(nodes: list[Node]) -> list[Scope]:
-    found: dict[int, Scope] = {}
-    for node in nodes:
-        carried = getattr(node, "scope", None)
-        while carried is not None:
-            scope = Scope(*carried)
-            found[id(carried)] = scope
-            carried = scope.inner
-    unique = {(scope.start, scope.end): scope for scope in found.values()}
-    return list(unique.values())
-
-
 def _calls(nodes: list[Node]) -> tuple[list[Call], list[int | None]]:
     """The calls, and for each node the number of the innermost it belongs to."""
-    scopes = sorted(_scopes(nodes), key=lambda scope: (scope.start, -scope.end))
+    scopes = sorted(scopes_of(nodes), key=lambda scope: (scope.start, -scope.end))
     calls: list[Call] = []
     open_: list[tuple[int, Scope]] = []
     places: list[int | None] = []

@@ -17,7 +17,6 @@ __all__ = [
     "Line",
     "Part",
     "Picture",
-    "bytes_text",
     "clean",
     "common",
     "cut",
@@ -126,7 +125,7 @@ class Picture:
         lines = [
             ("kept", "what the tape keeps for the backward pass"),
             ("partner", "the same step of both passes"),
-            ("broadcast", "broadcast to the shape of the result"),
+            ("broadcast", "broadcast"),
             ("cast", "converted to another dtype"),
             ("repeat", "feeds the next repetition"),
         ]
@@ -185,23 +184,14 @@ def cut(text: str, longest: int = LONGEST_NAME) -> str:
     return text if len(text) <= longest else f"{text[:head]}…{text[len(text) - (longest - 1 - head) :]}"
 
 
+def titled_operation(entry: Entry) -> str:
+    """An operation, with what the program calls its value."""
+    return f"{entry.label} = {entry.name}" if entry.label else entry.name
+
+
 def titled(call: Call) -> str:
     """The name of a call, with the class of its module."""
     return cut(call.name if call.kind in ("", call.name) else f"{call.name}: {call.kind}")
-
-
-def bytes_text(count: int) -> str:
-    """A number of bytes.
-
-    >>> bytes_text(120), bytes_text(1200), bytes_text(25_600_000)
-    ('120 B', '1.2 kB', '25.6 MB')
-    """
-    size = float(count)
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 999.95 or unit == "GB":
-            break
-    return f"{count} B" if count < 1000 else f"{size:.1f} {unit}"
 
 
 def plural(count: int, word: str) -> str:

@@ -21,7 +21,7 @@ from ..engine.record import PICK
 from ..engine.tape import Node, gradients_of
 from ..engine.tensor import Tensor
 from .model import Entry, graph_of, on_tape
-from .text import aligned, in_bytes, shown
+from .text import aligned, bytes_text, shown
 
 __all__ = ["Part", "Profile", "profile"]
 
@@ -109,7 +109,7 @@ class Profile:
         tables = [_table("operation", self.by_operation)]
         if self.by_module:
             tables.append(_table("module", self.by_module))
-        total = f"forward {_time(self.forward)}, backward {_time(self.backward)}, {in_bytes(self.kept_bytes)} kept"
+        total = f"forward {_time(self.forward)}, backward {_time(self.backward)}, {bytes_text(self.kept_bytes)} kept"
         return "\n\n".join([*tables, total])
 
     __repr__ = __str__
@@ -147,7 +147,7 @@ def _table(heading: str, parts: Sequence[Part]) -> str:
             _time(part.backward) if part.backward else "",
             f"{part.seconds / total:.1%}",
             f"{part.flops / part.seconds / 1e9:.3g}" if part.flops and part.seconds else "",
-            in_bytes(part.kept_bytes) if part.kept_bytes else "",
+            bytes_text(part.kept_bytes) if part.kept_bytes else "",
         ]
         for part in parts
     ]

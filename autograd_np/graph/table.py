@@ -10,7 +10,7 @@ from typing import Any, overload
 
 from .model import Call, Entry, Graph, graph_of
 from .profile import Profile, profile
-from .text import aligned, counted, in_bytes, in_flops, shown
+from .text import aligned, bytes_text, counted, in_flops, shown
 
 __all__ = ["Tape", "tape"]
 
@@ -176,7 +176,7 @@ class Tape(Sequence[Entry]):
         lines = [
             f"{counted(operations, 'operation')}, {counted(len(leaves), 'leaf', 'leaves')} with {counted(elements, 'element')}",
             f"forward {in_flops(self.flops)}, backward about {in_flops(self.backward_flops)}",
-            f"{in_bytes(self.kept_bytes)} kept for the backward pass",
+            f"{bytes_text(self.kept_bytes)} kept for the backward pass",
         ]
         freed = sum(entry.freed for entry in self)
         if freed:
@@ -234,7 +234,7 @@ def tape(outputs: Any, *, params: Any = None, max_rows: int | None = 60) -> Tape
     <BLANKLINE>
     3 operations, 1 leaf with 6 elements
     forward 20 FLOPs, backward about 20 FLOPs
-    72 bytes kept for the backward pass
+    72 B kept for the backward pass
     >>> [entry.name for entry in ag.tape(y)]
     ['x', 'exp', 'matmul', 'sum']
     """
@@ -250,14 +250,15 @@ def _dtype(entry: Entry) -> str:
 
 
 def _name(entry: Entry) -> str:
-    return entry.name if entry.kind == "operation" else f"{entry.kind} {entry.name}".rstrip()
+    if entry.kind != "operation":
+        return f"{entry.kind} {entry.name}".rstrip()
+    return f"{entry.label} = {entry.name}" if entry.label else entry.name
 
 
 def _kept(entry: Entry) -> str:
     if entry.freed:
         return "freed"
-    number = entry.kept_bytes
-    return "" if not entry.kept else f"{number} B" if number < 1024 else in_bytes(number)
+    return bytes_text(entry.kept_bytes) if entry.kept else ""
 
 
 def _line(line: str | None) -> str:

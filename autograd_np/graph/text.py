@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["aligned", "counted", "in_bytes", "in_flops", "shown"]
+__all__ = ["aligned", "bytes_text", "counted", "in_flops", "shown"]
 
 LONGEST = 48  # characters of a cell
 
@@ -15,13 +15,13 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} ".replace(",", " ") + (one if number == 1 else many or one + "s")
 
 
-def in_bytes(number: int) -> str:
-    """A number of bytes, in the unit in which it is short.
+def bytes_text(number: int) -> str:
+    """A number of bytes, in the unit in which it is short: 1 kB is 1000 bytes.
 
-    >>> in_bytes(72), in_bytes(10_000)
-    ('72 bytes', '9.77 KiB')
+    >>> bytes_text(120), bytes_text(1200), bytes_text(25_600_000)
+    ('120 B', '1.2 kB', '25.6 MB')
     """
-    return counted(number, "byte") if number < 1024 else _scaled(number, 1024, ("KiB", "MiB", "GiB", "TiB"))
+    return f"{number} B" if number < 1000 else _scaled(number, ("kB", "MB", "GB", "TB"))
 
 
 def in_flops(number: int) -> str:
@@ -30,17 +30,15 @@ def in_flops(number: int) -> str:
     >>> in_flops(20), in_flops(2_500_000)
     ('20 FLOPs', '2.5 MFLOPs')
     """
-    return (
-        counted(number, "FLOP") if number < 10_000 else _scaled(number, 1000, ("kFLOPs", "MFLOPs", "GFLOPs", "TFLOPs"))
-    )
+    return counted(number, "FLOP") if number < 10_000 else _scaled(number, ("kFLOPs", "MFLOPs", "GFLOPs", "TFLOPs"))
 
 
-def _scaled(number: float, base: int, units: Sequence[str]) -> str:
+def _scaled(number: float, units: Sequence[str]) -> str:
     for unit in units:
-        number /= base
-        if number < 0.9995 * base or unit == units[-1]:
+        number /= 1000
+        if number < 999.5 or unit == units[-1]:
             break
-    return f"{number:.3g} {unit}" if number < 0.9995 * 1000 else f"{number:.0f} {unit}"
+    return f"{number:.3g} {unit}" if number < 999.5 else f"{number:.0f} {unit}"
 
 
 def shown(cell: str) -> str:

@@ -255,7 +255,8 @@ def test_backward_faces_forward() -> None:
     partners = {box.id: box.partner for box in found.boxes if box.kind == "gradient"}
     forward = [box for box in found.boxes if box.kind not in ("gradient", "data")]
     assert sorted(partners.values()) == sorted(box.id for box in forward)  # type: ignore[type-var]
-    ways = {(arrow.tail, arrow.head) for arrow in found.arrows if arrow.kind == "value" and arrow.tail.startswith("n")}
+    forward_kinds = ("value", "broadcast")
+    ways = {(arrow.tail, arrow.head) for arrow in found.arrows if arrow.kind in forward_kinds and arrow.tail[0] == "n"}
     assert {(partners[arrow.head], partners[arrow.tail]) for arrow in found.arrows if arrow.kind == "gradient"} == ways
     text = dot_text(found)
     assert all(f"{{rank=same; {partner}; {own}}}" in text for own, partner in partners.items())

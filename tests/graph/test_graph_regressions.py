@@ -13,8 +13,9 @@ import autograd_np as ag
 from autograd_np.engine.scopes import begin_scope, end_scope
 from autograd_np.graph.dot import dot_text
 from autograd_np.graph.draw import _picture
+from autograd_np.graph.keeping import kept_by, kept_of
 from autograd_np.graph.mermaid import mermaid_text
-from autograd_np.graph.model import _kept, _work, kept_by
+from autograd_np.graph.model import _work
 from autograd_np.graph.profile import profile
 from autograd_np.graph.text import aligned
 
@@ -126,7 +127,7 @@ def test_a_tape_can_be_read_while_a_backward_pass_of_another_thread_frees_it() -
 
     node.primitive = Freeing()
     for function in (
-        lambda: _kept(node, kept_by(node), {}),
+        lambda: kept_of(node, kept_by(node), {}),
         lambda: _work(node, (2,), ("x",), None, kept_by(node)),
         lambda: ag.tape(y),
     ):

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 
 from ...engine.pytree import flatten
-from ...engine.registry import REGISTRY
 from ...engine.tape import Node
 from ...engine.tensor import Tensor
+from ..broadcasting import broadcast_shape
 from ..formulas import formula, gradients
 from ..model import Entry, Graph, graph_of, on_tape
-from ..picture import bytes_text, clean, common, cut, enclosing, plural, value_text
+from ..picture import clean, common, cut, enclosing, plural, titled_operation, value_text
 from ..render import INSTALL, write
+from ..text import bytes_text
 from .arrays import Arrays, shown
 from .layout import Box, Plan, add_layouts, part_box, plan_of
 from .numbers import Operation, backward_lines, forward_lines
@@ -224,7 +225,7 @@ class _Page:
         own = self.known[entry.index]
         operation = entry.kind == "operation"
         found: dict[str, Any] = {
-            "name": clean(entry.name) or "leaf",
+            "name": clean(titled_operation(entry) if operation else entry.name) or "leaf",
             "kind": "result" if operation and entry.index in self.graph.outputs else entry.kind,
             "part": self.plan.places[entry.index],
             "module": [clean(word) for word in entry.module],
@@ -255,10 +256,8 @@ class _Page:
         )
 
     def _operand(self, entry: Entry, k: int, value: Any) -> dict[str, Any]:
-        primitive, shape = REGISTRY.get(entry.name), entry.operand_shapes[k]
         found = {"word": clean(entry.operands[k]), "entry": entry.inputs[k], "array": self.arrays.add(value)}
-        spreads = primitive is not None and primitive.broadcasts and primitive.elementwise and shape is not None
-        return found | _without_nothing(broadcast=spreads and tuple(shape) != tuple(entry.shape))
+        return found | _without_nothing(broadcast=broadcast_shape(entry, k) is not None)
 
     def _several(self) -> set[int]:
         """The operations of whose outputs more than the first is on the tape."""
@@ -340,7 +339,7 @@ class _Page:
         kind = "data" if entry.kind == "leaf" else entry.kind
         if operation and entry.index in self.graph.outputs:
             kind = "result"
-        name = cut(entry.name) if entry.name else "leaf"
+        name = cut(titled_operation(entry) if operation else entry.name) or "leaf"
         label = f"{name}, {kind}, {_shape(entry.shape)} {entry.dtype}"
         return Box(f"n{entry.index}", kind, name, lines, self.plan.places[entry.index], label)
 

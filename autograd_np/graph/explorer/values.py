@@ -12,19 +12,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from ...engine.accumulators import Deferred
-from ...engine.errors import FreedGraphError, MutationError
+from ...engine.errors import FreedGraphError
 from ...engine.fitting import fit
 from ...engine.record import PICK
 from ...engine.tape import Node
 from ...engine.tensor import Tensor, seed
-from ...engine.write_guards import check_unwritten
-from ..model import Graph, kept_by, operands_kept, primitive_of
+from ...engine.write_guards import written_since
+from ..keeping import kept_by, operands_kept, primitive_of
+from ..model import Graph
 from ..profile import Watched, watch_back
 
 __all__ = ["Contribution", "Forward", "Step", "again", "forward_values", "walk_back"]
@@ -115,7 +115,7 @@ def forward_values(
     def offer(i: int | None, value: Any, position: int | None) -> None:
         """Take an array for the value of an entry that has none yet, if it was not written since a position."""
         if i is not None and found[i].value is None and hasattr(value, "shape"):
-            found[i].value = value if position is None or _unwritten(value, position) else None
+            found[i].value = None if position is not None and written_since(value, position) else value
 
     for entry, own in zip(graph.entries, found, strict=True):
         for i, operand in zip(entry.inputs, own.operands, strict=True):
@@ -141,15 +141,6 @@ def forward_values(
     return found
 
 
-def _unwritten(value: Any, position: int) -> bool:
-    """Whether an array is what it was at a position of the tape, as far as the library's own writes go."""
-    try:
-        check_unwritten(SimpleNamespace(primitive=None, position=position, kept=(value,)))
-    except MutationError:
-        return False
-    return True
-
-
 def _from_kept(node: Node) -> Forward:
     primitive = primitive_of(node)
     pairs = kept_by(node)
@@ -169,11 +160,11 @@ def _from_kept(node: Node) -> Forward:
 
 def _from_annotate(seen: Any, own: Forward, position: int) -> None:
     values = seen.value if isinstance(seen.value, tuple) else (seen.value,)
-    if all(_unwritten(value, position) for value in values):
+    if not any(written_since(value, position) for value in values):
         own.outputs = own.outputs or (values if isinstance(seen.value, tuple) else ())
         own.value = values[0] if own.value is None else own.value
     for k, operand in enumerate(seen.operands[: len(own.operands)]):
-        if own.operands[k] is None and _unwritten(operand, position):
+        if own.operands[k] is None and not written_since(operand, position):
             own.operands[k] = operand
 
 
