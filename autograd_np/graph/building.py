@@ -225,8 +225,9 @@ class _Drawing(Frames):
         return f"{words} · {bytes_text(entry.kept_bytes)}"
 
     def _kept_total(self, place: Place) -> str:
-        arrays = {kept.arrays: kept.nbytes for entry in self.members[place] for kept in entry.kept}
-        return bytes_text(sum(arrays.values())) if "kept" in self.show and arrays else ""
+        owners = {owner for entry in self.members[place] for kept in entry.kept for owner in kept.owners}
+        total = sum([self.graph.memory[owner] for owner in owners])
+        return bytes_text(total) if "kept" in self.show and owners else ""
 
     def _module(self, place: Place) -> Box:
         call = self.graph.calls[place[1]]

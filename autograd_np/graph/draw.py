@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .building import picture_of
-from .dot import NAME, dot_body, dot_text
+from .dot import dot_text
+from .drawing import drawing, rendered
 from .explorer.values import forward_values, walk_back
 from .mermaid import mermaid_text
 from .model import Graph, graph_of, on_tape
 from .picture import Picture
-from .render import FORMATS, INSTALL, render, write
+from .render import FORMATS, write
 
 if TYPE_CHECKING:
     from graphviz import Digraph
+
+    from .drawing import Drawing
 
 __all__ = ["draw", "save_graph"]
 
@@ -39,7 +40,7 @@ def draw(
     group: bool = True,
     backward: bool = False,
     max_nodes: int = 300,
-) -> Digraph:
+) -> Digraph | Drawing:
     """Draw the graph of what was computed: data, parameters, operations with their mathematics, and what the tape keeps.
 
     The tape, the gradients and what is kept in memory stay as they are. A value is known where the tape keeps it, where the program still
@@ -58,10 +59,10 @@ def draw(
         max_nodes: a graph with more boxes is folded further, and says so.
 
     Returns:
-        A ``graphviz.Digraph``: it shows itself in a notebook, and has ``.source`` and ``.render("net", format="svg")``.
+        A ``graphviz.Digraph``: it shows itself in a notebook, and has ``.source`` and ``.render("net", format="svg")``. Where that package is
+        missing, an object of its own with these; where there is no Graphviz at all, the library lays SVG out itself.
 
     Raises:
-        ImportError: the package ``graphviz`` is missing.
         TypeError: no output is a Tensor that needs a gradient.
         ValueError: an option has a value it cannot have.
 
@@ -70,15 +71,14 @@ def draw(
     >>> print(ag.draw((x * x).sum()).source[:16])  # doctest: +SKIP
     digraph tape {
     """
-    found = _picture(output, params, show, direction, depth, group, backward, max_nodes)
-    return _digraph()(NAME, body=dot_body(found))
+    return drawing(_picture(output, params, show, direction, depth, group, backward, max_nodes))
 
 
 def save_graph(output: Any, path: str | os.PathLike[str], **options: Any) -> Path:
     """Draw the graph of what was computed into a file.
 
-    SVG, PNG and PDF are drawn by the ``dot`` program if there is one, else by the Graphviz inside ``pygraphviz``; DOT and
-    Mermaid text needs neither. The file is whole whenever it is there.
+    SVG, PNG and PDF are drawn by the ``dot`` program if there is one, else by the Graphviz inside ``pygraphviz``. Without either, SVG
+    is laid out by the library itself; DOT and Mermaid text needs neither. The file is whole whenever it is there.
 
     Args:
         output: as for :func:`draw`.
@@ -89,7 +89,7 @@ def save_graph(output: Any, path: str | os.PathLike[str], **options: Any) -> Pat
         The path.
 
     Raises:
-        ImportError: no Graphviz is there to draw with.
+        ImportError: PNG or PDF, and no Graphviz is there to draw with.
         TypeError: as for :func:`draw`, or an option that it does not have.
         ValueError: another ending, or an option has a value it cannot have.
 
@@ -112,8 +112,7 @@ def save_graph(output: Any, path: str | os.PathLike[str], **options: Any) -> Pat
     found = _picture(output, **{**_OPTIONS, **options})
     if ending == "mmd":
         return write(path, mermaid_text(found).encode())
-    text = dot_text(found)
-    return write(path, text.encode() if ending in ("dot", "gv") else render(text, ending))
+    return write(path, dot_text(found).encode() if ending in ("dot", "gv") else rendered(found, ending))
 
 
 _OPTIONS: dict[str, Any] = dict(draw.__kwdefaults__ or {})
@@ -168,55 +167,3 @@ def _computed(graph: Graph, output: Any, words: Sequence[str]) -> Graph:
             if entries[step.entry].grad is None and not isinstance(step.arrived, tuple):
                 entries[step.entry] = replace(entries[step.entry], grad=step.arrived)
     return replace(graph, entries=tuple(entries))
-
-
-@functools.cache
-def _digraph() -> Any:
-    """graphviz.Digraph, able to draw where there is no ``dot`` program but pygraphviz."""
-    try:
-        graphviz = importlib.import_module("graphviz")
-    except ImportError as error:
-        raise ImportError(
-            f"draw needs the package graphviz: {INSTALL}; save_graph(output, 'net.dot') and '.mmd' need nothing"
-        ) from error
-
-    class Picture(graphviz.Digraph):  # type: ignore[misc, name-defined]
-        __doc__ = graphviz.Digraph.__doc__
-
-        def pipe(self, format: Any = None, renderer: Any = None, formatter: Any = None, **options: Any) -> Any:  # noqa: A002
-            """The picture as bytes; as text with ``encoding=``."""
-            try:
-                return super().pipe(format=format, renderer=renderer, formatter=formatter, **options)
-            except graphviz.ExecutableNotFound:
-                drawn = render(self.source, format or self.format, options.get("engine") or self.engine)
-                encoding = options.get("encoding")
-                return drawn if encoding is None else drawn.decode(encoding)
-
-        def render(
-            self,
-            filename: Any = None,
-            directory: Any = None,
-            view: bool = False,
-            cleanup: bool = False,
-            format: Any = None,  # noqa: A002
-            **options: Any,
-        ) -> str:
-            """Write the DOT text and the picture beside it; returns the picture's path."""
-            try:
-                return str(
-                    super().render(
-                        filename=filename, directory=directory, view=view, cleanup=cleanup, format=format, **options
-                    )
-                )
-            except graphviz.ExecutableNotFound:
-                source = Path(self.save(filename=filename, directory=directory))
-                kind = format or self.format
-                target = (
-                    Path(options["outfile"]) if options.get("outfile") else source.with_name(f"{source.name}.{kind}")
-                )
-                write(target, render(self.source, kind, options.get("engine") or self.engine))
-                if cleanup:
-                    source.unlink()
-                return str(target)
-
-    return Picture

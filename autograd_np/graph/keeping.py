@@ -25,12 +25,14 @@ class Kept:
         what: ``"operand"``, ``"output"`` or ``"option"``.
         nbytes: bytes of its arrays.
         arrays: the identities of its arrays: what several operations keep is there once.
+        owners: the identities of the arrays whose memory these look at.
     """
 
     name: str
     what: str
     nbytes: int
     arrays: tuple[int, ...]
+    owners: tuple[int, ...] = ()
 
 
 def primitive_of(node: Node) -> Any:
@@ -75,13 +77,15 @@ def kept_of(node: Node, pairs: Pairs, memory: dict[int, int]) -> tuple[Kept, ...
     kept = []
     for name, what, value in named or [("values", "operand", values)]:
         arrays = [] if value.__class__ in _NUMBERS else _arrays(value)
+        owners = []
         for array in arrays:
             owner = array
             while isinstance(getattr(owner, "base", None), np.ndarray):
                 owner = owner.base
             memory[id(owner)] = owner.nbytes
+            owners.append(id(owner))
         if arrays:
-            kept.append(Kept(name, what, sum(a.nbytes for a in arrays), tuple([id(a) for a in arrays])))
+            kept.append(Kept(name, what, sum(a.nbytes for a in arrays), tuple(map(id, arrays)), tuple(owners)))
     return tuple(kept)
 
 

@@ -11,11 +11,22 @@ from pathlib import Path
 from ..engine.files import replacing
 from ..engine.locks import new_lock
 
-__all__ = ["FORMATS", "render", "write"]
+__all__ = ["FORMATS", "has_graphviz", "render", "write"]
 
 FORMATS = ("svg", "png", "pdf")
 INSTALL = 'pip install "autograd-np[graph]"'
 _one_at_a_time = new_lock()  # Graphviz as a library is not made for threads
+
+
+def has_graphviz(engine: str = "dot") -> bool:
+    """Whether :func:`render` can draw."""
+    if shutil.which(engine) is not None:
+        return True
+    try:
+        importlib.import_module("pygraphviz")
+    except ImportError:
+        return False
+    return True
 
 
 def render(text: str, format: str, engine: str = "dot") -> bytes:  # noqa: A002 - as graphviz calls it
@@ -41,7 +52,7 @@ def render(text: str, format: str, engine: str = "dot") -> bytes:  # noqa: A002 
     except ImportError as error:
         raise ImportError(
             f"to draw a {format} file, Graphviz is needed: {INSTALL} (brings pygraphviz, with Graphviz in it), "
-            "or the dot program (apt install graphviz, brew install graphviz); .dot and .mmd files need neither"
+            "or the dot program (apt install graphviz, brew install graphviz); .svg, .dot and .mmd files need neither"
         ) from error
     with _one_at_a_time:
         graph = pygraphviz.AGraph(string=text)

@@ -1,6 +1,6 @@
 """The page of ``explore`` in headless Chromium: by mouse, keyboard and touch, against NumPy's values and ``.grad``.
 
-Skipped without ``pip install playwright`` (which need not bring a browser of its own), Chromium on PATH, and Graphviz.
+Skipped without ``pip install playwright`` (which need not bring a browser of its own) and Chromium on PATH; half of it without Graphviz.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ import pytest
 
 import autograd_np as ag
 import nn
+from autograd_np.graph.explorer import layout
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not there")
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 CAN_RENDER = importlib.util.find_spec("pygraphviz") is not None or shutil.which("dot") is not None
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not there"),
-    pytest.mark.skipif(not CAN_RENDER, reason="neither dot nor pygraphviz is there"),
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not there")
+LAYOUTS = [
+    pytest.param(True, id="graphviz", marks=pytest.mark.skipif(not CAN_RENDER, reason="no Graphviz")),
+    pytest.param(False, id="own"),
 ]
 QUIET = [
     "--no-sandbox",
@@ -73,8 +75,16 @@ class Net:
         self.grads = [t.grad for t in self.model.parameters()]
 
 
+@pytest.fixture(scope="module", params=LAYOUTS, autouse=True)
+def layout_engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every page is laid out by Graphviz and by the library itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "has_graphviz", lambda: request.param)
+        yield
+
+
 @pytest.fixture(scope="module")
-def net(tmp_path_factory: pytest.TempPathFactory) -> Net:
+def net(layout_engine: None, tmp_path_factory: pytest.TempPathFactory) -> Net:
     return Net(tmp_path_factory.mktemp("pages"))
 
 

@@ -23,7 +23,7 @@ from ..broadcasting import broadcast_shape
 from ..formulas import formula, gradients
 from ..model import Entry, Graph, graph_of, on_tape
 from ..picture import clean, common, cut, enclosing, plural, titled_operation, value_text
-from ..render import INSTALL, write
+from ..render import write
 from ..text import bytes_text
 from .arrays import Arrays, shown
 from .layout import Box, Plan, add_layouts, part_box, plan_of
@@ -77,7 +77,6 @@ def explore(
 
     Raises:
         FreedGraphError: a backward pass has freed the tape: call ``explore`` before it, or pass ``retain_graph=True`` to it.
-        ImportError: no Graphviz is there to lay the picture out: ``pip install "autograd-np[graph]"``.
         MutationError: an array that the tape keeps was overwritten since.
         TypeError: no output is a Tensor that needs a gradient.
         ValueError: an option has a value it cannot have.
@@ -170,13 +169,7 @@ class _Page:
         entries = [self._entry(entry) for entry in graph.entries]
         back = [self._step(step) for step in self.steps]
         self._boxes()
-        try:
-            add_layouts(plan, self.uses, self.most)
-        except ImportError as error:
-            raise ImportError(
-                f"explore: the picture is laid out by Graphviz: {INSTALL} (brings pygraphviz, with Graphviz in it), "
-                "or the dot program (apt install graphviz, brew install graphviz)"
-            ) from error
+        add_layouts(plan, self.uses, self.most)
         return {
             "title": clean(title) if title is not None else "Forward and backward, step by step",
             "caption": self._caption(),

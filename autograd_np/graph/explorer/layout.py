@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..layered import Point, layout
 from ..model import Graph
 from ..picture import clean, common, enclosing, nested, plural, titled
-from ..render import render
+from ..render import has_graphviz, render
 
 __all__ = ["Box", "Part", "Plan", "plan_of"]
 
@@ -225,6 +226,8 @@ def _layout(
         frames.update(enclosing(plan.parts, part, frames))
     for number in sorted(frames):
         content.setdefault(plan.parts[number].outer, []).append(number)
+    if not has_graphviz():
+        return _layered(plan, content, sorted(frames), arrows)
     text = [
         'digraph page {\ngraph [nodesep=0.3 ranksep=0.42 margin=0 pad=0]\nnode [shape=box fixedsize=true label="" margin=0]\nedge [arrowsize=0.7]\n',
         *_clusters(plan, content),
@@ -276,6 +279,57 @@ def _read(found: dict[str, Any], plan: Plan, arrows: list[tuple[Any, list[tuple[
         path = [point(word) for word in words if word[0] != "s"]
         edges.append({"tail": tail, "head": head, "path": path, "uses": through})
     return {"size": [width, height], "boxes": boxes, "frames": frames, "edges": edges}
+
+
+def _layered(
+    plan: Plan,
+    content: dict[int | None, list[Any]],
+    frames: Sequence[int],
+    arrows: dict[tuple[Any, ...], list[tuple[int, int]]],
+) -> dict[str, Any]:
+    """The same without Graphviz."""
+    at = {number: i for i, number in enumerate(frames)}
+    inside = {
+        item: None if part is None else at[part]
+        for part, items in content.items()
+        for item in items
+        if item.__class__ is str
+    }
+    outer = [None if (around := plan.parts[number].outer) is None else at[around] for number in frames]
+    found = layout(
+        {id_: plan.boxes[id_].size for id_ in inside},
+        inside,
+        outer,
+        [WIDE * (len(plan.parts[number].title) + 4) for number in frames],
+        [(tail, head) for tail, head, _ in arrows],
+        [(0.0, 0.0)] * len(arrows),
+    )
+
+    def rounded(lengths: Sequence[float]) -> list[float]:
+        return [round(length, 1) for length in lengths]
+
+    edges = [
+        {"tail": tail, "head": head, "path": [rounded(point) for point in _bezier(path)], "uses": through}
+        for ((tail, head, _), through), path in zip(arrows.items(), found.paths, strict=True)
+    ]
+    return {
+        "size": rounded(found.size),
+        "boxes": {id_: rounded((*corner, *plan.boxes[id_].size)) for id_, corner in found.boxes.items()},
+        "frames": {str(frames[i]): rounded(frame) for i, frame in found.frames.items()},
+        "edges": edges,
+    }
+
+
+def _bezier(path: Sequence[Point]) -> list[Point]:
+    """The points and control points of cubic curves that are upright where they meet; the tip last, as Graphviz has it."""
+    (x, y), *others = path
+    points: list[Point] = [(x, y)]
+    for u, v in others:
+        points += [(x, (y + v) / 2), (u, (y + v) / 2), (u, v)]
+        x, y = u, v
+    (x, y), before = points[-1], points[-2]
+    points[-1] = (x, y - 7 if before[1] <= y else y + 7)  # where the tip begins
+    return [*points, (x, y)]
 
 
 def part_box(part: Part, operations: int) -> Box:
