@@ -81,9 +81,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, (output, title) in pages.items():
         try:
             path: Path = ag.explore(output, options.out / name, title=title)
-        except ImportError as error:
-            print(f"explore.py: {error}", file=sys.stderr)
-            return 1
         except OSError as error:
             print(f"explore.py: cannot write to {options.out}: {error.strerror}", file=sys.stderr)
             return 1

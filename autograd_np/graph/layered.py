@@ -19,7 +19,14 @@ MARGIN, HEAD = 12.0, 22.0  # inside a frame, and above for its title
 SWEEPS = 4
 LONGEST = 12  # ranks that an arrow is led around the boxes between; longer ones are drawn straight where there are many
 
+OUT, ACROSS, INTO = (
+    "out",
+    "across",
+    "into",
+)  # the parts of an arrow: out of frames, between what is in one frame, into frames
+
 Item = Hashable
+Way = tuple[int, str]  # a part of an arrow; as an item, its port: where it crosses the border of a frame
 Point = tuple[float, float]
 
 
@@ -47,9 +54,9 @@ class _Level:
     """What is directly in one frame (or in none): its items, by their size, and the arrows between them."""
 
     sizes: dict[Item, Point] = field(default_factory=dict)
-    arrows: list[tuple[Item, Item, int]] = field(default_factory=list)
+    arrows: list[tuple[Item, Item, Way]] = field(default_factory=list)
     places: dict[Item, Point] = field(default_factory=dict)
-    bends: dict[int, list[Point]] = field(default_factory=dict)
+    bends: dict[Way, list[Point]] = field(default_factory=dict)
     labels: dict[int, Point] = field(default_factory=dict)
     size: Point = (0.0, 0.0)
 
@@ -86,9 +93,15 @@ def layout(
         ends = [_at_depth(box, chains[box], shared) for box in (tail, head)]
         level = chains[tail][-shared] if shared else None
         if ends[0] != ends[1]:
-            levels[level].arrows.append((ends[0], ends[1], number))
-    depth = {frame: len(_chain(frame, outer)) for frame in levels if frame is not None}
-    for frame in sorted(depth, key=lambda frame: -depth[frame]):
+            levels[level].arrows.append((ends[0], ends[1], (number, ACROSS)))
+        for way, box in ((OUT, tail), (INTO, head)):
+            for depth, frame in enumerate(reversed(chains[box])):
+                if depth >= shared:  # it crosses the border of this frame
+                    item, port = _at_depth(box, chains[box], depth + 1), (number, way)
+                    levels[frame].sizes[port] = (0.0, 0.0)
+                    levels[frame].arrows.append((item, port, port) if way == OUT else (port, item, port))
+    depths = {frame: len(_chain(frame, outer)) for frame in levels if frame is not None}
+    for frame in sorted(depths, key=lambda frame: -depths[frame]):
         width, height = _arranged(levels[frame], labels).size
         if turned:
             width, height = width + HEAD, max(height, titles[frame])
@@ -97,7 +110,7 @@ def layout(
         levels[outer[frame]].sizes[frame] = (width + 2 * MARGIN, height + 2 * MARGIN)
     found = Layout(_arranged(levels[None], labels).size)
     origins: dict[int | None, Point] = {None: (0.0, 0.0)}
-    for frame in sorted(depth, key=lambda frame: depth[frame]):
+    for frame in sorted(depths, key=lambda frame: depths[frame]):
         left, top = _moved(levels[outer[frame]].places[frame], origins[outer[frame]])
         found.frames[frame] = (left, top, *levels[outer[frame]].sizes[frame])
         wide, high = found.frames[frame][2] - 2 * MARGIN, found.frames[frame][3] - 2 * MARGIN
@@ -109,18 +122,21 @@ def layout(
             origins[frame] = (left + MARGIN + spare, top + MARGIN + HEAD * (direction != "BT"))
     for box in sizes:
         found.boxes[box] = _moved(levels[inside[box]].places[box], origins[inside[box]])
-    bends = {
-        number: [_moved(point, origins[frame]) for point in points]
-        for frame, level in levels.items()
-        for number, points in level.bends.items()
-    }
+    bends: defaultdict[int, list[Point]] = defaultdict(list)
+    for part in (OUT, ACROSS, INTO):  # from the innermost frame around the tail outwards, then inwards to the head
+        for place in sorted(
+            levels, key=lambda place: depths.get(place, 0) if place is not None else 0, reverse=part == OUT
+        ):
+            for (number, of), points in levels[place].bends.items():
+                if of == part:
+                    bends[number] += [_moved(point, origins[place]) for point in points]
     middles = {
         number: _moved(point, origins[frame])
         for frame, level in levels.items()
         for number, point in level.labels.items()
     }
     for number, (tail, head) in enumerate(arrows):
-        path = _path(found, sizes, tail, head, bends.get(number, []))
+        path = _path(found, sizes, tail, head, bends[number])
         found.paths.append(path)
         between = len(path) // 2
         middle = ((path[between - 1][0] + path[between][0]) / 2, (path[between - 1][1] + path[between][1]) / 2)
@@ -174,28 +190,31 @@ def _spread(found: Layout, sizes: Mapping[str, Point], arrows: Sequence[tuple[st
 def _arranged(level: _Level, labels: Sequence[Point]) -> _Level:
     """Places for the items of a level and for the labels of its arrows, and bends for these around the items between."""
     ranks = _ranks(level)
-    if any(labels[number] != (0.0, 0.0) for _, _, number in level.arrows):
+    if any(way == ACROSS and labels[number] != (0.0, 0.0) for _, _, (number, way) in level.arrows):
         ranks = {item: 2 * rank for item, rank in ranks.items()}  # the labels stand in between
     rows, neighbours, dummies = _rows(level, ranks)
     _order(rows, neighbours)
-    sizes = level.sizes | {item: labels[number] if named else (0.0, 0.0) for item, (number, named) in dummies.items()}
+    sizes = level.sizes | {
+        item: labels[number] if named and part == ACROSS else (0.0, 0.0)
+        for item, ((number, part), named) in dummies.items()
+    }
     centres = _columns(rows, neighbours, sizes)
+    heights = [max([sizes[item][1] for item in row], default=0.0) for row in rows]
     top = 0.0
-    for row in rows:
-        height = max([sizes[item][1] for item in row], default=0.0)
+    for row, height, following in zip(rows, heights, [*heights[1:], 0.0], strict=True):
         for item in row:
             width, own = sizes[item]
             if item in level.sizes:
                 level.places[item] = (centres[item] - width / 2, top + (height - own) / 2)
-                continue
-            number, named = dummies[item]
-            level.bends.setdefault(number, []).append((centres[item], top + height / 2))
-            if named:
-                level.labels[number] = (centres[item], top + height / 2)
-        top += height + BETWEEN
+            way, named = dummies.get(item, (item, False))
+            if isinstance(way, tuple):
+                level.bends.setdefault(way, []).append((centres[item], top + height / 2))
+                if named and way[1] == ACROSS:
+                    level.labels[way[0]] = (centres[item], top + height / 2)
+        top += height + (BETWEEN if height and following else BETWEEN / 2)
     right = [level.places[item][0] + level.sizes[item][0] for item in level.places]
     right += [x + labels[number][0] / 2 for number, (x, _) in level.labels.items()]
-    level.size = (max(right, default=0.0), max(0.0, top - BETWEEN))
+    level.size = (max(right, default=0.0), max(0.0, top - BETWEEN / 2))
     return level
 
 
@@ -225,41 +244,49 @@ def _ranks(level: _Level) -> dict[Item, int]:
                 waiting[head] -= 1
                 if not waiting[head]:
                     ready.append(head)
+    deepest = max(ranks.values(), default=0) + 1
     for item in sources:
+        if isinstance(item, tuple):  # the port of an arrow into the frame stays above
+            continue
         ranks[item] = max(0, min([ranks[head] for head in after[item]], default=1) - 1)
+    for item in order:
+        if isinstance(item, tuple) and item[1] == OUT:
+            ranks[item] = deepest
     return ranks
 
 
 def _rows(
     level: _Level, ranks: Mapping[Item, int]
-) -> tuple[list[list[Item]], dict[Item, tuple[list[Item], list[Item]]], dict[Item, tuple[int, bool]]]:
+) -> tuple[list[list[Item]], dict[Item, tuple[list[Item], list[Item]]], dict[Item, tuple[Way, bool]]]:
     """The items of each rank with the dummies of the arrows that pass it.
 
     Returns:
         The ranks; what is joined to each item above and below; of each dummy its arrow, and whether it is the place of the label: just above
         the lower end.
     """
-    rows: list[list[Item]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
+    count = max(ranks.values(), default=-1) + 1
+    rows: list[list[Item]] = [[] for _ in range(count)]
+    first: list[list[Item]] = [[] for _ in range(count)]  # what comes into a frame keeps to the left
     for item in level.sizes:
-        rows[ranks[item]].append(item)
+        (first if isinstance(item, tuple) and item[1] == INTO else rows)[ranks[item]].append(item)
     neighbours: dict[Item, tuple[list[Item], list[Item]]] = {item: ([], []) for item in level.sizes}
-    dummies: dict[Item, tuple[int, bool]] = {}
+    dummies: dict[Item, tuple[Way, bool]] = {}
     many = sum(abs(ranks[head] - ranks[tail]) for tail, head, _ in level.arrows) > 20 * len(level.sizes)
-    for tail, head, number in level.arrows:
+    for tail, head, way in level.arrows:
         upper, lower = (tail, head) if ranks[tail] < ranks[head] else (head, tail)
         line: list[Item] = [upper]
         for rank in range(ranks[upper] + 1, ranks[lower]):
             last = rank == ranks[lower] - 1
             if last or not many or ranks[lower] - ranks[upper] <= LONGEST:
-                dummy = (number, rank)
-                dummies[dummy] = number, last
+                dummy = (*way, rank)
+                dummies[dummy] = way, last
                 neighbours[dummy] = ([], [])
-                rows[rank].append(dummy)
+                (first if way[1] == INTO else rows)[rank].append(dummy)
                 line.append(dummy)
         for above, below in itertools.pairwise([*line, lower]):
             neighbours[above][1].append(below)
             neighbours[below][0].append(above)
-    return rows, neighbours, dummies
+    return [a + b for a, b in zip(first, rows, strict=True)], neighbours, dummies
 
 
 def _order(rows: list[list[Item]], neighbours: Mapping[Item, tuple[list[Item], list[Item]]]) -> None:

@@ -1,6 +1,7 @@
 """The page of ``explore`` in headless Chromium: by mouse, keyboard and touch, against NumPy's values and ``.grad``.
 
-Skipped without ``pip install playwright`` (which need not bring a browser of its own) and Chromium on PATH; half of it without Graphviz.
+Skipped without ``pip install playwright`` (which need not bring a browser of its own) and Chromium on PATH; half of it
+without Graphviz.
 """
 
 from __future__ import annotations

@@ -85,18 +85,12 @@ def test_it_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
         assert texts[0] == texts[1] != texts[2]
 
 
-def test_without_graphviz_it_says_what_to_install(tmp_path: Path) -> None:
+def test_without_graphviz(tmp_path: Path) -> None:
     (tmp_path / "pygraphviz.py").write_text("raise ImportError('no pygraphviz')", encoding="utf-8")
-    done = run(
-        "--out",
-        "pages",
-        cwd=tmp_path,
-        environment={"PYTHONPATH": f"{tmp_path}{os.pathsep}{TOP}", "PATH": str(tmp_path)},
-    )
-    assert done.returncode == 1
-    assert 'pip install "autograd-np[graph]"' in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not list((tmp_path / "pages").iterdir())
+    environment = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{TOP}", "PATH": str(tmp_path)}
+    done = run("--out", "pages", cwd=tmp_path, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "pages").iterdir()} == {"xor.html", "step.html"}
 
 
 @pytest.mark.parametrize("options", [["--epochs", "-1"], ["--seed", "-3"]])
