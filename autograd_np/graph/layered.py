@@ -192,6 +192,8 @@ def _arranged(level: _Level, labels: Sequence[Point]) -> _Level:
     ranks = _ranks(level)
     if any(way == ACROSS and labels[number] != (0.0, 0.0) for _, _, (number, way) in level.arrows):
         ranks = {item: 2 * rank for item, rank in ranks.items()}  # the labels stand in between
+    leaving = {item for item in ranks if isinstance(item, tuple) and item[1] == OUT}
+    ranks |= dict.fromkeys(leaving, 1 + max([rank for item, rank in ranks.items() if item not in leaving], default=0))
     rows, neighbours, dummies = _rows(level, ranks)
     _order(rows, neighbours)
     sizes = level.sizes | {
@@ -201,7 +203,10 @@ def _arranged(level: _Level, labels: Sequence[Point]) -> _Level:
     centres = _columns(rows, neighbours, sizes)
     heights = [max([sizes[item][1] for item in row], default=0.0) for row in rows]
     top = 0.0
-    for row, height, following in zip(rows, heights, [*heights[1:], 0.0], strict=True):
+    gaps = [BETWEEN if a and b else BETWEEN / 2 for a, b in itertools.pairwise(heights)]
+    if gaps:  # at the borders of a frame arrows only pass
+        gaps[0], gaps[-1] = gaps[0] if heights[0] else 2.0, gaps[-1] if heights[-1] else 2.0
+    for row, height, gap in zip(rows, heights, [*gaps, 0.0], strict=True):
         for item in row:
             width, own = sizes[item]
             if item in level.sizes:
@@ -211,10 +216,10 @@ def _arranged(level: _Level, labels: Sequence[Point]) -> _Level:
                 level.bends.setdefault(way, []).append((centres[item], top + height / 2))
                 if named and way[1] == ACROSS:
                     level.labels[way[0]] = (centres[item], top + height / 2)
-        top += height + (BETWEEN if height and following else BETWEEN / 2)
+        top += height + gap
     right = [level.places[item][0] + level.sizes[item][0] for item in level.places]
     right += [x + labels[number][0] / 2 for number, (x, _) in level.labels.items()]
-    level.size = (max(right, default=0.0), max(0.0, top - BETWEEN / 2))
+    level.size = (max(right, default=0.0), top)
     return level
 
 
@@ -244,14 +249,10 @@ def _ranks(level: _Level) -> dict[Item, int]:
                 waiting[head] -= 1
                 if not waiting[head]:
                     ready.append(head)
-    deepest = max(ranks.values(), default=0) + 1
     for item in sources:
         if isinstance(item, tuple):  # the port of an arrow into the frame stays above
             continue
         ranks[item] = max(0, min([ranks[head] for head in after[item]], default=1) - 1)
-    for item in order:
-        if isinstance(item, tuple) and item[1] == OUT:
-            ranks[item] = deepest
     return ranks
 
 

@@ -414,6 +414,45 @@ def test_zoom_and_pan_by_mouse(net: Net, open_page: Open) -> None:
     assert now(page).startswith("Step 6 of 16"), "a click is"
 
 
+def test_a_lecturer_walks_as_soon_as_the_page_is_open(net: Net, open_page: Open) -> None:
+    """Arrow keys, page keys, space and a clicker, which sends page keys."""
+    page = open_page(net.path)
+    for number, key in enumerate(("ArrowRight", "ArrowDown", "PageDown", "Space"), 2):
+        page.keyboard.press(key)
+        assert now(page).startswith(f"Step {number} of 16")
+    for number, key in ((4, "Shift+Space"), (3, "PageUp"), (2, "ArrowLeft"), (1, "ArrowUp"), (16, "End"), (1, "Home")):
+        page.keyboard.press(key)
+        assert now(page).startswith(f"Step {number} of 16")
+    page.locator("#words").focus()
+    page.keyboard.type("re lu")
+    page.keyboard.press("Home")
+    assert page.locator("#words").input_value() == "re lu"
+    assert now(page).startswith("Step 1 of 16"), "what is typed moves nothing"
+    page.locator("#after").click()
+    page.keyboard.press("PageDown")
+    assert now(page).startswith("Step 3 of 16"), "also after a click on a button"
+
+
+def test_full_screen(net: Net, open_page: Open) -> None:
+    page = open_page(net.path)
+    button = page.get_by_role("button", name="Full screen")
+    button.click()
+    page.wait_for_function("() => document.fullscreenElement !== null")
+    assert button.get_attribute("aria-pressed") == "true"
+    button.click()
+    page.wait_for_function("() => document.fullscreenElement === null")
+
+
+def test_a_long_column_has_its_rows_numbered(open_page: Open, tmp_path: Path) -> None:
+    x = ag.Tensor(np.linspace(0.0, 1.0, 300)[:, None], requires_grad=True, name="x")
+    page = open_page(ag.explore((x * 2.0).sum(), tmp_path / "column.html"))
+    rows = page.locator("#panel table").first.locator("tr")
+    heads = rows.locator("th").evaluate_all("heads => heads.map((head) => Number(head.textContent))")
+    values = [parsed(text) for text in rows.locator("td").all_inner_texts()]
+    assert len(heads) == len(values) > 100
+    np.testing.assert_allclose(values, np.linspace(0.0, 1.0, 300)[heads], atol=2e-3)
+
+
 def test_a_phone(net: Net, open_page: Open) -> None:
     page = open_page(net.path, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -425,8 +464,8 @@ def test_a_phone(net: Net, open_page: Open) -> None:
         "[...document.querySelectorAll('#walk button')].map((button) => button.getBoundingClientRect().height)"
     )
     assert min(sizes) >= 44
-    page.locator("#graph [data-id=n7]").tap()
-    assert now(page).startswith("Step 8 of 16")
+    page.locator("#graph [data-id=n4]").tap()
+    assert now(page).startswith("Step 5 of 16")
     client = page.context.new_cdp_session(page)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:

@@ -98,7 +98,7 @@ function slices(array, numbers, about, label, lines, show) {
   const palette = colours(), found = [];
   for (let s = 0; s < count; s++) {
     const part = numbers.slice(s * rows * columns, (s + 1) * rows * columns);
-    const draw = part.length <= 64 && (columns <= 10 || rows * count <= 4) ? table : squares;
+    const draw = (part.length <= 64 && (columns <= 10 || rows * count <= 4)) || (columns === 1 && count === 1) ? table : squares;
     const drawn = draw(array, part, { s, rows, columns, scale: about.scale || 0, palette, label, lines, show });
     if (array.shape.length < 3) return [drawn];
     found.push(make("div", {}, make("p", { class: "slice" }, `[${indexOf(array, s, 0, 0).slice(0, -2).join(", ")}]`), drawn));
@@ -111,6 +111,7 @@ function table(array, numbers, { s, rows, columns, scale, palette, label, lines,
   const cells = [];
   for (let r = 0; r < rows; r++) {
     const line = make("tr");
+    if (rows > 10) line.append(make("th", { scope: "row" }, String(array.rows ? array.rows[r] : r))); // a long column has its rows numbered
     for (let c = 0; c < columns; c++) {
       const x = numbers[r * columns + c], index = indexOf(array, s, r, c), key = index.join(",");
       const cell = make("td", { title: `${index.length ? `[${index.join(", ")}] = ` : ""}${x}`, class: isOther(x) ? "other" : null, role: lines ? "gridcell" : null }, short(x));

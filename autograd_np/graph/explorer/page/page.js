@@ -223,6 +223,20 @@ function fillTape() {
   room.append(make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
 }
 
+// ------------------------------------------------------------ the keyboard, and the clicker of a lecturer
+
+// Wherever no control has a use of its own for the key.
+function keys(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  const at = event.target, free = at === document.body || at === document.documentElement;
+  if (!free && (at.closest("input, select, summary, [role=grid]") || (at.closest("button") && /^( |Enter)$/.test(event.key)))) return;
+  const by = { ArrowRight: 1, ArrowDown: 1, PageDown: 1, " ": event.shiftKey ? -1 : 1, ArrowLeft: -1, ArrowUp: -1, PageUp: -1, Home: -steps.length, End: steps.length }[event.key];
+  if (by === undefined || (!free && !at.closest("button") && /^(Arrow(Up|Down)|Page| |Home|End)/.test(event.key))) return; // a panel scrolls
+  event.preventDefault();
+  playing(false);
+  go(current + by);
+}
+
 // ------------------------------------------------------------ beginning
 
 function legend() {
@@ -260,6 +274,11 @@ function begin() {
     if (timer === null && current === steps.length - 1) go(0);
     playing(timer === null);
   });
+  document.addEventListener("keydown", keys);
+  const whole = part("full");
+  whole.hidden = !document.fullscreenEnabled;
+  whole.addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()));
+  document.addEventListener("fullscreenchange", () => { whole.setAttribute("aria-pressed", String(Boolean(document.fullscreenElement))); picture.fit(); });
   part("zoom-in").addEventListener("click", () => picture.zoom(1.25));
   part("zoom-out").addEventListener("click", () => picture.zoom(0.8));
   part("zoom-fit").addEventListener("click", () => picture.fit());
