@@ -30,6 +30,7 @@ from .picture import (
     typed,
     value_text,
 )
+from .style import PLAIN, Style
 from .text import bytes_text
 
 __all__ = ["picture_of"]
@@ -44,6 +45,7 @@ def picture_of(
     group: bool = True,
     backward: bool = False,
     max_nodes: int = 300,
+    style: Style = PLAIN,
 ) -> Picture:
     """The picture of a graph, folded as far as it must be to have at most ``max_nodes`` boxes (gradients not counted)."""
     deepest = max([len(call.path) for call in graph.calls], default=0)
@@ -69,7 +71,7 @@ def picture_of(
             folded = fold(graph, depth, group, group, room)
             notices = [*[notice for notice in notices if "left out" not in notice], "the middle is left out"]
             room //= 2
-    drawing = _Drawing(graph, folded, tuple(show), backward)
+    drawing = _Drawing(graph, folded, tuple(show), backward, style)
     operations = sum(entry.kind == "operation" for entry in graph.entries)
     parameters = sum(entry.kind == "parameter" for entry in graph.entries)
     totals = [plural(operations, "operation"), *([plural(parameters, "parameter")] if parameters else [])]
@@ -83,7 +85,7 @@ def picture_of(
         else ""
     )
     return Picture(
-        tuple(drawing.boxes), tuple(drawing.arrows), tuple(drawing.parts), " · ".join(totals), notice, direction
+        tuple(drawing.boxes), tuple(drawing.arrows), tuple(drawing.parts), " · ".join(totals), notice, direction, style
     )
 
 
@@ -125,9 +127,9 @@ def _array(value: Any) -> Any:
 class _Drawing(Frames):
     """The boxes and arrows, as they come into being."""
 
-    def __init__(self, graph: Graph, folded: Folded, show: tuple[str, ...], backward: bool) -> None:
+    def __init__(self, graph: Graph, folded: Folded, show: tuple[str, ...], backward: bool, style: Style) -> None:
         super().__init__(graph, folded)
-        self.show, self.backward = show, backward
+        self.show, self.backward, self.style = show, backward, style
         self.boxes: list[Box] = []
         self.arrows: list[Arrow] = []
         self.constants: dict[Any, str] = {}
@@ -326,7 +328,7 @@ class _Drawing(Frames):
             if first is not None:
                 value = _array(first.constants[0])
                 self.arrows.append(
-                    Arrow(self.constants[identity(value)], self._id(place), typed(value.shape, value.dtype, self.show))
+                    Arrow(self.constants[identity(value)], self._id(place), self._type(value.shape, value.dtype))
                 )
         for (a, b), sources in self.repeated.items():
             self.arrows.append(Arrow(a, b, f"× {len(sources)}", "repeat"))
@@ -336,13 +338,13 @@ class _Drawing(Frames):
         label, kind = self._label(entry, i, name, source.shape, source.dtype, closed=head[0] != "entry")
         self.arrows.append(Arrow(self._id(tail), self._id(head), label, kind))
         if self.backward and "rest" not in (tail[0], head[0]):
-            back = typed(source.shape, source.dtype, self.show)
+            back = self._type(source.shape, source.dtype)
             note = {"broadcast": ", summed", "cast": ", converted back"}.get(kind, "")
             self.arrows.append(
                 Arrow(
                     f"g{self._id(head)}",
                     f"g{self._id(tail)}",
-                    f"g{cut(name, 12)}: {back}{note}" if back else "",
+                    self._back(cut(name, 12), back, note),
                     "gradient",
                 )
             )
@@ -361,12 +363,23 @@ class _Drawing(Frames):
             label, kind = cut(name, 24), "value"
         self.arrows.append(Arrow(tail, f"n{entry.index}", label, kind))
 
+    def _back(self, name: str, back: str, note: str) -> str:
+        """The label of a gradient."""
+        if self.style.labels == "none" or "shape" not in self.show:
+            return ""
+        return f"g{name}: {back}{note}" if back else f"g{name}{note}"
+
+    def _type(self, shape: Any, dtype: Any) -> str:
+        """The shape and dtype as they stand on an edge: not those of a single number, which goes without saying."""
+        words = [word for word in self.show if self.style.labels == "full" or word != "dtype"]
+        return "" if shape == () else typed(shape, dtype, words)
+
     def _label(self, entry: Entry, i: int, name: str, shape: Any, dtype: Any, *, closed: bool) -> tuple[str, str]:
-        text, kind = typed(shape, dtype, self.show), "value"
+        text, kind = self._type(shape, dtype), "value"
         if not closed:
             spread = broadcast_shape(entry, i)
             if spread is not None:
-                text, kind = f"{typed(shape, '', self.show).strip()} → {typed(spread, dtype, self.show)}", "broadcast"
+                text, kind = f"{typed(shape, '', self.show).strip()} → {self._type(spread, dtype)}", "broadcast"
             if (
                 isinstance(dtype, np.dtype)
                 and dtype != entry.dtype
@@ -374,7 +387,9 @@ class _Drawing(Frames):
                 and getattr(entry.dtype, "kind", "") in "fc"
             ):
                 text, kind = (
-                    f"{text} → {entry.dtype}" if "dtype" in self.show else text,
+                    f"{text} → {entry.dtype}".strip() if "dtype" in self.show and self.style.labels == "full" else text,
                     "cast" if kind == "value" else kind,
                 )
+        if self.style.labels == "none":
+            return "", kind
         return (f"{cut(name, 24)}: {text}" if name and text else cut(name, 24) if name else text), kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .picture import Box, Picture
+from .style import GROUND
 
 __all__ = ["NAME", "dot_body", "dot_text"]
 
@@ -68,15 +69,28 @@ def dot_body(picture: Picture) -> list[str]:
     caption = f'<font point-size="10" color="#555555">{markup(picture.caption)}</font>'
     if picture.notice:
         caption = f'<b><font point-size="10.5">{markup(picture.notice)}</font></b><br/>{caption}'
+    style = picture.style
+    font, ground = quoted(style.font), GROUND[style.theme]
+    ground = ground if ground.isalpha() else quoted(ground)
+    ink = ' fontcolor="#111111"' if style.theme == "dark" else ""
+    more = "" if style.size is None else f' size="{style.size[0]:g},{style.size[1]:g}"'
+    more += "" if style.dpi is None else f" dpi={style.dpi:g}"
     lines = [
         (
             f"\tgraph [rankdir={picture.direction} label=<{caption}> labelloc=b labeljust=c compound=true newrank=true nodesep=0.3 ranksep=0.45"
-            ' fontname="Helvetica,Arial,sans-serif" bgcolor=white tooltip=" "]\n'
+            f' fontname={font} bgcolor={ground} tooltip=" "{more}]\n'
         ),
-        '\tnode [fontname="Helvetica,Arial,sans-serif" fontsize=12 margin="0.12,0.06" height=0.35]\n',
-        '\tedge [fontname="Helvetica,Arial,sans-serif" fontsize=9 fontcolor="#444444" color="#444444" arrowsize=0.7]\n',
+        f'\tnode [fontname={font} fontsize=12 margin="0.12,0.06" height=0.35{ink}]\n',
+        f'\tedge [fontname={font} fontsize=9 fontcolor="#444444" color="#444444" arrowsize=0.7]\n',
     ]
+    if style.title:
+        title = f'<b><font point-size="15" color="#111111">{markup(style.title)}</font></b>'
+        lines.append(
+            f'\tsubgraph cluster_title {{\n\tgraph [label=<{title}> labelloc=t labeljust=c color="{GROUND[style.theme]}" tooltip=" "]\n'
+        )
     lines += _nested(picture)
+    if style.title:
+        lines.append("\t}\n")
     for arrow in picture.arrows:
         # A gradient flows against its value: written the other way round it has the same ranks.
         tail, head = (arrow.head, arrow.tail) if arrow.kind == "gradient" else (arrow.tail, arrow.head)
@@ -84,7 +98,7 @@ def dot_body(picture: Picture) -> list[str]:
         words += [ARROWS[arrow.kind]] if ARROWS[arrow.kind] else []
         lines.append(f"\t{tail} -> {head}{' [' + ' '.join(words) + ']' if words else ''}\n")
     lines += _legend(picture)
-    return lines
+    return [style.painted(line) for line in lines]
 
 
 def _nested(picture: Picture) -> Iterable[str]:

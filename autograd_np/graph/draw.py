@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from .mermaid import mermaid_text
 from .model import Graph, graph_of, on_tape
 from .picture import Picture
 from .render import FORMATS, write
+from .style import Style
 
 if TYPE_CHECKING:
     from graphviz import Digraph
@@ -28,6 +29,7 @@ __all__ = ["draw", "save_graph"]
 
 SHOW = ("formula", "shape", "dtype", "value", "grad", "kept")
 DIRECTIONS = ("TB", "LR", "BT", "RL")
+ENDINGS = (*FORMATS, "dot", "gv", "mmd")
 
 
 def draw(
@@ -40,6 +42,13 @@ def draw(
     group: bool = True,
     backward: bool = False,
     max_nodes: int = 300,
+    title: str = "",
+    legend: bool | None = None,
+    font: str = Style.font,
+    theme: str = "light",
+    labels: str = "full",
+    size: tuple[float, float] | None = None,
+    dpi: float | None = None,
 ) -> Digraph | Drawing:
     """Draw the graph of what was computed: data, parameters, operations with their mathematics, and what the tape keeps.
 
@@ -57,6 +66,13 @@ def draw(
         group: draw modules of the same structure that follow one another once, with a count.
         backward: draw the backward pass beside the forward pass, each step facing its partner.
         max_nodes: a graph with more boxes is folded further, and says so.
+        title: above the picture.
+        legend: whether boxes and arrows are explained; None where there are more boxes than lines of the legend.
+        font: the family, or several with commas between.
+        theme: ``"light"``, ``"dark"``, or ``"print"``, which is grey.
+        labels: of the arrows: ``"full"``, ``"short"`` (without dtypes) or ``"none"``.
+        size: the greatest width and height, in inches.
+        dpi: dots per inch of a PNG file.
 
     Returns:
         A ``graphviz.Digraph``: it shows itself in a notebook, and has ``.source`` and ``.render("net", format="svg")``. Where that package is
@@ -71,10 +87,37 @@ def draw(
     >>> print(ag.draw((x * x).sum()).source[:16])  # doctest: +SKIP
     digraph tape {
     """
-    return drawing(_picture(output, params, show, direction, depth, group, backward, max_nodes))
+    return drawing(
+        _picture(
+            output,
+            params,
+            show,
+            direction,
+            depth,
+            group,
+            backward,
+            max_nodes,
+            title,
+            legend,
+            font,
+            theme,
+            labels,
+            size,
+            dpi,
+        )
+    )
 
 
-def save_graph(output: Any, path: str | os.PathLike[str], **options: Any) -> Path:
+@overload
+def save_graph(output: Any, path: str | os.PathLike[str], format: str | None = None, **options: Any) -> Path: ...
+@overload
+def save_graph(output: Any, path: BinaryIO, format: str | None = None, **options: Any) -> None: ...
+def save_graph(
+    output: Any,
+    path: str | os.PathLike[str] | BinaryIO,
+    format: str | None = None,  # noqa: A002 - as matplotlib calls it
+    **options: Any,
+) -> Path | None:
     """Draw the graph of what was computed into a file.
 
     SVG, PNG and PDF are drawn by the ``dot`` program if there is one, else by the Graphviz inside ``pygraphviz``. Without either, SVG
@@ -82,11 +125,13 @@ def save_graph(output: Any, path: str | os.PathLike[str], **options: Any) -> Pat
 
     Args:
         output: as for :func:`draw`.
-        path: a name that ends in ``.svg``, ``.png``, ``.pdf``, ``.dot`` (or ``.gv``) or ``.mmd``.
+        path: a name that ends in ``.svg``, ``.png``, ``.pdf``, ``.dot`` (or ``.gv``) or ``.mmd``; or a binary file that is open for writing, such as
+            an ``io.BytesIO``, with ``format=``.
+        format: ``"svg"`` and so on; of a name its ending, unless given.
         **options: those of :func:`draw`.
 
     Returns:
-        The path.
+        The path; None for an open file.
 
     Raises:
         ImportError: PNG or PDF, and no Graphviz is there to draw with.
@@ -101,18 +146,30 @@ def save_graph(output: Any, path: str | os.PathLike[str], **options: Any) -> Pat
     flowchart LR
       n0["leaf<br/>#91;1, 2#93;<br/>used twice"]
     """
-    ending = Path(path).suffix.lower().removeprefix(".")
-    if ending not in (*FORMATS, "dot", "gv", "mmd"):
-        raise ValueError(f"save_graph: {os.fspath(path)!r} ends in none of .svg, .png, .pdf, .dot, .gv, .mmd")
+    ending = format
+    if hasattr(path, "write"):
+        if ending is None:
+            raise TypeError("save_graph: an open file needs the format too: save_graph(output, file, format='svg')")
+    elif ending is None:
+        ending = Path(path).suffix.lower().removeprefix(".")
+        if ending not in ENDINGS:
+            raise ValueError(f"save_graph: {os.fspath(path)!r} ends in none of .{', .'.join(ENDINGS)}")
+    if ending not in ENDINGS:
+        raise ValueError(f"save_graph: format={ending!r} is none of {', '.join(ENDINGS)}")
     unknown = set(options) - set(_OPTIONS)
     if unknown:
         raise TypeError(
             f"save_graph: no option {', '.join(map(repr, sorted(unknown)))}; there are {', '.join(_OPTIONS)}"
         )
     found = _picture(output, **{**_OPTIONS, **options})
-    if ending == "mmd":
-        return write(path, mermaid_text(found).encode())
-    return write(path, dot_text(found).encode() if ending in ("dot", "gv") else rendered(found, ending))
+    if ending in FORMATS:
+        content = rendered(found, ending)
+    else:
+        content = (mermaid_text if ending == "mmd" else dot_text)(found).encode()
+    if hasattr(path, "write"):
+        path.write(content)
+        return None
+    return write(path, content)
 
 
 _OPTIONS: dict[str, Any] = dict(draw.__kwdefaults__ or {})
@@ -127,6 +184,8 @@ def _picture(
     group: bool,
     backward: bool,
     max_nodes: int,
+    *style: Any,
+    **named: Any,
 ) -> Picture:
     if not isinstance(show, Iterable):
         raise TypeError(f"draw: show={show!r}: takes words such as {', '.join(SHOW)}")
@@ -151,6 +210,7 @@ def _picture(
         group=group,
         backward=backward,
         max_nodes=max_nodes,
+        style=Style(*style, **named),
     )
 
 

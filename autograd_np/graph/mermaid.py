@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from .picture import Box, Picture
 
 __all__ = ["mermaid_text"]
@@ -41,7 +43,9 @@ def escaped(text: str) -> str:
 
 def mermaid_text(picture: Picture) -> str:
     """The whole text of a Mermaid file."""
-    lines = [f"flowchart {picture.direction}"]
+    style = picture.style
+    lines = ["---", f"title: {json.dumps(style.title)}", "---"] if style.title else []
+    lines += [f"flowchart {picture.direction}"]
     for depth, item in picture.nested():
         tabs = "  " * depth
         if isinstance(item, Box):
@@ -58,7 +62,7 @@ def mermaid_text(picture: Picture) -> str:
         lines.append(f'    legend_{kind}{before}"{escaped(meaning)}"{after}:::{kind}')
     caption = ". ".join(text for text in (picture.notice, picture.caption) if text)
     lines += [f'    legend_caption["{escaped(caption)}"]', "  end"]
-    lines += [f"  classDef {kind} {style}" for kind, style in CLASSES.items()]
+    lines += [f"  classDef {kind} {style.painted_rule(rule)}" for kind, rule in CLASSES.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from .model import Call, Entry
+from .style import PLAIN, Style
+from .text import clean
 
 __all__ = [
     "Arrow",
@@ -98,6 +99,7 @@ class Picture:
     caption: str
     notice: str
     direction: str
+    style: Style = PLAIN
 
     def nested(self) -> Iterator[tuple[int, Box | Part | None]]:
         """The boxes inside their parts, each with its depth: a part, what is in it, and None where it ends."""
@@ -129,7 +131,9 @@ class Picture:
             ("cast", "converted to another dtype"),
             ("repeat", "feeds the next repetition"),
         ]
-        return [row for row in known if row[0] in kinds] + [row for row in lines if row[0] in arrows or row[0] in roles]
+        rows = [row for row in known if row[0] in kinds] + [row for row in lines if row[0] in arrows or row[0] in roles]
+        wanted = len(self.boxes) > len(rows) if self.style.legend is None else self.style.legend
+        return rows if wanted else []
 
 
 def nested(content: Mapping[int | None, Sequence[Any]]) -> Iterator[tuple[int, Any]]:
@@ -157,20 +161,6 @@ def common(parts: Sequence[Any], places: Iterable[int | None]) -> int | None:
     chains = [enclosing(parts, place)[::-1] for place in dict.fromkeys(places)]
     shared = [same[0] for same in zip(*chains, strict=False) if len({*same}) == 1]
     return shared[-1] if shared else None
-
-
-def clean(text: str) -> str:
-    """The text with what no file may contain, or what would break its line or turn it around, made visible."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        [
-            {"\n": "↵", "\t": " "}.get(c, "�")
-            if unicodedata.category(c) in ("Cc", "Cs", "Cf", "Zl", "Zp", "Cn", "Co")
-            else c
-            for c in text
-        ]
-    )
 
 
 def cut(text: str, longest: int = LONGEST_NAME) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from .dot import ARROWS, STYLES
 from .layered import Layout, Point, layout
 from .picture import Arrow, Box, Line, Part, Picture
+from .style import GROUND
 
 __all__ = ["svg_text"]
 
@@ -31,7 +32,6 @@ COLOURS = {
     "kept": "#803060",
     "note": "#555555",
 }
-FAMILY = 'font-family="Helvetica,Arial,sans-serif"'
 TIP = (
     '<defs><marker id="tip" viewBox="0 0 8 6" refX="8" refY="3" markerWidth="8" markerHeight="6" orient="auto" '
     'markerUnits="userSpaceOnUse"><path d="M0 0L8 3L0 6z" fill="context-stroke"/></marker></defs>'
@@ -241,29 +241,45 @@ def _curve(points: Sequence[Point]) -> str:
 
 
 def _page(picture: Picture, lines: Sequence[str], size: Point) -> str:
+    """The file around the boxes and arrows: title above, legend beside, caption below."""
+    style = picture.style
     legend, legend_size = _legend(picture)
     captions = [text for text in (picture.notice, picture.caption) if text]
-    room = max([size[0] + legend_size[0] + 24, *[width(text, 10) for text in captions]])
+    beside = legend_size[0] + 24 if legend else 0.0
+    room = max([size[0] + beside, width(style.title, 15, bold=True), *[width(text, 10) for text in captions]])
     high = max(size[1], legend_size[1])
+    centre = f'x="{_number(room / 2)}" text-anchor="middle"'
     below = [
-        f'<text x="{_number(room / 2)}" y="{_number(high + 18 + 14 * i)}" font-size="10" fill="#555555" text-anchor="middle">{html.escape(text)}</text>'
+        f'<text {centre} y="{_number(high + 18 + 14 * i)}" font-size="10" fill="#555555">{html.escape(text)}</text>'
         for i, text in enumerate(captions)
     ]
-    wide, high = room + 16, high + 16 + 14 * len(captions) + 8
-    size_ = f'width="{_number(wide)}" height="{_number(high)}"'
-    return "\n".join(
-        [
-            '<?xml version="1.0" encoding="UTF-8"?>',
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size_} viewBox="-8 -8 {_number(wide)} {_number(high)}" {FAMILY}>',
-            TIP,
-            f'<rect x="-8" y="-8" width="{_number(wide)}" height="{_number(high)}" fill="#ffffff"/>',
-            *lines,
-            f'<g transform="translate({_number(size[0] + 24)} 0)">',
-            *legend,
-            "</g>",
-            *below,
-            "</svg>\n",
-        ]
+    top = -8.0
+    if style.title:
+        top -= 26
+        below.append(
+            f'<text {centre} y="-14" font-size="15" font-weight="bold" fill="#111111">{html.escape(style.title)}</text>'
+        )
+    wide, high = room + 16, high + 16 + 14 * len(captions) - top
+    scale = 1.0 if style.size is None else min(1.0, 96 * style.size[0] / wide, 96 * style.size[1] / high)
+    shown = f'width="{_number(wide * scale)}" height="{_number(high * scale)}"'
+    box = f"-8 {_number(top)} {_number(wide)} {_number(high)}"
+    ground = f'<rect x="-8" y="{_number(top)}" width="{_number(wide)}" height="{_number(high)}" fill="{GROUND[style.theme]}"/>'
+    font = html.escape(style.font)
+    return style.painted(
+        "\n".join(
+            [
+                '<?xml version="1.0" encoding="UTF-8"?>',
+                f'<svg xmlns="http://www.w3.org/2000/svg" {shown} viewBox="{box}" font-family="{font}">',
+                TIP,
+                ground,
+                *lines,
+                f'<g transform="translate({_number(size[0] + 24)} 0)">',
+                *legend,
+                "</g>",
+                *below,
+                "</svg>\n",
+            ]
+        )
     )
 
 
@@ -271,6 +287,8 @@ def _legend(picture: Picture) -> tuple[list[str], Point]:
     """The lines of the legend, and its size."""
     lines: list[str] = []
     rows = picture.legend()
+    if not rows:
+        return [], (0.0, 0.0)
     for i, (kind, meaning) in enumerate(rows):
         y = 16 * i + 8.0
         if kind in STYLES:

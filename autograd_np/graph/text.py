@@ -5,9 +5,23 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["aligned", "bytes_text", "counted", "in_flops", "shown"]
+__all__ = ["aligned", "bytes_text", "clean", "counted", "in_flops", "shown"]
 
 LONGEST = 48  # characters of a cell
+
+
+def clean(text: str) -> str:
+    """The text with what no file may contain, or what would break its line or turn it around, made visible."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        [
+            {"\n": "↵", "\t": " "}.get(c, "�")
+            if unicodedata.category(c) in ("Cc", "Cs", "Cf", "Zl", "Zp", "Cn", "Co")
+            else c
+            for c in text
+        ]
+    )
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

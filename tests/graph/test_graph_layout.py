@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
 import sys
@@ -13,12 +14,15 @@ from typing import Any
 import pytest
 from counted_work import calls_in
 from hypothesis import given, settings, strategies as st
-from test_graph_pictures import GOLDEN, HAS_GRAPHVIZ, Made, hostile, mlp, picture
+from test_graph_pictures import GOLDEN, HAS_GRAPHVIZ, HOSTILE, Made, hostile, mlp, picture
 
 import autograd_np as ag
 from autograd_np.graph import drawing
+from autograd_np.graph.dot import dot_text
+from autograd_np.graph.draw import _OPTIONS, _picture
 from autograd_np.graph.explorer import layout as page_layout
 from autograd_np.graph.layered import Layout, layout
+from autograd_np.graph.mermaid import mermaid_text
 from autograd_np.graph.svg import svg_text
 
 Graph = tuple[dict[str, tuple[float, float]], dict[str, int | None], list[int | None], list[tuple[str, str]]]
@@ -192,3 +196,77 @@ def test_the_page_tells_graphviz_no_names(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(RuntimeError, match="json"):
         ag.explore(made_[0].sum(), tmp_path / "net.html", params=made_[1]["params"])
     assert told[0].isascii()
+
+
+def test_looks() -> None:
+    """Title, legend, theme, labels, size and font, in every text."""
+    output = mlp()[0]
+    plain = picture(mlp())
+    for text_of in (dot_text, svg_text):
+        titled = text_of(_picture(output, **{**_OPTIONS, "title": "One <step>", "font": 'Fira "Sans"'}))
+        assert "One &lt;step&gt;" in titled
+        assert "Fira" in titled
+        assert 'Fira "' not in titled.replace('\\"', "")
+        dark = text_of(_picture(output, **{**_OPTIONS, "theme": "dark"}))
+        assert "#14171b" in dark
+        assert not re.search(r'"#(ffffff|eeeeee|fffcec|d6ebf8)"', dark)
+        grey = text_of(_picture(output, **{**_OPTIONS, "theme": "print"}))
+        for found in re.findall(r'"#(\w\w)(\w\w)(\w\w)"', grey):
+            assert len({*found}) == 1, found
+        for wanted, there in ((True, True), (False, False)):
+            text = text_of(_picture(output, **{**_OPTIONS, "legend": wanted}))
+            assert ("what the tape keeps for the backward pass" in text) is there
+    assert all(arrow.label for arrow in plain.arrows)
+    short = _picture(output, **{**_OPTIONS, "labels": "short"})
+    assert "float32" not in " ".join(arrow.label for arrow in short.arrows)
+    assert any("(5, 4)" in arrow.label for arrow in short.arrows)
+    none = _picture(output, **{**_OPTIONS, "labels": "none", "backward": True})
+    assert not any(arrow.label for arrow in none.arrows)
+    assert "title: " in mermaid_text(_picture(output, **{**_OPTIONS, "title": HOSTILE}))
+    assert "eeeeee" not in mermaid_text(_picture(output, **{**_OPTIONS, "theme": "dark"}))
+
+
+def test_a_theme_changes_no_name() -> None:
+    x = ag.Tensor([1.0, 2.0], requires_grad=True, name='color="#ffffff" fill:#ffffff,')
+    for text_of in (dot_text, svg_text):
+        assert "#ffffff" in text_of(_picture((x * 2.0).sum(), **{**_OPTIONS, "theme": "dark"}))
+
+
+def test_a_small_graph_has_no_legend() -> None:
+    x = ag.Tensor(2.0, requires_grad=True, name="x")
+    assert "parameter</font>" not in dot_text(_picture(x * x, **_OPTIONS))
+    assert not any("()" in arrow.label for arrow in _picture(x * x, **_OPTIONS).arrows)
+
+
+def test_size() -> None:
+    root = ET.fromstring(svg_text(_picture(mlp()[0], **{**_OPTIONS, "size": (2, 2)})).encode())
+    assert max(float(root.get("width", "0")), float(root.get("height", "0"))) <= 2 * 96 + 1
+    assert 'size="2,3.5" dpi=200' in dot_text(_picture(mlp()[0], **{**_OPTIONS, "size": (2, 3.5), "dpi": 200}))
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "said"),
+    [
+        ({"theme": "blue"}, ValueError, "theme='blue' is none of light, dark, print"),
+        ({"labels": True}, ValueError, "labels=True is none of full, short, none"),
+        ({"size": (1, -1)}, ValueError, "size=(1, -1)"),
+        ({"size": 3}, ValueError, "size=3"),
+        ({"dpi": "96"}, ValueError, "dpi='96'"),
+        ({"title": 3}, TypeError, "title=3"),
+        ({"font": None}, TypeError, "font=None"),
+    ],
+)
+def test_senseless_looks(options: dict[str, Any], kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind, match=re.escape(said)):
+        ag.save_graph(mlp()[0], "net.dot", **options)
+
+
+def test_an_open_file() -> None:
+    for kind, start in (("svg", b"<?xml"), ("dot", b"digraph"), ("mmd", b"flowchart")):
+        file = io.BytesIO()
+        ag.save_graph(mlp()[0], file, format=kind)
+        assert file.getvalue().startswith(start)
+    with pytest.raises(TypeError, match="needs the format"):
+        ag.save_graph(mlp()[0], io.BytesIO())
+    with pytest.raises(ValueError, match="format='jpg'"):
+        ag.save_graph(mlp()[0], io.BytesIO(), format="jpg")

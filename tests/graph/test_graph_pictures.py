@@ -183,7 +183,7 @@ def test_a_value_used_twice_has_two_arrows() -> None:
 
 def test_broadcast_and_cast_are_marked() -> None:
     x = ag.Tensor(np.ones(3, np.float32), requires_grad=True)
-    found = picture(((x * np.ones((2, 1), np.float32)) + np.ones((2, 3)), {}, None))
+    found = picture(((x * np.ones((2, 1), np.float32)) + np.ones((2, 3)), {"legend": True}, None))
     kinds = {arrow.label: arrow.kind for arrow in found.arrows}
     assert kinds["x: (3,) → (2, 3) float32"] == "broadcast"
     assert kinds["x: (2, 3) float32 → float64"] == "cast"
