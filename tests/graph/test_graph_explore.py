@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from counted_work import calls_in
 from mathematics import evaluate
 
 import autograd_np as ag
@@ -775,3 +776,16 @@ def test_every_rule_can_be_walked(name: str) -> None:
             for i, g in zip([i for i, node in enumerate(nodes) if node.primitive is None], wanted, strict=True):
                 if g is not None:
                     np.testing.assert_array_equal(arrived[i], g)
+
+
+def test_the_work_of_a_page_is_near_linear() -> None:
+    """Each layout is made of what it shows, and no formula is written beyond what a page can have."""
+
+    def made(count: int) -> int:
+        x = ag.Tensor(np.array([0.5]), requires_grad=True, name="x")
+        h = x
+        for i in range(count):
+            h = np.sin(h) if i % 2 else h * 0.9
+        return calls_in(lambda: page_data(h, None, None, None, 150, None))
+
+    assert made(2400) < 2.2 * made(1200)

@@ -35,7 +35,7 @@ CEILINGS = {
     "autograd_np/array_api": 700,
     "autograd_np/proofs": 8800,
     "autograd_np/compiler": 10360,
-    "autograd_np/graph": 6166,
+    "autograd_np/graph": 6412,
     "nn": 15650,
 }
 # The namespaces at the top that nn stands on.

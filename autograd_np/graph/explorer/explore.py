@@ -32,7 +32,7 @@ from .values import Contribution, Forward, Step, forward_values, walk_back
 
 __all__ = ["explore"]
 
-LINES = 6000  # formulas with numbers on a page, in all
+LINES = 30_000  # formulas with numbers on a page, in all; a graph of more operations has none
 CELLS = 64  # of one array
 OPEN = 80  # boxes up to which modules are open at first
 UNKNOWN = "The tape does not keep this value. Compute it within “with ag.annotate():” to see it."
@@ -161,7 +161,7 @@ class _Page:
         self.plan: Plan = plan_of(graph, most)
         self.arrived = {step.entry: step.arrived for step in steps}
         operations = max(1, sum(entry.kind == "operation" for entry in graph.entries))
-        self.cells = max(1, min(CELLS, LINES // (3 * operations)))
+        self.cells = min(CELLS, LINES // (3 * operations))
         self.uses: list[tuple[str, str, int, int]] = []
 
     def data(self, title: str | None, depth: int | None, ones: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ A module of so many entries that a picture could not hold them is cut into parts
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from ..render import has_graphviz, render
 
 __all__ = ["Box", "Part", "Plan", "plan_of"]
 
+Use = tuple[str, str, int, int]  # an arrow: from a box to a box, the entry that takes the value, and as which operand
 LAYOUTS = 120  # at most
 WIDE, THIN = 7.6, 6.3  # average widths of a letter, in a title and below it
 
@@ -162,7 +164,7 @@ def _pieces(graph: Graph, parts: list[Part], places: list[int | None], most: int
 # ---------------------------------------------------------------- layouts
 
 
-def add_layouts(plan: Plan, uses: Sequence[tuple[str, str, int, int]], most: int) -> None:
+def add_layouts(plan: Plan, uses: Sequence[Use], most: int) -> None:
     """Lay the boxes out for every depth that has at most ``most`` boxes, and for each part that none of these opens.
 
     Args:
@@ -172,15 +174,15 @@ def add_layouts(plan: Plan, uses: Sequence[tuple[str, str, int, int]], most: int
     """
     parts = plan.parts
     known: dict[frozenset[int], int] = {}
+    inside = _Inside(plan, uses)
 
     def lay(opened: frozenset[int], limit: int) -> int | None:
         if opened not in known:
-            closed = _closed(parts, opened)
-            ids = dict.fromkeys(_shown(plan, closed, box) for box in plan.boxes.values() if box.kind != "part")
-            if len(ids) > limit or len(plan.layouts) >= LAYOUTS:
+            ids = inside.shown(opened, limit)
+            if ids is None or len(plan.layouts) >= LAYOUTS:
                 return None
             known[opened] = len(plan.layouts)
-            plan.layouts.append(_layout(plan, closed, list(ids), uses))
+            plan.layouts.append(_layout(plan, _closed(parts, opened), ids, inside.uses(opened)))
         return known[opened]
 
     for depth in range(max([part.level for part in parts], default=-1) + 2):
@@ -194,6 +196,43 @@ def add_layouts(plan: Plan, uses: Sequence[tuple[str, str, int, int]], most: int
             found = lay(frozenset(enclosing(parts, part.number)), 3 * most)
             if found is not None:
                 plan.opened[part.number] = found
+
+
+class _Inside:
+    """What is directly in each part: boxes, parts, and the arrows of which both ends are in it and in no part of it.
+
+    A layout asks only the parts that are open in it, so that its work does not grow with what it doesn't show.
+    """
+
+    def __init__(self, plan: Plan, uses: Sequence[Use]) -> None:
+        self.content: defaultdict[int | None, list[tuple[int, str, int | None]]] = defaultdict(list)
+        self.arrows: defaultdict[int | None, list[Use]] = defaultdict(list)
+        begun: set[int] = set()
+        for order, box in enumerate([box for box in plan.boxes.values() if box.kind != "part"]):
+            self.content[box.part].append((order, box.id, None))
+            for part in enclosing(plan.parts, box.part, begun):
+                begun.add(part)
+                self.content[plan.parts[part].outer].append((order, f"p{part}", part))
+        for use in uses:
+            self.arrows[common(plan.parts, [plan.boxes[use[0]].part, plan.boxes[use[1]].part])].append(use)
+
+    def shown(self, opened: frozenset[int], limit: int) -> list[str] | None:
+        """The ids of the boxes with these parts open, in order; None where there are more than the limit."""
+        found: list[tuple[int, str]] = []
+        waiting: list[int | None] = [None]
+        while waiting:
+            for order, id_, part in self.content[waiting.pop()]:
+                if part is not None and part in opened:
+                    waiting.append(part)
+                else:
+                    found.append((order, id_))
+            if len(found) > limit:
+                return None
+        return [id_ for _, id_ in sorted(found)]
+
+    def uses(self, opened: frozenset[int]) -> list[Use]:
+        """The arrows that are not inside a closed part, in the order of the operations."""
+        return sorted([use for part in (None, *opened) for use in self.arrows[part]], key=lambda use: use[2:])
 
 
 def _closed(parts: Sequence[Part], opened: frozenset[int]) -> list[int | None]:
@@ -210,9 +249,7 @@ def _shown(plan: Plan, closed: Sequence[int | None], box: Box) -> str:
     return box.id if around is None else f"p{around}"
 
 
-def _layout(
-    plan: Plan, closed: Sequence[int | None], ids: Sequence[str], uses: Sequence[tuple[str, str, int, int]]
-) -> dict[str, Any]:
+def _layout(plan: Plan, closed: Sequence[int | None], ids: Sequence[str], uses: Sequence[Use]) -> dict[str, Any]:
     arrows: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
     for tail, head, entry, operand in uses:
         ends = (_shown(plan, closed, plan.boxes[tail]), _shown(plan, closed, plan.boxes[head]))
