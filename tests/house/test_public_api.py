@@ -41,7 +41,9 @@ def members(kind: type, public: set[type]) -> dict[str, str]:
     """The public methods and properties of a class of the library, also those that it inherits from a private one."""
     found = {}
     for name in dir(kind):
-        if name.startswith("_"):
+        if name.startswith("_") or not hasattr(
+            kind, name
+        ):  # of names that users of other libraries ask for, remedies are there
             continue
         home = next(base for base in kind.__mro__ if name in vars(base))
         value = inspect.getattr_static(kind, name)
