@@ -12,6 +12,7 @@ import autograd_np as ag
 from autograd_np import Tensor, begin_scope, end_scope, hints, tracing
 
 from .module_calls import HasForward, P, R_co, RemovableHandle
+from .module_html import module_html
 from .module_state import REGISTRIES, IncompatibleKeys, State, flatten, unflatten
 from .parameter import Parameter
 
@@ -466,6 +467,9 @@ class Module(State):
                 text = repr(module)
             lines.append(indent + name + text.replace("\n", f"\n{indent}"))
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return module_html(self)
 
     def __dir__(self) -> list[str]:
         return sorted({*hints.names(type(self), super().__dir__()), *self._registries()})

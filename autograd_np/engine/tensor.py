@@ -16,6 +16,7 @@ from .conversions import cut
 from .errors import NonDifferentiableError, describe
 from .glibc import keep_freed_memory
 from .hooks import beside, is_batched, is_scalar, is_traced
+from .html import tensor_html
 from .modes import is_grad_enabled
 from .operands import above, base_array
 from .python_values import PythonValues
@@ -205,6 +206,9 @@ class Tensor(PythonValues, ArrayMethods):
         view = a.view()
         view.flags.writeable = False
         return view
+
+    def _repr_html_(self) -> str:
+        return tensor_html(self)
 
     def __dir__(self) -> list[str]:
         return names(type(self), super().__dir__())

@@ -8,11 +8,15 @@ from math import prod
 from pathlib import PurePath
 from typing import Any, overload
 
+from .building import picture_of
 from .model import Call, Entry, Graph, graph_of
 from .profile import Profile, profile
+from .svg import svg_text
 from .text import aligned, bytes_text, counted, in_flops, shown
 
 __all__ = ["Tape", "tape"]
+
+DRAWN = 60  # entries up to which a notebook shows the picture too
 
 
 class Tape(Sequence[Entry]):
@@ -143,7 +147,11 @@ class Tape(Sequence[Entry]):
                 len(rows) // 2 + len(rows) % 2, f'<tr><td colspan="{len(headings)}">{_more(left_out)}</td></tr>'
             )
         totals = "<br>".join(html.escape(line) for line in self._totals())
-        return f"<table><thead>{row(headings, 'th')}</thead><tbody>{''.join(body)}</tbody></table><p>{totals}</p>"
+        table = f"<table><thead>{row(headings, 'th')}</thead><tbody>{''.join(body)}</tbody></table><p>{totals}</p>"
+        if len(self) > DRAWN:
+            return table
+        drawn = svg_text(picture_of(self.graph, show=("formula", "shape", "value", "grad"))).partition("?>")[2]
+        return f'{table}<div style="overflow:auto">{drawn}</div>'
 
     def _cells(self, max_rows: int | None) -> tuple[list[str], list[bool], list[list[str]], int]:
         """The headings, which columns stand to the right, the rows that are shown, and how many are not."""
