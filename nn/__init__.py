@@ -42,6 +42,7 @@ from .evaluation import evaluate as evaluate, predict as predict
 from .init import initialize as initialize
 from .layers import *
 from .losses import *
+from .losses.shared import LossInputWarning as LossInputWarning
 from .metrics import (
     F1 as F1,
     Accuracy as Accuracy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from .module import Module
 from .optim import LBFGS
 from .schedules import ReduceLROnPlateau
 
-__all__ = ["check_finite", "check_roles", "named_metrics", "needs_closure", "total_loss"]
+__all__ = ["check_finite", "check_roles", "check_trained", "named_metrics", "needs_closure", "total_loss"]
 
 
 def named_metrics(metrics: Any) -> dict[str, Any]:
@@ -82,11 +83,32 @@ def check_roles(model: Any, loss: Any, optimizer: Any, schedule: Any, hooks: Seq
             raise TypeError(
                 f"fit: a callback is an object of a class derived from nn.Callback, or nn.LambdaCallback(on_epoch_end=function), not {kind(hook)}"
             )
+    check_trained("fit", model, loss, optimizer)
+
+
+def check_trained(who: str, model: Module, loss: Any, optimizer: Any) -> None:
+    """Say that the optimizer trains something else, or holds parameters that the model had before.
+
+    Raises:
+        ValueError: it holds none of the model's (or the loss's) parameters.
+    """
     trained = {id(p) for group in getattr(optimizer, "param_groups", ()) for p in group.get("params", ())}
-    own = [p for p in model.parameters() if p.requires_grad]
-    if trained and own and not any(id(p) in trained for p in own):
-        raise ValueError(
-            "fit: the optimizer holds none of the model's parameters; make it of this model's parameters(), and after model.to(dtype), which makes new ones"
+    named = [*model.named_parameters()]
+    if isinstance(loss, Module):
+        named += [(f"loss.{name}", p) for name, p in loss.named_parameters()]
+    own = {id(p): name for name, p in named if p.requires_grad}
+    if not trained or not own:
+        return
+    remedy = "make it of this model's parameters(), and after model.to(dtype), which makes new ones"
+    if not own.keys() & trained:
+        raise ValueError(f"{who}: the optimizer holds none of the model's parameters; {remedy}")
+    missing = [name for key, name in own.items() if key not in trained]
+    if missing and trained - {id(p) for _, p in named}:
+        warnings.warn(
+            f"{who}: the optimizer does not hold {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}, and holds a parameter that "
+            f"is not the model's: if that was replaced, {remedy}",
+            RuntimeWarning,
+            stacklevel=4,
         )
 
 

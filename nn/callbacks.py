@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,8 +72,104 @@ class LambdaCallback(Callback):
             self._batch(training, loss)
 
 
-# What a name holds that is better small: losses, errors and their usual short names.
-SMALL_IS_GOOD = ("loss", "error", "mse", "mae", "penalty", "perplexity", "nll")
+# The words of a name that say whether small or large is good.
+SMALL_IS_GOOD = frozenset(
+    [
+        "loss",
+        "losses",
+        "error",
+        "errors",
+        "mse",
+        "mae",
+        "rmse",
+        "rmsle",
+        "mape",
+        "smape",
+        "nll",
+        "bce",
+        "ce",
+        "crossentropy",
+        "cross",
+        "kl",
+        "divergence",
+        "hinge",
+        "brier",
+        "deviance",
+        "distance",
+        "penalty",
+        "perplexity",
+        "wer",
+        "cer",
+        "per",
+        "fpr",
+        "fnr",
+        "fdr",
+        "misclassification",
+        "residual",
+        "regret",
+        "lr",
+        "huber",
+        "logloss",
+        "rank",
+    ]
+)
+LARGE_IS_GOOD = frozenset(
+    [
+        "accuracy",
+        "acc",
+        "precision",
+        "recall",
+        "f1",
+        "fbeta",
+        "r2",
+        "auc",
+        "auroc",
+        "roc",
+        "auprc",
+        "ap",
+        "map",
+        "iou",
+        "jaccard",
+        "dice",
+        "sensitivity",
+        "specificity",
+        "tpr",
+        "tnr",
+        "npv",
+        "ppv",
+        "mcc",
+        "kappa",
+        "bleu",
+        "rouge",
+        "ndcg",
+        "mrr",
+        "psnr",
+        "ssim",
+        "likelihood",
+        "correlation",
+        "pearson",
+        "spearman",
+    ]
+)
+
+
+def direction(name: str) -> str:
+    """Whether a figure is better small (``"min"``) or large (``"max"``), by the words of its name.
+
+    Raises:
+        ValueError: the words do not say, or say both.
+
+    >>> direction("val_cross_entropy"), direction("val_top5_accuracy")
+    ('min', 'max')
+    """
+    words = {*re.findall(r"[a-z]+[0-9]?", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())}
+    words |= {word.rstrip("0123456789") for word in words if word not in LARGE_IS_GOOD}
+    small, large = words & SMALL_IS_GOOD, words & LARGE_IS_GOOD
+    if bool(small) == bool(large):
+        raise ValueError(
+            f"mode='auto': the name {name!r} does not say whether small or large is good; give mode='min' or mode='max'"
+        )
+    return "min" if small else "max"
 
 
 class _Monitor(Callback):
@@ -84,9 +181,7 @@ class _Monitor(Callback):
         if not min_delta >= 0:
             raise ValueError(f"min_delta = {min_delta} must not be negative")
         self.monitor = monitor
-        self.mode = (
-            mode if mode != "auto" else ("min" if any(word in monitor.lower() for word in SMALL_IS_GOOD) else "max")
-        )
+        self.mode = direction(monitor) if mode == "auto" else mode
         self.min_delta = min_delta
         self._forget()
 
@@ -128,11 +223,13 @@ class EarlyStopping(_Monitor):
         monitor: the name in the history, such as ``"val_loss"`` or ``"val_accuracy"``.
         patience: so many epochs without improvement are waited for.
         min_delta: an improvement is more than this.
-        mode: ``"min"``, ``"max"``, or ``"auto"``: losses and errors (``mse``, ``mae``) are better small, all else large.
+        mode: ``"min"``, ``"max"``, or ``"auto"``: losses, errors and distances are better small, accuracies and scores large, by the words of
+            the name (``val_cross_entropy``, ``val_r2``).
         restore_best_weights: write the weights of the best epoch back into the model at the end.
 
     Raises:
         KeyError: during the run, the history holds no such number.
+        ValueError: ``"auto"``, and the name does not say which is better.
     """
 
     def __init__(

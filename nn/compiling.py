@@ -9,7 +9,8 @@ from typing import Any
 import autograd_np as ag
 from autograd_np import Tensor, tracing
 
-from .argument_checks import check_finite, check_model_and_loss, kind, total_loss
+from .argument_checks import check_finite, check_model_and_loss, check_trained, kind, total_loss
+from .evaluation import Cast
 from .losses.shared import raw
 from .module import Module
 from .optim import LBFGS, Optimizer, traced
@@ -58,6 +59,7 @@ class _Step:
                 f"{self.who}: a step takes the inputs and, last, the target; got {len(batch)} argument{'' if len(batch) == 1 else 's'}"
             )
         *inputs, target = batch
+        inputs = [*Cast(self.model)(tuple(inputs))]
         tracing_now = tracing.is_tracing()
         if tracing_now:
             self.describe(batch)
@@ -168,6 +170,8 @@ def _check(who: str, model: Any, loss: Any, optimizer: Any, max_norm: Any) -> No
         raise TypeError(
             f"{who}: the optimizer is one of nn.optim, or derived from nn.Optimizer, whose update can be traced; not {kind(optimizer)}"
         )
+    if not who.startswith("fit"):  # fit has looked
+        check_trained(who, model, loss, optimizer)
     for name in ("step", "zero_grad", "_update_all"):
         if name in vars(optimizer) or getattr(type(optimizer), name) is not getattr(Optimizer, name):
             raise TypeError(

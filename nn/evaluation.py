@@ -12,7 +12,11 @@ import autograd_np as ag
 from autograd_np import Tensor
 
 from .argument_checks import named_metrics
+from .containers import Sequential
 from .data import DataLoader
+from .layers import Linear
+from .layers.convolution import _Convolution
+from .losses.divisors import divisor
 from .module import Module
 
 __all__ = ["Forward", "Meter", "as_arrays", "evaluate", "evaluated", "loader", "numbers_of", "predict", "split"]
@@ -61,45 +65,114 @@ def split(batch: Any) -> tuple[tuple[Any, ...], Any, int]:
 
 
 class Meter:
-    """Mean loss and metrics over the batches of an epoch, each batch counting as many times as it has samples."""
+    """Loss and metrics over the batches of an epoch: what one batch of everything would have, whatever the size of the batches.
 
-    def __init__(self, metrics: Mapping[str, Any]) -> None:
-        self.metrics = metrics
-        self.count, self.sums = 0, dict[str, float]()
-        for metric in metrics.values():
+    The loss of a batch counts by what it was divided (see :func:`~nn.losses.divisors.divisor`), anything else by the number of samples. A
+    metric that is a function is computed once, of all predictions.
+    """
+
+    def __init__(self, metrics: Mapping[str, Any], loss: Any = None) -> None:
+        self.metrics, self.loss = metrics, loss
+        self.batches = 0
+        self.sums, self.weights = dict[str, float](), dict[str, float]()
+        self.seen: dict[str, list[tuple[Any, Any]]] = {}
+        for name, metric in metrics.items():
             if hasattr(metric, "reset"):
                 metric.reset()
+            if not hasattr(metric, "update"):
+                self.seen[name] = []
 
     def add(self, size: int, predictions: Any, target: Any, **numbers: float) -> None:
         """Take in a batch."""
-        self.count += size
+        self.batches += 1
         for name, value in numbers.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value * size
+            weight = divisor(self.loss, target) if name == "loss" and self.loss is not None else float(size)
+            self.sums[name] = self.sums.get(name, 0.0) + (
+                value if weight is None else value * weight if weight else 0.0
+            )
+            self.weights[name] = 1.0 if weight is None else self.weights.get(name, 0.0) + weight
         if self.metrics:
             seen = predictions.numpy() if isinstance(predictions, Tensor) else predictions
-            for name, metric in self.metrics.items():
+            for metric in self.metrics.values():
                 if hasattr(metric, "update"):
                     metric.update(seen, target)
-                else:
-                    self.sums[name] = self.sums.get(name, 0.0) + float(metric(seen, target)) * size
+            if self.seen:  # a program may write its next predictions into the same memory
+                kept = ag.tree_map(_copied, (seen, np.asarray(target) if isinstance(target, list) else target))
+                for batches in self.seen.values():
+                    batches.append(kept)
 
     def row(self, prefix: str = "") -> dict[str, float]:
-        """The means so far."""
-        if not self.count:
+        """The figures so far."""
+        if not self.batches:
             raise ValueError("the data gave no batch")
-        row = {prefix + name: value / self.count for name, value in self.sums.items()}
+        row = {prefix + name: value / (self.weights[name] or 1.0) for name, value in self.sums.items()}
         for name, metric in self.metrics.items():
-            if hasattr(metric, "compute"):
+            if name in self.seen:
+                row[prefix + name] = float(metric(*_joined(name, self.seen[name])))
+            elif hasattr(metric, "compute"):
                 value = np.asarray(metric.compute())
                 if value.size == 1:  # a confusion matrix is read from the metric itself
                     row[prefix + name] = float(value)
         return row
 
 
+def _copied(value: Any) -> Any:
+    return Tensor(value.numpy(), copy=True) if isinstance(value, Tensor) else np.array(value)
+
+
+def _concatenated(*parts: Any) -> Any:
+    if isinstance(parts[0], Tensor):
+        return Tensor(_concatenated(*[part.numpy() for part in parts]))
+    return np.concatenate([np.atleast_1d(part) for part in parts])
+
+
+def _joined(name: str, batches: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """The predictions and the targets of all batches."""
+    if len(batches) == 1:
+        return batches[0]
+    try:
+        return ag.tree_map(_concatenated, *batches)  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise ValueError(
+            f"metrics: {name} is a function, which is computed of all predictions together, and those of the batches cannot be joined ({error}); "
+            "write a class derived from nn.metrics.Metric, with update() for a batch and compute()"
+        ) from None
+
+
 def numbers_of(loss: Any, penalty: Any = None) -> dict[str, float]:
     """Loss and penalty as numbers, by name."""
     named = {"loss": loss} if penalty is None else {"loss": loss, "penalty": penalty}
     return {name: float(value.item()) if isinstance(value, Tensor) else float(value) for name, value in named.items()}
+
+
+class Cast:
+    """Inputs in the dtype of a model's parameters: float64 for a model in float32 would be computed, silently and slower, in float64.
+
+    Integers are converted where a layer that multiplies them comes first; elsewhere they may be numbers of rows or classes.
+    """
+
+    def __init__(self, model: Module) -> None:
+        kinds = {p.dtype for p in model.parameters() if p.dtype.kind in "fc"}
+        self.dtype = kinds.pop() if len(kinds) == 1 else None
+        self.integers = isinstance(_first_layer(model), (Linear, _Convolution))
+
+    def __call__(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The inputs of a batch."""
+        return inputs if self.dtype is None else tuple([self._cast(x) for x in inputs])
+
+    def _cast(self, x: Any) -> Any:
+        kind = getattr(getattr(x, "dtype", None), "kind", "")
+        if kind == "" or x.dtype == self.dtype or self.dtype is None:
+            return x
+        wanted = kind == "f" or (kind in "iub" and self.integers)
+        return x.astype(self.dtype) if wanted else x
+
+
+def _first_layer(model: Any) -> Any:
+    """The first layer with parameters of a model that is a sequence of layers; else the model itself."""
+    while isinstance(model, Sequential):
+        model = next((layer for layer in model if any(True for _ in layer.parameters())), None)
+    return model
 
 
 def as_arrays(batch: tuple[Any, ...]) -> list[Any]:
@@ -114,6 +187,7 @@ class Forward:
         self, model: Module, loss: Callable[[Any, Any], Any] | None, compiled: bool, predictions: bool
     ) -> None:
         self.model, self.loss, self.predictions = model, loss, predictions
+        self.cast = Cast(model)
         self.run: Any = self._run
         if compiled:
             self.run = ag.compile(self._run, state=(model, loss))
@@ -121,6 +195,7 @@ class Forward:
 
     def __call__(self, inputs: tuple[Any, ...], target: Any) -> tuple[Any, dict[str, float]]:
         """The predictions, if they are wanted, and the loss."""
+        inputs = self.cast(inputs)
         found = list(
             self.run(*as_arrays(inputs), *as_arrays((target,))) if self.compiled else self.run(*inputs, target)
         )
@@ -155,7 +230,10 @@ def evaluate(
         compile: run the forward pass as a NumPy program, made at the first batch: worth it from some ten batches on. See :func:`~nn.compile_step`.
 
     Returns:
-        The mean over all samples, by name. A metric that is no single number, such as a confusion matrix, is left in the metric.
+        What one batch of everything would have, by name, whatever ``batch_size``: a batch's loss counts by what it was divided (rows that are
+        ignored don't count, those of a weighted class count by its weight; of a loss of your own by the number of samples, or by what its
+        method ``divisor(target)`` says), and a metric that is a function is computed of all predictions together. A metric that is no
+        single number, such as a confusion matrix, is left in the metric.
 
     Raises:
         ValueError: the data gave no batch.
@@ -166,7 +244,7 @@ def evaluate(
 
 def evaluated(forward: Forward, batches: Any, metrics: Mapping[str, Any]) -> dict[str, float]:
     """See :func:`evaluate`."""
-    meter = Meter(metrics)
+    meter = Meter(metrics, forward.loss)
     with mode(forward.model, False), ag.no_grad():
         for batch in batches:
             inputs, target, size = split(batch)
@@ -191,6 +269,7 @@ def predict(model: Module, *inputs: Any, batch_size: int = 256, compile: bool = 
         )
     if batch_size < 1:
         raise ValueError(f"predict: batch_size = {batch_size} must be at least 1")
+    arrays = [*Cast(model)(tuple(arrays))]
     with mode(model, False), ag.no_grad():
         starts = range(0, max(len(arrays[0]), 1), batch_size)
         forward = ag.compile(model) if compile else model

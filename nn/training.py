@@ -28,7 +28,7 @@ from .argument_checks import check_finite, check_roles, named_metrics, needs_clo
 from .callbacks import Callback
 from .checkpoints import check_path, load_checkpoint, save_checkpoint
 from .defaults import default_generator
-from .evaluation import Forward, Meter, as_arrays, evaluated, loader, numbers_of, split
+from .evaluation import Cast, Forward, Meter, as_arrays, evaluated, loader, numbers_of, split
 from .module import Module
 from .schedules import ReduceLROnPlateau
 from .utils import clip_grad_norm_
@@ -80,13 +80,14 @@ class Training:
     Attributes:
         model: what is trained.
         optimizer: what trains it.
+        loss: by what loss.
         history: the epochs so far.
         epoch: the number of the present one, from 1.
         epochs: how many there shall be.
     """
 
-    def __init__(self, model: Module, optimizer: Any, epochs: int) -> None:
-        self.model, self.optimizer, self.epochs = model, optimizer, epochs
+    def __init__(self, model: Module, optimizer: Any, epochs: int, loss: Any = None) -> None:
+        self.model, self.optimizer, self.epochs, self.loss = model, optimizer, epochs, loss
         self.history = History()
         self.epoch = 0
 
@@ -102,10 +103,12 @@ class _Step:
         self.model, self.loss, self.optimizer, self.max_norm = model, loss, optimizer, max_norm
         self.penalized = any(module._penalties for module in model.modules())
         self.several = needs_closure(optimizer)
+        self.cast = Cast(model)
 
     def __call__(self, inputs: tuple[Any, ...], target: Any) -> tuple[Any, dict[str, float]]:
         """The predictions of the forward pass, and its loss (and penalty)."""
         first: list[Any] = []
+        inputs = self.cast(inputs)
 
         def closure() -> Any:
             self.optimizer.zero_grad()
@@ -210,7 +213,8 @@ def fit(
             the optimizer must be such as can be compiled; metrics, callbacks and schedules are called as they are.
 
     Returns:
-        The history: loss, metrics and learning rate of every epoch.
+        The history: loss, metrics and learning rate of every epoch. Ctrl-C ends training: the callbacks' ``on_train_end`` is called, so that
+        EarlyStopping restores the best weights, ``history.stopped`` and a logged warning say so, and another ``fit`` goes on.
 
     Raises:
         FloatingPointError: the loss became infinite or NaN. The parameters are those before the step (running statistics have moved,
@@ -245,7 +249,7 @@ def fit(
         )
     batches = loader(data, batch_size, True)
     held_out = None if validation is None else loader(validation, max(batch_size, 256), False)
-    run = Training(model, optimizer, epochs)
+    run = Training(model, optimizer, epochs, loss)
     parts = {
         "optimizer": optimizer,
         "schedule": schedule,
@@ -300,6 +304,19 @@ def fit(
             logger.info("stopped after epoch %d: %s", run.epoch, run.history.stopped)
         for hook in hooks:
             hook.on_train_end(run)
+    except KeyboardInterrupt as interrupt:
+        run.history.stopped = f"interrupted in epoch {run.epoch} of {epochs}"
+        again = "fit(resume=True) goes on from its last epoch" if checkpoint is not None else "call fit again to go on"
+        notes = "".join(f"; {note}" for note in getattr(interrupt, "__notes__", ()))
+        logger.warning(
+            "fit: %s; the history has the %d epochs before it; %s%s",
+            run.history.stopped,
+            len(run.history.rows),
+            again,
+            notes,
+        )
+        for hook in hooks:
+            hook.on_train_end(run)
     finally:
         model.eval()
     return run.history
@@ -314,7 +331,7 @@ def _epoch(
     run: Training,
     bar: Any,
 ) -> dict[str, float]:
-    meter = Meter(metrics)
+    meter = Meter(metrics, run.loss)
     for batch in batches:
         inputs, target, size = split(batch)
         predictions, numbers = step(inputs, target)

@@ -108,6 +108,8 @@ class _BatchNorm(_Normalization):
         if not self.training or mean is None:
             # Without running statistics the batch's own are taken in every mode.
             return ag.batch_norm(x, mean, var, self.weight, self.bias, mean is None, 0.0, self.eps)
+        if not self.track_running_stats:  # switched off since: they stay as they are
+            return ag.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
         momentum = self.momentum
         if momentum is None:  # the average of all batches so far
             momentum = 1 / (self.num_batches_tracked + 1)

@@ -17,7 +17,7 @@ import numpy as np
 import autograd_np as ag
 from autograd_np import Tensor, tracing
 
-from .shared import check_reduction, class_numbers, of_class, operand, pair, raw, reduced
+from .shared import check_reduction, class_numbers, expects, of_class, operand, pair, raw, reduced
 
 if TYPE_CHECKING:
     from autograd_np.typing import ArrayLike
@@ -35,6 +35,20 @@ __all__ = [
     "poisson_nll_loss",
     "smooth_l1_loss",
 ]
+
+# What should not come before a loss → what to do.
+SCORES_FOR_CLASSES = {
+    "softmax": "CrossEntropyLoss takes scores and contains the softmax: drop the Softmax, or take NLLLoss of LogSoftmax",
+    "sigmoid": "CrossEntropyLoss takes scores: drop the Sigmoid, or take BCELoss if the classes do not exclude one another",
+}
+LOG_PROBABILITIES = {
+    "softmax": "NLLLoss takes log-probabilities: write LogSoftmax in the place of the Softmax, or drop it and take CrossEntropyLoss",
+    "sigmoid": "NLLLoss takes log-probabilities: for probabilities of a Sigmoid take BCELoss",
+}
+SCORES = {
+    "sigmoid": "BCEWithLogitsLoss takes scores and contains the sigmoid: drop the Sigmoid, or take BCELoss",
+    "softmax": "BCEWithLogitsLoss takes scores: drop the Softmax, or take CrossEntropyLoss of scores",
+}
 
 # ---------------------------------------------------------------- of classes
 
@@ -67,6 +81,7 @@ def cross_entropy(
     0.410038
     """
     x = operand(input, "cross_entropy")
+    expects("cross_entropy", x, SCORES_FOR_CLASSES)
     if not x.ndim:
         raise ValueError(
             "cross_entropy: the input must have an axis of classes: (N, C), (N, C, d1, ...), or (C,) for one row"
@@ -103,6 +118,7 @@ def nll_loss(
     0.375
     """
     x = operand(input, "nll_loss")
+    expects("nll_loss", x, LOG_PROBABILITIES)
     if not x.ndim:
         raise ValueError(
             "nll_loss: the input must have an axis of classes: (N, C), (N, C, d1, ...), or (C,) for one row"
@@ -172,6 +188,7 @@ def binary_cross_entropy_with_logits(
     0.693147
     """
     z, t = pair("binary_cross_entropy_with_logits", input, target)
+    expects("binary_cross_entropy_with_logits", z, SCORES)
     return ag.binary_cross_entropy_with_logits(z, t, reduction, weight, pos_weight)
 
 

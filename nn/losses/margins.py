@@ -55,13 +55,22 @@ def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1
 
 
 def pairwise_distance(x1: ArrayLike, x2: ArrayLike, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
-    """``‖x1 − x2 + eps‖_p`` along the last axis, for two arrays of one shape.
+    """``‖x1 − x2 + eps‖_p`` along the last axis; the shapes broadcast.
 
     Raises:
-        ValueError: the shapes differ, or have no axis.
+        ValueError: the shapes do not broadcast, or have no axis.
+
+    >>> pairwise_distance(np.eye(2), np.zeros(2), eps=0.0).tolist()
+    [1.0, 1.0]
     """
-    a, b = pair("pairwise_distance", x1, x2, ("x1", "x2"))
-    if not a.ndim:
+    a, b = operand(x1, "pairwise_distance", "x1"), operand(x2, "pairwise_distance", "x2")
+    try:
+        shape = np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        raise ValueError(
+            f"pairwise_distance: x1 has shape {a.shape}, x2 {b.shape}; they must be equal, or 1 where they differ"
+        ) from None
+    if not shape:
         raise ValueError("pairwise_distance: the operands must have an axis to measure along")
     return ag.linalg.norm(a - b + eps, ord=p, axis=-1, keepdims=keepdim)
 

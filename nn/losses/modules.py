@@ -14,7 +14,7 @@ from autograd_np import Tensor
 from ..defaults import default_dtype
 from ..module import Module
 from . import functions, margins
-from .shared import check_reduction
+from .shared import check_reduction, raw
 
 if TYPE_CHECKING:
     from autograd_np.typing import ArrayLike
@@ -56,6 +56,13 @@ class Loss(Module):
         super().__init__()
         self.reduction = check_reduction(type(self).__name__, reduction, self.reductions)
 
+    def divisor(self, target: ArrayLike) -> float | None:
+        """By what the sum over a batch is divided; None with ``reduction="sum"``. So that :func:`nn.evaluate` can weight its batches."""
+        if self.reduction == "sum":
+            return None
+        y = raw(target)
+        return float(len(y)) if self.reduction == "batchmean" and y.ndim else float(y.size)
+
     def _weights(self, **arrays: Any) -> None:
         """Register weights as buffers: they are part of the state, and floating."""
         for name, value in arrays.items():
@@ -79,7 +86,22 @@ class Loss(Module):
 # ---------------------------------------------------------------- of classes
 
 
-class CrossEntropyLoss(Loss):
+class _OfClasses(Loss):
+    """Of class numbers: rows may be ignored, and weighted by their class."""
+
+    weight: Any
+    ignore_index: int
+
+    def divisor(self, target: ArrayLike) -> float | None:
+        """The number of rows that are not ignored, or the sum of their weights; None with ``reduction="sum"``."""
+        y = raw(target)
+        if self.reduction == "sum" or y.dtype.kind not in "iu":
+            return super().divisor(target)
+        rows = y[y != self.ignore_index]
+        return float(rows.size if self.weight is None else np.sum(self.weight[rows]))
+
+
+class CrossEntropyLoss(_OfClasses):
     """Softmax and cross-entropy in one, of logits (N, C, …): :func:`nn.functional.cross_entropy`.
 
     Targets are class numbers (N, …), or one-hot rows or probabilities (N, C, …).
@@ -125,7 +147,7 @@ class CrossEntropyLoss(Loss):
         )
 
 
-class NLLLoss(Loss):
+class NLLLoss(_OfClasses):
     """The negative log-likelihood of log-probabilities (N, C, …), as ``LogSoftmax(dim=1)`` gives them."""
 
     options = ("ignore_index",)

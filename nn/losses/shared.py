@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +15,18 @@ from autograd_np import Tensor, tracing
 if TYPE_CHECKING:
     from autograd_np.typing import ArrayLike
 
-__all__ = ["class_numbers", "differing", "of_class", "operand", "pair", "raw", "reduced", "signs"]
+__all__ = [
+    "LossInputWarning",
+    "class_numbers",
+    "differing",
+    "expects",
+    "of_class",
+    "operand",
+    "pair",
+    "raw",
+    "reduced",
+    "signs",
+]
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -29,6 +43,33 @@ def operand(x: Any, name: str, word: str = "input") -> Any:
 def _not_real(name: str, word: str, x: Any) -> TypeError:
     remedy = f"; take {word}.real, {word}.imag or np.abs({word})" if x.dtype.kind == "c" else ""
     return TypeError(f"{name}: the {word} must be an array of real numbers, not one of {x.dtype}{remedy}")
+
+
+class LossInputWarning(UserWarning):
+    """A loss is given what another one takes: probabilities in the place of scores, for one. Training goes on, and learns badly.
+
+    Who means it switches it off: ``warnings.simplefilter("ignore", nn.LossInputWarning)``.
+    """
+
+
+def expects(name: str, x: Any, remedies: Mapping[str, str]) -> None:
+    """Warn if the input of a loss is the result of an operation that does not belong before it: operation → what to do."""
+    made_by = x.op if isinstance(x, Tensor) else None
+    if made_by is not None and made_by in remedies:
+        warnings.warn(
+            f"{name}: its input comes from {made_by}; {remedies[made_by]}", LossInputWarning, stacklevel=_depth()
+        )
+
+
+def _depth() -> int:
+    """How far up the first line outside this package is."""
+    depth, frame = 2, sys._getframe(2)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] in (
+        "nn",
+        "autograd_np",
+    ):
+        depth, frame = depth + 1, frame.f_back
+    return depth
 
 
 def raw(x: ArrayLike) -> Any:

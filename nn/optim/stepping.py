@@ -88,12 +88,30 @@ class Stepping(Definition):
         self._looked_at: dict[int, Group] = {}  # options of later groups that have been found to give numbers
         # From the first write of a step to its end, and after a step that was interrupted in between.
         self._writing = False
+        self._has_trained = False  # or has said that it doesn't
+
+    def _say_if_idle(self) -> None:
+        """Warn, once, of a first step that changes nothing, for no parameter has a gradient."""
+        self._has_trained = True
+        if any(p.grad is not None for group in self.param_groups for p in group["params"]):
+            return
+        first = next((p for group in self.param_groups for p in group["params"]), None)
+        if first is not None:
+            called = first.name or f"the first one, of shape {first.shape}"
+            warnings.warn(
+                f"{type(self).__name__}.step: no parameter has a gradient ({called}, …), so nothing is trained; call loss.backward() before it, and "
+                "make the optimizer of the parameters that the model has now (after model.to(dtype) they are new ones)",
+                RuntimeWarning,
+                stacklevel=5,
+            )
 
     @np.errstate(all="ignore")
     def _update_all(self) -> None:
         if self._writing:
             self._warn("goes on from", 11 if tracing.is_tracing() else 5)
         tracing.compare_here(self._gradients)
+        if not self._has_trained:
+            self._say_if_idle()
         try:
             if len(self.param_groups) > 1:
                 self._look_ahead()

@@ -15,8 +15,7 @@ anew and loaded goes on exactly where the saved one stood, whichever of optimize
 >>> rates = []
 >>> for epoch in range(5):
 ...     rates += schedule.get_last_lr()
-...     optimizer.step()
-...     schedule.step()
+...     schedule.step()  # after the steps of the optimizer
 >>> rates
 [1.0, 1.0, 0.5, 0.5, 0.25]
 """

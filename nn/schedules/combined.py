@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..interrupts import writing
 from ..optim.base import Optimizer
-from .base import TORN, LRScheduler
+from .base import TORN, LRScheduler, rewind
 from .plateau import ReduceLROnPlateau
 
 __all__ = ["ChainedScheduler", "SequentialLR"]
@@ -84,13 +84,15 @@ class SequentialLR(_Several):
                 f"SequentialLR: {len(self._schedulers)} schedules need {len(self._schedulers) - 1} milestones; got {len(milestones)}"
             )
         self.milestones = list(milestones)
-        self.last_epoch = last_epoch + 1
         # Each of them has set its first rate: undo that, and let the first begin again.
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"]
-        _undo(self)
+        rewind(self)
+        self.last_epoch = 0
         self._schedulers[bisect_right(self.milestones, 0)]._begin()
         self._note()
+        for _ in range(last_epoch + 1):  # which schedule stands where, only the steps say
+            self.step()
 
     def _begin(self) -> None:
         self._schedulers[bisect_right(self.milestones, self.last_epoch + 1)]._begin()
@@ -108,9 +110,3 @@ class SequentialLR(_Several):
         else:
             part.step()
         self._note()
-
-
-def _undo(schedule: LRScheduler) -> None:
-    for part in schedule._parts():
-        part.last_epoch -= 1
-        _undo(part)

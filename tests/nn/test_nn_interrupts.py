@@ -434,7 +434,7 @@ def test_a_closure_that_raises_leaves_lbfgs_as_it_was(search: str | None) -> Non
     run.optimizer.step(run.loss)
 
 
-def test_fit_says_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_says_so_too(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     model = nn.Linear(2, 1)
     optimizer = optim.Adam(model.parameters())
     update = optim.Adam.update
@@ -444,16 +444,10 @@ def test_fit_says_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(optim.Adam, "update", stop)
-    with pytest.raises(KeyboardInterrupt) as caught:
-        nn.fit(
-            model,
-            nn.MSELoss(),
-            optimizer,
-            (np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)),
-            epochs=1,
-            progress=False,
-        )
-    assert "fit(resume=True)" in notes(caught.value)
+    data = (np.ones((4, 2), np.float32), np.ones((4, 1), np.float32))
+    history = nn.fit(model, nn.MSELoss(), optimizer, data, epochs=1, progress=False)
+    assert history.stopped == "interrupted in epoch 1 of 1"
+    assert "the step was interrupted while it wrote" in caplog.text
 
 
 # ------------------------------------------------------------------------------------------ other writers

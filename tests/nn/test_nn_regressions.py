@@ -185,6 +185,7 @@ def test_a_rate_that_was_rounded_below_zero_loads():
         other.load_state_dict(given.state_dict())
 
 
+@pytest.mark.filterwarnings("ignore:.*no parameter has a gradient")
 def test_a_multiplicative_rate_goes_on_from_the_rate_it_finds():
     given = optimizer(1.0)
     parts = [nn.schedules.StepLR(given, 1, 0.5), nn.schedules.MultiplicativeLR(given, lambda epoch: 0.9)]

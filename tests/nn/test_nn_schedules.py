@@ -39,6 +39,7 @@ def one_group(lr: float = 1.0) -> SGD:
     return SGD([ag.Tensor([0.0], requires_grad=True)], lr=lr)
 
 
+@pytest.mark.filterwarnings("ignore:.*no parameter has a gradient")
 @pytest.mark.parametrize("case", make.CASES)
 def test_rates_are_pytorchs(case: str, reference: dict[str, Any]) -> None:
     np.testing.assert_allclose(make.run(case, schedules, two_groups()), reference[case], rtol=1e-12, atol=1e-15)
