@@ -32,6 +32,27 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
+def _array(path: str, value: Any, layout: str | None, axes: tuple[int, ...] | None) -> Any:
+    """A value of a state as an array in our layout.
+
+    Args:
+        path: of the parameter or buffer.
+        value: an array, a Tensor, or a tensor of PyTorch.
+        layout: ``"torch"`` for one that comes from there.
+        axes: the permutation from our axes to PyTorch's, None where they are the same.
+    """
+    if type(value).__module__.partition(".")[0] == "torch":
+        layout = "torch"
+        try:
+            value = value.detach().cpu().numpy()
+        except TypeError as error:  # bfloat16
+            raise TypeError(f"load_state_dict: {path}: {error}; convert it with .float()") from None
+    value = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
+    if layout == "torch" and axes is not None and value.ndim == len(axes):
+        return value.transpose(np.argsort(axes))
+    return value
+
+
 class State:
     """The part of :class:`~nn.module.Module` that handles its parameters and buffers as a whole."""
 
@@ -59,24 +80,39 @@ class State:
             state[path] = np.array(value.numpy() if isinstance(value, Tensor) else value)
         return state
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+    def torch_axes(self) -> dict[str, tuple[int, ...]]:
+        """Path of a parameter → the permutation of axes from ours to PyTorch's, for those that differ: the matrices of linear layers."""
+        found = {}
+        for prefix, module in self.named_modules(remove_duplicate=False):
+            for name, axes in module.torch_layout.items():
+                found[f"{prefix}.{name}" if prefix else name] = tuple(axes)
+        return found
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, *, layout: str | None = None
+    ) -> IncompatibleKeys:
         """Write the values of a :meth:`state_dict` into the parameters and buffers.
 
         Everything is checked first: after an error the module is as it was.
 
         Args:
-            state_dict: arrays (or Tensors) by path. Their values are copied, and converted to the dtypes of the module.
+            state_dict: arrays (or Tensors) by path. Their values are copied, and converted to the dtypes of the module. Tensors of PyTorch are
+                recognised, and their matrices turned, for its linear layers have (out, in) where ours have (in, out).
             strict: whether the paths must be exactly those of the module.
+            layout: ``"torch"`` where plain arrays come from PyTorch. None takes arrays for ours.
 
         Returns:
             The paths that were missing and those that were not expected.
 
         Raises:
-            ValueError: a shape differs or, with ``strict``, paths are missing or not expected.
+            ValueError: a shape differs or, with ``strict``, paths are missing or not expected; or another ``layout``.
             TypeError: a value is no array of numbers, or complex or floating numbers would be truncated.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict: takes a dict of arrays by path, not {type(state_dict).__name__}")
+        if layout not in (None, "torch"):
+            raise ValueError(f"load_state_dict: layout is 'torch', or None for ours, not {layout!r}")
+        axes = self.torch_axes()
         places = {path: (module, name) for path, module, name in self._named_state()}
         missing = [path for path in places if path not in state_dict]
         unexpected = [path for path in state_dict if path not in places]
@@ -91,12 +127,18 @@ class State:
         for path, (module, name) in places.items():
             if path in state_dict:
                 target, value = module.__dict__[name], state_dict[path]
-                value = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
+                value = _array(path, value, layout, axes.get(path))
                 if value.dtype.kind not in "fciub" or not np.can_cast(value.dtype, target.dtype, "same_kind"):
                     raise TypeError(f"load_state_dict: {path} is {target.dtype} here and {value.dtype} in the state")
                 if value.shape != target.shape:
+                    turned = (
+                        path in axes
+                        and value.ndim == len(axes[path])
+                        and tuple([value.shape[i] for i in np.argsort(axes[path])]) == target.shape
+                    )
+                    remedy = "; it fits turned: if the state comes from PyTorch, give layout='torch'" if turned else ""
                     raise ValueError(
-                        f"load_state_dict: {path} has shape {target.shape} here and {value.shape} in the state"
+                        f"load_state_dict: {path} has shape {target.shape} here and {value.shape} in the state{remedy}"
                     )
                 # A copy: the state may hold views of this module's own arrays.
                 writes.append((target, np.array(value)))

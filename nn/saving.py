@@ -84,7 +84,7 @@ def save(
     form = _format(path)
     notes = _texts(path, metadata)
     if isinstance(obj, Module):
-        layouts = _layouts(obj) if form == ".safetensors" else {}
+        layouts = obj.torch_axes() if form == ".safetensors" else {}
         state = {
             name: np.transpose(array, layouts[name]) if name in layouts else array
             for name, array in obj.state_dict().items()
@@ -143,7 +143,7 @@ def load(path: str | os.PathLike[str], model: M | None = None, strict: bool = Tr
     for name in own.keys() - arrays.keys():
         if notes.get(name) in arrays:
             arrays[name] = arrays[notes[name]]
-    layouts = _layouts(model) if _format(path) == ".safetensors" else {}
+    layouts = model.torch_axes() if _format(path) == ".safetensors" else {}
     model.load_state_dict(_fitted(path, arrays, own, layouts, strict), strict=strict)
     return model
 
@@ -159,15 +159,6 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 # ----------------------------------------------------------------------------------- what fits a model
-
-
-def _layouts(model: Module) -> dict[str, tuple[int, ...]]:
-    """Full name of a parameter → the permutation of axes from ours to PyTorch's, for those that differ."""
-    layouts = {}
-    for prefix, module in model.named_modules(remove_duplicate=False):
-        for name, axes in getattr(module, "torch_layout", {}).items():
-            layouts[f"{prefix}.{name}" if prefix else name] = tuple(axes)
-    return layouts
 
 
 def _fitted(

@@ -8,6 +8,7 @@ import stat
 import struct
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -595,3 +596,63 @@ def test_permissions_are_those_of_a_new_file_and_links_are_followed(tmp_path: Pa
     nn.save({"w": np.zeros(1)}, tmp_path / "latest.npz")
     assert (tmp_path / "latest.npz").is_symlink()
     assert same(nn.load(tmp_path / "runs" / "m.npz")["w"], np.zeros(1))
+
+
+# ---------------------------------------------------------------- the layout of PyTorch's matrices
+
+
+class FakeTensor:
+    """What is asked of a tensor of PyTorch, which need not be installed."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def detach(self) -> Any:
+        return self
+
+    def cpu(self) -> Any:
+        return self
+
+    def numpy(self) -> Any:
+        if self.array is None:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self.array
+
+
+FakeTensor.__module__ = "torch"
+LAYERS: dict[str, Callable[[], nn.Module]] = {
+    "square": lambda: nn.Linear(3, 3),
+    "linear": lambda: nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 5)),
+    "convolution": lambda: nn.Conv2d(2, 3, 3),
+    "cell": lambda: nn.GRUCell(3, 3),
+    "lstm": lambda: nn.LSTM(3, 4, num_layers=2),
+    "attention": lambda: nn.MultiheadAttention(4, 2),
+    "tied": lambda: nn.Sequential(*[nn.Linear(3, 3)] * 2),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_states_of_pytorch_are_turned(name: str) -> None:
+    """Its files are in that layout: what is saved as one and read as plain arrays is what PyTorch has."""
+    model, twin, third = LAYERS[name](), LAYERS[name](), LAYERS[name]()
+    axes = model.torch_axes()
+    theirs = {path: array.transpose(axes.get(path, range(array.ndim))) for path, array in model.state_dict().items()}
+    twin.load_state_dict({path: FakeTensor(array) for path, array in theirs.items()})
+    third.load_state_dict(theirs, layout="torch")
+    for path, array in model.state_dict().items():
+        np.testing.assert_array_equal(twin.state_dict()[path], array)
+        np.testing.assert_array_equal(third.state_dict()[path], array)
+
+
+def test_a_state_that_fits_only_turned_says_so() -> None:
+    model = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 5))
+    theirs = {path: array.T for path, array in model.state_dict().items()}
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=r"fits turned: .* layout='torch'"):
+        model.load_state_dict(theirs)
+    for path, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, before[path])
+    with pytest.raises(ValueError, match="layout is 'torch', or None for ours, not 'keras'"):
+        model.load_state_dict(theirs, layout="keras")
+    with pytest.raises(TypeError, match=r"0\.weight: Got unsupported .*\.float\(\)"):
+        model.load_state_dict({path: FakeTensor(None) for path in theirs})
