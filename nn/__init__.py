@@ -31,6 +31,7 @@ from .containers import (
     ModuleList as ModuleList,
     Sequential as Sequential,
 )
+from .csv_logger import CSVLogger as CSVLogger
 from .data import DataLoader as DataLoader, Dataset as Dataset
 from .defaults import (
     default_dtype as default_dtype,
@@ -38,6 +39,7 @@ from .defaults import (
     manual_seed as manual_seed,
     set_default_dtype as set_default_dtype,
 )
+from .ema import EMA as EMA
 from .evaluation import evaluate as evaluate, predict as predict
 from .init import initialize as initialize
 from .layers import *

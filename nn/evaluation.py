@@ -49,6 +49,32 @@ def loader(data: Any, batch_size: int, shuffle: bool) -> Any:
     return data
 
 
+def held_out_part(data: Any, part: float) -> tuple[Any, Any]:
+    """Arrays without their last samples, and these, to be a validation set.
+
+    Raises:
+        TypeError: the data are no tuple or list of arrays.
+        ValueError: the part is no fraction, or leaves nothing on one side.
+    """
+    if (
+        not isinstance(data, (tuple, list))
+        or not data
+        or not all(hasattr(x, "shape") or isinstance(x, list) for x in data)
+    ):
+        raise TypeError(
+            f"fit: validation_split is for arrays (X, y), not for a {type(data).__name__}; give validation= data of its own"
+        )
+    if not 0 < part < 1:
+        raise ValueError(f"fit: validation_split is a fraction between 0 and 1, not {part!r}")
+    count = len(data[0])
+    kept = count - round(count * part)
+    if not 0 < kept < count or any(len(x) != count for x in data):
+        raise ValueError(
+            f"fit: validation_split = {part} of {', '.join(str(len(x)) for x in data)} samples leaves no two sets; give more data or validation="
+        )
+    return tuple([x[:kept] for x in data]), tuple([x[kept:] for x in data])
+
+
 def split(batch: Any) -> tuple[tuple[Any, ...], Any, int]:
     """The inputs, the target, and how many samples there are."""
     if not isinstance(batch, (tuple, list)) or len(batch) < 2:

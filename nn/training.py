@@ -21,17 +21,16 @@ from typing import Any
 
 import numpy as np
 
-import autograd_np as ag
-from autograd_np import Tensor, tracing
+from autograd_np import tracing
 
-from .argument_checks import check_finite, check_roles, named_metrics, needs_closure, total_loss
+from .argument_checks import check_roles, named_metrics
 from .callbacks import Callback
 from .checkpoints import check_path, load_checkpoint, save_checkpoint
 from .defaults import default_generator
-from .evaluation import Cast, Forward, Meter, as_arrays, evaluated, loader, numbers_of, split
+from .evaluation import Forward, Meter, evaluated, held_out_part, loader, split
+from .fit_step import CompiledFitStep, FitStep
 from .module import Module
 from .schedules import ReduceLROnPlateau
-from .utils import clip_grad_norm_
 
 __all__ = ["History", "Training", "fit"]
 
@@ -96,62 +95,6 @@ class Training:
         self.history.stopped = reason
 
 
-class _Step:
-    """One training step: forward, backward, update."""
-
-    def __init__(self, model: Module, loss: Callable[[Any, Any], Any], optimizer: Any, max_norm: float | None) -> None:
-        self.model, self.loss, self.optimizer, self.max_norm = model, loss, optimizer, max_norm
-        self.penalized = any(module._penalties for module in model.modules())
-        self.several = needs_closure(optimizer)
-        self.cast = Cast(model)
-
-    def __call__(self, inputs: tuple[Any, ...], target: Any) -> tuple[Any, dict[str, float]]:
-        """The predictions of the forward pass, and its loss (and penalty)."""
-        first: list[Any] = []
-        inputs = self.cast(inputs)
-
-        def closure() -> Any:
-            self.optimizer.zero_grad()
-            predictions = self.model(*inputs)
-            value = self.loss(predictions, target)
-            total, penalty = total_loss("fit", self.model, value, self.penalized)
-            numbers = numbers_of(value, penalty)
-            check_finite(*numbers.values())
-            total.backward()
-            if self.max_norm is not None:
-                clip_grad_norm_((p for _, p in self.model.named_parameters()), self.max_norm)
-            if not first:
-                first.extend((predictions.detach() if isinstance(predictions, Tensor) else predictions, numbers))
-            return total
-
-        if self.several:
-            self.optimizer.step(closure)
-        else:
-            with ag.enable_grad():
-                closure()
-            self.optimizer.step()
-        return first[0], first[1]
-
-
-class _CompiledStep:
-    """:class:`_Step` as a program for each shape of batch."""
-
-    def __init__(
-        self, model: Module, loss: Callable[[Any, Any], Any], optimizer: Any, max_norm: float | None, predictions: bool
-    ) -> None:
-        from .compiling import CompiledStep
-
-        self.step = CompiledStep(model, loss, optimizer, max_norm=max_norm, for_fit=True, predictions=predictions)
-        self.predictions = predictions
-
-    def __call__(self, inputs: tuple[Any, ...], target: Any) -> tuple[Any, dict[str, float]]:
-        found = self.step(*as_arrays(inputs), *as_arrays((target,)))
-        found = found if isinstance(found, tuple) else (found,)
-        predictions = found[-1] if self.predictions else None
-        loss, *penalty = found[:-1] if self.predictions else found
-        return predictions, numbers_of(loss, penalty[0] if penalty else None)
-
-
 def _generators(model: Module) -> dict[str, np.random.Generator]:
     """The generators that a run draws from: the default one, and those that layers hold, by path."""
     found = {"": default_generator()}
@@ -186,6 +129,8 @@ def fit(
     checkpoint_every: int = 1,
     resume: bool = False,
     compile: bool = False,
+    accumulate: int = 1,
+    validation_split: float = 0.0,
 ) -> History:
     """Train a model.
 
@@ -211,6 +156,9 @@ def fit(
         resume: go on from that file if it exists. A run that was interrupted and resumed gives, bit for bit, what the uninterrupted one gives.
         compile: run training steps and evaluations as NumPy programs, see :func:`~nn.compile_step`: the same run to rounding. The model, the loss and
             the optimizer must be such as can be compiled; metrics, callbacks and schedules are called as they are.
+        accumulate: update after so many batches, by the gradient of all of them together: as one large batch would, without its memory. (What a
+            layer computes of a batch, as batch normalization does, it computes of each.) Not with ``compile``.
+        validation_split: hold out the last samples of arrays, so large a part of them, as ``validation``.
 
     Returns:
         The history: loss, metrics and learning rate of every epoch. Ctrl-C ends training: the callbacks' ``on_train_end`` is called, so that
@@ -236,6 +184,12 @@ def fit(
         raise ValueError(
             f"fit: epochs = {epochs} must not be negative; log_every = {log_every} and checkpoint_every = {checkpoint_every} at least 1"
         )
+    if accumulate < 1 or accumulate != int(accumulate):
+        raise ValueError(f"fit: accumulate is a whole number of batches, at least 1, not {accumulate!r}")
+    if validation_split:
+        if validation is not None:
+            raise ValueError("fit: give validation= or validation_split=, not both")
+        data, validation = held_out_part(data, validation_split)
     if resume and checkpoint is None:
         raise ValueError("fit: resume=True needs checkpoint=, the file to go on from")
     hooks: list[Callback] = [*callbacks] if isinstance(callbacks, (list, tuple)) else [callbacks]  # type: ignore[list-item]  # checked next
@@ -264,11 +218,15 @@ def fit(
     if resume and checkpoint is not None and Path(checkpoint).exists():
         _restore(checkpoint, run, parts)
     tracing.keep_freed_memory()  # of the batches: a program takes none
-    step = (
-        _CompiledStep(model, loss, optimizer, max_norm, bool(measures))
-        if compile
-        else _Step(model, loss, optimizer, max_norm)
-    )
+    plain = FitStep(model, loss, optimizer, max_norm, accumulate)
+    if accumulate > 1 and (compile or plain.several):
+        what = (
+            "compile=True"
+            if compile
+            else f"{type(optimizer).__name__}, which computes the loss several times in a step"
+        )
+        raise ValueError(f"fit: accumulate = {accumulate} does not go with {what}; give larger batches")
+    step = CompiledFitStep(model, loss, optimizer, max_norm, bool(measures)) if compile else plain
     forward = Forward(model, loss, compile, bool(measures))
     try:
         for hook in hooks:
@@ -323,7 +281,7 @@ def fit(
 
 
 def _epoch(
-    step: _Step | _CompiledStep,
+    step: FitStep | CompiledFitStep,
     batches: Any,
     metrics: Mapping[str, Any],
     schedule: Any,
@@ -335,7 +293,7 @@ def _epoch(
     for batch in batches:
         inputs, target, size = split(batch)
         predictions, numbers = step(inputs, target)
-        if schedule is not None:
+        if schedule is not None and step.updated:
             _advance(schedule, numbers)
         meter.add(size, predictions, target, **numbers)
         for hook in hooks:
@@ -343,6 +301,10 @@ def _epoch(
         bar(1, numbers)
         if run.history.stopped is not None:
             break
+    if not step.updated:
+        step.finish()
+        if schedule is not None:
+            _advance(schedule, numbers)
     return meter.row()
 
 
