@@ -47,7 +47,7 @@ LATE = {
     ("autograd_np.primitives.special", "autograd_np.primitives.special.gamma"),
     ("autograd_np.primitives.special", "autograd_np.primitives.special.statistics"),
     ("nn", "nn.compiling"),
-    ("nn.training", "nn.compiling"),
+    ("nn.fit_step", "nn.compiling"),
 }
 
 
