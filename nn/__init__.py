@@ -63,12 +63,14 @@ from .optim import (
     Adadelta as Adadelta,
     Adagrad as Adagrad,
     Adam as Adam,
+    Adamax as Adamax,
     AdamW as AdamW,
     Lion as Lion,
     NAdam as NAdam,
     Optimizer as Optimizer,
     RAdam as RAdam,
     RMSprop as RMSprop,
+    Rprop as Rprop,
 )
 from .saving import (
     SavingError as SavingError,

@@ -54,14 +54,17 @@ from .losses.functions import (
 from .losses.margins import (
     cosine_embedding_loss,
     cosine_similarity,
+    hinge_embedding_loss,
     hinge_loss,
     margin_ranking_loss,
     multi_margin_loss,
+    multilabel_soft_margin_loss,
     normalize,
     pairwise_distance,
     soft_margin_loss,
     triplet_margin_loss,
 )
+from .resizing import interpolate, pixel_shuffle, pixel_unshuffle
 
 if TYPE_CHECKING:
     from autograd_np import (
@@ -111,12 +114,15 @@ __all__ = [
     "gelu",
     "glu",
     "group_norm",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hinge_embedding_loss",
     "hinge_loss",
     "huber_loss",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -130,11 +136,14 @@ __all__ = [
     "mish",
     "mse_loss",
     "multi_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
@@ -204,6 +213,33 @@ def threshold(input: ArrayLike, threshold: float, value: float) -> Tensor:
 def softmax(input: ArrayLike, dim: int = -1) -> Tensor:
     """``e^x / Σ e^x`` along ``dim``, for any magnitude of x."""
     return ag.softmax(input, dim)
+
+
+def gumbel_softmax(
+    logits: ArrayLike, tau: float = 1.0, hard: bool = False, dim: int = -1, *, rng: Any = None
+) -> Tensor:
+    """``softmax((x + G) / tau)`` with noise G of Gumbel's distribution: a differentiable sample of a class (Jang, Gu and Poole, ICLR 2017).
+
+    Args:
+        logits: unnormalised log-probabilities.
+        tau: the temperature, above 0; near 0 the sample is nearly one-hot.
+        hard: give the one-hot sample itself, with the gradient of the soft one ("straight-through").
+        dim: the axis of classes.
+        rng: a seed or generator; the default one unless given.
+
+    Raises:
+        ValueError: ``tau`` is not above 0.
+    """
+    if not tau > 0:
+        raise ValueError(f"gumbel_softmax: tau = {tau} must be above 0")
+    x = logits if isinstance(logits, Tensor) else Tensor(logits)
+    noise = generator_of(rng).gumbel(size=x.shape).astype(x.dtype if x.dtype.kind == "f" else float)
+    soft = ag.softmax((x + noise) / tau, dim)
+    if not hard:
+        return soft
+    best = np.expand_dims(np.argmax(soft.detach(), dim), dim)
+    ones: Any = np.moveaxis(np.eye(soft.shape[dim], dtype=soft.dtype)[np.squeeze(best, dim)], -1, dim)
+    return ones - soft.detach() + soft  # type: ignore[no-any-return]
 
 
 def log_softmax(input: ArrayLike, dim: int = -1) -> Tensor:

@@ -9,9 +9,11 @@ from .dropout import *
 from .embedding import *
 from .linear import *
 from .normalization import *
+from .padding import *
 from .pooling import *
 from .recurrent import *
 from .recurrent_cells import *
+from .resizing import *
 from .transformer import *
 
 if not TYPE_CHECKING:  # a type checker takes the names from the files

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
+    "hinge_embedding_loss",
     "hinge_loss",
     "margin_ranking_loss",
     "multi_margin_loss",
+    "multilabel_soft_margin_loss",
     "normalize",
     "pairwise_distance",
     "soft_margin_loss",
@@ -157,6 +159,28 @@ def soft_margin_loss(input: ArrayLike, target: ArrayLike, *, reduction: str = "m
     x, t = pair("soft_margin_loss", input, target)
     signs("soft_margin_loss", t)
     return reduced("soft_margin_loss", ag.softplus(-t * x), reduction)  # type: ignore[no-any-return]
+
+
+def hinge_embedding_loss(
+    input: ArrayLike, target: ArrayLike, *, margin: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """``x`` where the target is 1, ``max(0, margin − x)`` where it is −1: of distances x, which shall be small or large."""
+    x, t = pair("hinge_embedding_loss", input, target)
+    signs("hinge_embedding_loss", t)
+    return reduced("hinge_embedding_loss", ag.where(raw(t) > 0, x, ag.relu(margin - x)), reduction)  # type: ignore[no-any-return]
+
+
+def multilabel_soft_margin_loss(
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *, reduction: str = "mean"
+) -> Tensor:
+    """The mean over the classes (the last axis) of ``−(t log σ(x) + (1 − t) log σ(−x)) · weight``, for each row: any number of classes may hold."""
+    x, t = pair("multilabel_soft_margin_loss", input, target)
+    if not x.ndim:
+        raise ValueError("multilabel_soft_margin_loss: the input must have an axis of classes")
+    each = ag.softplus(x) - t * x
+    if weight is not None:
+        each = each * raw(weight).astype(x.dtype, copy=False)
+    return reduced("multilabel_soft_margin_loss", ag.mean(each, axis=-1), reduction)  # type: ignore[no-any-return]
 
 
 def margin_ranking_loss(

@@ -25,6 +25,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "GaussianNLLLoss",
+    "HingeEmbeddingLoss",
     "HingeLoss",
     "HuberLoss",
     "KLDivLoss",
@@ -32,6 +33,7 @@ __all__ = [
     "Loss",
     "MSELoss",
     "MarginRankingLoss",
+    "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "NLLLoss",
     "PoissonNLLLoss",
@@ -351,6 +353,44 @@ class SoftMarginLoss(Loss):
     def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
         """Scores, and targets ±1 of the same shape."""
         return margins.soft_margin_loss(input, target, reduction=self.reduction)
+
+
+class HingeEmbeddingLoss(Loss):
+    """``x`` for pairs that belong together (target 1), ``max(0, margin − x)`` for others (−1), of distances x.
+
+    Args:
+        margin: how large a distance shall be.
+        reduction: see :class:`Loss`.
+    """
+
+    options = ("margin",)
+
+    def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.margin = margin
+
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
+        """Distances, and targets ±1 of the same shape."""
+        return margins.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)
+
+
+class MultiLabelSoftMarginLoss(Loss):
+    """Binary cross-entropy of scores (N, C), averaged over the classes: any number of them may hold.
+
+    Args:
+        weight: one number per class.
+        reduction: see :class:`Loss`.
+    """
+
+    weight: Any
+
+    def __init__(self, weight: ArrayLike | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self._weights(weight=weight)
+
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Tensor:
+        """Scores (N, C), and targets 0 or 1 of the same shape."""
+        return margins.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
 
 
 class MarginRankingLoss(Loss):

@@ -18,6 +18,7 @@ from .buffers import ParameterState
 from .lbfgs import LBFGS
 from .lion import Lion
 from .sgd import SGD
+from .signs import Adamax, Rprop
 
 from .. import schedules as lr_scheduler  # isort: skip - it takes Optimizer from here
 
@@ -28,11 +29,13 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "Lion",
     "NAdam",
     "Optimizer",
     "ParameterState",
     "RAdam",
     "RMSprop",
+    "Rprop",
     "lr_scheduler",
 ]

@@ -96,7 +96,7 @@ class _Watched(dict[str, Any]):
 
 
 _SHARED = frozenset(
-    {"defaults", "param_groups", "_units", "_waiting", "_scratch", "_numbers", "_looked_at", "_writing"}
+    {"defaults", "param_groups", "_units", "_waiting", "_scratch", "_numbers", "_looked_at", "_writing", "_has_trained"}
 )
 
 

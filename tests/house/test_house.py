@@ -36,7 +36,7 @@ CEILINGS = {
     "autograd_np/proofs": 8800,
     "autograd_np/compiler": 10360,
     "autograd_np/graph": 6420,
-    "nn": 16197,
+    "nn": 16948,
 }
 # The namespaces at the top that nn stands on.
 ABOVE = ("autograd_np", "autograd_np.files", "autograd_np.hints", "autograd_np.tracing")

@@ -94,6 +94,17 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]] | None] = {
         (normal(3, 2, 8), normal(4, 2, 8)),
     ),
     "PositionalEncoding": (lambda: nn.PositionalEncoding(8), (normal(3, 2, 8),)),
+    "Upsample": (lambda: nn.Upsample(scale_factor=2, mode="bilinear"), (IMAGES,)),
+    "PixelShuffle": (lambda: nn.PixelShuffle(2), (IMAGES,)),
+    "PixelUnshuffle": (lambda: nn.PixelUnshuffle(3), (normal(2, 4, 6, 9),)),
+    **{
+        f"{kind}Pad{n}d": (
+            lambda kind=kind, n=n: getattr(nn, f"{kind}Pad{n}d")(1, *([0.5] if kind == "Constant" else [])),  # type: ignore[misc]
+            (normal(*(2, 3, 4, 5, 3)[: n + 2]),),
+        )
+        for kind in ("Constant", "Zero", "Reflection", "Replication", "Circular")
+        for n in (1, 2, 3)
+    },
     "GLU": (nn.GLU, (ROWS,)),
     "Softmax": (lambda: nn.Softmax(dim=-1), (ROWS,)),
     "LogSoftmax": (lambda: nn.LogSoftmax(dim=-1), (ROWS,)),
@@ -108,6 +119,8 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]] | None] = {
     "MultiMarginLoss": (nn.MultiMarginLoss, (ROWS, np.arange(5))),
     "KLDivLoss": (lambda: nn.KLDivLoss(reduction="batchmean"), (ROWS, np.full((5, 8), 0.125, np.float32))),
     "HingeLoss": (nn.HingeLoss, (ROWS, np.sign(normal(5, 8)))),
+    "HingeEmbeddingLoss": (nn.HingeEmbeddingLoss, (np.abs(ROWS), np.sign(normal(5, 8)))),
+    "MultiLabelSoftMarginLoss": (nn.MultiLabelSoftMarginLoss, (ROWS, (normal(5, 8) > 0).astype(np.float32))),
     "SoftMarginLoss": (nn.SoftMarginLoss, (ROWS, np.sign(normal(5, 8)))),
     "CosineEmbeddingLoss": (nn.CosineEmbeddingLoss, (ROWS, normal(5, 8), np.sign(normal(5)))),
     "MarginRankingLoss": (nn.MarginRankingLoss, (ROWS, normal(5, 8), np.sign(normal(5, 8)))),
