@@ -162,9 +162,11 @@ def direction(name: str) -> str:
     >>> direction("val_cross_entropy"), direction("val_top5_accuracy")
     ('min', 'max')
     """
-    words = {*re.findall(r"[a-z]+[0-9]?", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())}
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    words = {*re.findall(r"[a-z]+[0-9]?", apart)}
     words |= {word.rstrip("0123456789") for word in words if word not in LARGE_IS_GOOD}
-    small, large = words & SMALL_IS_GOOD, words & LARGE_IS_GOOD
+    small = words & SMALL_IS_GOOD or {word for word in words if word.endswith(("loss", "error"))}
+    large = words & LARGE_IS_GOOD or {word for word in words if word.endswith("accuracy")}
     if bool(small) == bool(large):
         raise ValueError(
             f"mode='auto': the name {name!r} does not say whether small or large is good; give mode='min' or mode='max'"

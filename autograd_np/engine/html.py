@@ -45,25 +45,24 @@ def _row(word: str, value: str) -> str:
 def _numbers(array: Any) -> str:
     """A grid of one or two axes; other arrays as NumPy prints them."""
     if not isinstance(array, np.ndarray) or array.ndim not in (1, 2) or not array.size:
-        return f"<pre>{_escaped(np.array2string(array, threshold=50) if isinstance(array, np.ndarray) else str(array))}</pre>"
+        text = np.array2string(array, threshold=50) if isinstance(array, np.ndarray) else str(array)
+        return f"<pre>{_escaped(text)}</pre>"
+    rows = _ends(np.atleast_2d(array), ROWS, "⋮")
+    columns = min(array.shape[-1], COLUMNS + 1)
     lines = [
-        "".join(f'<td style="text-align:right">{_escaped(text)}</td>' for text in _cut([*row], COLUMNS))
-        for row in _rows(np.atleast_2d(array))
+        "".join(
+            f'<td style="text-align:right">{_escaped(text)}</td>'
+            for text in ([row] * columns if isinstance(row, str) else map(_number, _ends(row, COLUMNS, "…")))
+        )
+        for row in rows
     ]
     return f"<table><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>"
 
 
-def _rows(array: Any) -> Any:
-    if len(array) <= ROWS:
-        return array
-    half = ROWS // 2
-    return [*array[:half], ["⋮"] * min(array.shape[1], COLUMNS + 1), *array[-half:]]
-
-
-def _cut(numbers: list[Any], most: int) -> list[str]:
-    texts = numbers if len(numbers) <= most else [*numbers[: most // 2], "…", *numbers[-(most // 2) :]]
-    return [text if isinstance(text, str) else _number(text) for text in texts]
+def _ends(array: Any, most: int, between: str) -> list[Any]:
+    """The first and the last parts of an array, with a sign between them where some are left out."""
+    return [*array] if len(array) <= most else [*array[: most // 2], between, *array[-(most // 2) :]]
 
 
 def _number(value: Any) -> str:
-    return f"{value:.4g}" if value.dtype.kind in "fc" else str(value)
+    return value if isinstance(value, str) else f"{value:.4g}" if value.dtype.kind in "fc" else str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -39,7 +40,7 @@ def divisor(loss: Callable[[Any, Any], Any], target: Any) -> float | None:
         options = {**loss.keywords, **options}
         loss = loss.func
     function = inspect.unwrap(loss)
-    if function in OF_CLASSES:
+    if isinstance(function, types.FunctionType) and function in OF_CLASSES:
         made: Loss = OF_CLASSES[function](
             **{k: v for k, v in options.items() if k in ("weight", "ignore_index", "reduction")}
         )

@@ -27,7 +27,7 @@ ORDER = (
 # Lines a folder may have, so that the house cannot silt up; raised on purpose, with the capability that needs it.
 CEILINGS = {
     "autograd_np/*.py": 1600,
-    "autograd_np/engine": 5488,
+    "autograd_np/engine": 5487,
     "autograd_np/primitives": 16560,
     "autograd_np/batching": 2030,
     "autograd_np/sparse": 1500,
@@ -36,7 +36,7 @@ CEILINGS = {
     "autograd_np/proofs": 8800,
     "autograd_np/compiler": 10360,
     "autograd_np/graph": 6420,
-    "nn": 16948,
+    "nn": 16951,
 }
 # The namespaces at the top that nn stands on.
 ABOVE = ("autograd_np", "autograd_np.files", "autograd_np.hints", "autograd_np.tracing")
