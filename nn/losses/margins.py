@@ -34,6 +34,17 @@ __all__ = [
 # ---------------------------------------------------------------- distances
 
 
+def _two(name: str, x1: ArrayLike, x2: ArrayLike) -> tuple[Any, Any, tuple[int, ...]]:
+    """Two operands and the shape to which they broadcast."""
+    a, b = operand(x1, name, "x1"), operand(x2, name, "x2")
+    try:
+        return a, b, np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        raise ValueError(
+            f"{name}: x1 has shape {a.shape}, x2 {b.shape}; they must be equal, or 1 where they differ"
+        ) from None
+
+
 def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """``x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps))`` along an axis; the shapes broadcast.
 
@@ -42,13 +53,7 @@ def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1
     Raises:
         ValueError: the shapes do not broadcast, or have no such axis.
     """
-    a, b = operand(x1, "cosine_similarity", "x1"), operand(x2, "cosine_similarity", "x2")
-    try:
-        shape = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError:
-        raise ValueError(
-            f"cosine_similarity: x1 has shape {a.shape}, x2 {b.shape}; they must be equal, or 1 where they differ"
-        ) from None
+    a, b, shape = _two("cosine_similarity", x1, x2)
     _check_axis("cosine_similarity", dim, shape)
     # The lengths are those of the vectors compared: an axis of length 1 stands for as many equal numbers as the other has.
     a, b = (x if x.shape == shape else ag.broadcast_to(x, shape) for x in (a, b))
@@ -65,13 +70,7 @@ def pairwise_distance(x1: ArrayLike, x2: ArrayLike, p: float = 2.0, eps: float =
     >>> pairwise_distance(np.eye(2), np.zeros(2), eps=0.0).tolist()
     [1.0, 1.0]
     """
-    a, b = operand(x1, "pairwise_distance", "x1"), operand(x2, "pairwise_distance", "x2")
-    try:
-        shape = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError:
-        raise ValueError(
-            f"pairwise_distance: x1 has shape {a.shape}, x2 {b.shape}; they must be equal, or 1 where they differ"
-        ) from None
+    a, b, shape = _two("pairwise_distance", x1, x2)
     if not shape:
         raise ValueError("pairwise_distance: the operands must have an axis to measure along")
     return ag.linalg.norm(a - b + eps, ord=p, axis=-1, keepdims=keepdim)
