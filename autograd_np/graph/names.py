@@ -26,8 +26,9 @@ SMALL = 4096  # bytes: of smaller arrays that the caller can write, the tape kee
 
 
 def held_tensors() -> list[Tensor]:
-    """All Tensors that there are."""
-    return [each for each in gc.get_objects() if issubclass(type(each), Tensor)]
+    """All Tensors that there are, but those that another thread is about to make."""
+    found = [each for each in gc.get_objects() if issubclass(type(each), Tensor)]
+    return [t for t in found if hasattr(t, "_node") and hasattr(t, "_values")]
 
 
 def identity(value: Any) -> Any:

@@ -35,7 +35,7 @@ CEILINGS = {
     "autograd_np/array_api": 700,
     "autograd_np/proofs": 8800,
     "autograd_np/compiler": 10360,
-    "autograd_np/graph": 6420,
+    "autograd_np/graph": 6421,
     "nn": 16951,
 }
 # The namespaces at the top that nn stands on.
