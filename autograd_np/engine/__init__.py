@@ -9,7 +9,7 @@ Read it in this order, an evening's worth:
 3. :mod:`.write_guards` arrays that change between forward and backward; :mod:`.accumulators` contributions summed later
 4. :mod:`.fitting` gradients held to their operands; :mod:`.tape` nodes, and the one backward walk
 5. :mod:`.sparse_operands` and :mod:`.operands` what stands beside a Tensor, :mod:`.conversions` and :mod:`.python_values` what it is to Python
-   and what it refuses to become, :mod:`.glibc` memory, :mod:`.html` what a notebook shows; :mod:`.tensor` the array and its place on the tape (``declarations.pyi``: what a type
+   and what it refuses to become, :mod:`.glibc` memory, :mod:`.html` what a notebook shows, :mod:`.held` the Tensors that pictures look for; :mod:`.tensor` the array and its place on the tape (``declarations.pyi``: what a type
    checker sees of it); :mod:`.zero_cotangents` zeros that stay zero on the walk
 6. :mod:`.slots` what the tape keeps; :mod:`.record` and :mod:`.codegen` the functions that record a call; :mod:`.primitive`,
    :mod:`.tree_operations` (operations on trees) and :mod:`.registry` operations and their rules

@@ -15,6 +15,7 @@ from .clock import CHANGES
 from .conversions import cut
 from .errors import NonDifferentiableError, describe
 from .glibc import keep_freed_memory
+from .held import hold
 from .hooks import beside, is_batched, is_scalar, is_traced
 from .html import tensor_html
 from .modes import is_grad_enabled
@@ -123,6 +124,7 @@ class Tensor(PythonValues, ArrayMethods):
         self._node = None
         if name is not None:
             self._name = name
+            hold(self)
         if requires_grad:
             self.requires_grad = True
 
@@ -270,6 +272,7 @@ class Tensor(PythonValues, ArrayMethods):
         if self.name is not None:
             node.name = self.name
         self._node = node
+        hold(self)
 
     @property
     def is_leaf(self) -> bool:
@@ -296,6 +299,7 @@ class Tensor(PythonValues, ArrayMethods):
         if value is not None and not isinstance(value, str):
             raise TypeError(f"a Tensor's name is a string, not {type(value).__name__}")
         self._name = value
+        hold(self)
         if self._node is not None:
             self._node.name = value
 

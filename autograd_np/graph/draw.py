@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
@@ -29,6 +30,7 @@ __all__ = ["draw", "save_graph"]
 
 SHOW = ("formula", "shape", "dtype", "value", "grad", "kept")
 DIRECTIONS = ("TB", "LR", "BT", "RL")
+FEW = 100  # entries of a graph whose small values are computed again without being asked for
 ENDINGS = (*FORMATS, "dot", "gv", "mmd")
 
 
@@ -52,9 +54,10 @@ def draw(
 ) -> Digraph | Drawing:
     """Draw the graph of what was computed: data, parameters, operations with their mathematics, and what the tape keeps.
 
-    The tape, the gradients and what is kept in memory stay as they are. A value is known where the tape keeps it, where the program still
-    holds its Tensor, and within :class:`~autograd_np.annotate`. Asked for by name, as in ``show=("value", "grad")``, values are also
-    computed again where that is possible, and so are the gradients that no backward pass has left: those of the results' sum.
+    The tape, the gradients and what is kept in memory stay as they are. A value is known where the tape keeps it, of leaves and named Tensors
+    that the program still holds, and within :class:`~autograd_np.annotate`. In a small graph of few numbers, and wherever they are asked
+    for by name as in ``show=("value", "grad")``, values are also computed again where that is possible; with ``"grad"`` so are the gradients
+    that no backward pass has left: those of the results' sum.
 
     Args:
         output: a Tensor that needs a gradient, or a tuple, list or dict of them.
@@ -202,6 +205,8 @@ def _picture(
     graph = graph_of(output, params)
     if show is not SHOW:
         graph = _computed(graph, output, words)
+    elif len(graph.entries) <= FEW and all(prod(entry.shape) <= 6 for entry in graph.entries):
+        graph = _computed(graph, output, ("value",))  # a scalar expression, as in a lecture
     return picture_of(
         graph,
         show=words,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.held import held_tensors
 from ..engine.pytree import flatten
 from ..engine.record import PICK
 from ..engine.scopes import Scope
@@ -22,7 +23,7 @@ from ..engine.tape import Node, ancestors
 from ..engine.tensor import Tensor
 from .flops import BIASES, FORMULAS, Operation, backward_flops, forward_flops
 from .keeping import Kept, Pairs, kept_by, kept_of, operand_words, primitive_of
-from .names import Names, constants_of, held_tensors, scopes_of, values_of
+from .names import Names, constants_of, scopes_of, values_of
 
 __all__ = ["Call", "Entry", "Graph", "graph_of", "on_tape"]
 
@@ -68,8 +69,8 @@ class Entry:
         module: the names of the parts of the program it belongs to, from the outermost to the innermost.
         call: the number of the innermost call it belongs to, None for none.
         line: the source line that called it, where :class:`~autograd_np.engine.modes.annotate` was on.
-        value: its value, wherever the tape keeps it, annotate saw it or the program still holds its Tensor; None otherwise, and where it was
-            written since.
+        value: its value, wherever the tape keeps it, annotate saw it, or the program still holds the leaf or the named Tensor; None otherwise,
+            and where it was written since.
         grad: the gradient that a backward pass has left, or None.
         constants: for each operand through which no gradient flows its value, where it is at hand (the Tensor, where that has a name);
             otherwise None.

@@ -1,12 +1,10 @@
-"""Names and values that are not on the tape: those of the Tensors that the program still holds.
+"""Names and values that are not on the tape: those of the leaves and named Tensors that the program still holds.
 
-A Tensor knows its node, and a node does not know its Tensors; so they are looked for among the objects that the garbage collector
-watches. What was written since an operation used it is not its value any more, and is not shown as one.
+What was written since an operation used it is not its value any more, and is not shown as one.
 """
 
 from __future__ import annotations
 
-import gc
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
@@ -20,15 +18,9 @@ from ..engine.tensor import Tensor
 from ..engine.write_guards import replaced_since, written_since
 from .keeping import Pairs, operands_kept
 
-__all__ = ["Names", "constants_of", "held_tensors", "identity", "scopes_of", "values_of"]
+__all__ = ["Names", "constants_of", "identity", "scopes_of", "values_of"]
 
 SMALL = 4096  # bytes: of smaller arrays that the caller can write, the tape keeps copies
-
-
-def held_tensors() -> list[Tensor]:
-    """All Tensors that there are, but those that another thread is about to make."""
-    found = [each for each in gc.get_objects() if issubclass(type(each), Tensor)]
-    return [t for t in found if hasattr(t, "_node") and hasattr(t, "_values")]
 
 
 def identity(value: Any) -> Any:

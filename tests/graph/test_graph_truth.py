@@ -232,11 +232,3 @@ def test_anomalies_name_operands_as_the_table_does() -> None:
     assert "of the gradient of x " in str(caught.value)
     (entry,) = [entry for entry in ag.tape(joined) if entry.name == "concatenate"]
     assert entry.operands == ("arrays[0]", "arrays[1]")
-
-
-def test_a_tensor_in_the_making_is_passed_over() -> None:
-    """As another thread's may be, at any moment."""
-    unfinished = object.__new__(ag.Tensor)
-    x = ag.Tensor([1.0], requires_grad=True, name="x")
-    assert len(ag.tape((x * x).sum())) == 3
-    del unfinished

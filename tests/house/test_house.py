@@ -27,7 +27,7 @@ ORDER = (
 # Lines a folder may have, so that the house cannot silt up; raised on purpose, with the capability that needs it.
 CEILINGS = {
     "autograd_np/*.py": 1600,
-    "autograd_np/engine": 5487,
+    "autograd_np/engine": 5511,
     "autograd_np/primitives": 16560,
     "autograd_np/batching": 2030,
     "autograd_np/sparse": 1500,
@@ -35,8 +35,8 @@ CEILINGS = {
     "autograd_np/array_api": 700,
     "autograd_np/proofs": 8800,
     "autograd_np/compiler": 10360,
-    "autograd_np/graph": 6421,
-    "nn": 16951,
+    "autograd_np/graph": 6424,
+    "nn": 16950,
 }
 # The namespaces at the top that nn stands on.
 ABOVE = ("autograd_np", "autograd_np.files", "autograd_np.hints", "autograd_np.tracing")

@@ -141,9 +141,14 @@ def forward_values(
     return found
 
 
+def _written(value: Any, position: int) -> bool:
+    """Whether a kept value, or one of several, was written after a position of the tape."""
+    return any(written_since(part, position) for part in (value if isinstance(value, tuple) else (value,)))
+
+
 def _from_kept(node: Node) -> Forward:
     primitive = primitive_of(node)
-    pairs = kept_by(node)
+    pairs = [(slot, value) for slot, value in kept_by(node) if not _written(value, node.position)]
     own = Forward(operands=operands_kept(node, pairs, sequences=True))
     for slot, value in pairs:
         if slot.source == "out" and value is not None:
