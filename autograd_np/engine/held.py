@@ -17,4 +17,5 @@ def hold(t: Any) -> None:
 
 def held_tensors() -> list[Any]:
     """Those that live."""
-    return list(_held.values())
+    references = _held.valuerefs()  # a list that is made at once, while other threads go on making Tensors
+    return [t for t in [reference() for reference in references] if t is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -232,3 +233,21 @@ def test_anomalies_name_operands_as_the_table_does() -> None:
     assert "of the gradient of x " in str(caught.value)
     (entry,) = [entry for entry in ag.tape(joined) if entry.name == "concatenate"]
     assert entry.operands == ("arrays[0]", "arrays[1]")
+
+
+def test_pictures_while_other_threads_make_tensors() -> None:
+    x = ag.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    stop = threading.Event()
+
+    def make() -> None:
+        while not stop.is_set():
+            ag.Tensor([1.0], requires_grad=True, name="other")
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    try:
+        for _ in range(300):
+            assert len(ag.tape((x * x).sum())) == 3
+    finally:
+        stop.set()
+        thread.join()

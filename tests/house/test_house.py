@@ -27,7 +27,7 @@ ORDER = (
 # Lines a folder may have, so that the house cannot silt up; raised on purpose, with the capability that needs it.
 CEILINGS = {
     "autograd_np/*.py": 1600,
-    "autograd_np/engine": 5511,
+    "autograd_np/engine": 5512,
     "autograd_np/primitives": 16560,
     "autograd_np/batching": 2030,
     "autograd_np/sparse": 1500,
