@@ -33,6 +33,8 @@ OPTIMIZERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "NAdam": (nn.NAdam, {"lr": 0.005, "momentum_decay": 1e-2, "weight_decay": 1e-2}),
     "RAdam": (nn.RAdam, {"lr": 0.01, "weight_decay": 1e-2}),
     "Lion": (nn.Lion, {"lr": 0.001, "weight_decay": 1e-2}),
+    "Adamax": (nn.Adamax, {"lr": 0.005, "weight_decay": 1e-2}),
+    "Rprop": (nn.Rprop, {"lr": 0.001, "etas": (0.6, 1.1)}),
 }
 
 
@@ -122,6 +124,8 @@ LOSSES: dict[str, tuple[Any, Any]] = {
     "HingeLoss": (lambda: nn.HingeLoss(squared=True), SIGNS),
     "MultiMarginLoss": (lambda: nn.MultiMarginLoss(2, weight=[1.0, 2.0, 0.5]), CLASSES),
     "SoftMarginLoss": (lambda: nn.SoftMarginLoss(), SIGNS),
+    "HingeEmbeddingLoss": (lambda: nn.HingeEmbeddingLoss(2.0), SIGNS),
+    "MultiLabelSoftMarginLoss": (lambda: nn.MultiLabelSoftMarginLoss([1.0, 2.0, 0.5]), (SIGNS + 1) / 2),
     "MarginRankingLoss": (lambda: around(nn.MarginRankingLoss(0.1), lambda f, p, y: f(p[0], p[1], y)), SIGNS),
     "CosineEmbeddingLoss": (lambda: around(nn.CosineEmbeddingLoss(0.1), lambda f, p, y: f(p[0], p[1], y)), SIGNS[:, 0]),
     "TripletMarginLoss": (lambda: around(nn.TripletMarginLoss(swap=True), lambda f, p, y: f(p[0], p[1], p[2])), Y[:6]),
